@@ -1,0 +1,59 @@
+"""Time: aware UTC datetimes with microseconds, in one text form, and the clock that a repository reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from snakestore.errors import ValidationError
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The system's clock, as an aware UTC datetime."""
+    return datetime.now(UTC)
+
+
+def as_utc(moment: datetime, what: str = "a time") -> datetime:
+    """``moment`` in UTC.
+
+    Raises:
+        ValidationError: it is no datetime, or a naive one, which could mean any instant.
+    """
+    if not isinstance(moment, datetime):
+        message = f"{what} must be an aware datetime, not {type(moment).__name__}"
+        raise ValidationError(message, value=moment)
+    if moment.tzinfo is UTC:
+        return moment
+    if moment.utcoffset() is None:
+        message = f"{what} must be an aware datetime: {moment!r} is naive and could mean any instant; add a timezone, e.g. tzinfo=datetime.UTC"
+        raise ValidationError(message, value=moment)
+    return moment.astimezone(UTC)
+
+
+def now_or(moment: datetime | None, what: str = "now") -> datetime:
+    """``moment`` in UTC where one is given, else the system's clock."""
+    return utc_now() if moment is None else as_utc(moment, what)
+
+
+def to_text(moment: datetime) -> str:
+    """An aware UTC datetime as ``YYYY-MM-DDTHH:MM:SS.ffffffZ``: always 27 characters, so that text order is time order."""
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def from_text(text: str) -> datetime:
+    """The datetime that ``to_text`` wrote.
+
+    Raises:
+        ValueError: the text is not of that form.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is not UTC:
+        return as_utc(moment)
+    return moment
+
+
+def seconds_between(earlier: datetime, later: datetime) -> float:
+    """Seconds from ``earlier`` to ``later``, never negative: a clock that stepped back has aged nothing."""
+    return max(0.0, (later - earlier).total_seconds())
