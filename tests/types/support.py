@@ -1,0 +1,27 @@
+"""What the tests of the types share."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+from snakestore import types
+
+
+def exact(value):
+    """``value`` in a form that compares type by type and bit by bit: -0.0 is not 0.0, 1 is not 1.0 nor True, NaN is itself, keys have an order."""
+    if type(value) is float:
+        return ("float", "nan" if math.isnan(value) else struct.pack(">d", value))
+    if type(value) is dict:
+        return ("dict", [(exact(key), exact(item)) for key, item in value.items()])
+    if type(value) in (list, tuple):
+        return (type(value).__name__, [exact(item) for item in value])
+    return (type(value).__name__, value)
+
+
+def there_and_back(type_name, value, constraints=None, like=None):
+    """The value as the type hands it out after storing it, once both ways of getting it agree."""
+    given, text, blob = types.pack(type_name, value, constraints or {}, like)
+    read = types.unpack(type_name, text, blob)
+    assert exact(read) == exact(given)
+    return read

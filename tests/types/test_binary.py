@@ -1,0 +1,128 @@
+"""The binary form of arrays: what its bytes are, and that damaged ones are told rather than believed."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from snakestore import ValidationError, types
+from snakestore.types import binary
+
+GOOD = types.pack("tensor", {"shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}, {})[2]
+
+
+def made(code=b"f8", dimensions=1, sizes=(1,), data=b"\0" * 8, magic=b"snk\x01", reserved=0):
+    return magic + code + bytes([dimensions, reserved]) + struct.pack(f"<{len(sizes)}Q", *sizes) + data
+
+
+def test_the_bytes_are_those_documented():
+    assert types.pack("embedding", [1.0, -2.5], {})[2] == b"snk\x01f8\x01\x00" + struct.pack("<Q2d", 2, 1.0, -2.5)
+    assert b"snk\x01i8\x02\x00" + struct.pack("<2Q6q", 2, 3, 1, 2, 3, 4, 5, 6) == GOOD
+    assert types.pack("tensor", np.array(7, ">u2"), {})[2] == b"snk\x01u2\x00\x00\x07\x00"
+
+
+DAMAGED = [
+    None,
+    "text",
+    b"",
+    b"\0",
+    b"snk\x01",
+    b"\xff" * 40,
+    made(magic=b"snk\x02"),
+    made(magic=b"SNK\x01"),
+    made(code=b"f9"),
+    made(code=b"c8"),
+    made(code=b"b1"),
+    made(code=b"\xff\xff"),
+    made(reserved=1),
+    made(dimensions=2, data=b"\0" * 7),
+    made(dimensions=2, data=b"\1" * 8),
+    made(dimensions=65, sizes=(1,) * 65),
+    made(dimensions=255, sizes=(1,) * 255),
+    made(data=b""),
+    made(data=b"\0" * 7),
+    made(data=b"\0" * 9),
+    made(data=b"\0" * 16),
+    made(sizes=(2,)),
+    made(sizes=(2**64 - 1,)),
+    made(sizes=(2**61,)),
+    made(sizes=(2**63, 0), dimensions=2, data=b""),
+    made(sizes=(2**40, 0), dimensions=2, data=b""),
+    made(sizes=(2**32, 2**32), dimensions=2, data=b""),
+    made(data=struct.pack("<d", float("nan"))),
+    made(data=struct.pack("<d", float("inf"))),
+    made(code=b"f4", data=struct.pack("<f", float("-inf"))),
+    made(code=b"f2", data=struct.pack("<e", float("nan"))),
+]
+
+
+@pytest.mark.parametrize("blob", DAMAGED)
+@pytest.mark.parametrize("type_name", ["embedding", "tensor"])
+def test_damaged_bytes_are_an_error_of_ours(type_name, blob):
+    with pytest.raises(ValidationError):
+        types.unpack(type_name, None, blob)
+    with pytest.raises(ValueError):  # noqa: PT011 - any of that family, which the store wraps
+        types.get(type_name).decode(None, blob)
+
+
+@pytest.mark.parametrize("type_name", ["embedding", "tensor"])
+def test_text_where_an_array_has_none_is_damage(type_name):
+    with pytest.raises(ValidationError):
+        types.unpack(type_name, "[1.0]", types.pack("embedding", [1.0], {})[2])
+
+
+def test_an_array_of_the_wrong_kind_is_damage():
+    too_large = types.get("embedding").pack(np.array([2**63], "u8"), {})[2]
+    too_fine = made(code=b"i8", data=struct.pack("<q", 2**53 + 1))
+
+    for type_name, blob in (("embedding", GOOD), ("tensor", too_large), ("embedding", too_fine)):
+        with pytest.raises(ValidationError):
+            types.unpack(type_name, None, blob)
+
+
+@given(some.integers(0, len(GOOD)))
+def test_bytes_cut_anywhere_are_told(length):
+    if length < len(GOOD):
+        with pytest.raises(ValidationError):
+            types.unpack("tensor", None, GOOD[:length])
+
+
+@given(some.integers(0, len(GOOD) - 1), some.integers(1, 255), some.sampled_from(["embedding", "tensor"]))
+def test_bytes_garbled_anywhere_are_told_or_make_another_array(place, change, type_name):
+    garbled = bytearray(GOOD)
+    garbled[place] ^= change
+
+    try:
+        value = types.unpack(type_name, None, bytes(garbled))
+    except ValidationError:
+        return
+    assert types.validate(value, type_name) == value
+
+
+@given(some.binary(max_size=80))
+def test_any_bytes_are_told_or_read(content):
+    for blob in (content, b"snk\x01" + content):
+        try:
+            types.unpack("tensor", None, blob)
+        except ValidationError as problem:
+            assert problem.type == "tensor"  # noqa: PT017 - either outcome is right
+
+
+def test_a_machine_of_the_other_byte_order_reads_and_writes_the_same(monkeypatch):
+    numbers = [1, 256, -2]
+    little = binary.write("i8", (3,), numbers)
+
+    monkeypatch.setattr(binary, "_BIG_ENDIAN", True)
+
+    assert binary.write("i8", (3,), numbers)[16:] == struct.pack(">3q", *numbers)
+    assert binary.read(binary.write("i8", (3,), numbers)).flat == numbers
+    assert binary.read(little).flat != numbers
+
+
+def test_memory_views_and_byte_arrays_from_a_driver_are_read():
+    for view in (bytearray, memoryview):
+        assert types.unpack("tensor", None, view(GOOD))["data"] == [[1, 2, 3], [4, 5, 6]]

@@ -1,0 +1,363 @@
+"""The strict rule of JSON documents: the same comes back, or it is refused with its place and a cure."""
+
+from __future__ import annotations
+
+import base64
+import collections
+import dataclasses
+import datetime as dt
+import decimal
+import enum
+import fractions
+import json
+import math
+import pathlib
+import sys
+import time
+import uuid
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from snakestore import ValidationError, types
+from snakestore.types import documents
+from tests.types.support import exact, there_and_back
+
+texts = some.text()
+leaves = some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False, allow_infinity=False) | texts
+every_document = some.recursive(leaves, lambda inner: some.lists(inner, max_size=5) | some.dictionaries(texts, inner, max_size=5), max_leaves=30)
+
+
+@given(every_document)
+def test_every_document_comes_back_type_by_type_and_bit_by_bit(document):
+    assert exact(there_and_back("json", document)) == exact(document)
+
+
+@given(every_document)
+def test_the_copy_shares_nothing_with_what_was_given(document):
+    def containers(value):
+        if isinstance(value, dict | list):
+            yield id(value)
+            for item in value.values() if isinstance(value, dict) else value:
+                yield from containers(item)
+
+    copy = types.checked_document(document, "a document")
+
+    assert exact(copy) == exact(document)
+    assert not set(containers(copy)) & set(containers(document))
+
+
+@given(every_document)
+def test_the_stored_text_is_json_that_others_read(document):
+    text = types.dumps(types.checked_document(document, "a document"))
+
+    assert exact(json.loads(text)) == exact(document)
+    assert "\0" not in text
+
+
+def test_numbers_that_are_equal_but_different_stay_apart():
+    document = [1, 1.0, True, 0, 0.0, -0.0, False, 2**70, -(2**64), 1e22, 10**22, 5e-324]
+
+    assert exact(there_and_back("json", document)) == exact(document)
+
+
+def nested(levels):
+    document = []
+    for _ in range(levels - 1):
+        document = [document]
+    return document
+
+
+def test_two_hundred_levels_are_taken_and_one_more_refused():
+    assert there_and_back("json", nested(200)) == nested(200)
+    assert there_and_back("json", {"a": nested(199)}) == {"a": nested(199)}
+
+    for document in (nested(201), {"a": nested(200)}, {"a": [{"b": nested(198)}]}):
+        with pytest.raises(ValidationError) as caught:
+            types.validate(document, "json")
+        assert "200 levels" in str(caught.value)
+
+
+def test_ten_thousand_levels_are_refused():
+    deep_dict = {}
+    for _ in range(10_000):
+        deep_dict = {"a": deep_dict}
+
+    for document in (nested(10_000), deep_dict):
+        with pytest.raises(ValidationError) as caught:
+            types.validate(document, "json")
+        assert len(str(caught.value)) < 2000
+
+
+def test_a_document_that_holds_itself_is_refused_where_it_does():
+    document = {"a": [1, {"b": []}]}
+    document["a"][1]["b"].append(document)
+
+    with pytest.raises(ValidationError) as caught:
+        types.validate(document, "json")
+
+    assert caught.value.path == "$.a[1].b[0]"
+    assert "itself" in str(caught.value)
+
+
+def test_what_is_shared_but_no_cycle_is_taken():
+    shared = [1]
+
+    assert there_and_back("json", {"a": shared, "b": [shared, shared]}) == {"a": [1], "b": [[1], [1]]}
+
+
+@dataclasses.dataclass
+class Point:
+    x: int = 1
+
+
+class Model:
+    """Answers as a pydantic model does."""
+
+    def model_dump(self, mode):
+        return {"x": 1, "mode": mode}
+
+
+class Number(enum.IntEnum):
+    ONE = 1
+
+
+class Word(enum.StrEnum):
+    A = "a"
+
+
+class Plain(enum.Enum):
+    A = "a"
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Whole(int):
+    pass
+
+
+class Real(float):
+    pass
+
+
+class Pair(NamedTuple):
+    a: int
+    b: int
+
+
+REFUSED = [
+    (dt.datetime(2025, 1, 1, tzinfo=dt.UTC), ".isoformat()"),
+    (dt.date(2025, 1, 1), ".isoformat()"),
+    (dt.time(1), ".isoformat()"),
+    (dt.timedelta(1), ".total_seconds()"),
+    ((1, 2), "list(...)"),
+    (Pair(1, 2), "list(...)"),
+    ({1}, "list(...)"),
+    (frozenset({1}), "list(...)"),
+    (range(3), "list(...)"),
+    (iter([1]), "list(...)"),
+    (collections.deque([1]), "list(...)"),
+    ({"a": 1}.keys(), "list(...)"),
+    (collections.OrderedDict(a=1), "dict(...)"),
+    (collections.Counter("a"), "dict(...)"),
+    (decimal.Decimal("0.1"), "float(...)"),
+    (fractions.Fraction(1, 3), "str(...)"),
+    (b"abc", "base64"),
+    (bytearray(b"abc"), "base64"),
+    (memoryview(b"abc"), "base64"),
+    (Point(), "dataclasses.asdict(...)"),
+    (Point, "dataclasses.asdict(...)"),
+    (Model(), 'model_dump(mode="json")'),
+    (Number.ONE, ".value"),
+    (Word.A, ".value"),
+    (Plain.A, ".value"),
+    (Text("a"), "str(...)"),
+    (Whole(1), "int(...)"),
+    (Real(1.5), "float(...)"),
+    (np.float64(1.5), ".tolist()"),
+    (np.int64(1), ".tolist()"),
+    (np.bool_(True), ".tolist()"),
+    (np.array([1]), ".tolist()"),
+    (uuid.UUID(int=1), "str(...)"),
+    (pathlib.PurePath("a"), "str(...)"),
+    (1j, "register a type"),
+    (object(), "register a type"),
+    (len, "register a type"),
+    (json, ".__name__"),
+    (math.nan, '"NaN"'),
+    (math.inf, '"Infinity"'),
+    (-math.inf, '"-Infinity"'),
+    pytest.param(10**4300, "as text", id="4301 digits"),
+    ("\ud800", "lone surrogate at position 0"),
+    (Ellipsis, "register a type"),
+]
+
+
+@pytest.mark.parametrize(("value", "advice"), REFUSED)
+def test_what_json_cannot_say_is_refused_with_its_place_and_a_cure(value, advice):
+    document = {"demos": [{}, {}, {}, {"when": value}], "later": [value]}
+
+    with pytest.raises(ValidationError) as caught:
+        types.validate(document, "json")
+
+    assert caught.value.path == "$.demos[3].when"
+    assert caught.value.type == "json"
+    assert "$.demos[3].when" in str(caught.value)
+    assert advice in str(caught.value)
+
+
+def test_the_cures_work():
+    there_and_back("json", dt.datetime(2025, 1, 1, tzinfo=dt.UTC).isoformat())
+    there_and_back("json", dt.timedelta(1).total_seconds())
+    there_and_back("json", [1, 2])
+    there_and_back("json", base64.b64encode(b"abc").decode())
+    there_and_back("json", dataclasses.asdict(Point()))
+    there_and_back("json", Model().model_dump(mode="json"))
+    there_and_back("json", np.array([1.5]).tolist())
+    there_and_back("json", np.float64(1.5).tolist())
+    there_and_back("json", "a\ud800".encode("utf-8", "replace").decode())
+
+
+@pytest.mark.parametrize("key", [1, 1.5, None, True, (1,), Word.A, Text("a"), "\ud800"])
+def test_a_key_that_is_no_plain_text_is_refused(key):
+    with pytest.raises(ValidationError) as caught:
+        types.validate({"a": {key: 1}}, "json")
+
+    assert caught.value.path == "$.a"
+    assert "key" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [("when", "$.when"), ("größe", "$.größe"), ("a b", '$["a b"]'), ("", '$[""]'), ("0", '$["0"]'), ('"', '$["\\""]'), ("a.b", '$["a.b"]')],
+)
+def test_a_path_spells_its_keys_so_that_they_are_found(key, path):
+    with pytest.raises(ValidationError) as caught:
+        types.validate({key: {1}}, "json")
+
+    assert caught.value.path == path
+
+
+def test_the_refusal_says_what_was_refused():
+    with pytest.raises(ValidationError, match=r"^metadata at \$\.a: ") as caught:
+        types.checked_document({"a": {1}}, "metadata")
+
+    assert caught.value.type is None
+
+
+def test_the_document_itself_may_be_at_fault():
+    with pytest.raises(ValidationError) as caught:
+        types.validate((1,), "json")
+
+    assert caught.value.path == "$"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "{oops",
+        "[1,]",
+        "[1] [2]",
+        "NaN",
+        "[Infinity]",
+        '{"a": -Infinity}',
+        '{"a": 1, "a": 2}',
+        '[{"a": {"b": 1, "b": 1}}]',
+        "1e999",
+        "[-1e400]",
+        "0" * 400 + "1.0",
+        "9" * 310 + ".0",
+        '"\\ud800"',
+        '{"\\udfff": 1}',
+        "'a'",
+        "[" * 100_000,
+        "[" * 100_000 + "]" * 100_000,
+        '{"a":' * 100_000,
+        '["' + "[" * 100_000,
+        "1" * 5000,
+        "[1] \0",
+        "\ufeff1",
+        None,
+        b"1",
+        5,
+    ],
+)
+def test_damaged_text_is_an_error_of_ours(text):
+    with pytest.raises(ValueError):  # noqa: PT011 - any of that family, which the store wraps
+        types.loads(text)
+    with pytest.raises(ValidationError):
+        types.unpack("json", text, None)
+
+
+def test_a_binary_form_that_json_does_not_have_is_damage():
+    with pytest.raises(ValidationError):
+        types.unpack("json", "1", b"1")
+
+
+def test_a_stack_that_is_nearly_used_up_is_not_taken_for_damage():
+    document = nested(190)
+    text = types.dumps(document)
+
+    def below(frames):
+        return types.loads(text) if frames == 0 else below(frames - 1)
+
+    outcomes = set()
+    for frames in range(0, sys.getrecursionlimit(), 10):
+        try:
+            outcomes.add(below(frames) == document)
+        except RecursionError:
+            outcomes.add("no room")
+
+    assert outcomes == {True, "no room"}
+
+
+def test_brackets_within_texts_are_no_levels():
+    document = ['["[' * 1000, "\\", '"' * 7, {'[{"': "[" * 1000}]
+
+    assert types.loads(types.dumps(document)) == document
+
+
+def test_white_space_around_a_document_is_json_too():
+    assert types.loads(' \n[1, {"a": null}]\t') == [1, {"a": None}]
+
+
+def test_checking_a_document_costs_about_as_much_as_writing_it():
+    document = [{"q": f"what is {number}", "a": number, "s": number / 3, "ok": True, "n": None} for number in range(2000)]
+
+    def best(work):
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    assert best(lambda: documents.checked_document(document, "a document")) < 5 * best(lambda: json.dumps(document))
+
+
+def test_a_document_changed_while_it_is_read_is_still_refused(monkeypatch):
+    calls = []
+
+    def heals(document, *rest):
+        calls.append(document)
+
+    monkeypatch.setattr(documents, "_find_fault", heals)
+    with pytest.raises(ValidationError, match="changed"):
+        documents.checked_document({1}, "a document")
+
+    assert calls == [{1}]
+
+
+def test_the_limit_of_the_interpreter_is_the_callers_own():
+    before = sys.get_int_max_str_digits()
+
+    types.loads(types.dumps([10**4000]))
+
+    assert sys.get_int_max_str_digits() == before

@@ -1,0 +1,314 @@
+"""The registry, and types of the user's own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import json
+import math
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from snakestore import ConstraintError, InvalidNameError, UnknownTypeError, ValidationError, VariableType, register_type, supported_types, types
+from snakestore.types import registry
+from tests.types.support import there_and_back
+
+OURS = ["float", "integer", "string", "boolean", "choice", "module", "embedding", "tensor", "json"]
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch):
+    """What a test registers is forgotten after it."""
+    monkeypatch.setattr(registry, "_types", dict(registry._types))
+
+
+def named(name, base=VariableType, **members):
+    return type("Made", (base,), {"name": name, **members})
+
+
+def test_the_nine_types_are_known():
+    assert supported_types() == OURS
+
+
+def test_the_list_handed_out_is_ones_own():
+    supported_types().clear()
+
+    assert supported_types() == OURS
+
+
+def test_a_duration_is_a_type_in_under_fifteen_lines():
+    @register_type
+    class Duration(VariableType):
+        name = "duration"
+        constraints = ("max_seconds",)
+
+        def normalise(self, value):
+            return value if isinstance(value, dt.timedelta) else self.refuse("must be a datetime.timedelta", value)
+
+        def check(self, value, constraints):
+            if value.total_seconds() > constraints.get("max_seconds", math.inf):
+                self.refuse("is too long", value, constraint="max_seconds")
+
+        def encode(self, value):
+            return json.dumps([value.days, value.seconds, value.microseconds]), None
+
+        def decode(self, text, blob):
+            return dt.timedelta(*json.loads(text))
+
+    long = dt.timedelta(days=3, microseconds=7)
+    assert there_and_back("duration", long) == long
+    assert types.pack("duration", long, {})[1] == "[3, 0, 7]"
+    assert types.validate(long, "duration", {"max_seconds": 1e6}) == long
+    with pytest.raises(ConstraintError) as caught:
+        types.validate(long, "duration", {"max_seconds": 60})
+    assert (caught.value.constraint, caught.value.type) == ("max_seconds", "duration")
+    with pytest.raises(ValidationError, match=r"^duration: must be a datetime.timedelta") as caught:
+        types.validate(5, "duration")
+    assert caught.value.type == "duration"
+    with pytest.raises(ConstraintError, match="max_seconds"):
+        types.validate(long, "duration", {"min_seconds": 1})
+    with pytest.raises(ValidationError, match="duration"):
+        types.unpack("duration", "[true, {}]", None)
+
+
+def test_registering_gives_the_class_back_and_lists_it_last():
+    made = named("mine")
+
+    assert register_type(made) is made
+    assert supported_types() == [*OURS, "mine"]
+    assert type(types.get("mine")) is made
+
+
+def test_a_taken_name_is_refused_unless_replaced():
+    first, second = named("mine"), named("mine")
+    register_type(first)
+
+    for taken in (second, first, named("float")):
+        with pytest.raises(ValueError, match="replace=True"):
+            register_type(taken)
+    assert type(types.get("mine")) is first
+
+    register_type(second, replace=True)
+    assert type(types.get("mine")) is second
+    assert supported_types() == [*OURS, "mine"]
+
+
+def test_replacing_what_is_not_there_registers_it():
+    register_type(named("mine"), replace=True)
+
+    assert "mine" in supported_types()
+
+
+class Demanding(VariableType):
+    name = "demanding"
+
+    def __init__(self, unit):
+        self.unit = unit
+
+
+@pytest.mark.parametrize(
+    "of", [int, VariableType, VariableType(), None, "float", Demanding, named("mine", constraints="min"), named("mine", constraints=(1,))]
+)
+def test_what_is_no_type_is_refused(of):
+    with pytest.raises(ValidationError):
+        register_type(of)
+
+    assert supported_types() == OURS
+
+
+@pytest.mark.parametrize("name", ["", "a\0", "a" * 256, "\ud800", 5, None])
+def test_a_type_is_named_by_the_rule_of_names(name):
+    with pytest.raises(InvalidNameError):
+        register_type(named(name))
+
+
+def test_any_other_name_will_do():
+    for name in ("a b", "é😀", "Float", "x" * 255):
+        register_type(named(name))
+        assert there_and_back(name, {"a": [1, None]}) == {"a": [1, None]}
+
+
+def test_a_type_with_nothing_of_its_own_holds_json_documents_strictly():
+    register_type(named("mine"))
+
+    assert there_and_back("mine", {"a": [1, 1.0, None]}) == {"a": [1, 1.0, None]}
+    with pytest.raises(ValidationError) as caught:
+        types.pack("mine", {"a": (1,)}, {})
+    assert (caught.value.type, caught.value.path) == ("mine", "$.a")
+    with pytest.raises(ConstraintError):
+        types.check_constraints("mine", {"min": 1})
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        None,
+        "text",
+        ("text",),
+        (None, None),
+        ("text", "text"),
+        (b"bytes", None),
+        (1, None),
+        (None, bytearray(b"1")),
+        ("a", None, None),
+        ["text", None],
+    ],
+)
+def test_an_encoded_form_that_no_database_stores_is_refused(encoded):
+    register_type(named("mine", encode=lambda self, value: encoded))
+
+    with pytest.raises(ValidationError, match=r"encode\(\) must return") as caught:
+        types.pack("mine", 1, {})
+
+    assert caught.value.type == "mine"
+
+
+@pytest.mark.parametrize(("text", "told"), [("a\0b", "NUL at position 1"), ("é\ud800", "surrogate at position 1")])
+def test_text_that_no_database_stores_is_refused(text, told):
+    register_type(named("mine", encode=lambda self, value: (text, None)))
+
+    with pytest.raises(ValidationError, match=told):
+        types.pack("mine", 1, {})
+
+
+@pytest.mark.parametrize("encoded", [("text", None), (None, b"\0bytes"), ("é", b""), ("", None), (None, b"")])
+def test_text_bytes_or_both_are_stored(encoded):
+    register_type(named("mine", encode=lambda self, value: encoded, decode=lambda self, text, blob: (text, blob)))
+
+    assert types.pack("mine", 1, {}) == (1, *encoded)
+    assert types.unpack("mine", *encoded) == encoded
+
+
+@pytest.mark.parametrize("problem", [KeyError("a"), ZeroDivisionError(), IndexError(), OverflowError()])
+def test_whatever_a_type_meets_in_a_damaged_row_is_an_error_of_ours(problem):
+    def fail(self, text, blob):
+        raise problem
+
+    register_type(named("mine", decode=fail))
+
+    with pytest.raises(ValidationError, match="mine") as caught:
+        types.unpack("mine", "1", None)
+    assert caught.value.__cause__ is problem
+
+
+def test_what_a_type_raises_while_it_judges_is_raised_as_it_is():
+    def fail(self, value):
+        raise ZeroDivisionError
+
+    register_type(named("mine", normalise=fail))
+
+    with pytest.raises(ZeroDivisionError):
+        types.pack("mine", 1, {})
+
+
+def test_a_type_derived_from_ours_is_asked_in_every_step():
+    class Percent(types.FloatType):
+        name = "percent"
+
+        def normalise(self, value):
+            return super().normalise(value) * 100
+
+        def encode(self, value):
+            return f"{value!r}%", None
+
+        def decode(self, text, blob):
+            return float(text.removesuffix("%"))
+
+    class Tagged(types.JsonType):
+        name = "tagged"
+
+        def normalise(self, value):
+            return {"tag": (1, 2)}
+
+    register_type(Percent)
+    register_type(Tagged)
+
+    assert types.pack("percent", 0.5, {"max": 50}) == (50.0, "50.0%", None)
+    assert types.unpack("percent", "50.0%", None) == 50.0
+    with pytest.raises(ValidationError) as caught:
+        types.pack("tagged", {}, {})
+    assert caught.value.path == "$.tag"
+
+
+def test_constraints_of_ones_own_are_json():
+    register_type(named("mine", constraints=("unit", "bounds")))
+
+    assert types.check_constraints("mine", {"unit": "s", "bounds": [1, {"a": None}]}) == {"unit": "s", "bounds": [1, {"a": None}]}
+    with pytest.raises(ConstraintError) as caught:
+        types.check_constraints("mine", {"bounds": [1, (2,)]})
+    assert (caught.value.constraint, caught.value.path) == ("bounds", "$[1]")
+
+
+class Kind(enum.Enum):
+    float = "a value of another name"
+    JSON = "json"
+    NUMBER = 5
+
+
+def test_an_enum_member_stands_for_a_type():
+    assert types.validate(None, Kind.JSON) is None
+    with pytest.raises(UnknownTypeError):
+        types.get(Kind.NUMBER)
+    with pytest.raises(UnknownTypeError):
+        types.get(Kind.float)
+
+
+def test_a_type_never_registered_is_told_by_its_name():
+    for ask in (lambda: types.unpack("gone", "1", None), lambda: types.pack("gone", 1, {})):
+        with pytest.raises(UnknownTypeError, match="gone") as caught:
+            ask()
+        assert caught.value.type == "gone"
+
+
+def test_threads_that_register_at_once_lose_no_type():
+    names = [f"type {number}" for number in range(40)]
+    start = threading.Barrier(len(names))
+
+    def register(name):
+        start.wait()
+        register_type(named(name))
+
+    threads = [threading.Thread(target=register, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(supported_types()) == sorted([*OURS, *names])
+
+
+def test_of_threads_that_register_one_name_one_wins():
+    outcomes = []
+    start = threading.Barrier(16)
+
+    def register():
+        start.wait()
+        try:
+            outcomes.append(register_type(named("mine")))
+        except ValidationError:
+            outcomes.append(None)
+
+    threads = [threading.Thread(target=register) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    winners = [outcome for outcome in outcomes if outcome]
+    assert winners == [type(types.get("mine"))]
+
+
+def test_neither_numpy_nor_the_engine_of_patterns_is_imported_before_it_is_needed():
+    program = (
+        "import sys\n"
+        "from snakestore import types\n"
+        "types.pack('embedding', [1, 2.5], {}); types.unpack(*('float', '1.5', None)); types.validate([1], 'json')\n"
+        "print(*sorted({'numpy', 're2'} & set(sys.modules)))\n"
+    )
+
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert finished.stdout.strip() == ""
