@@ -1,0 +1,326 @@
+"""Variables as frozen values: a change returns a new value and touches nothing else."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from snakestore import types
+from snakestore.clock import as_utc, now_or, seconds_between, utc_now
+from snakestore.errors import MissingFieldsError, SnakeStoreError, ValidationError
+from snakestore.names import checked_name, identifier_text
+
+if TYPE_CHECKING:
+    import numpy as np
+
+HIGHEST_VERSION = 2**63 - 1
+LONGEST_NAME_IN_ID = 200
+LONGEST_LEASE = timedelta(days=36525)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizationStatus:
+    """Who is optimising a variable, since when, and until when the lease runs (None: until ended)."""
+
+    optimizing: bool = False
+    optimizer_id: str | None = None
+    optimizer_pid: str | int | None = None
+    started_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+NOT_OPTIMIZING = OptimizationStatus()
+
+
+def checked_version(version: object, what: str = "version") -> int:
+    """A version number: a plain int from 0 to 2**63-1.
+
+    Raises:
+        ValidationError: it is none.
+    """
+    if isinstance(version, bool) or not isinstance(version, int):
+        message = f"{what} must be an int, not {type(version).__name__}"
+        raise ValidationError(message, value=version)
+    if not 0 <= version <= HIGHEST_VERSION:
+        message = f"{what} must be from 0 to {HIGHEST_VERSION}, not {version}"
+        raise ValidationError(message, value=version)
+    return int(version)
+
+
+def next_version(version: int) -> int:
+    """The version after ``version``.
+
+    Raises:
+        ValidationError: there is none; a 64-bit counter is used up.
+    """
+    if version >= HIGHEST_VERSION:
+        message = f"version {version} is the highest there is: delete the variable and register it anew"
+        raise ValidationError(message, value=version)
+    return version + 1
+
+
+def checked_object(value: object, what: str) -> dict[str, Any]:
+    """A JSON object as a copy of its own; None is the empty one. ``what`` names it in a refusal.
+
+    Raises:
+        ValidationError: it is no dict, or holds what JSON cannot say; ``.path`` says where.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        message = f"{what} must be a dict, not {type(value).__name__}"
+        raise ValidationError(message, value=value)
+    return cast("dict[str, Any]", types.checked_document(value, what))
+
+
+def merged_metadata(old: Mapping[str, Any], given: Mapping[str, Any] | None, source: object, now: datetime) -> dict[str, Any]:
+    """Metadata after an update: ``old``, over it ``given``, over it ``source`` and ``updated_at``; one level deep.
+
+    Raises:
+        ValidationError: ``given`` is no mapping, or ``source`` no text.
+    """
+    if given is not None and not isinstance(given, Mapping):
+        message = f"metadata must be a dict, not {type(given).__name__}"
+        raise ValidationError(message, value=given)
+    return {**old, **(given or {}), "source": identifier_text(source, "source"), "updated_at": now.isoformat()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """A typed, constrained, versioned value with an id and a name.
+
+    A Variable checks its names, times and version only; values and constraints are checked by ``create_variable`` and by
+    the repository's verbs.
+
+    Attributes:
+        version: 0 at first; each update adds one.
+        constraints: what the type checks a value against.
+        metadata: JSON, kept and merged by updates.
+        access_rules: JSON objects, kept and given back; nothing enforces them yet.
+
+    Raises:
+        InvalidNameError: id, name or type may not be a name.
+        ValidationError: a naive time, or a version out of range.
+    """
+
+    id: str
+    name: str
+    type: str
+    value: Any
+    created_at: datetime
+    constraints: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    version: int = 0
+    last_updated_at: datetime = None  # type: ignore[assignment] # created_at where none is given, see __post_init__
+    optimization_status: OptimizationStatus = NOT_OPTIMIZING
+    access_rules: tuple[dict[str, Any], ...] = ()
+    # the binary form that the store read, so that an array keeps its dtype; no part of the value
+    _blob: bytes | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check names, times and version, and put them in their one form."""
+        put = object.__setattr__
+        put(self, "id", checked_name(self.id, "a variable's id"))
+        put(self, "name", checked_name(self.name, "a variable's name"))
+        put(self, "type", checked_name(self.type, "a variable's type"))
+        put(self, "created_at", as_utc(self.created_at, "created_at"))
+        updated = self.created_at if self.last_updated_at is None else self.last_updated_at
+        put(self, "last_updated_at", as_utc(updated, "last_updated_at"))
+        put(self, "version", checked_version(self.version))
+        put(self, "access_rules", tuple(self.access_rules))
+        put(self, "constraints", {} if self.constraints is None else self.constraints)
+        put(self, "metadata", {} if self.metadata is None else self.metadata)
+
+    @classmethod
+    def new(cls, mapping: Mapping[str, Any] | None = None, /, **given: Any) -> Variable:
+        """Make a Variable from a mapping of fields, from keywords, or from both (keywords win).
+
+        Raises:
+            MissingFieldsError: required fields (id, name, type, value, created_at) are not there.
+            ValidationError: a field is unknown or may not be as given.
+        """
+        if mapping is not None and not isinstance(mapping, Mapping):
+            message = f"Variable.new takes a mapping of fields, not {type(mapping).__name__}"
+            raise ValidationError(message, value=mapping)
+        named = {identifier_text(key, "a field's name"): value for key, value in (mapping or {}).items()} | given
+        known = {each.name: each for each in fields(cls) if not each.name.startswith("_")}
+        required = [name for name, each in known.items() if each.default is MISSING and each.default_factory is MISSING]
+        missing = [name for name in required if name not in named]
+        if missing:
+            raise MissingFieldsError(missing)
+        unknown = sorted(named.keys() - known.keys())
+        if unknown:
+            message = f"Unknown fields: {unknown!r}; a Variable has {sorted(known)}"
+            raise ValidationError(message, value=unknown)
+        return cls(**named)
+
+    @property
+    def optimizing(self) -> bool:
+        """Whether somebody was optimising the variable when it was read."""
+        return self.optimization_status.optimizing
+
+    def update_value(self, value: Any, *, metadata: Mapping[str, Any] | None = None, source: str = "python", now: datetime | None = None) -> Variable:
+        """The variable with ``value``, one version on, its metadata merged one level deep. The value is not checked.
+
+        Raises:
+            ValidationError: ``now`` is naive, ``metadata`` no mapping, or the version at its highest.
+        """
+        moment = now_or(now)
+        return replace(
+            self,
+            value=value,
+            version=next_version(self.version),
+            last_updated_at=moment,
+            metadata=merged_metadata(self.metadata, metadata, source, moment),
+            _blob=None,
+        )
+
+    def start_optimization(self, optimizer_id: str, optimizer_pid: str | int | None = None, *, now: datetime | None = None) -> Variable:
+        """The variable as being optimised by ``optimizer_id`` since ``now``; value and version stay."""
+        status = OptimizationStatus(
+            optimizing=True,
+            optimizer_id=checked_name(optimizer_id, "an optimizer_id"),
+            optimizer_pid=checked_pid(optimizer_pid),
+            started_at=now_or(now),
+        )
+        return replace(self, optimization_status=status)
+
+    def end_optimization(self) -> Variable:
+        """The variable as being optimised by nobody; value and version stay."""
+        return replace(self, optimization_status=NOT_OPTIMIZING)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The variable as JSON-ready data: times in ISO 8601, non-finite floats as "NaN", "Infinity" and "-Infinity"."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "type": self.type,
+            "value": _json_ready(self.type, self.value),
+            "constraints": _json_ready("json", self.constraints),
+            "metadata": _json_ready("json", self.metadata),
+            "version": self.version,
+            "created_at": self.created_at.isoformat(),
+            "last_updated_at": self.last_updated_at.isoformat(),
+            "optimizing": self.optimizing,
+        }
+
+    def to_numpy(self) -> np.ndarray[Any, Any]:
+        """The value of an embedding or tensor as an array of its own, in the dtype it was stored with.
+
+        An array that was stored keeps its dtype (float32 stays float32); a list becomes float64 or int64.
+
+        Raises:
+            ValidationError: the type is no array type, or numpy is not installed.
+        """
+        if not isinstance(types.get(self.type), types.EmbeddingType | types.TensorType):
+            message = f"a variable of type {self.type} is no array: to_numpy() is for embedding and tensor"
+            raise ValidationError(message, type=self.type, value=self.value)
+        return cast("np.ndarray[Any, Any]", types.to_numpy(self.value, self._blob))
+
+    def age(self, now: datetime | None = None) -> float:
+        """Seconds since the variable was created, never negative."""
+        return seconds_between(self.created_at, now_or(now))
+
+    def time_since_update(self, now: datetime | None = None) -> float:
+        """Seconds since the value was last written, never negative."""
+        return seconds_between(self.last_updated_at, now_or(now))
+
+
+def checked_pid(pid: object) -> str | int | None:
+    """An optimiser's process id: a str, an int or None.
+
+    Raises:
+        ValidationError: it is none of these.
+    """
+    if pid is None or (isinstance(pid, int) and not isinstance(pid, bool)):
+        return pid
+    return checked_name(pid, "an optimizer_pid")
+
+
+def checked_lease(lease: object) -> timedelta | None:
+    """A lease as a timedelta: positive seconds (int, float) or a timedelta, at most 100 years; None runs until ended.
+
+    Raises:
+        ValidationError: it is none of these.
+    """
+    if lease is None:
+        return None
+    if isinstance(lease, timedelta):
+        length = lease
+    elif isinstance(lease, bool) or not isinstance(lease, int | float):
+        message = f"a lease is a number of seconds, a timedelta or None (until ended), not {type(lease).__name__}"
+        raise ValidationError(message, value=lease)
+    else:
+        length = timedelta(seconds=lease) if abs(lease) <= LONGEST_LEASE.total_seconds() else timedelta.max
+    if not timedelta(0) < length <= LONGEST_LEASE:
+        message = f"a lease must be longer than nothing and at most 100 years, not {lease!r}; None runs until ended"
+        raise ValidationError(message, value=lease)
+    return length
+
+
+def _json_ready(type_name: str, value: Any) -> Any:
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    if isinstance(value, Mapping):
+        return {str(key): _json_ready("json", item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_ready("json", item) for item in value]
+    return _encoded(type_name, value)
+
+
+def _encoded(type_name: str, value: Any) -> Any:
+    """A value of a type that somebody registered: its readable text where it has one, read as JSON where it is that."""
+    try:
+        text, _ = types.get(type_name).encode(value)
+    except SnakeStoreError:
+        return str(value)  # a Variable does not check its value, so neither does its picture
+    if text is None:
+        return str(value)
+    try:
+        return types.loads(text)
+    except ValueError:
+        return text
+
+
+def new_variable_id(name: str) -> str:
+    """A fresh unique id that shows whose it is."""
+    return f"var_{name[:LONGEST_NAME_IN_ID]}_{uuid.uuid4().hex}"
+
+
+def create_variable(
+    *,
+    name: str,
+    type: str,  # noqa: A002 - the field's own name
+    value: Any,
+    id: str | None = None,  # noqa: A002 - the field's own name
+    constraints: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
+    created_at: datetime | None = None,
+) -> Variable:
+    """A new variable at version 0, its value checked against type and constraints and in its one form. Nothing is stored.
+
+    Raises:
+        UnknownTypeError: no such type is registered.
+        ConstraintError: the value breaks a constraint, or a constraint is unsound.
+        ValidationError: the value is not of the type, the metadata not JSON, a name or time may not be.
+    """
+    checked = checked_name(name, "a variable's name")
+    kind = identifier_text(type, "a variable's type")
+    sound = types.check_constraints(kind, constraints)
+    normal, text, blob = types.pack(kind, value, sound)
+    return Variable(
+        id=new_variable_id(checked) if id is None else id,
+        name=checked,
+        type=kind,
+        value=normal if blob is None else types.unpack(kind, text, blob),
+        created_at=utc_now() if created_at is None else created_at,
+        constraints=sound,
+        metadata=checked_object(metadata, "metadata"),
+        _blob=blob,
+    )

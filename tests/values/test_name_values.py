@@ -1,0 +1,150 @@
+"""Names and patterns on their own: what a name may be, and what a pattern finds and bounds."""
+
+from __future__ import annotations
+
+import enum
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snakestore import InvalidNameError
+from snakestore.names import Pattern, checked_name, identifier_text
+
+
+class Atom(enum.Enum):
+    OK = "ok"
+    ERROR = 7
+    EMPTY = ""
+
+
+class Word(enum.StrEnum):
+    HELLO = "hello"
+
+
+class Text(str):
+    __slots__ = ()
+
+    def __str__(self):
+        return "something else"
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [("plain", "plain"), ("", ""), (Atom.OK, "ok"), (Atom.ERROR, "ERROR"), (Word.HELLO, "hello"), (Text("plain"), "plain"), (Atom.EMPTY, "")],
+)
+def test_an_identifier_is_text_or_an_enum_member(given, text):
+    found = identifier_text(given)
+
+    assert found == text
+    assert type(found) is str
+
+
+@pytest.mark.parametrize("given", [None, 5, 1.5, True, b"x", ["x"], ("x",), object(), Atom, str])
+def test_an_identifier_is_nothing_else(given):
+    with pytest.raises(InvalidNameError):
+        identifier_text(given)
+
+
+@pytest.mark.parametrize(
+    "name", ["x", "x" * 255, "😀" * 255, " ", "\n", "\x01", "\x7f", "\ufffe", "\U0010ffff", "a.b/c:d*%", Atom.OK, Word.HELLO], ids=ascii
+)
+def test_a_name_is_any_text(name):
+    assert checked_name(name) == identifier_text(name)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 256, "😀" * 256, "\0", "a\0", "\ud800", "a\udfffb", "\ud83d\ude00", Atom.EMPTY], ids=ascii)
+def test_some_text_is_no_name(name):
+    with pytest.raises(InvalidNameError) as refused:
+        checked_name(name, "a variable's name")
+
+    assert "a variable's name" in str(refused.value)
+
+
+# --- patterns --------------------------------------------------------------------------------------------------------
+
+FEW = st.text("ab*%_?[\\.\n", max_size=8)
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
+PREFIXES = st.text(st.sampled_from("a\x7f\x80\u07ff\ud7ff\ue000\uffff\U00010000\U0010fffe\U0010ffff"), max_size=3)
+
+
+def expected(pattern, name):
+    return re.fullmatch(".*".join(re.escape(piece) for piece in pattern.split("*")), name, re.DOTALL) is not None
+
+
+@given(pattern=FEW, name=FEW)
+def test_a_pattern_matches_what_a_regular_expression_matches(pattern, name):
+    assert Pattern.parse(pattern).matches(name) == expected(pattern, name)
+
+
+@given(pattern=st.text(), name=st.text())
+def test_a_pattern_of_any_text_matches_what_a_regular_expression_matches(pattern, name):
+    assert Pattern.parse(pattern).matches(name) == expected(pattern, name)
+
+
+@given(name=NAMES)
+def test_a_name_without_stars_matches_itself(name):
+    pattern = name.replace("*", "")
+
+    assert Pattern.parse(pattern).matches(pattern)
+
+
+@given(prefix=PREFIXES, rest=st.one_of(PREFIXES, NAMES))
+def test_what_begins_with_the_prefix_is_within_the_bounds(prefix, rest):
+    pattern = Pattern.parse(f"{prefix}*")
+
+    name = prefix + rest
+
+    assert pattern.matches(name)
+    assert pattern.lower <= name
+    assert pattern.upper is None or name < pattern.upper
+
+
+@given(prefix=PREFIXES.filter(bool), name=st.one_of(PREFIXES, NAMES))
+def test_what_is_within_the_bounds_begins_with_the_prefix(prefix, name):
+    pattern = Pattern.parse(f"{prefix}*")
+
+    within = pattern.lower <= name and (pattern.upper is None or name < pattern.upper)
+
+    assert within == name.startswith(prefix)
+
+
+@given(prefix=PREFIXES)
+def test_the_bounds_are_text_that_a_database_takes(prefix):
+    pattern = Pattern.parse(f"{prefix}*")
+
+    bounds = [pattern.lower, pattern.upper or ""]
+
+    assert [bound.encode().decode() for bound in bounds] == bounds
+
+
+@given(pattern=FEW, name=NAMES)
+def test_a_pattern_that_finds_a_name_is_possible(pattern, name):
+    parsed = Pattern.parse(pattern)
+
+    assert parsed.possible or not parsed.matches(name)
+
+
+@pytest.mark.parametrize("pattern", ["", "\0", "*\0*", "a\ud800*", "x" * 256, "*" + "x" * 256 + "*", "x" * 128 + "*" + "y" * 128], ids=ascii)
+def test_what_no_name_may_hold_is_impossible(pattern):
+    assert not Pattern.parse(pattern).possible
+
+
+@pytest.mark.parametrize("pattern", ["*", "a", "*" * 300, "x" * 255 + "*", "x" * 100 + "*" + "y" * 155], ids=ascii)
+def test_what_a_name_may_hold_is_possible(pattern):
+    assert Pattern.parse(pattern).possible
+
+
+@given(pattern=FEW, name=FEW)
+def test_a_pattern_that_is_only_a_prefix_is_decided_by_it(pattern, name):
+    parsed = Pattern.parse(pattern)
+
+    if parsed.only_a_prefix:
+        assert parsed.matches(name) == name.startswith(parsed.lower)
+
+
+@pytest.mark.parametrize("pattern", [None, 5, b"a*", re.compile("a")])
+def test_a_pattern_is_text(pattern):
+    with pytest.raises(InvalidNameError):
+        Pattern.parse(pattern)
