@@ -1,0 +1,1 @@
+"""The database: tables, engines, statements, transactions, the schema; rows never leave it."""
