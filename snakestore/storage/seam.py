@@ -1,0 +1,127 @@
+"""The seam where a driver's errors become ours: the only place that knows what a driver may raise."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import exc
+
+from snakestore.errors import (
+    CorruptStoreError,
+    SchemaOutdatedError,
+    SnakeStoreError,
+    StoreBusyError,
+    StoreError,
+    StoreFullError,
+    StoreReadOnlyError,
+)
+from snakestore.storage.revisions import HEAD
+
+# SQLite's primary result codes (https://sqlite.org/rescode.html); extended codes carry them in their low byte
+_PRIMARY = 0xFF
+_SQLITE: dict[int, tuple[type[StoreError], str]] = {
+    sqlite3.SQLITE_BUSY: (StoreBusyError, "others kept the database busy; nothing was changed, try again or raise busy_timeout"),
+    sqlite3.SQLITE_LOCKED: (StoreBusyError, "the database is in use by this very process; end the other transaction first"),
+    sqlite3.SQLITE_READONLY: (StoreReadOnlyError, "the database may be read but not written: check the file's mode and the URL's mode=ro"),
+    sqlite3.SQLITE_FULL: (StoreFullError, "the disk or the database's size limit is used up; nothing was changed, free some space"),
+    sqlite3.SQLITE_CORRUPT: (CorruptStoreError, "the file is damaged: restore a backup, or salvage with the sqlite3 shell's .recover"),
+    sqlite3.SQLITE_NOTADB: (CorruptStoreError, "the file is no SQLite database"),
+    sqlite3.SQLITE_CANTOPEN: (StoreError, "the database file cannot be opened: check that the folder exists and may be written"),
+    sqlite3.SQLITE_PERM: (StoreError, "access to the database was denied: check the file's mode"),
+    sqlite3.SQLITE_IOERR: (StoreError, "the disk failed while the database was in use"),
+    sqlite3.SQLITE_TOOBIG: (StoreError, "a value is larger than SQLite takes"),
+    sqlite3.SQLITE_NOMEM: (StoreError, "the process ran out of memory"),
+}
+# PostgreSQL's SQLSTATEs, whole or by class (https://www.postgresql.org/docs/current/errcodes-appendix.html)
+_POSTGRESQL: dict[str, tuple[type[StoreError], str]] = {
+    "40001": (StoreBusyError, "the transaction met another's: roll back and run it again"),
+    "40P01": (StoreBusyError, "the transaction met another's (deadlock): roll back and run it again"),
+    "55P03": (StoreBusyError, "others kept a row locked for too long; nothing was changed, try again"),
+    "57014": (StoreBusyError, "the server cancelled the statement (statement_timeout or an administrator)"),
+    "25006": (StoreReadOnlyError, "the server or the transaction is read-only"),
+    "53100": (StoreFullError, "the server's disk is full"),
+    "25P02": (StoreError, "the transaction failed earlier: roll it back first"),
+    "XX001": (CorruptStoreError, "the server reports damaged data"),
+    "XX002": (CorruptStoreError, "the server reports a damaged index"),
+    "28": (StoreError, "the server refused the login"),
+    "3D": (StoreError, "there is no such database on the server"),
+    "08": (StoreError, "the connection to the server failed"),
+    "57": (StoreError, "the server is shutting down or not accepting connections"),
+}
+_MISSING_TABLE_SQLSTATES = {"42P01", "42703"}
+_RETRY_SQLSTATES = {"40001", "40P01"}
+
+
+def driver_error(error: BaseException) -> BaseException | None:
+    """The driver's own exception inside ``error``, or ``error`` if it is one, or None."""
+    if isinstance(error, exc.DBAPIError):
+        return error.orig
+    if isinstance(error, sqlite3.Error):
+        return error
+    psycopg = sys.modules.get("psycopg")
+    return error if psycopg is not None and isinstance(error, psycopg.Error) else None
+
+
+def is_foreign(error: BaseException) -> bool:
+    """Whether ``error`` is a driver's or SQLAlchemy's, and so must not leave as it is."""
+    return isinstance(error, exc.SQLAlchemyError) or driver_error(error) is not None
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether the whole transaction may succeed when run again: the database was busy, or serialization failed."""
+    cause = driver_error(error)
+    if isinstance(cause, sqlite3.Error):
+        return _sqlite_code(cause) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    return cause is not None and getattr(cause, "sqlstate", None) in _RETRY_SQLSTATES
+
+
+def is_duplicate(error: BaseException) -> bool:
+    """Whether a row of that key had come in between, which only a server with many writers lets happen."""
+    cause = driver_error(error)
+    return cause is not None and getattr(cause, "sqlstate", None) == "23505"
+
+
+def _sqlite_code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+
+
+def translate(error: BaseException) -> SnakeStoreError:
+    """Our error for a driver's or SQLAlchemy's; the caller chains the original as the cause."""
+    cause = driver_error(error)
+    if cause is None:
+        return StoreError(f"the database layer refused: {type(error).__name__}: {error}")
+    text = str(cause).strip() or type(cause).__name__
+    if isinstance(cause, sqlite3.Error):
+        if text.startswith(("no such table", "no such column")) or "has no column named" in text:
+            return _outdated(text)
+        kind, told = _SQLITE.get(_sqlite_code(cause), (StoreError, "the database refused"))
+        return kind(f"{told} (SQLite: {text})")
+    state = getattr(cause, "sqlstate", None) or ""
+    if state in _MISSING_TABLE_SQLSTATES:
+        return _outdated(text)
+    kind, told = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2]) or (StoreError, "the database refused")
+    return kind(f"{told} ({text})")
+
+
+def _outdated(text: str) -> SchemaOutdatedError:
+    return SchemaOutdatedError(
+        f"the database lacks our tables or an older snakestore made them ({text}): run `snakestore db upgrade`, or snakestore.upgrade(bind)",
+        current=None,
+        head=HEAD,
+    )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Let no driver's error out of the block: it leaves as ours, the original chained as the cause."""
+    try:
+        yield
+    except (exc.SQLAlchemyError, sqlite3.Error) as error:
+        raise translate(error) from error
+    except Exception as error:
+        if driver_error(error) is None:
+            raise
+        raise translate(error) from error

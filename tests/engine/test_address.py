@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+
+from snakestore.errors import StoreError, ValidationError
+from snakestore.storage.address import parse, shown, sqlite_address
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["agent.db", "what? 100%.db", "räksmörgås 🐍.db", "a#b&c=d.db", "sub/../agent.db"])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_path_names_the_file_of_that_very_name(name: str, kind: type, inside: Path) -> None:
+    address = sqlite_address(parse(kind(name)))
+
+    assert address.path == str(inside / name.removeprefix("sub/../"))
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "parameters"),
+    [
+        ("sqlite:///agent.db", "agent.db", {}),
+        ("file:agent.db", "agent.db", {}),
+        ("file:agent.db?mode=ro", "agent.db", {"mode": "ro"}),
+        ("file:agent.db?mode=ro&uri=true", "agent.db", {"mode": "ro"}),
+        ("file:a%3Fb.db?mode=ro", "a?b.db", {"mode": "ro"}),
+        ("sqlite:///file:agent.db?mode=ro&uri=true", "agent.db", {"mode": "ro"}),
+        ("sqlite:///agent.db?mode=ro", "agent.db", {"mode": "ro"}),
+        ("sqlite:///file:agent.db", "file:agent.db", {}),
+        ("sqlite+pysqlite:///agent.db", "agent.db", {}),
+        (Path("file:agent.db"), "file:agent.db", {}),
+        (URL.create("sqlite", database="agent.db"), "agent.db", {}),
+    ],
+)
+def test_every_form_of_a_file_is_read_as_one_absolute_path(given: Any, path: str, parameters: dict[str, str], inside: Path) -> None:
+    address = sqlite_address(parse(given))
+
+    assert (address.path, dict(address.parameters)) == (str(inside / path), parameters)
+
+
+@pytest.mark.parametrize("given", ["file:///srv/agent.db?mode=ro", "file://localhost/srv/agent.db?mode=ro", "sqlite:////srv/agent.db?mode=ro"])
+def test_absolute_uris_are_read(given: str) -> None:
+    address = sqlite_address(parse(given.replace("file://", "sqlite:///file://") + "&uri=true" if given.startswith("file://") else given))
+
+    assert (address.path, address.read_only) == ("/srv/agent.db", True)
+
+
+@pytest.mark.parametrize(
+    "given", ["sqlite://", ":memory:", "sqlite:///:memory:", "file::memory:?uri=true", "file:shared?mode=memory&cache=shared", "sqlite:///"]
+)
+def test_a_database_in_memory_has_no_path(given: str) -> None:
+    assert sqlite_address(parse(given)).path is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["agent.db", "file:a%3Fb.db?mode=ro", "sqlite://", "file:shared?mode=memory&cache=shared", "postgresql://ada:secret@db/agents?sslmode=require"],
+)
+def test_parsing_twice_changes_nothing(given: str) -> None:
+    assert parse(parse(given)) == parse(given)
+
+
+def test_a_relative_path_stays_where_it_was_when_the_folder_changes(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = parse("agent.db")
+    monkeypatch.chdir("/")
+
+    assert sqlite_address(url).path == str(inside / "agent.db")
+
+
+@pytest.mark.parametrize("given", ["postgresql://ada:secret@db/agents", "postgresql+psycopg://ada:secret@db/agents"])
+def test_a_server_is_reached_through_psycopg(given: str) -> None:
+    assert parse(given).drivername == "postgresql+psycopg"
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ("", ValidationError),
+        ("a\0b", ValidationError),
+        (5, ValidationError),
+        (None, ValidationError),
+        (b"agent.db", ValidationError),
+        ("sqlite://agent.db", ValidationError),
+        ("sqlite:///agent.db?timeout=5", ValidationError),
+        ("file://host/agent.db", ValidationError),
+        ("postgresql://ada:secret@db:port/agents", ValidationError),
+        ("://secret", ValidationError),
+        ("mysql://ada:secret@db/agents", StoreError),
+        ("mariadb+pymysql://ada:secret@db/agents", StoreError),
+        ("postgres://ada:secret@db/agents", StoreError),
+        ("postgresql+psycopg2://ada:secret@db/agents", StoreError),
+        ("sqlite+aiosqlite:///agent.db", StoreError),
+        ("https://secret/agent.db", StoreError),
+    ],
+)
+def test_what_is_no_store_is_refused_without_telling_the_password(given: Any, error: type[Exception]) -> None:
+    with pytest.raises(error) as caught:
+        parse(given)
+
+    assert "secret" not in str(caught.value) + repr(caught.value)
+
+
+def test_a_message_shows_a_file_by_its_path_and_a_server_without_password(inside: Path) -> None:
+    assert shown(parse("file:agent.db?mode=ro")) == str(inside / "agent.db")
+    assert "secret" not in shown(parse("postgresql://ada:secret@db/agents"))

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from snakestore.errors import CorruptStoreError, SchemaError, SchemaOutdatedError, SchemaTooNewError, StoreReadOnlyError, ValidationError
+from snakestore.storage.revisions import HEAD, VERSION_TABLE
+from snakestore.storage.schema import current, downgrade, open_engine, upgrade
+from tests.engine.support import folder_state
+
+
+def run_sql(path: Path, *statements: str) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def foreign(path: Path) -> None:
+    run_sql(path, "CREATE TABLE cats (name)", "INSERT INTO cats VALUES ('Tom')")
+
+
+def foreign_in_wal_mode(path: Path) -> None:
+    run_sql(path, "PRAGMA journal_mode = WAL", "CREATE TABLE cats (name)")
+
+
+def foreign_with_a_log_left_by_a_crash(path: Path) -> None:
+    living = path.with_name("living.db")
+    connection = sqlite3.connect(living, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE cats (name)")
+    for suffix in ("", "-wal", "-shm"):
+        shutil.copy(f"{living}{suffix}", f"{path}{suffix}")
+    connection.close()
+    living.unlink()
+
+
+def only_a_view(path: Path) -> None:
+    run_sql(path, "CREATE VIEW cats AS SELECT 'Tom' AS name")
+
+
+def version_table_that_is_a_view(path: Path) -> None:
+    run_sql(path, f"CREATE VIEW {VERSION_TABLE} AS SELECT '{HEAD}' AS version_num")
+
+
+FOREIGN = [foreign, foreign_in_wal_mode, foreign_with_a_log_left_by_a_crash, only_a_view, version_table_that_is_a_view]
+
+
+@pytest.mark.parametrize("make", FOREIGN)
+@pytest.mark.parametrize("migrate", [None, True, False])
+def test_a_file_of_someone_elses_is_refused_without_a_changed_byte(tmp_path: Path, make: Callable[[Path], None], migrate: bool | None) -> None:
+    path = tmp_path / "s.db"
+    make(path)
+    before = folder_state(tmp_path)
+
+    with pytest.raises(SchemaError, match=r"snakestore\.upgrade") as caught:
+        open_engine(path, migrate=migrate)
+    assert type(caught.value) is SchemaError
+    assert (caught.value.current, caught.value.head) == (None, HEAD)
+    after = folder_state(tmp_path)
+    if make is foreign_with_a_log_left_by_a_crash:  # the index of the log is made anew from it by every reader
+        before.pop("s.db-shm"), after.pop("s.db-shm")
+    assert after == before
+
+
+@pytest.mark.parametrize("attempt", [open_engine, upgrade, lambda path: downgrade(path, "base"), lambda path: open_engine(path, migrate=False)])
+@pytest.mark.parametrize("journal", ["DELETE", "WAL"])
+def test_a_newer_schema_is_refused_without_a_changed_byte(tmp_path: Path, attempt: Callable[[Path], Any], journal: str) -> None:
+    path = tmp_path / "s.db"
+    upgrade(path)
+    run_sql(path, f"UPDATE {VERSION_TABLE} SET version_num = '9999'", f"PRAGMA journal_mode = {journal}")
+    before = folder_state(tmp_path)
+
+    with pytest.raises(SchemaTooNewError, match="upgrade snakestore") as caught:
+        attempt(path)
+    assert (caught.value.current, caught.value.head) == ("9999", HEAD)
+    assert folder_state(tmp_path) == before
+    assert current(path) == "9999"
+
+
+@pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
+def test_a_missing_or_empty_file_is_made_when_opened(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "s.db"
+    if content is not None:
+        path.write_bytes(content)
+
+    open_engine(path).dispose()
+
+    assert current(path) == HEAD
+
+
+@pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
+def test_a_missing_or_empty_file_is_not_made_when_it_is_not_to_be_migrated(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "s.db"
+    if content is not None:
+        path.write_bytes(content)
+    before = folder_state(tmp_path)
+
+    with pytest.raises(SchemaOutdatedError, match=r"snakestore db upgrade .*s\.db.*alembic .*upgrade head") as caught:
+        open_engine(path, migrate=False)
+    assert (caught.value.current, caught.value.head) == (None, HEAD)
+    assert folder_state(tmp_path) == before
+
+
+def test_an_older_file_is_migrated_when_opened(tmp_path: Path) -> None:
+    upgrade(tmp_path / "s.db", "0001")
+
+    open_engine(tmp_path / "s.db").dispose()
+
+    assert current(tmp_path / "s.db") == HEAD
+
+
+@pytest.mark.parametrize("revision", ["0001", "base"])
+def test_an_older_file_is_refused_when_it_is_not_to_be_migrated(tmp_path: Path, revision: str) -> None:
+    path = tmp_path / "s.db"
+    upgrade(path)
+    downgrade(path, revision)
+    before = folder_state(tmp_path)
+
+    with pytest.raises(SchemaOutdatedError, match="migrate=True") as caught:
+        open_engine(path, migrate=False)
+    assert caught.value.current == (None if revision == "base" else revision)
+    assert folder_state(tmp_path) == before
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_read_only_url_migrates_nothing(tmp_path: Path, exists: bool) -> None:
+    path = tmp_path / "s.db"
+    if exists:
+        upgrade(path, "0001")
+    before = folder_state(tmp_path)
+
+    with pytest.raises(SchemaOutdatedError):
+        open_engine(f"file:{path}?mode=ro&uri=true")
+    with pytest.raises(StoreReadOnlyError):
+        open_engine(f"file:{path}?mode=ro&uri=true", migrate=True)
+    assert folder_state(tmp_path) == before
+
+
+def test_a_version_table_with_several_rows_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    upgrade(path)
+    run_sql(path, f"INSERT INTO {VERSION_TABLE} VALUES ('0001')")
+
+    with pytest.raises(CorruptStoreError, match=VERSION_TABLE):
+        open_engine(path)
+
+
+def test_a_version_table_of_another_shape_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    run_sql(path, f"CREATE TABLE {VERSION_TABLE} (something)")
+
+    with pytest.raises(SchemaError):
+        open_engine(path)
+
+
+def test_our_tables_beside_others_are_opened_as_ours(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    foreign(path)
+    upgrade(path)
+
+    open_engine(path).dispose()
+
+    assert current(path) == HEAD
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT name FROM cats").fetchall() == [("Tom",)]
+    connection.close()
+
+
+def test_a_database_in_memory_is_made_when_opened() -> None:
+    engine = open_engine("sqlite://")
+
+    assert current(engine) == HEAD
+    engine.dispose()
+
+
+def test_a_database_in_memory_is_missing_when_it_is_not_to_be_migrated() -> None:
+    with pytest.raises(SchemaOutdatedError):
+        open_engine("sqlite://", migrate=False)
+
+
+def test_migrate_is_a_bool_or_none(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="migrate"):
+        open_engine(tmp_path / "s.db", migrate="no")  # type: ignore[arg-type] - on purpose
+
+
+def test_looking_at_a_file_leaves_no_log_behind(tmp_path: Path) -> None:
+    open_engine(tmp_path / "s.db").dispose()
+    before = folder_state(tmp_path)
+
+    assert current(tmp_path / "s.db") == HEAD
+    assert folder_state(tmp_path) == before
+    assert list(before) == ["s.db"]
+
+
+def test_looking_at_a_missing_file_makes_none(tmp_path: Path) -> None:
+    assert current(tmp_path / "s.db") is None
+    assert list(tmp_path.iterdir()) == []

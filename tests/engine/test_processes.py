@@ -1,0 +1,164 @@
+"""Processes that fork, race and die. Each scene is a script, which imports once and forks, so that its children start at the same instant."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from snakestore.storage.revisions import HEAD
+from snakestore.storage.schema import current, open_engine, upgrade
+
+PRELUDE = """
+import os, signal, sys, time
+import alembic.command, alembic.config
+from sqlalchemy import Engine, event
+from snakestore.storage.engine import create_engine
+from snakestore.storage.schema import current, open_engine, upgrade
+path = sys.argv[1]
+def child(work):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return pid
+def code(pid):
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+"""
+
+
+def run(script: str, path: Path, *arguments: str) -> str:
+    done = subprocess.run([sys.executable, "-c", PRELUDE + script, str(path), *arguments], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+OPENING_AT_ONCE = """
+start, go = os.pipe()
+def opener():
+    os.close(go)
+    os.read(start, 1)  # ends for all when the parent closes its end
+    open_engine(path).dispose()
+children = [child(opener) for _ in range(12)]
+os.close(go)
+print([code(pid) for pid in children])
+"""
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_many_processes_open_a_missing_file_at_once(tmp_path: Path, round_: int) -> None:
+    path = tmp_path / "s.db"
+
+    assert run(OPENING_AT_ONCE, path).strip() == str([0] * 12)
+    assert current(path) == HEAD
+    assert [entry.name for entry in tmp_path.iterdir()] == ["s.db"]
+
+
+def test_many_processes_migrate_an_older_file_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    upgrade(path, "0001")
+
+    assert run(OPENING_AT_ONCE, path).strip() == str([0] * 12)
+    assert current(path) == HEAD
+
+
+DYING_MAKER = """
+def maker():
+    left = [int(sys.argv[2])]
+    @event.listens_for(Engine, "before_cursor_execute")
+    def die(*_):
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+    open_engine(path)
+print(code(child(maker)))
+"""
+
+
+@pytest.mark.parametrize("statements", [0, 1, 4, 7, 10, 13, 16])
+def test_a_maker_killed_half_way_leaves_a_file_that_the_next_finishes(tmp_path: Path, statements: int) -> None:
+    path = tmp_path / "s.db"
+
+    assert run(DYING_MAKER, path, str(statements)).strip() == "-9"
+    assert current(path) is None
+    engine = open_engine(path)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+        assert connection.exec_driver_sql("SELECT count(*) FROM variable_history_overview").scalar_one() == 0
+    engine.dispose()
+    assert current(path) == HEAD
+
+
+FORKING = """
+engine = create_engine(path)
+with engine.begin() as connection:
+    connection.exec_driver_sql("CREATE TABLE t (x)")
+idle = [engine.connect() for _ in range(2)]
+for each in idle:
+    each.exec_driver_sql("SELECT 1 FROM t")
+    each.close()
+writing = engine.connect()
+writing.exec_driver_sql("INSERT INTO t VALUES ('parent, begun before the fork')")
+pid = os.fork()
+if pid == 0:
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM t").scalar_one() == 0
+    engine.dispose()
+    del engine, idle, each
+    sys.exit(7)  # all the way through the interpreter's own clean-up
+assert code(pid) == 7
+log = os.stat(path + "-wal").st_ino
+writing.exec_driver_sql("INSERT INTO t VALUES ('parent, after the child has gone')")
+writing.commit()
+writing.close()
+def writer():
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO t VALUES ('child')")
+assert code(child(writer)) == 0
+assert os.stat(path + "-wal").st_ino == log
+with engine.connect() as connection:
+    print(connection.exec_driver_sql("SELECT count(*) FROM t").scalar_one(), connection.exec_driver_sql("PRAGMA integrity_check").scalar_one())
+"""
+
+
+def test_a_forked_child_leaves_the_parents_connections_alone_and_has_its_own(tmp_path: Path) -> None:
+    assert run(FORKING, tmp_path / "s.db").strip() == "3 ok"
+
+
+MEMORY = """
+engine = create_engine("sqlite://")
+with engine.begin() as connection:
+    connection.exec_driver_sql("CREATE TABLE t (x)")
+def reader():
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+print(code(child(reader)))
+with engine.begin() as connection:
+    print(connection.exec_driver_sql("SELECT count(*) FROM t").scalar_one())
+"""
+
+
+def test_a_forked_child_has_a_copy_of_a_database_in_memory(tmp_path: Path) -> None:
+    assert run(MEMORY, tmp_path).split() == ["0", "0"]
+
+
+WARM = """
+for module in [name for name in sys.modules if name.partition(".")[0] in {"alembic", "mako", "sqlalchemy_utils"}]:
+    del sys.modules[module]
+open_engine(path).dispose()
+print(current(path), [name for name in ("alembic", "mako", "sqlalchemy_utils", "psycopg") if name in sys.modules])
+"""
+
+
+def test_opening_a_present_schema_imports_no_alembic(tmp_path: Path) -> None:
+    open_engine(tmp_path / "s.db").dispose()
+
+    assert run(WARM, tmp_path / "s.db").strip() == f"{HEAD} []"
