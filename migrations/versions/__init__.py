@@ -1,0 +1,1 @@
+"""The revisions. They are frozen: each imports Alembic and SQLAlchemy only, and is never edited once released."""

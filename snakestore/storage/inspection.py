@@ -1,0 +1,144 @@
+"""A look at a database before it is used: whose it is, and which schema it has. Looking changes nothing."""
+
+from __future__ import annotations
+
+import enum
+import shlex
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, column, func, inspect, select, table
+
+from snakestore.errors import CorruptStoreError, SchemaError, SchemaOutdatedError, SchemaTooNewError
+from snakestore.storage import files
+from snakestore.storage.dialects import backend_for
+from snakestore.storage.revisions import HEAD, REVISIONS, VERSION_TABLE
+from snakestore.storage.sqlite_connections import open_to_look
+from snakestore.storage.tables import Base
+from snakestore.storage.views import VIEW_NAMES
+
+_VERSION_TABLE_THERE = f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{VERSION_TABLE}'"  # noqa: S608 - a constant
+_ANYTHING_THERE = "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+_VERSIONS = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant
+
+
+class State(enum.Enum):
+    """What a database is to us."""
+
+    EMPTY = "nothing is there, or a file without any table"
+    FOREIGN = "tables, but no version table of ours"
+    OLD = "an earlier schema of ours"
+    HEAD = "the present schema"
+    NEW = "a schema that this release does not know"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look found: the state, and the revision where our version table names one."""
+
+    state: State
+    current: str | None = None
+
+
+def look(path: str, busy_timeout: float) -> Found:
+    """Look at a SQLite file over a connection that changes nothing; a missing or empty file is neither made nor filled.
+
+    Raises:
+        StoreError: it is no file, or may not be read.
+        sqlite3.Error: it is no database (for ``translated`` to tell).
+    """
+    if not files.is_there(path) or files.size(path) == 0:
+        return Found(State.EMPTY)
+    with closing(open_to_look(path, busy_timeout)) as connection:
+        connection.execute("BEGIN")
+        return _examine_sqlite(connection.execute)
+
+
+def examine(connection: Connection) -> Found:
+    """Look at the database of a Connection, as far as its transaction sees it.
+
+    Raises:
+        StoreError: not a database that snakestore runs on.
+    """
+    if backend_for(connection.dialect.name).name == "sqlite":
+        return _examine_sqlite(connection.exec_driver_sql)
+    if connection.scalar(select(func.to_regclass(VERSION_TABLE))) is None:
+        return Found(State.FOREIGN)
+    return _judge(connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))))
+
+
+def _examine_sqlite(execute: Callable[[str], Any]) -> Found:
+    if execute(_VERSION_TABLE_THERE).fetchone()[0]:
+        return _judge(execute(_VERSIONS))
+    return Found(State.FOREIGN if execute(_ANYTHING_THERE).fetchone()[0] else State.EMPTY)
+
+
+def _judge(rows: Iterable[Any]) -> Found:
+    versions = [row[0] for row in rows]
+    if not versions:
+        return Found(State.OLD)  # downgraded to base
+    if len(versions) > 1 or not isinstance(versions[0], str):
+        message = f"the table {VERSION_TABLE} should name one revision and holds {len(versions)}: restore a backup"
+        raise CorruptStoreError(message)
+    [current] = versions
+    if current == HEAD:
+        return Found(State.HEAD, current)
+    return Found(State.OLD if current in REVISIONS else State.NEW, current)
+
+
+def refuse_newer(found: Found, where: str) -> None:
+    """Refuse a schema that this release does not know.
+
+    Raises:
+        SchemaTooNewError: it is one.
+    """
+    if found.state is State.NEW:
+        message = f"{where} has the schema {found.current}, which this release does not know (its newest is {HEAD}): upgrade snakestore"
+        raise SchemaTooNewError(message, current=found.current, head=HEAD)
+
+
+def refuse_foreign(found: Found, where: str) -> None:
+    """Refuse a database of someone else.
+
+    Raises:
+        SchemaError: it is one.
+    """
+    if found.state is State.FOREIGN:
+        message = (
+            f"{where} holds tables of someone else and none of snakestore's version table: open another file; "
+            "to keep a store beside your own tables, run snakestore.upgrade(engine) once"
+        )
+        raise SchemaError(message, current=None, head=HEAD)
+
+
+def refuse_outdated(found: Found, where: str) -> None:
+    """Refuse a database that has to be migrated first.
+
+    Raises:
+        SchemaOutdatedError: it is one.
+    """
+    if found.state is not State.HEAD:
+        has = f"has the schema {found.current}, older than {HEAD}" if found.current else "has no tables of snakestore's"
+        told = "is missing or empty" if found.state is State.EMPTY else has
+        name = shlex.quote(where)
+        message = (
+            f"{where} {told}: open it with migrate=True where it may be written, or run `snakestore db upgrade {name}`, "
+            f"or in a clone `alembic -x url={name} upgrade head`"
+        )
+        raise SchemaOutdatedError(message, current=found.current, head=HEAD)
+
+
+def refuse_taken_names(connection: Connection, where: str) -> None:
+    """Refuse to make our tables where others have their names; to be called where our version table is missing.
+
+    Raises:
+        SchemaError: a table or view of one of our names is there.
+    """
+    inspector = inspect(connection)
+    theirs = {*inspector.get_table_names(), *inspector.get_view_names()}
+    taken = sorted(theirs & {*Base.metadata.tables, *VIEW_NAMES})
+    if taken:
+        message = f"{where} has tables or views of other making under snakestore's names ({', '.join(taken)}): use another database, or rename them"
+        raise SchemaError(message, current=None, head=HEAD)
