@@ -1,0 +1,58 @@
+"""What may differ between databases, as one interface."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection
+
+from snakestore.storage.statements import Statement
+
+
+class Backend(ABC):
+    """One database's ways; it keeps no state."""
+
+    name: ClassVar[str]
+    begin_write: ClassVar[str]
+    """What opens a transaction that writes, sent on a driver connection that begins nothing by itself."""
+    begin_snapshot: ClassVar[str]
+    """What opens a transaction whose reads all see one state."""
+    server_clock: ClassVar[bool]
+    """Whether time is the server's unless the user gives a clock."""
+    size: ClassVar[Statement]
+    """One row: bytes of the database, bytes of it that are free."""
+
+    @abstractmethod
+    def configure(self, driver_connection: Any) -> None:
+        """Make a driver connection that we hold begin nothing and wait for nothing by itself."""
+
+    @abstractmethod
+    def driver_in_transaction(self, driver_connection: Any) -> bool:
+        """Whether the driver has a transaction open."""
+
+    @abstractmethod
+    def begin_on(self, connection: Connection, *, write: bool, own: bool) -> bool:
+        """Begin on a SQLAlchemy Connection that has begun in SQLAlchemy's eyes; whether anything had to be begun.
+
+        ``own`` says that the transaction is the verb's alone, so that its isolation is ours to choose.
+        """
+
+    @abstractmethod
+    def unwaiting(self, connection: Connection) -> AbstractContextManager[None]:
+        """A block in which a SQLAlchemy Connection waits for no lock of the whole database, and as before after it."""
+
+    @abstractmethod
+    def expires_at(self, *, recorded: datetime | None, ttl: float | None, last_accessed: datetime) -> datetime | None:
+        """What to write into ``sessions.expires_at`` after an access, given what stands there."""
+
+    @abstractmethod
+    def sweep_bound(self, now: datetime) -> datetime:
+        """Sessions whose recorded ``expires_at`` is before this may have expired at ``now``."""
+
+
+def touch_interval(ttl: float | None) -> timedelta:
+    """How much a recorded access may lag behind reads: a tenth of the ttl, at most a minute."""
+    return timedelta(seconds=60.0 if ttl is None else min(ttl / 10, 60.0))

@@ -1,0 +1,69 @@
+"""SQLite: one writer at a time, readers that never wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection, column, func, select
+
+from snakestore.session import expiry
+from snakestore.storage.dialects.base import Backend
+from snakestore.storage.statements import Statement
+
+
+class SQLite(Backend):
+    """SQLite's ways."""
+
+    name: ClassVar[str] = "sqlite"
+    # a deferred transaction that turns from reading to writing is refused when another wrote in between
+    begin_write: ClassVar[str] = "BEGIN IMMEDIATE"
+    begin_snapshot: ClassVar[str] = "BEGIN"
+    server_clock: ClassVar[bool] = False
+    size: ClassVar[Statement] = Statement(
+        lambda: select(
+            column("page_count") * column("page_size"),
+            column("freelist_count") * column("page_size"),
+        ).select_from(
+            func.pragma_page_count().table_valued("page_count"),
+            func.pragma_page_size().table_valued("page_size"),
+            func.pragma_freelist_count().table_valued("freelist_count"),
+        )
+    )
+
+    def configure(self, driver_connection: Any) -> None:
+        """Leave the waiting to our own loop, which is fairer among writers than SQLite's."""
+        driver_connection.execute("PRAGMA busy_timeout = 0")
+
+    def driver_in_transaction(self, driver_connection: Any) -> bool:
+        """As the driver tells."""
+        return bool(driver_connection.in_transaction)
+
+    def begin_on(self, connection: Connection, *, write: bool, own: bool) -> bool:
+        """Send BEGIN where the driver has nothing open: its own BEGIN would come too late, before the first change only."""
+        del own
+        if self.driver_in_transaction(connection.connection.driver_connection):
+            return False
+        connection.exec_driver_sql(self.begin_write if write else self.begin_snapshot)
+        return True
+
+    @contextmanager
+    def unwaiting(self, connection: Connection) -> Iterator[None]:
+        """Turn SQLite's own waiting off, and back to what it was."""
+        waiting = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+        connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(waiting)}")
+
+    def expires_at(self, *, recorded: datetime | None, ttl: float | None, last_accessed: datetime) -> datetime | None:
+        """Always the truth: the row is rewritten anyway."""
+        del recorded
+        return expiry(last_accessed, ttl)
+
+    def sweep_bound(self, now: datetime) -> datetime:
+        """The recorded time is the truth."""
+        return now

@@ -1,0 +1,135 @@
+"""Statements written in SQLAlchemy's language, compiled once a dialect, run on the driver's cursor.
+
+One SQLAlchemy execute costs several times the SQLite call under it; a statement compiled once costs almost nothing over
+it. So a ``Statement`` keeps, for each dialect, the SQL text, the order of its parameters and the conversions that the
+column types ask for, and hands plain tuples to and from the driver. What it runs is exactly what SQLAlchemy would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, cast
+
+from sqlalchemy import Dialect, Executable
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.sqltypes import NumericCommon
+from sqlalchemy.types import TypeEngine
+
+from snakestore.errors import CorruptStoreError
+
+Convert = Callable[[Any], Any]
+Row = tuple[Any, ...]
+LARGEST_SPREAD = 256
+
+
+def _converter(type_: TypeEngine[Any], dialect: Dialect, *, incoming: bool) -> Convert | None:
+    if isinstance(type_, NumericCommon):
+        return None  # floats and ints are the drivers' own
+    made = type_.dialect_impl(dialect)
+    convert = made.bind_processor(dialect) if incoming else made.result_processor(dialect, None)
+    return cast("Convert | None", convert)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A statement as one dialect's driver takes it."""
+
+    sql: str
+    bind: Callable[[dict[str, Any]], Any]
+    row: Callable[[Row], Row] | None
+
+    def rows(self, fetched: Iterable[Row]) -> list[Row]:
+        """Rows from the driver, converted as their column types ask."""
+        if self.row is None:
+            return list(fetched)
+        return [self.row(each) for each in fetched]
+
+
+class Statement:
+    """A statement built on first use and compiled once a dialect.
+
+    ``build`` returns the statement. One that takes a number is spread: it has ``IN (...)`` lists of that many
+    parameters named ``each_0``, ``each_1``, ... and is compiled for a few sizes.
+    """
+
+    __slots__ = ("_build", "_prepared", "spread")
+
+    def __init__(self, build: Callable[..., Executable], *, spread: bool = False) -> None:
+        self._build = build
+        self._prepared: dict[tuple[str, int], Prepared] = {}
+        self.spread = spread
+
+    def prepare(self, dialect: Dialect, size: int = 0) -> Prepared:
+        """The statement for ``dialect`` (and, if spread, ``size`` parameters); compiled at the first call."""
+        prepared = self._prepared.get((dialect.name, size))
+        if prepared is None:
+            built = self._build(size) if self.spread else self._build()
+            prepared = self._prepared[dialect.name, size] = _prepare(built, dialect)
+        return prepared
+
+    def expression(self) -> Executable:
+        """The statement for SQLAlchemy itself to run: what tests hold against the prepared form."""
+        return self._build()
+
+
+def _prepare(built: Executable, dialect: Dialect) -> Prepared:
+    compiled = cast("SQLCompiler", cast("Any", built).compile(dialect=dialect))
+    # result columns carry the types that RETURNING or SELECT give; a plain change has none
+    types = [entry[3] for entry in compiled._result_columns]  # noqa: SLF001 - no public name tells a compiled statement's column types
+    return Prepared(compiled.string, _binder(compiled, dialect), _row_converter([_converter(each, dialect, incoming=False) for each in types]))
+
+
+def _binder(compiled: SQLCompiler, dialect: Dialect) -> Callable[[dict[str, Any]], Any]:
+    """A function from keyword parameters to what the driver's execute takes."""
+    converters = [(name, convert) for name, bind in compiled.binds.items() if (convert := _converter(bind.type, dialect, incoming=True)) is not None]
+    fixed = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
+    order = compiled.positiontup if compiled.positional else None
+
+    def converted(parameters: dict[str, Any]) -> dict[str, Any]:
+        if fixed:
+            parameters = fixed | parameters
+        for name, convert in converters:
+            parameters[name] = convert(parameters[name])
+        return parameters
+
+    if order is None:
+        return converted
+    if not order:
+        return lambda _: ()
+    if len(order) == 1:
+        only = order[0]
+        return lambda parameters: (converted(parameters)[only],)
+    pick = itemgetter(*order)
+    if not fixed and not converters:
+        return pick
+    return lambda parameters: pick(converted(parameters))
+
+
+def _row_converter(converters: Sequence[Convert | None]) -> Callable[[Row], Row] | None:
+    wanted = [(index, convert) for index, convert in enumerate(converters) if convert is not None]
+    if not wanted:
+        return None
+
+    def convert_row(row: Row) -> Row:
+        values = list(row)
+        try:
+            for index, convert in wanted:
+                if values[index] is not None:
+                    values[index] = convert(values[index])
+        except CorruptStoreError as problem:
+            texts = [cell for cell in row if isinstance(cell, str)][:5]
+            message = f"{problem}; the row has {texts!r}"
+            raise CorruptStoreError(message) from problem
+        return tuple(values)
+
+    return convert_row
+
+
+def spread_sizes(values: Sequence[Any]) -> Iterable[list[Any]]:
+    """``values`` in pieces whose lengths are few: powers of two up to 256, the last one filled up by repetition."""
+    for start in range(0, len(values), LARGEST_SPREAD):
+        piece = list(values[start : start + LARGEST_SPREAD])
+        size = 1 << (len(piece) - 1).bit_length()
+        yield piece + piece[-1:] * (size - len(piece))

@@ -1,0 +1,52 @@
+"""Waiting for others: short random pauses until a deadline, in threads and in SQLAlchemy's greenlets alike."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.0005, 0.02
+
+
+class Patience:
+    """How long to wait for the next try, and when to give up.
+
+    Short random pauses let every waiter have its turn; SQLite's own busy handler lets some wait ten times as long.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self._deadline = time.monotonic() + limit
+        self._longest = SHORTEST_PAUSE
+
+    def wait(self) -> bool:
+        """Wait a moment; False, at once, where the time is up."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            return False
+        pause(min(left, random.uniform(0, self._longest)))  # noqa: S311 - jitter, no secret
+        self._longest = min(self._longest * 1.5, LONGEST_PAUSE)
+        return True
+
+
+def pause(seconds: float) -> None:
+    """Sleep; in a greenlet of SQLAlchemy's asyncio, let the event loop go on meanwhile."""
+    if "greenlet" in sys.modules:
+        from sqlalchemy.util.concurrency import await_, in_greenlet  # noqa: PLC0415 - works only where greenlet is installed
+
+        if in_greenlet():
+            import asyncio  # noqa: PLC0415 - a greenlet of SQLAlchemy's has it loaded; others need not pay for it
+
+            await_(asyncio.sleep(seconds))
+            return
+    time.sleep(seconds)
+
+
+def take(lock: threading.Lock, limit: float) -> bool:
+    """Take a lock that threads and greenlets share; False where it was not to be had in ``limit`` seconds."""
+    patience = Patience(limit)
+    while not lock.acquire(blocking=False):
+        if not patience.wait():
+            return False
+    return True
