@@ -1,0 +1,41 @@
+"""The repository: the Session API, every verb once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from snakestore.repository.batches import Batches
+from snakestore.repository.expiry import Expiry
+from snakestore.repository.optimisation import Optimisation
+from snakestore.repository.past import History
+from snakestore.repository.programs import ProgramVerbs
+from snakestore.repository.results import StoreStats, VariableBatch
+from snakestore.repository.sessions import SessionVerbs
+from snakestore.repository.variables import VariableReads
+from snakestore.repository.writing import VariableWrites
+
+if TYPE_CHECKING:
+    from snakestore.view import SessionView
+
+__all__ = ["SessionRepository", "StoreStats", "VariableBatch"]
+
+
+class SessionRepository(SessionVerbs, VariableReads, VariableWrites, Batches, Optimisation, History, ProgramVerbs, Expiry):
+    """Sessions, variables and programs in a database, shared by threads, processes and machines.
+
+    Open one with ``SessionRepository.open(path_or_url)``, or bind one to an Engine, a Connection or an ``orm.Session``
+    of yours. On an Engine it may be shared by threads; on a Connection or ``orm.Session`` it is as single-threaded as that.
+    """
+
+    def session(self, sid: str, *, strict: bool = False) -> SessionView:
+        """The session as a mapping of name to value. Making the view touches nothing.
+
+        Args:
+            strict: assigning to a name that no variable has raises VariableNotFoundError instead of registering one.
+
+        Raises:
+            InvalidNameError: the id is neither str nor Enum.
+        """
+        from snakestore.view import SessionView  # noqa: PLC0415 - a view's methods are the verbs of this class
+
+        return SessionView(self, sid, strict=strict)

@@ -1,0 +1,163 @@
+"""What a repository is bound to, and how it is opened and closed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import URL, Connection, Engine, orm
+from sqlalchemy.pool import StaticPool
+
+from snakestore.clock import Clock, utc_now
+from snakestore.errors import StoreError
+from snakestore.repository.access import record_read
+from snakestore.repository.arguments import checked_count, checked_ttl
+from snakestore.storage.dialects import Backend, backend_for
+from snakestore.storage.engine import is_ours
+from snakestore.storage.held import HeldChannels, LentChannels, SoleChannel
+from snakestore.storage.schema import open_engine
+from snakestore.storage.settings import Durability, Settings
+from snakestore.storage.tables import SessionRow
+from snakestore.storage.transactions import CallerRunner, Channels, EngineRunner, Runner
+
+DEFAULT_TTL = 3600
+DEFAULT_HISTORY = 100
+DEFAULT_BUSY_TIMEOUT = 30.0
+
+Bind = Engine | Connection | orm.Session
+
+
+class Bound:
+    """The part of a repository that every verb stands on: a runner, and the defaults of new sessions."""
+
+    def __init__(
+        self,
+        bind: Bind,
+        *,
+        default_ttl: float | timedelta | None = DEFAULT_TTL,
+        history: int | None = DEFAULT_HISTORY,
+        busy_timeout: float = DEFAULT_BUSY_TIMEOUT,
+        durability: Durability = "normal",
+        clock: Clock | None = None,
+    ) -> None:
+        """Bind to an Engine, a Connection or an ``orm.Session`` of yours; nothing is installed on it, nothing asked of it yet.
+
+        On an Engine each verb is a transaction of its own, retried while the database is busy. On a Connection or
+        ``orm.Session`` a verb joins the caller's transaction and never ends it.
+
+        Args:
+            bind: what to work on. ``close()`` does not dispose it.
+            default_ttl: seconds or timedelta that a new session may be idle; None: for ever.
+            history: how many replaced values each variable of a new session keeps; None all, 0 none.
+            busy_timeout: seconds to try while others keep the database busy.
+            durability: for ``open`` and ``create_engine``; an engine of yours has its own settings.
+            clock: where time is read from, an aware datetime; default the system's (PostgreSQL: the server's).
+
+        Raises:
+            ValidationError: an option may not be.
+            StoreError: the bind is none of these, or of a database that snakestore does not run on.
+        """
+        settings = Settings.checked(busy_timeout, durability)  # the engine carries the durability; it is checked all the same
+        self.default_ttl = checked_ttl(default_ttl)
+        self.history = checked_count(history, "history")
+        self._clock = clock
+        self._owned: Engine | None = None
+        self._runner = _runner_for(bind, clock, settings.busy_timeout)
+
+    @classmethod
+    def open(
+        cls, path_or_url: str | os.PathLike[str] | URL, *, migrate: bool | None = None, durability: Durability = "normal", **options: Any
+    ) -> Self:
+        """Open a store, making and migrating a SQLite file where needed.
+
+        Args:
+            path_or_url: a path, ``"sqlite://"`` (a database in memory, this repository's alone) or any SQLAlchemy URL.
+            migrate: bring an older schema up to date; None: True for SQLite, False for a server.
+            durability: "normal" (an acknowledged write survives ``kill -9``) or "full" (also power loss).
+            options: as the constructor's.
+
+        Raises:
+            SchemaOutdatedError: ``migrate`` is False and the database is missing or older. Nothing is made.
+            SchemaTooNewError, SchemaError: a newer snakestore made it, or it is someone else's. Not a byte is changed.
+            CorruptStoreError: it is no database.
+            ValidationError, StoreError: an option may not be; the place is out of reach.
+        """
+        settings = Settings.checked(options.get("busy_timeout", DEFAULT_BUSY_TIMEOUT), durability)
+        checked_ttl(options.get("default_ttl"))
+        checked_count(options.get("history"), "history")
+        engine = open_engine(path_or_url, migrate=migrate, busy_timeout=settings.busy_timeout, durability=settings.durability)
+        try:
+            opened = cls(engine, durability=durability, **options)
+        except BaseException:
+            engine.dispose()
+            raise
+        opened._owned = engine
+        return opened
+
+    @classmethod
+    def _on(cls, runner: Runner, default_ttl: float | None, history: int | None, clock: Clock | None) -> Self:
+        bound = cls.__new__(cls)
+        bound.__dict__.update(default_ttl=default_ttl, history=history, _clock=clock, _owned=None, _runner=runner)
+        return bound
+
+    def close(self) -> None:
+        """Take no more verbs, and close what ``open`` opened; verbs that are at work end first. Closing again is fine."""
+        self._runner.close()
+        if self._owned is not None:
+            self._owned.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self, *, read_only: bool = False) -> Iterator[Self]:
+        """A repository whose verbs make one transaction: kept at the end of the block, undone by an exception.
+
+        Use the repository that the block gives, in this thread. Inside another transaction it is a savepoint.
+
+        Args:
+            read_only: read one snapshot, writing nothing and keeping no writer waiting.
+
+        Raises:
+            StoreBusyError: others kept the database busy, or this thread holds a transaction of this repository.
+            StoreError: the repository is closed, or the database rolled the transaction back by itself.
+        """
+        with self._runner.transaction(read_only=read_only) as runner:
+            yield self._on(runner, self.default_ttl, self.history, self._clock)
+
+
+def _runner_for(bind: object, clock: Clock | None, busy_timeout: float) -> Runner:
+    if isinstance(bind, Engine):
+        backend = backend_for(bind.dialect.name)
+        ours = is_ours(bind)
+        memory = isinstance(bind.pool, StaticPool)
+        channels = _channels_for(bind, backend, busy_timeout, ours=ours, memory=memory)
+        return EngineRunner(channels, backend, _clock_for(backend, clock), record_read, busy_timeout=busy_timeout, sole=memory)
+    if isinstance(bind, Connection):
+        connection = bind
+        backend = backend_for(bind.dialect.name)
+        return CallerRunner(lambda: connection, backend, _clock_for(backend, clock), record_read)
+    if isinstance(bind, orm.Session):
+        session = bind
+        arguments: dict[str, Any] = {"mapper": SessionRow}
+        backend = backend_for(session.get_bind(**arguments).dialect.name)
+        return CallerRunner(lambda: session.connection(bind_arguments=arguments), backend, _clock_for(backend, clock), record_read)
+    message = f"a repository binds to an Engine, a Connection or an orm.Session, not {type(bind).__name__}; open() takes paths and URLs"
+    raise StoreError(message)
+
+
+def _channels_for(engine: Engine, backend: Backend, busy_timeout: float, *, ours: bool, memory: bool) -> Channels:
+    if not ours:
+        return LentChannels(engine, backend, busy_timeout)
+    return SoleChannel(engine, backend, busy_timeout) if memory else HeldChannels(engine, backend)
+
+
+def _clock_for(backend: Backend, clock: Clock | None) -> Clock | None:
+    return clock if clock is not None or backend.server_clock else utc_now

@@ -1,0 +1,156 @@
+"""Verbs about programs: any JSON document under an id."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, overload
+
+from snakestore import types
+from snakestore.errors import ProgramNotFoundError, SessionNotFoundError
+from snakestore.names import checked_name, identifier_text
+from snakestore.repository.access import check_alive, open_to_read, open_to_write, record, session_text, was_read
+from snakestore.repository.arguments import NOT_GIVEN, NotGiven, look_up_text
+from snakestore.repository.bound import Bound
+from snakestore.storage import rows
+from snakestore.storage.channels import Work
+from snakestore.storage.sql import programs as sql
+from snakestore.storage.statements import Row
+
+D = TypeVar("D")
+
+
+class ProgramVerbs(Bound):
+    """The part of a repository that is about programs."""
+
+    def put_program(self, sid: str, program_id: str, program: Any) -> None:
+        """Store a program: any JSON value, None, False and 0 included; one of the same id is replaced.
+
+        Raises:
+            SessionNotFoundError, SessionExpiredError: there is no such session.
+            InvalidNameError: the id may not be.
+            ValidationError: the program holds what JSON cannot say; ``.path`` says where.
+        """
+        self._runner.write(_put, sid, program_id, program)
+
+    @overload
+    def get_program(self, sid: str, program_id: str) -> Any: ...
+
+    @overload
+    def get_program(self, sid: str, program_id: str, default: D) -> Any | D: ...
+
+    def get_program(self, sid: str, program_id: str, default: Any = NOT_GIVEN) -> Any:
+        """The program of this id. An access.
+
+        Args:
+            default: what to return where there is no such program; it never stands in for a missing session.
+
+        Raises:
+            SessionNotFoundError, SessionExpiredError: there is no such session.
+            ProgramNotFoundError: no such program, and no default.
+            CorruptStoreError: what is stored is no JSON.
+        """
+        return self._runner.lookup(_get, sid, program_id, default)
+
+    def list_programs(self, sid: str) -> list[Any]:
+        """The session's programs, by id, by code point. An access.
+
+        Raises:
+            SessionNotFoundError, SessionExpiredError: there is no such session.
+        """
+        return list(self._runner.read(_all, sid).values())
+
+    def get_programs(self, sid: str) -> dict[str, Any]:
+        """The session's programs by their ids. An access.
+
+        Raises:
+            SessionNotFoundError, SessionExpiredError: there is no such session.
+        """
+        return self._runner.read(_all, sid)
+
+    def program_ids(self, sid: str) -> list[str]:
+        """The ids of the session's programs, by code point. An access.
+
+        Raises:
+            SessionNotFoundError, SessionExpiredError: there is no such session.
+        """
+        return self._runner.read(_ids, sid)
+
+    def has_program(self, sid: str, program_id: str) -> bool:
+        """Whether there is such a program; False also for a missing or expired session. No access.
+
+        Raises:
+            InvalidNameError: the session id or the program id is neither str nor Enum.
+        """
+        return self._runner.lookup(_has, sid, program_id)
+
+    def delete_program(self, sid: str, program_id: str) -> bool:
+        """Delete a program; whether there was one (if not, it is no access).
+
+        Raises:
+            SessionNotFoundError, SessionExpiredError: there is no such session.
+        """
+        return self._runner.write(_delete, sid, program_id)
+
+
+def _looked_up(work: Work, sid: object, program_id: object) -> tuple[str, str, Row]:
+    session = session_text(sid)
+    # no program is called "", so an id that none can have finds nothing
+    wanted = (look_up_text(program_id, "a program id") or "") if isinstance(program_id, str) else None
+    if wanted is None:
+        open_to_read(work, session)  # the session comes first in the order of refusals
+        wanted = look_up_text(program_id, "a program id") or ""
+    row = work.first(sql.PROGRAM, sid=session, pid=wanted)
+    if row is None:
+        raise SessionNotFoundError(session)
+    work.know(row[2])
+    check_alive(session, row[0], row[1], work.now)
+    was_read(work, session, row[0], row[1])
+    return session, identifier_text(program_id), row
+
+
+def _get(work: Work, sid: object, program_id: object, default: object | NotGiven) -> object:
+    session, text, row = _looked_up(work, sid, program_id)
+    if row[3] is not None:
+        return rows.program_from(session, text, row[4])
+    if default is NOT_GIVEN:
+        raise ProgramNotFoundError(session, text)
+    return default
+
+
+def _has(work: Work, sid: object, program_id: object) -> bool:
+    identifier_text(sid, "a session id")
+    identifier_text(program_id, "a program id")
+    try:
+        _, _, row = _looked_up(work, sid, program_id)
+    except SessionNotFoundError:
+        return False
+    work.accessed = None  # to ask whether is no access
+    return row[3] is not None
+
+
+def _all(work: Work, sid: object) -> dict[str, Any]:
+    session = open_to_read(work, sid)
+    return {pid: rows.program_from(session, pid, text) for pid, text in work.rows(sql.ALL, sid=session)}
+
+
+def _ids(work: Work, sid: object) -> list[str]:
+    session = open_to_read(work, sid)
+    return [pid for (pid,) in work.rows(sql.IDS, sid=session)]
+
+
+def _put(work: Work, sid: object, program_id: object, program: object) -> None:
+    gate = open_to_write(work, sid)
+    pid = checked_name(program_id, "a program id")
+    text = types.dumps(types.checked_document(program, "a program"))
+    replaced = work.change(sql.UPDATE, sid=gate.sid, pid=pid, new_program=text, written=work.now)
+    if not replaced:
+        work.change(sql.INSERT, session_id=gate.sid, id=pid, program=text, created_at=work.now, last_updated_at=work.now)
+    record(work, gate, programs=1 - replaced)
+
+
+def _delete(work: Work, sid: object, program_id: object) -> bool:
+    gate = open_to_write(work, sid)
+    pid = look_up_text(program_id, "a program id")
+    if pid is None or not work.change(sql.DELETE, sid=gate.sid, pid=pid):
+        return False
+    record(work, gate, programs=-1)
+    return True

@@ -1,0 +1,195 @@
+"""The variable that a write is about: found, free to be written, at the version expected; and how its value is replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from snakestore import types
+from snakestore.errors import UnknownTypeError, VariableLockedError, VariableNotFoundError, VersionConflictError
+from snakestore.names import identifier_text
+from snakestore.repository.access import Gate
+from snakestore.repository.arguments import checked_metadata, look_up_text
+from snakestore.storage import rows
+from snakestore.storage.channels import Work
+from snakestore.storage.sql import variables as sql
+from snakestore.storage.statements import Row
+from snakestore.variable import OptimizationStatus, Variable, merged_metadata, next_version
+
+
+@dataclass(slots=True)
+class Target:
+    """A variable's row (VARIABLE_COLUMNS), under the lock of its session."""
+
+    sid: str
+    identifier: str
+    row: Row
+
+    @property
+    def id(self) -> str:
+        """The variable's id."""
+        return str(self.row[0])
+
+    @property
+    def type(self) -> str:
+        """The name of the variable's type."""
+        return str(self.row[2])
+
+    @property
+    def version(self) -> int:
+        """The version that is stored."""
+        return int(self.row[7])
+
+    def value(self) -> Any:
+        """The stored value, read anew, so that it is the caller's."""
+        return rows.value_from(self.sid, self.identifier, self.row[2], self.row[3], self.row[4])
+
+    def constraints(self) -> dict[str, Any]:
+        """The stored constraints."""
+        constraints: dict[str, Any] = rows.decoded(self.row[5], f"the constraints column of variable {self.row[1]!r} of session {self.sid!r}")
+        return constraints
+
+    def metadata(self) -> dict[str, Any]:
+        """The stored metadata."""
+        metadata: dict[str, Any] = rows.decoded(self.row[6], f"the metadata column of variable {self.row[1]!r} of session {self.sid!r}")
+        return metadata
+
+    def variable(self, now: datetime) -> Variable:
+        """The variable as it is stored."""
+        return rows.variable_from(self.sid, self.row, now)
+
+
+def find(work: Work, sid: str, identifier: object) -> Target:
+    """The variable of this id or name.
+
+    Raises:
+        VariableNotFoundError: there is none.
+        InvalidNameError: the identifier is neither str nor Enum.
+    """
+    text = look_up_text(identifier, "an identifier")
+    row = None if text is None else work.first(sql.CALLED, sid=sid, identifier=text)
+    if row is None or text is None:
+        raise VariableNotFoundError(sid, identifier_text(identifier))
+    return Target(sid, text, row)
+
+
+def check_may_write(target: Target, optimizer_id: object, now: datetime) -> None:
+    """While a variable is being optimised only the holder writes; and who names an optimizer_id must be the holder.
+
+    Raises:
+        VariableLockedError: somebody else holds it, or nobody does and an ``optimizer_id`` was named.
+        InvalidNameError: the ``optimizer_id`` is neither str nor Enum.
+    """
+    check_holder(target.sid, target.identifier, rows.status_from(target.row[10:14], now), optimizer_id)
+
+
+def check_holder(sid: str, identifier: str, status: OptimizationStatus, optimizer_id: object) -> None:
+    """``check_may_write`` for a variable whose status alone was read.
+
+    Raises:
+        VariableLockedError, InvalidNameError: as there.
+    """
+    writer = None if optimizer_id is None else identifier_text(optimizer_id, "an optimizer_id")
+    if writer != status.optimizer_id:
+        raise VariableLockedError(sid, identifier, status.optimizer_id, status.expires_at)
+
+
+def check_version(target: Target, expected: int | None) -> None:
+    """The variable is at the version that the caller saw.
+
+    Raises:
+        VersionConflictError: it is not.
+    """
+    if expected is not None and expected != target.version:
+        raise VersionConflictError(target.sid, target.identifier, expected, target.version)
+
+
+@dataclass(frozen=True, slots=True)
+class NewValue:
+    """What a variable is about to hold, checked and in its stored form."""
+
+    value: Any
+    text: str | None
+    blob: bytes | None
+    metadata: dict[str, Any]
+    constraints: dict[str, Any]
+    version: int
+    written: datetime
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """For the statement UPDATE, but for whose value it is."""
+        return {"new_value": self.text, "new_blob": self.blob, "new_metadata": types.dumps(self.metadata), "written": self.written}
+
+
+def packed(target: Target, value: object, constraints: dict[str, Any], like: bytes | None = None) -> tuple[Any, str | None, bytes | None]:
+    """A value checked against the variable's type and ``constraints``, in its stored form.
+
+    Raises:
+        UnknownTypeError: nobody registered the type; says which variable needs it.
+        ValidationError: the value may not be.
+    """
+    try:
+        return types.pack(target.type, value, constraints, like)
+    except UnknownTypeError as problem:
+        where = f"variable {target.identifier!r} of session {target.sid!r}"
+        raise UnknownTypeError(target.type, known=types.supported_types(), where=where) from problem
+
+
+def prepare(target: Target, value: object, metadata: Mapping[str, Any] | None, source: object, now: datetime) -> NewValue:
+    """Check a new value and its metadata, before anything is changed.
+
+    Raises:
+        UnknownTypeError, ValidationError: the value or the metadata may not be.
+    """
+    constraints = target.constraints()
+    normal, text, blob = packed(target, value, constraints)
+    merged = merged_metadata(target.metadata(), checked_metadata(metadata), source, now)
+    return NewValue(normal, text, blob, merged, constraints, next_version(target.version), now)
+
+
+def apply(work: Work, gate: Gate, target: Target, new: NewValue) -> Variable:
+    """Replace the value in one transaction with its move into the history; the version rises by one, in SQL."""
+    keep_history(work, gate, [target])
+    work.change(sql.UPDATE, sid=gate.sid, vid=target.id, **new.parameters)
+    prune_history(work, gate, [target])
+    return written(target, new)
+
+
+def written(target: Target, new: NewValue) -> Variable:
+    """The variable as it is stored now."""
+    row = target.row
+    return Variable(
+        id=row[0],
+        name=row[1],
+        type=row[2],
+        value=new.value,
+        constraints=new.constraints,
+        metadata=new.metadata,
+        version=new.version,
+        created_at=row[8],
+        last_updated_at=new.written,
+        optimization_status=rows.status_from(row[10:14], new.written),
+        access_rules=() if row[14] == "[]" else tuple(rows.decoded(row[14], f"the access_rules column of variable {row[1]!r}", list)),
+        _blob=new.blob,
+    )
+
+
+def keep_history(work: Work, gate: Gate, targets: list[Target]) -> None:
+    """Move values that are about to be replaced into the history, by SQL, where the session keeps one."""
+    if gate.history_limit == 0:
+        return
+    for target in targets:
+        work.change(sql.KEEP, sid=gate.sid, vid=target.id)
+
+
+def prune_history(work: Work, gate: Gate, targets: list[Target]) -> None:
+    """Forget what the session's history_limit no longer holds; fewer versions than that cannot exceed it."""
+    limit = gate.history_limit
+    if not limit:
+        return
+    for target in targets:
+        if target.version >= limit:
+            work.change(sql.PRUNE, sid=gate.sid, vid=target.id, keep=limit)
