@@ -1,0 +1,99 @@
+"""snakestore: a durable home for the state of LLM programs, on SQLite and PostgreSQL."""
+
+from typing import TYPE_CHECKING, Any
+
+from snakestore.errors import (
+    BatchError,
+    ConflictError,
+    ConstraintError,
+    CorruptStoreError,
+    InvalidNameError,
+    MissingFieldsError,
+    NotFoundError,
+    ProgramNotFoundError,
+    SchemaError,
+    SchemaOutdatedError,
+    SchemaTooNewError,
+    SessionExistsError,
+    SessionExpiredError,
+    SessionNotFoundError,
+    SnakeStoreError,
+    StoreBusyError,
+    StoreError,
+    StoreFullError,
+    StoreReadOnlyError,
+    UnknownTypeError,
+    ValidationError,
+    VariableExistsError,
+    VariableLockedError,
+    VariableNotFoundError,
+    VersionConflictError,
+    VersionNotFoundError,
+)
+from snakestore.repository import SessionRepository, StoreStats, VariableBatch
+from snakestore.session import Session, SessionStats
+from snakestore.storage.engine import create_engine
+from snakestore.storage.schema import current, downgrade, upgrade
+from snakestore.types import VariableType, register_type, supported_types, validate
+from snakestore.variable import OptimizationStatus, Variable, create_variable
+from snakestore.view import SessionView
+
+if TYPE_CHECKING:
+    from snakestore.aio import AsyncSessionRepository
+
+__all__ = [
+    "AsyncSessionRepository",
+    "BatchError",
+    "ConflictError",
+    "ConstraintError",
+    "CorruptStoreError",
+    "InvalidNameError",
+    "MissingFieldsError",
+    "NotFoundError",
+    "OptimizationStatus",
+    "ProgramNotFoundError",
+    "SchemaError",
+    "SchemaOutdatedError",
+    "SchemaTooNewError",
+    "Session",
+    "SessionExistsError",
+    "SessionExpiredError",
+    "SessionNotFoundError",
+    "SessionRepository",
+    "SessionStats",
+    "SessionView",
+    "SnakeStoreError",
+    "StoreBusyError",
+    "StoreError",
+    "StoreFullError",
+    "StoreReadOnlyError",
+    "StoreStats",
+    "UnknownTypeError",
+    "ValidationError",
+    "Variable",
+    "VariableBatch",
+    "VariableExistsError",
+    "VariableLockedError",
+    "VariableNotFoundError",
+    "VariableType",
+    "VersionConflictError",
+    "VersionNotFoundError",
+    "create_engine",
+    "create_variable",
+    "current",
+    "downgrade",
+    "register_type",
+    "supported_types",
+    "upgrade",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # asyncio and SQLAlchemy's side of it are loaded by those who use them
+    if name == "AsyncSessionRepository":
+        from snakestore.aio import AsyncSessionRepository  # noqa: PLC0415 - that is the point
+
+        return AsyncSessionRepository
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

@@ -1,0 +1,278 @@
+"""One session as a mapping of name to value."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, MutableMapping, ValuesView
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from snakestore.errors import InvalidNameError, VariableNotFoundError
+from snakestore.names import identifier_text
+from snakestore.repository import SessionRepository
+from snakestore.repository.variables import named_value, names_and_values
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_NONE_GIVEN = object()
+
+
+def on_session(verb: Callable[Concatenate[SessionRepository, str, P], R]) -> Callable[Concatenate[SessionView, P], R]:
+    """The verb as a method of a view: the same, without the session's id."""
+
+    @wraps(verb)
+    def bound(view: SessionView, *args: P.args, **kwargs: P.kwargs) -> R:
+        return verb(view.repository, view.session_id, *args, **kwargs)
+
+    bound.__signature__ = _without_sid(verb)  # type: ignore[attr-defined] # what inspect.signature shows
+    return cast("Callable[Concatenate[SessionView, P], R]", bound)
+
+
+def _without_sid(verb: Callable[..., Any]) -> Any:
+    import inspect  # noqa: PLC0415 - needed once a verb, at import: inspect is loaded by dataclasses anyway
+
+    signature = inspect.signature(verb)
+    this, _, *rest = signature.parameters.values()
+    return signature.replace(parameters=[this, *rest])
+
+
+class SessionView(MutableMapping[str, Any]):
+    """A session as a mapping of variable name to value; names are in the order of their code points.
+
+    Reading and writing a key is a verb of the repository: a versioned update, an access, a transaction. ``items()``,
+    ``values()``, ``update()`` and ``clear()`` are one transaction each. Making a view touches nothing. A missing session
+    raises SessionNotFoundError from everything but ``in``. Every verb that takes a session's id is a method without it.
+    """
+
+    __slots__ = ("repository", "session_id", "strict")
+
+    def __init__(self, repository: SessionRepository, session_id: str, *, strict: bool = False) -> None:
+        """View session ``session_id`` of ``repository``.
+
+        Args:
+            repository: whose verbs the view calls.
+            session_id: the session's id; it need not exist yet.
+            strict: assigning to a name that no variable has raises VariableNotFoundError, instead of registering a
+                variable of an inferred type (bool boolean, int integer, float float, str string, numpy array tensor, all
+                else json).
+
+        Raises:
+            InvalidNameError: the id is neither str nor Enum.
+        """
+        self.repository = repository
+        self.session_id = identifier_text(session_id, "a session id")
+        self.strict = strict
+
+    def __repr__(self) -> str:
+        return f"SessionView({self.session_id!r}, strict={self.strict})"
+
+    # --- one key --------------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, key: str) -> Any:
+        return self.repository._runner.lookup(named_value, self.session_id, _name(key))  # noqa: SLF001 - a view is the repository's other face
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        name = _name(key)
+        with self.repository.transaction() as transaction:
+            if name in SessionView(transaction, self.session_id):
+                transaction.update_variable(self.session_id, name, value)
+            elif self.strict:
+                transaction.touch(self.session_id)  # a missing session is told before a missing variable
+                raise VariableNotFoundError(self.session_id, name)
+            else:
+                transaction.register_variable(self.session_id, name, inferred_type(value), value)
+
+    def __delitem__(self, key: str) -> None:
+        name = _name(key)
+        with self.repository.transaction() as transaction:
+            SessionView(transaction, self.session_id)[name]
+            transaction.delete_variable(self.session_id, name)
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            name = identifier_text(key)
+        except InvalidNameError:
+            return False
+        return self.repository._runner.lookup(_is_name, self.session_id, name)  # noqa: SLF001 - a view is the repository's other face
+
+    # --- all of them ----------------------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.repository.variable_names(self.session_id))
+
+    def __len__(self) -> int:
+        return self.repository.get_stats(self.session_id).variable_count
+
+    def items(self) -> ItemsView[str, Any]:
+        """Names and values, from one snapshot at each iteration."""
+        return _Items(self)
+
+    def values(self) -> ValuesView[Any]:
+        """Values in the order of their names, from one snapshot at each iteration."""
+        return _Values(self)
+
+    def snapshot(self) -> dict[str, Any]:
+        """All names and values as a dict of its own, from one snapshot."""
+        return self.repository._runner.read(names_and_values, self.session_id)  # noqa: SLF001 - a view is the repository's other face
+
+    # --- changes of several, each one transaction ------------------------------------------------------------------------
+
+    def update(self, other: Any = (), /, **values: Any) -> None:
+        """Assign every name and value of ``other`` and of the keywords, all or none.
+
+        Raises:
+            What assigning one of them raises; nothing is changed then. TypeError: ``other`` is neither mapping nor pairs.
+        """
+        given = dict(_pairs(other)) | values
+        with self.repository.transaction() as transaction:
+            view = SessionView(transaction, self.session_id, strict=self.strict)
+            if not given:
+                transaction.variable_names(self.session_id)
+            for key, value in given.items():
+                view[key] = value
+
+    def clear(self) -> None:
+        """Delete every variable, all or none."""
+        with self.repository.transaction() as transaction:
+            for name in transaction.variable_names(self.session_id):
+                transaction.delete_variable(self.session_id, name)
+
+    def pop(self, key: str, default: Any = _NONE_GIVEN) -> Any:
+        """Delete a variable and return its value; ``default`` where there is none.
+
+        Raises:
+            VariableNotFoundError: there is none, and no default.
+        """
+        with self.repository.transaction() as transaction:
+            view = SessionView(transaction, self.session_id)
+            try:
+                value = view[key]
+            except KeyError:
+                if default is _NONE_GIVEN:
+                    raise
+                return default
+            del view[key]
+            return value
+
+    def popitem(self) -> tuple[str, Any]:
+        """Delete the first variable by name and return its name and value.
+
+        Raises:
+            KeyError: there are none.
+        """
+        with self.repository.transaction() as transaction:
+            view = SessionView(transaction, self.session_id)
+            for name, value in view.items():
+                del view[name]
+                return name, value
+        message = f"session {self.session_id!r} has no variables to pop"
+        raise KeyError(message)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The value under ``key``; where there is none, ``default`` is assigned first."""
+        with self.repository.transaction() as transaction:
+            view = SessionView(transaction, self.session_id, strict=self.strict)
+            try:
+                return view[key]
+            except KeyError:
+                view[key] = default
+                return view[key]
+
+    # --- the verbs, without the session's id -----------------------------------------------------------------------------
+
+    create_session = on_session(SessionRepository.create_session)
+    get_session = on_session(SessionRepository.get_session)
+    session_exists = on_session(SessionRepository.session_exists)
+    update_session = on_session(SessionRepository.update_session)
+    touch = on_session(SessionRepository.touch)
+    expired = on_session(SessionRepository.expired)
+    delete_session = on_session(SessionRepository.delete_session)
+    get_stats = on_session(SessionRepository.get_stats)
+    put_variable = on_session(SessionRepository.put_variable)
+    register_variable = on_session(SessionRepository.register_variable)
+    get_variable = on_session(SessionRepository.get_variable)
+    get_value = on_session(SessionRepository.get_value)
+    has_variable = on_session(SessionRepository.has_variable)
+    variable_names = on_session(SessionRepository.variable_names)
+    list_variables = on_session(SessionRepository.list_variables)
+    get_variables = on_session(SessionRepository.get_variables)
+    update_variable = on_session(SessionRepository.update_variable)
+    modify_variable = on_session(SessionRepository.modify_variable)
+    update_variables = on_session(SessionRepository.update_variables)
+    update_constraints = on_session(SessionRepository.update_constraints)
+    delete_variable = on_session(SessionRepository.delete_variable)
+    start_optimization = on_session(SessionRepository.start_optimization)
+    end_optimization = on_session(SessionRepository.end_optimization)
+    variable_history = on_session(SessionRepository.variable_history)
+    get_variable_version = on_session(SessionRepository.get_variable_version)
+    rollback_variable = on_session(SessionRepository.rollback_variable)
+    prune_history = on_session(SessionRepository.prune_history)
+    put_program = on_session(SessionRepository.put_program)
+    get_program = on_session(SessionRepository.get_program)
+    list_programs = on_session(SessionRepository.list_programs)
+    get_programs = on_session(SessionRepository.get_programs)
+    program_ids = on_session(SessionRepository.program_ids)
+    has_program = on_session(SessionRepository.has_program)
+    delete_program = on_session(SessionRepository.delete_program)
+
+
+class _Items(ItemsView[str, Any]):
+    """Names and values: each iteration reads one snapshot."""
+
+    _mapping: SessionView
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return iter(self._mapping.snapshot().items())
+
+
+class _Values(ValuesView[Any]):
+    """Values: each iteration, and each search, reads one snapshot."""
+
+    _mapping: SessionView
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._mapping.snapshot().values())
+
+    def __contains__(self, value: object) -> bool:
+        return value in list(self)
+
+
+def inferred_type(value: object) -> str:
+    """The type of the variable that an assignment to a new name makes."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray):
+        return "tensor"
+    for kind, name in ((bool, "boolean"), (int, "integer"), (float, "float"), (str, "string")):
+        if isinstance(value, kind):
+            return name
+    return "json"
+
+
+def _is_name(work: Any, session_id: str, name: str) -> bool:
+    try:
+        named_value(work, session_id, name, decode=False)
+    except LookupError:
+        return False
+    finally:
+        work.accessed = None  # to ask whether is no access
+    return True
+
+
+def _name(key: object) -> str:
+    """A key as the text of a name.
+
+    Raises:
+        KeyError: it is neither str nor Enum, so it is no key.
+    """
+    try:
+        return identifier_text(key)
+    except InvalidNameError as problem:
+        raise KeyError(key) from problem
+
+
+def _pairs(other: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(other, Mapping):
+        return other.items()
+    if hasattr(other, "keys"):
+        return ((key, other[key]) for key in other.keys())  # noqa: SIM118 - what has keys() is a mapping to dict.update too
+    return [(key, value) for key, value in other]
