@@ -1,0 +1,43 @@
+"""What every test may use: a clock that moves only when told to, and hypothesis without a wall clock of its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import settings
+
+# A deadline would measure the machine, and a database of examples would leave files in the checkout.
+settings.register_profile("snakestore", deadline=None, database=None, max_examples=60)
+settings.load_profile("snakestore")
+
+# Years before any system clock that runs these tests: code that reads the system's clock instead of the given one finds everything expired.
+START = datetime(2021, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
+
+
+class FakeClock:
+    """A clock for ``clock=``: aware UTC, and it stands still until somebody moves it."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self._now = now
+
+    def __call__(self) -> datetime:
+        return self._now
+
+    def advance(self, seconds: float) -> datetime:
+        """Move by ``seconds`` (to the microsecond; back if negative) and tell the new time."""
+        return self.set(self._now + timedelta(seconds=seconds))
+
+    def set(self, moment: datetime) -> datetime:
+        """Move to ``moment`` and tell it."""
+        self._now = moment
+        return moment
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run the contract with every parameter set on every backend; see tests/contract/backends.py")

@@ -1,0 +1,89 @@
+"""The async repository as the contract's tests call it: each verb is awaited on an event loop in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Self, TypeVar
+
+import pytest
+
+from snakestore import AsyncSessionRepository
+
+R = TypeVar("R")
+
+
+class Loop:
+    """An event loop in a thread; what a caller's thread awaits there shares one context, as it does without a loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._contexts = threading.local()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="event loop of the contract", daemon=True)
+        self._thread.start()
+
+    def call(self, start: Callable[[], Coroutine[Any, Any, R]]) -> R:
+        """What ``start`` gives, awaited."""
+        assert threading.current_thread() is not self._thread, "a function that runs in the loop must not wait for it"
+        context = getattr(self._contexts, "context", None)
+        if context is None:
+            context = self._contexts.context = contextvars.copy_context()
+        result: Future[R] = Future()
+
+        async def run() -> None:
+            try:
+                result.set_result(await start())
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
+                result.set_exception(error)
+
+        self._loop.call_soon_threadsafe(partial(self._loop.create_task, run(), context=context))
+        return result.result(120)
+
+
+class Awaiter:
+    """A SessionRepository to look at, an AsyncSessionRepository inside."""
+
+    def __init__(self, loop: Loop, repository: AsyncSessionRepository) -> None:
+        self._loop = loop
+        self._repository = repository
+
+    @classmethod
+    def open(cls, loop: Loop, start: Callable[[], Coroutine[Any, Any, AsyncSessionRepository]]) -> Self:
+        """Open what ``start`` awaits."""
+        return cls(loop, loop.call(start))
+
+    def __getattr__(self, name: str) -> Any:
+        verb = getattr(self._repository, name)
+        if not inspect.iscoroutinefunction(inspect.unwrap(verb)) and not inspect.iscoroutinefunction(verb):
+            return verb
+        return lambda *args, **kwargs: self._loop.call(lambda: verb(*args, **kwargs))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def session(self, *_: object, **__: object) -> Any:
+        """Async has no view."""
+        pytest.skip("there is no mapping view in async")
+
+    @contextmanager
+    def transaction(self, *, read_only: bool = False) -> Iterator[Awaiter]:
+        """The async transaction, entered and left on the loop."""
+        block = self._repository.transaction(read_only=read_only)
+        inner = Awaiter(self._loop, self._loop.call(block.__aenter__))
+        try:
+            yield inner
+        except BaseException as error:
+            told = partial(block.__aexit__, type(error), error, error.__traceback__)
+            if not self._loop.call(told):
+                raise
+        else:
+            self._loop.call(partial(block.__aexit__, None, None, None))

@@ -1,0 +1,326 @@
+"""The places that the contract is run in, sync and async, and which of its tests each of them takes.
+
+SQLite by path, in memory and PostgreSQL take every test. The rest share that code and differ in how they begin, wait and
+end, so that they take each test once, with one of its parameter sets, another one for each test: every verb and every rule
+is met. ``pytest --full`` runs everything everywhere.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, ClassVar, cast
+from zlib import crc32
+
+import pytest
+import sqlalchemy
+from sqlalchemy import URL, Engine
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import snakestore
+from snakestore import AsyncSessionRepository, SessionRepository
+from tests.contract.awaiting import Awaiter, Loop
+from tests.servers import emptied
+
+
+class Backend(ABC):
+    """A place that repositories are kept in. ``folder`` is this test's own copy of what ``prepare`` made once."""
+
+    name: ClassVar[str]
+    shared: ClassVar[bool] = True  # may several repositories and connections work on the same data at once?
+    whole: ClassVar[bool] = False  # does it take every parameter set of every test?
+    database: ClassVar[URL | None] = None  # of a server, for those that need one; set by the conftest
+    on_server: ClassVar[bool] = False
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.resources = ExitStack()
+
+    @classmethod
+    @abstractmethod
+    def prepare(cls, folder: Path) -> None:
+        """Make, once a run, what each test starts from: a database with the present schema and nothing in it."""
+
+    @abstractmethod
+    def open(self, **options: Any) -> SessionRepository:
+        """A repository on this test's database."""
+
+    @abstractmethod
+    def engine(self) -> Engine:
+        """An Engine of the caller's on a database of the present schema."""
+
+    def second(self, repo: SessionRepository, **options: Any) -> SessionRepository:
+        """Another repository, with connections of its own, on the data of ``repo``."""
+        return self.open(**options)
+
+
+class SqliteFile(Backend):
+    """A file opened by path, with our settings."""
+
+    name = "sqlite-file"
+    whole = True
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "store.db"
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        SessionRepository.open(folder / "store.db").close()
+
+    def open(self, **options: Any) -> SessionRepository:
+        return self.resources.enter_context(SessionRepository.open(self.path, **options))
+
+    def engine(self) -> Engine:
+        engine = snakestore.create_engine(self.path)
+        self.resources.callback(engine.dispose)
+        return engine
+
+
+class SqliteMemory(Backend):
+    """A database in memory: one a repository."""
+
+    name = "sqlite-memory"
+    shared = False
+    whole = True
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        """Nothing: each repository makes its own."""
+
+    def open(self, **options: Any) -> SessionRepository:
+        return self.resources.enter_context(SessionRepository.open("sqlite://", **options))
+
+    def engine(self) -> Engine:
+        engine = snakestore.create_engine("sqlite://")
+        self.resources.callback(engine.dispose)
+        snakestore.upgrade(engine)
+        return engine
+
+
+class SqlitePlainEngine(SqliteFile):
+    """A file behind an Engine that the user made with SQLAlchemy alone: no foreign keys, no WAL, the driver's own way to begin."""
+
+    name = "sqlite-plain-engine"
+    whole = False
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        engine = sqlalchemy.create_engine(f"sqlite:///{folder / 'store.db'}")
+        snakestore.upgrade(engine)
+        engine.dispose()
+
+    def open(self, **options: Any) -> SessionRepository:
+        return self.resources.enter_context(SessionRepository(self.engine(), **options))
+
+    def engine(self) -> Engine:
+        engine = sqlalchemy.create_engine(f"sqlite:///{self.path}")
+        self.resources.callback(engine.dispose)
+        return engine
+
+
+# --- PostgreSQL --------------------------------------------------------------------------------------------------------
+
+
+class PostgreSQL(Backend):
+    """A database of a server, opened by URL; emptied for each test."""
+
+    name = "postgresql"
+    whole = True
+    on_server = True
+    settings: ClassVar[str | None] = None
+    """Settings that its connections start with, as libpq takes them."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        emptied(self.plain_url)
+
+    @property
+    def plain_url(self) -> URL:
+        assert self.database is not None
+        return self.database
+
+    @property
+    def url(self) -> URL:
+        return self.plain_url if self.settings is None else self.plain_url.update_query_dict({"options": self.settings})
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        """Nothing: the database is the conftest's."""
+
+    def open(self, **options: Any) -> SessionRepository:
+        return self.resources.enter_context(SessionRepository.open(self.url, **options))
+
+    def engine(self) -> Engine:
+        engine = snakestore.create_engine(self.url)
+        self.resources.callback(engine.dispose)
+        return engine
+
+
+class PostgreSQLSerializable(PostgreSQL):
+    """A server whose transactions are serializable unless told otherwise, as those of distributed engines are."""
+
+    name = "postgresql-serializable"
+    whole = False
+    settings = "-c default_transaction_isolation=serializable"
+
+
+class PostgreSQLPlainEngine(PostgreSQL):
+    """An Engine that the user made with SQLAlchemy alone."""
+
+    name = "postgresql-plain-engine"
+    whole = False
+
+    def open(self, **options: Any) -> SessionRepository:
+        return self.resources.enter_context(SessionRepository(self.engine(), **options))
+
+    def engine(self) -> Engine:
+        engine = sqlalchemy.create_engine(self.url)
+        self.resources.callback(engine.dispose)
+        return engine
+
+
+# --- asyncio -----------------------------------------------------------------------------------------------------------
+
+_loops: list[Loop] = []
+
+
+def loop() -> Loop:
+    """The loop that all async backends of this process run on."""
+    if not _loops:
+        _loops.append(Loop())
+    return _loops[0]
+
+
+class Opened(Backend):
+    """Opened by ``AsyncSessionRepository.open``: the verbs run in worker threads."""
+
+    def address(self) -> Any:
+        """What is opened."""
+        raise NotImplementedError
+
+    def open(self, **options: Any) -> SessionRepository:
+        async def opened() -> AsyncSessionRepository:
+            return await AsyncSessionRepository.open(self.address(), **options)
+
+        return cast("SessionRepository", self.resources.enter_context(Awaiter.open(loop(), opened)))
+
+    def engine(self) -> Engine:
+        pytest.skip("binds of the caller's own are AsyncEngines here, and have tests of their own")
+
+
+class AsyncSqliteFile(Opened, SqliteFile):
+    """A file."""
+
+    name = "async-sqlite-file"
+    whole = False
+
+    def address(self) -> Any:
+        return self.path
+
+
+class AsyncSqliteMemory(Opened, SqliteMemory):
+    """A database in memory."""
+
+    name = "async-sqlite-memory"
+    whole = False
+
+    def address(self) -> Any:
+        return "sqlite://"
+
+
+class AsyncPostgreSQL(Opened, PostgreSQL):
+    """A database of a server."""
+
+    name = "async-postgresql"
+    whole = False
+
+    def address(self) -> Any:
+        return self.url
+
+
+class OnAsyncEngine(Opened):
+    """An AsyncEngine that the user made: the verbs run in greenlets, on the event loop."""
+
+    def open(self, **options: Any) -> SessionRepository:
+        engine = create_async_engine(self.address())
+        self.resources.callback(lambda: loop().call(engine.dispose))
+
+        async def bound() -> AsyncSessionRepository:
+            return AsyncSessionRepository(engine, **options)
+
+        return cast("SessionRepository", self.resources.enter_context(Awaiter.open(loop(), bound)))
+
+
+class AsyncEngineSqlite(OnAsyncEngine, SqliteFile):
+    """aiosqlite."""
+
+    name = "async-engine-aiosqlite"
+    whole = False
+
+    def address(self) -> Any:
+        return f"sqlite+aiosqlite:///{self.path}"
+
+
+class AsyncEnginePsycopg(OnAsyncEngine, PostgreSQL):
+    """psycopg's own asyncio."""
+
+    name = "async-engine-psycopg"
+    whole = False
+
+    def address(self) -> Any:
+        return self.url
+
+
+class AsyncEngineAsyncpg(OnAsyncEngine, PostgreSQL):
+    """asyncpg, which takes numbered parameters and types of its own."""
+
+    name = "async-engine-asyncpg"
+    whole = False
+
+    def address(self) -> Any:
+        return for_driver(self.url, "asyncpg")
+
+
+def for_driver(url: URL, driver: str) -> URL:
+    """The same server for another driver than psycopg, which names a socket's folder in its own way."""
+    url = url.set(drivername=f"postgresql+{driver}")
+    host = url.query.get("host")
+    if driver == "pg8000" and isinstance(host, str) and host.startswith("/"):
+        return url.set(query={"unix_sock": f"{host}/.s.PGSQL.{url.port or 5432}"}, host=None)
+    return url
+
+
+BACKENDS: list[type[Backend]] = [
+    SqliteFile,
+    SqliteMemory,
+    SqlitePlainEngine,
+    PostgreSQL,
+    PostgreSQLSerializable,
+    PostgreSQLPlainEngine,
+    AsyncSqliteFile,
+    AsyncSqliteMemory,
+    AsyncPostgreSQL,
+    AsyncEngineSqlite,
+    AsyncEnginePsycopg,
+    AsyncEngineAsyncpg,
+]
+
+
+def taken(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
+    """The tests that are run, and those that are left out: see the top of this file."""
+    groups: dict[tuple[str, str], list[pytest.Item]] = {}
+    for item in items:
+        kind = _kind(item)
+        if kind is not None and not kind.whole:
+            groups.setdefault((item.nodeid.partition("[")[0], kind.name), []).append(item)
+    chosen = {id(group[crc32("".join(key).encode()) % len(group)]) for key, group in groups.items()}
+    left_out = {id(item) for group in groups.values() for item in group} - chosen
+    return [item for item in items if id(item) not in left_out], [item for item in items if id(item) in left_out]
+
+
+def _kind(item: pytest.Item) -> type[Backend] | None:
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    kind = parameters.get("backend")
+    return kind if isinstance(kind, type) and issubclass(kind, Backend) else None

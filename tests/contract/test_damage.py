@@ -1,0 +1,207 @@
+"""A file that somebody damaged by hand: errors of ours that say which row, and a way to go on."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from snakestore import CorruptStoreError, SessionRepository, StoreError, UnknownTypeError
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A file with one session ``s`` that holds a variable of each form of storage, a program, and the healthy ``fine``."""
+    path = tmp_path / "store.db"
+    with SessionRepository.open(path) as repo:
+        repo.create_session("s", ttl=None, metadata={"a": 1})
+        repo.register_variable("s", "number", "integer", 1, id="id-number", constraints={"max": 10})
+        repo.update_variable("s", "number", 2)
+        repo.register_variable("s", "array", "embedding", [0.5, 1.0], id="id-array")
+        repo.register_variable("s", "fine", "integer", 7)
+        repo.put_program("s", "program", {"steps": []})
+    return path
+
+
+@pytest.fixture
+def damage(path):
+    """Runs statements on the file, past the checks that guard it."""
+
+    def run(statement, *values):
+        with closing(sqlite3.connect(path)) as file, file:
+            file.execute("PRAGMA ignore_check_constraints = ON")
+            assert file.execute(statement, values).rowcount == 1
+
+    return run
+
+
+@pytest.fixture
+def repo(path):
+    with SessionRepository.open(path) as repo:
+        yield repo
+
+
+NO_JSON = ["{oops", "", "[1, 2", "NaN,", b"\xff\xfe"]
+NO_OBJECT = ["[1]", "5", "null", '"text"']
+NO_TIME = ["yesterday", "", "2021-01-01T00:00:00", 5, "2021-13-45T00:00:00.000000Z"]
+DAMAGED = [
+    *[("number", "value", content) for content in [*NO_JSON, '"text"', "null", "1.5", "[1]", "true"]],
+    *[("number", "metadata", content) for content in [*NO_JSON, *NO_OBJECT]],
+    *[("number", "constraints", content) for content in [*NO_JSON, *NO_OBJECT]],
+    *[("number", "access_rules", content) for content in [*NO_JSON, "5", "null", '"text"']],
+    *[("number", "version", content) for content in [-1, "one", 1.5]],
+    ("number", "value", None),
+    ("number", "type", "embedding"),
+    ("number", "type", "boolean"),
+    *[("array", "value_blob", content) for content in [None, b"", b"\x00", b"\xff" * 30, "text"]],
+    ("array", "type", "integer"),
+    ("array", "type", "json"),
+    *[("number", column, content) for column in ("created_at", "last_updated_at") for content in NO_TIME],
+]
+
+
+@pytest.mark.parametrize(("name", "column", "content"), DAMAGED)
+def test_reading_a_damaged_variable_says_which_row_is_damaged(repo, damage, name, column, content):
+    damage(f"UPDATE variables SET {column} = ? WHERE name = ?", content, name)
+
+    for read in (lambda: repo.get_variable("s", name), lambda: repo.list_variables("s"), lambda: repo.get_variables("s", [name, "fine"])):
+        with pytest.raises(CorruptStoreError) as caught:
+            read()
+        assert f"id-{name}" in str(caught.value) or repr(name) in str(caught.value)
+        assert "'s'" in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "column", "content"), DAMAGED)
+def test_what_does_not_need_the_damage_still_works(repo, damage, name, column, content):
+    damage(f"UPDATE variables SET {column} = ? WHERE name = ?", content, name)
+
+    assert repo.variable_names("s") == ["array", "fine", "number"]
+    assert repo.has_variable("s", name)
+    assert repo.get_value("s", "fine") == 7
+    assert repo.update_variable("s", "fine", 8).value == 8
+    assert repo.get_stats("s").variable_count == 3
+    assert repo.delete_variable("s", name) is True
+    assert [variable.name for variable in repo.list_variables("s")] == [other for other in ("number", "array", "fine") if other != name]
+    assert repo.delete_session("s") is True
+
+
+@pytest.mark.parametrize("name", ["number", "array"])
+def test_a_type_that_nobody_registered_is_told_with_its_variable(repo, damage, name):
+    damage("UPDATE variables SET type = 'no such type' WHERE name = ?", name)
+
+    for read in (lambda: repo.get_variable("s", name), lambda: repo.get_value("s", f"id-{name}"), lambda: repo.list_variables("s")):
+        with pytest.raises(UnknownTypeError) as caught:
+            read()
+        assert caught.value.type == "no such type"
+        assert f"id-{name}" in str(caught.value) or repr(name) in str(caught.value)
+
+    assert repo.variable_names("s") == ["array", "fine", "number"]
+    assert repo.has_variable("s", name)
+    assert repo.get_value("s", "fine") == 7
+    assert repo.delete_variable("s", name) is True
+    assert len(repo.list_variables("s")) == 2
+
+
+@pytest.mark.parametrize("content", [*NO_JSON, '"text"', None])
+def test_a_damaged_variable_is_not_changed_by_a_write_that_cannot_read_it(repo, damage, content, path):
+    damage("UPDATE variables SET value = ? WHERE name = 'number'", content)
+
+    with pytest.raises(CorruptStoreError):
+        repo.modify_variable("s", "number", lambda value: 5)
+
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("SELECT value, version FROM variables WHERE name = 'number'").fetchone() == (content, 1)
+
+
+@pytest.mark.parametrize(
+    ("column", "content"),
+    [
+        *[("value", content) for content in [*NO_JSON, '"text"', None]],
+        *[("metadata", content) for content in [*NO_JSON, *NO_OBJECT]],
+        *[("created_at", content) for content in NO_TIME],
+        ("type", "embedding"),
+    ],
+)
+def test_a_damaged_past_leaves_the_present_alone(repo, damage, column, content):
+    damage(f"UPDATE variable_versions SET {column} = ?", content)
+
+    for read in (lambda: repo.variable_history("s", "number"), lambda: repo.get_variable_version("s", "number", 0)):
+        with pytest.raises(CorruptStoreError) as caught:
+            read()
+        assert "number" in str(caught.value)
+
+    assert repo.get_value("s", "number") == 2
+    assert repo.update_variable("s", "number", 3).version == 2
+    assert repo.delete_variable("s", "number") is True
+
+
+@pytest.mark.parametrize("content", [*NO_JSON, '"text"', None])
+def test_a_rollback_to_a_damaged_value_changes_nothing(repo, damage, content):
+    damage("UPDATE variable_versions SET value = ?", content)
+    before = repo.get_variable("s", "number")
+
+    with pytest.raises(CorruptStoreError):
+        repo.rollback_variable("s", "number", 0)
+
+    assert repo.get_variable("s", "number") == before
+
+
+def test_a_past_of_a_type_that_nobody_registered_is_told(repo, damage):
+    damage("UPDATE variable_versions SET type = 'no such type'")
+
+    with pytest.raises(UnknownTypeError) as caught:
+        repo.variable_history("s", "number")
+
+    assert caught.value.type == "no such type"
+    assert "number" in str(caught.value)
+    assert repo.get_value("s", "number") == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "content"),
+    [
+        *[("metadata", content) for content in [*NO_JSON, *NO_OBJECT]],
+        *[("created_at", content) for content in NO_TIME],
+        *[("last_accessed", content) for content in NO_TIME],
+        ("ttl", "long"),
+        ("variable_count", "many"),
+    ],
+)
+def test_a_damaged_session_is_told_and_may_be_deleted(repo, damage, column, content):
+    damage(f"UPDATE sessions SET {column} = ? WHERE id = 's'", content)
+
+    for read in (lambda: repo.get_session("s"), repo.list_sessions):
+        with pytest.raises(CorruptStoreError) as caught:
+            read()
+        assert "'s'" in str(caught.value)
+
+    assert repo.delete_session("s") is True
+    assert repo.list_sessions() == []
+
+
+@pytest.mark.parametrize("content", NO_JSON)
+def test_a_damaged_program_is_told_and_may_be_deleted(repo, damage, content):
+    damage("UPDATE programs SET program = ?", content)
+
+    for read in (lambda: repo.get_program("s", "program"), lambda: repo.list_programs("s"), lambda: repo.get_programs("s")):
+        with pytest.raises(CorruptStoreError) as caught:
+            read()
+        assert "program" in str(caught.value)
+
+    assert repo.program_ids("s") == ["program"]
+    assert repo.has_program("s", "program")
+    assert repo.delete_program("s", "program") is True
+
+
+@pytest.mark.parametrize("table", ["variables", "sessions", "programs", "variable_versions"])
+def test_a_table_that_went_is_an_error_of_ours(repo, path, table):
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("PRAGMA foreign_keys = OFF")
+        file.execute(f"ALTER TABLE {table} RENAME TO somewhere_else")
+
+    def read():
+        return repo.variable_history("s", "number"), repo.get_programs("s")
+
+    with pytest.raises(StoreError):
+        read()

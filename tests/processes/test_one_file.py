@@ -1,0 +1,133 @@
+"""One file, several processes: nothing is lost, everybody sees the same, and it is all there after a restart."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sqlite3
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from snakestore import SessionRepository, create_variable
+
+SPAWN = multiprocessing.get_context("spawn")
+WORKERS, UPDATES, INCREMENTS = 8, 100, 25
+PATIENCE = 120.0  # seconds that anything here may take on a machine that is busy with something else
+
+_start: Any = None
+
+
+def stand_ready(start: Any) -> None:
+    """Let a worker begin when all have come up."""
+    global _start  # noqa: PLW0603 - a spawned worker is handed its barrier before its work
+    _start = start
+
+
+def update_many(path: Path, worker: int) -> int:
+    """Open a file that may not exist yet and update what may not be there yet; tell how many updates were acknowledged."""
+    _start.wait(PATIENCE)
+    acknowledged = 0
+    with SessionRepository.open(path) as repo:
+        repo.create_session("shared", ttl=None, exist_ok=True)
+        repo.register_variable("shared", "last", "integer", 0, exist_ok=True)
+        repo.register_variable("shared", "sum", "integer", 0, exist_ok=True)
+        for number in range(UPDATES):
+            repo.update_variable("shared", "last", worker * UPDATES + number)
+            acknowledged += 1
+        for _ in range(INCREMENTS):
+            repo.modify_variable("shared", "sum", lambda value: value + 1)
+            acknowledged += 1
+    return acknowledged
+
+
+def in_a_process(function: Any, *arguments: Any) -> Any:
+    """What ``function`` returns in a fresh process that is gone afterwards."""
+    with ProcessPoolExecutor(1, mp_context=SPAWN) as pool:
+        return pool.submit(function, *arguments).result(PATIENCE)
+
+
+def test_eight_processes_update_one_variable_of_a_file_that_did_not_exist_and_lose_nothing(tmp_path):
+    path = tmp_path / "agent.db"
+
+    with ProcessPoolExecutor(WORKERS, mp_context=SPAWN, initializer=stand_ready, initargs=(SPAWN.Barrier(WORKERS),)) as pool:
+        workers = [pool.submit(update_many, path, worker) for worker in range(WORKERS)]
+        acknowledged = sum(worker.result(PATIENCE) for worker in workers)  # an error in any is an error here
+
+    assert acknowledged == WORKERS * (UPDATES + INCREMENTS)
+    with SessionRepository.open(path) as repo:
+        last, total, stats = repo.get_variable("shared", "last"), repo.get_variable("shared", "sum"), repo.get_stats("shared")
+        history = repo.variable_history("shared", "sum", limit=100)
+    assert last.version == WORKERS * UPDATES == 800
+    assert last.value % UPDATES == UPDATES - 1  # the last update of some worker
+    assert (total.value, total.version) == (WORKERS * INCREMENTS, WORKERS * INCREMENTS)
+    assert [(past.value, past.version) for past in history] == [(number, number) for number in range(199, 99, -1)]
+    assert (stats.variable_count, stats.program_count, stats.total_variable_updates) == (2, 0, 2 + acknowledged)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+# --- two processes ---------------------------------------------------------------------------------------------------
+
+
+def answer(path: Path) -> tuple[Any, Any]:
+    """In another process: read what is there, and write back."""
+    with SessionRepository.open(path) as repo:
+        seen = repo.get_value("s", "question"), repo.get_program("s", "plan")
+        repo.update_variable("s", "question", "answered")
+        repo.register_variable("s", "reply", "json", {"pid": os.getpid()})
+        repo.delete_program("s", "plan")
+    return seen
+
+
+def test_two_processes_see_what_the_other_wrote(tmp_path):
+    with SessionRepository.open(tmp_path / "agent.db") as repo:
+        repo.create_session("s")
+        repo.register_variable("s", "question", "string", "asked")
+        repo.put_program("s", "plan", [1, 2])
+
+        seen = in_a_process(answer, tmp_path / "agent.db")
+
+        assert seen == ("asked", [1, 2])
+        assert repo.get_value("s", "question") == "answered"
+        assert repo.get_value("s", "reply")["pid"] != os.getpid()
+        assert not repo.has_program("s", "plan")
+
+
+# --- a restart -------------------------------------------------------------------------------------------------------
+
+
+def everything(repo: SessionRepository) -> Any:
+    """All that a repository holds."""
+    return [(session, repo.list_variables(session.id), repo.get_programs(session.id)) for session in repo.list_sessions()]
+
+
+def write_and_die(path: Path) -> Any:
+    """In another process: write some of everything, and leave without closing anything."""
+    repo = SessionRepository.open(path)
+    repo.create_session("a", ttl=None, metadata={"é": [None]}, worker_id="w")
+    repo.create_session("b", ttl=1e6)
+    repo.put_variable("a", create_variable(name="x", type="float", value=float("-inf")))
+    repo.update_variable("a", "x", -0.0, metadata={"why": "because"})
+    repo.register_variable("a", "c", "choice", "one", constraints={"choices": ["one", "two"]}, description="a choice")
+    repo.start_optimization("a", "c", "opt", "pid-7")
+    repo.put_program("a", "none", None)
+    repo.put_program("b", "p", {"z": 1, "a": [1.5, True]})
+    return everything(repo)
+
+
+def read_all(path: Path) -> Any:
+    """In yet another process: read it all."""
+    with SessionRepository.open(path) as repo:
+        return everything(repo)
+
+
+def test_everything_is_there_after_a_restart(tmp_path):
+    written = in_a_process(write_and_die, tmp_path / "agent.db")
+
+    read = in_a_process(read_all, tmp_path / "agent.db")
+
+    assert read == written
+    assert [session.id for session, _, _ in read] == ["a", "b"]
