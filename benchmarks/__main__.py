@@ -1,0 +1,10 @@
+"""``python -m benchmarks``."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.app import main
+
+if __name__ == "__main__":  # processes that are spawned import this module too
+    sys.exit(main())

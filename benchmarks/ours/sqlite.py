@@ -1,0 +1,113 @@
+"""``SessionRepository`` on a file and in memory."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from benchmarks import seed
+from benchmarks.contenders import Lab, UnavailableError
+from benchmarks.floors.sqlite import connect
+from benchmarks.work import Bench, Verbs, array_makers, filled_array, reading, scalar_makers, writing
+from benchmarks.workload import NAMES, PLAIN, PREFIX_PATTERN, READS, UPDATED, UPDATES
+from snakestore import SessionRepository
+
+
+def new_repository(lab: Lab, name: str, **options: Any) -> tuple[SessionRepository, Verbs]:
+    """A repository on a seeded file of its own, and its verbs under the names that the jobs use."""
+    path = lab.new_path(name)
+    repo = SessionRepository.open(path, **options)
+    return repo, verbs_of(repo, path)
+
+
+def verbs_of(repo: SessionRepository, path: Path) -> Verbs:
+    """The verbs of a repository whose file is seeded through a connection of its own."""
+    seeds = connect(path)
+    seed.in_file(seeds)
+    return Verbs(
+        get_value=repo.get_value,
+        get_record=repo.get_variable,
+        update=repo.update_variable,
+        register=repo.register_variable,
+        update_many=repo.update_variables,
+        list_records=repo.list_variables,
+        pattern=PREFIX_PATTERN,
+        delete_expired=repo.delete_expired,
+        longest_transaction=partial(longest_transaction, repo),
+        seeds=seeds,
+    )
+
+
+def longest_transaction(repo: SessionRepository) -> float:
+    """Sweeps; the longest time between two calls of ``progress``, in seconds."""
+    moments = [perf_counter()]
+    repo.delete_expired(progress=lambda _: moments.append(perf_counter()))
+    return max(after - before for before, after in pairwise(moments))
+
+
+def open_default(lab: Lab) -> Bench:
+    """With the options as they are."""
+    repo, verbs = new_repository(lab, "snakestore.db")
+    makers = scalar_makers(verbs) | array_makers(verbs)
+    makers["history"] = lambda: writing(verbs.update, UPDATES, UPDATED)
+    makers["history-read"] = lambda: reading(verbs.get_value, UPDATES, UPDATED)
+    return Bench(makers, [repo.close, verbs.seeds.close])
+
+
+def open_without_history(lab: Lab) -> Bench:
+    """With ``history=0``."""
+    repo, verbs = new_repository(lab, "no-history.db", history=0)
+    makers = {
+        "history": lambda: writing(verbs.update, PLAIN, UPDATED),
+        "history-read": lambda: reading(verbs.get_value, PLAIN, UPDATED),
+    }
+    return Bench(makers, [repo.close, verbs.seeds.close])
+
+
+def open_cached(lab: Lab) -> Bench:
+    """With ``cache=True``."""
+    try:
+        repo, verbs = new_repository(lab, "cached.db", cache=True)
+    except TypeError as error:
+        message = f"this version of snakestore has no option cache ({error})"
+        raise UnavailableError(message) from error
+    return Bench({"get": lambda: reading(verbs.get_value, READS, NAMES)}, [repo.close, verbs.seeds.close])
+
+
+def open_to_numpy(lab: Lab) -> Bench:
+    """Arrays given back as numpy arrays."""
+    repo, verbs = new_repository(lab, "to-numpy.db")
+
+    def load(sid: str, name: str) -> Any:
+        return repo.get_variable(sid, name).to_numpy()
+
+    if not hasattr(repo.register_variable(READS, "probe", "embedding", [0.0]), "to_numpy"):
+        message = "this version of snakestore has no Variable.to_numpy"
+        raise UnavailableError(message)
+    makers = {
+        "embedding-load": lambda: reading(load, filled_array(verbs, "embedding"), ["embedding"]),
+        "tensor-load": lambda: reading(load, filled_array(verbs, "tensor"), ["tensor"]),
+    }
+    return Bench(makers, [repo.close, verbs.seeds.close])
+
+
+def open_memory(_: Lab) -> Bench:
+    """A database in memory; seeded through the repository's own verbs, since no one else can reach it."""
+    repo = SessionRepository.open("sqlite://")
+    repo.create_session(READS)
+    repo.create_session(UPDATES)
+    with repo.transaction() as transaction:
+        for name in NAMES:
+            transaction.register_variable(READS, name, "float", 0.5, constraints={"min": 0.0, "max": 1.0})
+        for name in UPDATED:
+            transaction.register_variable(UPDATES, name, "float", 0.5, constraints={"min": 0.0, "max": 1.0})
+            for number in range(100):
+                transaction.update_variable(UPDATES, name, number / 100)
+    makers = {
+        "memory-get": lambda: reading(repo.get_value, READS, NAMES),
+        "memory-update": lambda: writing(repo.update_variable, UPDATES, UPDATED),
+    }
+    return Bench(makers, [repo.close])

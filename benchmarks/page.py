@@ -1,0 +1,149 @@
+"""``docs/performance.md`` and its picture, from a report."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import Report, RowResult, Timing
+from benchmarks.rows import FLOOR
+from benchmarks.table import a_call, ratio, ratio_text, spread, verdict
+
+TITLE = "Performance"
+HEAD = f"""# {TITLE}
+
+What the library costs, against hand-written programs that do the same statements on the same tables under the same pragmas, and against
+other stores that are used for such state. This page and its picture are made by one command, `python -m benchmarks --page`
+(`pip install -e '.[bench]'` brings what it needs), on the machine described below.
+
+![Ratios to hand-written statements](performance.png)
+
+## How it is measured
+
+- Each row of the table is one piece of work. Every contender gets a batch of it in turn, round after round, in alternating order, so that
+  whatever drifts on the machine meets all of them; a ratio is taken within a round, to the row's own base, and the table gives the median
+  of the rounds and the quartiles between which the middle half of them lies. Each contender is warmed up before.
+- The floors are in `benchmarks/floors/`: prepared SQL strings on one connection a thread, with `BEGIN IMMEDIATE`, the session's expiry, its
+  counters and its recorded access, the optimiser's lock, the merge of the metadata and the history. They do not check values, nor
+  translate errors.
+- A file on disk in WAL mode with `synchronous` NORMAL, the library's default: a commit does not wait for the disk. Peers that would wait
+  by their own choice are set to the same, so that the comparison is of their work.
+- Targets that are missed are shown as missed.
+"""
+UNEQUAL_HEAD = """
+## Where the work is not the same
+
+No peer checks types and constraints, keeps a history, counts, or expires sessions as a whole; besides:
+"""
+WORKERS = """
+## Advice for workers
+
+The first full garbage collection after SQLAlchemy was imported stalls a process for some 100 ms. A worker that cares calls
+`gc.collect(); gc.freeze()` once after its start; the library does not do so by itself.
+"""
+LEAST_DRAWN, MOST_DRAWN = 0.005, 1000.0
+BAR_COLOURS = {"ours": "#2f7d4f", "floor": "#8a8f98", "peer": "#c98a3a"}
+
+
+def write(report: Report, directory: Path) -> None:
+    """Writes the page and the picture into ``directory``."""
+    directory.mkdir(exist_ok=True)
+    (directory / "performance.md").write_text(page(report), encoding="utf-8")
+    draw(report, directory / "performance.png")
+
+
+def page(report: Report) -> str:
+    """The page as Markdown."""
+    return "\n".join([HEAD, *_machine(report), *_table(report), *_notes(report), *_unequal(report), WORKERS])
+
+
+def draw(report: Report, path: Path) -> None:
+    """The ratios of each row as bars, with the targets marked."""
+    matplotlib = importlib.import_module("matplotlib")
+    matplotlib.use("Agg")
+    pyplot = importlib.import_module("matplotlib.pyplot")
+    rows = [result for result in report.results if any(_drawn(timing, result) for timing in result.timings)]
+    bars = sum(len(_bars(result)) for result in rows) + len(rows)
+    figure, axes = pyplot.subplots(figsize=(10, 1.2 + 0.2 * bars))
+    place, ticks, labels = 0.0, [], []
+    for result in rows:
+        axes.text(LEAST_DRAWN * 1.2, place, result.title, va="center", fontsize=8, weight="bold")
+        for timing in _bars(result):
+            place += 1
+            _bar(axes, place, timing)
+            ticks.append(place)
+            labels.append(timing.contender)
+        place += 1
+    axes.set_yticks(ticks, labels, fontsize=7)
+    axes.set_ylim(place, -1)
+    axes.set_xscale("log")
+    axes.set_xlim(LEAST_DRAWN, MOST_DRAWN)
+    axes.axvline(1.0, color="#444444", linewidth=0.8)
+    axes.set_xlabel("times the base of each row (hand-written statements, mostly); a black mark is the target; less is better")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+def _bars(result: RowResult) -> list[Timing]:
+    return [timing for timing in result.timings if _drawn(timing, result)]
+
+
+def _drawn(timing: Timing, result: RowResult) -> bool:
+    return timing.ratio is not None and timing.contender != result.base
+
+
+def _bar(axes: Any, place: float, timing: Timing) -> None:
+    drawn = min(max(timing.ratio or 0.0, LEAST_DRAWN * 1.05), MOST_DRAWN / 2)
+    axes.barh(place, drawn - LEAST_DRAWN, left=LEAST_DRAWN, height=0.75, color=BAR_COLOURS[timing.kind])
+    mark = timing.target.at_most if timing.target is not None and timing.target.unit == "ratio" else 0.0
+    axes.text(max(drawn, mark) * 1.08, place, ratio_text(timing.ratio), va="center", fontsize=7)
+    if mark:
+        axes.plot([mark, mark], [place - 0.45, place + 0.45], color="black", linewidth=1.6)
+
+
+def _machine(report: Report) -> Iterator[str]:
+    yield "## The machine\n"
+    yield "| | |\n| --- | --- |"
+    for name, value in report.machine.items():
+        yield f"| {name} | {value} |"
+    yield f"| kind of run | {report.mode} |"
+
+
+def _table(report: Report) -> Iterator[str]:
+    yield "\n## The table\n"
+    yield "| work | contender | a call | ratio | quartiles | target | |\n| --- | --- | ---: | ---: | --- | --- | --- |"
+    for result in report.results:
+        for number, timing in enumerate(result.timings):
+            name = f"**{timing.contender}**" if timing.kind == "ours" else timing.contender
+            target, word = verdict(timing)
+            title = result.title if number == 0 else ""
+            yield f"| {title} | {name} | {a_call(timing)} | {ratio(timing, result)} | {spread(timing)} | {target} | {word} |"
+        for name in result.absent:
+            yield f"| | {name} | | | | | not measured |"
+
+
+def _notes(report: Report) -> Iterator[str]:
+    yield "\n## The rows\n"
+    for result in report.results:
+        about = f"Ratios are to {result.base}." if result.base not in {FLOOR, ""} else ""
+        if result.note or about:
+            yield f"- **{result.title}**: {' '.join(part for part in (result.note, about) if part)}"
+
+
+def _unequal(report: Report) -> Iterator[str]:
+    yield UNEQUAL_HEAD
+    for name, how in report.unequal.items():
+        yield f"- {name}: {how}."
+    for result in report.results:
+        for timing in result.timings:
+            if timing.unequal and timing.contender not in report.unequal:
+                yield f"- {result.title}, {timing.contender}: {timing.unequal}."
+    if report.absent:
+        yield "\nNot measured:\n"
+        for name, reason in report.absent.items():
+            yield f"- {name}: {reason}"

@@ -1,0 +1,140 @@
+"""Dictionaries on disk: diskcache and sqlitedict."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from itertools import count
+from typing import Any
+
+from benchmarks.contenders import Job, Lab
+from benchmarks.work import BATCHES, NEW_NAMES, Bench, calling, reading, writing
+from benchmarks.workload import CONSTRAINTS, METADATA, NAMES, PLAIN, READS, SWEPT_VARIABLES, TTL, UPDATED
+
+DISKCACHE_UNEQUAL = "a value by its key, pickled where it is no plain scalar; a key has a time to live but nothing is grouped into sessions"
+SQLITEDICT_UNEQUAL = "pickles; a thread of its own writes, with synchronous OFF; no time to live; read and write of an update are not one transaction"
+
+
+def record(value: Any, version: int = 0) -> dict[str, Any]:
+    """A variable as a plain document."""
+    return {"type": "float", "value": value, "version": version, "constraints": CONSTRAINTS, "metadata": METADATA}
+
+
+def open_diskcache(lab: Lab) -> Bench:
+    """A cache whose values are the scalars, and another whose values are whole records."""
+    module = importlib.import_module("diskcache")
+    values, records = module.Cache(str(lab.new_path("values"))), module.Cache(str(lab.new_path("records")))
+    expiring = module.Cache(str(lab.new_path("expiring")), cull_limit=0)  # so that nothing but the sweep deletes
+    for name in NAMES:
+        values.set((READS, name), 0.5, expire=TTL)
+        for sid in (READS, PLAIN):
+            records.set((sid, name), record(0.5), expire=TTL)
+
+    def get_value(sid: str, name: str) -> Any:
+        return values.get((sid, name))
+
+    def get_record(sid: str, name: str) -> Any:
+        return records.get((sid, name))
+
+    def change(sid: str, name: str, value: Any) -> None:
+        old = records.get((sid, name))
+        records.set((sid, name), old | {"value": value, "version": old["version"] + 1}, expire=TTL)
+
+    def update(sid: str, name: str, value: Any) -> None:
+        with records.transact():
+            change(sid, name, value)
+
+    def add(sid: str, name: str) -> None:
+        records.add((sid, name), record(0.5), expire=TTL)
+
+    makers = {
+        "get": lambda: reading(get_value, READS, NAMES),
+        "record": lambda: reading(get_record, READS, NAMES),
+        "update-plain": lambda: writing(update, PLAIN, UPDATED),
+        "register": lambda: registering(add),
+        "batch-plain": lambda: changing_many(records.transact, change, READS),
+        "sweep": lambda: _expiring(expiring),
+    }
+    return Bench(makers, [values.close, records.close, expiring.close])
+
+
+def _expiring(cache: Any) -> Job:
+    numbers = count()
+
+    def prepare(times: int) -> None:
+        with cache.transact():
+            for _ in range(times * SWEPT_VARIABLES):
+                cache.set(next(numbers), record(0.5), expire=-1)
+
+    return Job(lambda _: cache.expire(), prepare)
+
+
+def open_sqlitedict(lab: Lab) -> Bench:
+    """A table of pickled records, committed after each write."""
+    module = importlib.import_module("sqlitedict")
+    store = module.SqliteDict(str(lab.new_path("sqlitedict.db")), journal_mode="WAL")
+    for name in NAMES:
+        for sid in (READS, PLAIN):
+            store[f"{sid}/{name}"] = record(0.5)
+    store.commit()
+
+    def get_value(sid: str, name: str) -> Any:
+        return store[f"{sid}/{name}"]["value"]
+
+    def change(sid: str, name: str, value: Any) -> None:
+        old = store[f"{sid}/{name}"]
+        store[f"{sid}/{name}"] = old | {"value": value, "version": old["version"] + 1}
+
+    def update(sid: str, name: str, value: Any) -> None:
+        change(sid, name, value)
+        store.commit()
+
+    def add(sid: str, name: str) -> None:
+        store[f"{sid}/{name}"] = record(0.5)
+        store.commit()
+
+    makers = {
+        "get": lambda: reading(get_value, READS, NAMES),
+        "update-plain": lambda: writing(update, PLAIN, UPDATED),
+        "register": lambda: registering(add),
+        "batch-plain": lambda: changing_many(lambda: Committing(store), change, READS),
+    }
+    return Bench(makers, [store.close])
+
+
+class Committing:
+    """Commits at the end of a block."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+
+    def __enter__(self) -> None:
+        """Nothing to begin."""
+
+    def __exit__(self, *_: object) -> None:
+        """Commits."""
+        self.store.commit()
+
+
+def registering(add: Callable[[str, str], Any]) -> Job:
+    """New names in a new session each batch."""
+    numbers = count()
+
+    def run(times: int) -> None:
+        sid = f"fresh{next(numbers)}"
+        for name in NEW_NAMES[:times]:
+            add(sid, name)
+
+    return Job(run)
+
+
+def changing_many(transaction: Callable[[], AbstractContextManager[Any]], change: Callable[[str, str, Any], Any], sid: str) -> Job:
+    """A hundred updates in one transaction."""
+
+    def many(values: Mapping[str, Any]) -> None:
+        with transaction():
+            for name, value in values.items():
+                change(sid, name, value)
+
+    return calling(many, BATCHES[0])

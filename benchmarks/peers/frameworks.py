@@ -1,0 +1,158 @@
+"""The stores of LangGraph, ADK, the OpenAI Agents SDK and Optuna."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from functools import partial
+from typing import Any
+
+from benchmarks.contenders import Lab
+from benchmarks.floors.threads import close_loop
+from benchmarks.peers.caches import record, registering
+from benchmarks.work import Bench, calling, read_by, reading, writing, written_by
+from benchmarks.workload import NAMES, PLAIN, READS, UPDATED
+
+PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
+LANGGRAPH_UNEQUAL = "read and write of an update are two transactions; a value is one JSON document; no sessions that expire as a whole"
+ADK_UNEQUAL = "awaited; a read loads the session's whole state of 100 values, an update appends an event to a log that only grows"
+OPENAI_UNEQUAL = "awaited; a log of messages: a value is read as the last message and updated by taking it off and adding another, two transactions"
+OPTUNA_UNEQUAL = (
+    "user attributes of a study, one study a variable, since all of a study's are read at once; an update has no version and reads nothing"
+)
+
+
+def alike(engine: Any) -> None:
+    """The connections of a SQLAlchemy engine as durable as everyone else's: by their own choice each commit would wait for the disk."""
+    importlib.import_module("sqlalchemy").event.listen(engine, "connect", _set_pragmas)
+
+
+def _set_pragmas(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    for pragma in PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def open_langgraph(lab: Lab) -> Bench:
+    """``SqliteStore``: a document under a namespace and a key."""
+    base, module = importlib.import_module("langgraph.store.base"), importlib.import_module("langgraph.store.sqlite")
+    store = lab.stack.enter_context(module.SqliteStore.from_conn_string(str(lab.new_path("langgraph.db"))))
+    store.setup()
+    for pragma in PRAGMAS:
+        store.conn.execute(f"PRAGMA {pragma}")
+    for sid in (READS, PLAIN):
+        store.batch([base.PutOp(namespace=(sid,), key=name, value=record(0.5)) for name in NAMES])
+
+    def get_value(sid: str, name: str) -> Any:
+        return store.get((sid,), name).value["value"]
+
+    def get_record(sid: str, name: str) -> Any:
+        return store.get((sid,), name)
+
+    def update(sid: str, name: str, value: Any) -> None:
+        old = store.get((sid,), name).value
+        store.put((sid,), name, old | {"value": value, "version": old["version"] + 1})
+
+    def update_many(sid: str) -> None:
+        found = store.batch([base.GetOp(namespace=(sid,), key=name) for name in NAMES])
+        changes = [(item.key, item.value | {"value": 0.25, "version": item.value["version"] + 1}) for item in found]
+        store.batch([base.PutOp(namespace=(sid,), key=name, value=value) for name, value in changes])
+
+    makers = {
+        "get": lambda: reading(get_value, READS, NAMES),
+        "record": lambda: reading(get_record, READS, NAMES),
+        "update-plain": lambda: writing(update, PLAIN, UPDATED),
+        "register": lambda: registering(lambda sid, name: store.put((sid,), name, record(0.5))),
+        "batch-plain": lambda: calling(update_many, READS),
+        "list": lambda: calling(lambda: store.search((READS,), limit=100)),
+    }
+    return Bench(makers)
+
+
+def open_adk(lab: Lab) -> Bench:
+    """``DatabaseSessionService``: state changed by events."""
+    sessions = importlib.import_module("google.adk.sessions.database_session_service")
+    events, actions = importlib.import_module("google.adk.events.event"), importlib.import_module("google.adk.events.event_actions")
+    recent = importlib.import_module("google.adk.sessions.base_session_service").GetSessionConfig(num_recent_events=1)
+    loop = asyncio.new_event_loop()
+    service = sessions.DatabaseSessionService(db_url=f"sqlite+aiosqlite:///{lab.new_path('adk.db')}")
+    alike(service.db_engine.sync_engine)
+    created = {
+        sid: loop.run_until_complete(service.create_session(app_name="bench", user_id="user", session_id=sid, state=dict.fromkeys(NAMES, 0.5)))
+        for sid in (READS, PLAIN)
+    }
+
+    async def get_value(sid: str, name: str) -> Any:
+        session = await service.get_session(app_name="bench", user_id="user", session_id=sid, config=recent)
+        return session.state[name]
+
+    async def update(sid: str, name: str, value: Any) -> Any:
+        event = events.Event(author="bench", invocation_id="bench", actions=actions.EventActions(state_delta={name: value}))
+        return await service.append_event(created[sid], event)
+
+    makers = {
+        "get": lambda: read_by(loop, get_value, READS, NAMES),
+        "update-plain": lambda: written_by(loop, update, PLAIN, UPDATED),
+    }
+    return Bench(makers, [lambda: loop.run_until_complete(service.close()), partial(close_loop, loop)])
+
+
+def open_openai(lab: Lab) -> Bench:
+    """``SQLAlchemySession``: the last message of a session a variable."""
+    sqlalchemy = importlib.import_module("sqlalchemy.ext.asyncio")
+    module = importlib.import_module("agents.extensions.memory.sqlalchemy_session")
+    loop = asyncio.new_event_loop()
+    engine = sqlalchemy.create_async_engine(f"sqlite+aiosqlite:///{lab.new_path('openai.db')}")
+    alike(engine.sync_engine)
+    sessions = {
+        (sid, name): module.SQLAlchemySession(f"{sid}/{name}", engine=engine, create_tables=True)
+        for sid, names in ((READS, NAMES), (PLAIN, UPDATED))
+        for name in names
+    }
+
+    async def fill() -> None:
+        for session in sessions.values():
+            await session.add_items([record(0.5)])
+
+    async def get_value(sid: str, name: str) -> Any:
+        return (await sessions[sid, name].get_items(limit=1))[0]["value"]
+
+    async def update(sid: str, name: str, value: Any) -> None:
+        session = sessions[sid, name]
+        old = await session.pop_item()
+        await session.add_items([old | {"value": value, "version": old["version"] + 1}])
+
+    loop.run_until_complete(fill())
+    makers = {
+        "get": lambda: read_by(loop, get_value, READS, NAMES),
+        "update-plain": lambda: written_by(loop, update, PLAIN, UPDATED),
+    }
+    return Bench(makers, [lambda: loop.run_until_complete(engine.dispose()), partial(close_loop, loop)])
+
+
+def open_optuna(lab: Lab) -> Bench:
+    """``RDBStorage``: a user attribute of a study."""
+    optuna = importlib.import_module("optuna")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{lab.new_path('optuna.db')}")
+    alike(storage.engine)
+    storage.engine.dispose()  # the connections that there are were opened without
+    direction = [optuna.study.StudyDirection.MINIMIZE]
+    studies = {
+        (sid, name): storage.create_new_study(direction, f"{sid}/{name}") for sid, names in ((READS, NAMES), (PLAIN, UPDATED)) for name in names
+    }
+    for study in studies.values():
+        storage.set_study_user_attr(study, "variable", record(0.5))
+
+    def get_value(sid: str, name: str) -> Any:
+        return storage.get_study_user_attrs(studies[sid, name])["variable"]["value"]
+
+    def update(sid: str, name: str, value: Any) -> None:
+        storage.set_study_user_attr(studies[sid, name], "variable", record(value))
+
+    makers = {
+        "get": lambda: reading(get_value, READS, NAMES),
+        "update-plain": lambda: writing(update, PLAIN, UPDATED),
+    }
+    return Bench(makers, [storage.engine.dispose])

@@ -1,0 +1,174 @@
+"""Several processes that update one variable of one file at the same time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from benchmarks import seed
+from benchmarks.contenders import Entry, Lab
+from benchmarks.floors.jobs import new_file
+from benchmarks.floors.sqlite import SqliteFloor, connect
+from benchmarks.measure import Effort, result
+from benchmarks.results import RowResult, Timing
+from benchmarks.rows import FLOOR, OURS, PROCESS_ROWS
+from benchmarks.workload import FLOATS, HISTORY, UPDATED, UPDATES
+
+PROCESSES = 4
+WARM_UPDATES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one process did of a round."""
+
+    started: float  # the clock is the same for all processes
+    ended: float
+    acknowledged: int
+    errors: int
+    worst: float
+
+
+@dataclass(slots=True)
+class Team:
+    """The processes of one contender, and what they did."""
+
+    path: Path
+    pipes: list[Connection]
+    workers: list[Any]
+    acknowledged: int = 0
+    errors: int = 0
+    each: list[float] = field(default_factory=list)  # seconds an update, by round
+    worst: list[float] = field(default_factory=list)
+
+    def round(self, updates: int) -> None:
+        """All processes make so many updates at once."""
+        for pipe in self.pipes:
+            pipe.send(updates)
+        shares: list[Share] = [pipe.recv() for pipe in self.pipes]
+        self.acknowledged += sum(share.acknowledged for share in shares)
+        self.errors += sum(share.errors for share in shares)
+        elapsed = max(share.ended for share in shares) - min(share.started for share in shares)
+        self.each.append(elapsed / (updates * len(shares)))
+        self.worst.append(max(share.worst for share in shares))
+
+    def forget(self) -> None:
+        """Drops the times so far, not the counts."""
+        self.each.clear()
+        self.worst.clear()
+
+    def lost(self) -> int:
+        """Acknowledged updates that the file does not show."""
+        connection = sqlite3.connect(self.path)
+        query = "SELECT version FROM variables WHERE session_id = ? AND name = ?"
+        version: int = connection.execute(query, (UPDATES, UPDATED[0])).fetchone()[0]
+        connection.close()
+        return self.acknowledged - (version - HISTORY)
+
+    def stop(self) -> None:
+        """Ends the processes."""
+        for pipe in self.pipes:
+            pipe.send(None)
+        for worker in self.workers:
+            worker.join()
+
+
+def measure(lab: Lab, entries: Mapping[str, Entry], effort: Effort, updates: int) -> list[RowResult]:
+    """The rows about processes."""
+    openers = {FLOOR: (open_floor, _floor_file), OURS: (open_ours, _our_file)}
+    teams = {name: _team(opener, file(lab)) for name, (opener, file) in openers.items() if name in entries}
+    rounds = max(effort.fewest_rounds, min(effort.most_rounds, int(effort.row_seconds * 20)))
+    for team in teams.values():
+        team.round(WARM_UPDATES)
+        team.forget()
+    for turn in range(rounds):
+        for team in teams.values() if turn % 2 else reversed(teams.values()):
+            team.round(updates)
+    for team in teams.values():
+        team.stop()
+    each, wait, lost = PROCESS_ROWS
+    timings = [
+        Timing(
+            contender=name,
+            kind=entries[name].kind,
+            microseconds=0.0,
+            count=float(abs(team.lost()) + team.errors),
+            target=lost.targets.get(name),
+        )
+        for name, team in teams.items()
+    ]
+    return [
+        result(each, {name: team.each for name, team in teams.items()}, entries),
+        result(wait, {name: team.worst for name, team in teams.items()}, entries),
+        RowResult(key=lost.key, title=lost.title, base=lost.base, note=lost.note, timings=timings),
+    ]
+
+
+def open_floor(path: Path) -> Callable[[str, str, Any], Any]:
+    """The hand-written update."""
+    return SqliteFloor(path).update
+
+
+def open_ours(path: Path) -> Callable[[str, str, Any], Any]:
+    """The library's update."""
+    from snakestore import SessionRepository  # noqa: PLC0415 - the floor's processes do without it
+
+    return SessionRepository.open(path).update_variable
+
+
+def work(opener: Callable[[Path], Callable[[str, str, Any], Any]], path: Path, pipe: Connection, barrier: Any) -> None:
+    """What each process does: so many updates as it is told, until it is told None."""
+    update = opener(path)
+    pipe.send("ready")
+    while (updates := pipe.recv()) is not None:
+        barrier.wait()
+        pipe.send(_share(update, updates))
+
+
+def _share(update: Callable[[str, str, Any], Any], updates: int) -> Share:
+    errors, worst = 0, 0.0
+    started = before = perf_counter()
+    for value in FLOATS[:updates]:
+        try:
+            update(UPDATES, UPDATED[0], value)
+        except Exception:  # noqa: BLE001 - whatever it is, it is counted and shown
+            errors += 1
+        after = perf_counter()
+        worst = max(worst, after - before)
+        before = after
+    return Share(started, before, updates - errors, errors, worst)
+
+
+def _team(opener: Callable[[Path], Callable[[str, str, Any], Any]], path: Path) -> Team:
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(PROCESSES)
+    pairs: Sequence[tuple[Any, Any]] = [context.Pipe() for _ in range(PROCESSES)]
+    workers = [context.Process(target=partial(work, opener, path, theirs, barrier), daemon=True) for _, theirs in pairs]
+    for worker in workers:
+        worker.start()
+    for ours, theirs in pairs:
+        theirs.close()
+        ours.recv()
+    return Team(path, [ours for ours, _ in pairs], workers)
+
+
+def _floor_file(lab: Lab) -> Path:
+    return new_file(lab, "processes-floor.db")
+
+
+def _our_file(lab: Lab) -> Path:
+    from snakestore import SessionRepository  # noqa: PLC0415 - as above
+
+    path = lab.new_path("processes-ours.db")
+    SessionRepository.open(path).close()
+    seeds = connect(path)
+    seed.in_file(seeds)
+    seeds.close()
+    return path

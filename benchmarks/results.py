@@ -1,0 +1,75 @@
+"""What was measured, in a form that goes into a table, a page and JSON alike."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.contenders import Kind
+from benchmarks.rows import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """One contender in one row."""
+
+    contender: str
+    kind: Kind
+    microseconds: float  # a call: the median, or the worst where the row asks for the worst
+    ratio: float | None = None  # to the row's base, the median of the rounds; None where there is no base
+    low: float | None = None  # the quartiles of the rounds' ratios
+    high: float | None = None
+    target: Target | None = None
+    unequal: str = ""
+    count: float | None = None  # in place of a time, in rows that count
+
+    @property
+    def measured(self) -> float | None:
+        """What is held against the target."""
+        if self.target is None or self.target.unit == "ratio":
+            return self.ratio
+        return self.microseconds / 1000 if self.target.unit == "ms" else self.count
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None without one."""
+        return None if self.target is None or self.measured is None else self.measured <= self.target.at_most
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether what was to be reached for is reached; None where nothing was."""
+        return None if self.target is None or self.target.reach is None or self.measured is None else self.measured <= self.target.reach
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowResult:
+    """One row with all who took part, and those who could not."""
+
+    key: str
+    title: str
+    base: str
+    note: str
+    timings: Sequence[Timing]
+    absent: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One run of the program."""
+
+    machine: dict[str, str]
+    mode: str
+    results: list[RowResult] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)  # contenders that could not take part, and why
+    failed: dict[str, str] = field(default_factory=dict)  # what broke where it should have worked
+    unequal: dict[str, str] = field(default_factory=dict)  # contenders whose work is not quite the same, and how
+
+
+def compared(samples: Sequence[float], base: Sequence[float]) -> tuple[float, float, float]:
+    """Lower quartile, median and upper quartile of the ratios of samples that were taken in the same rounds."""
+    ratios = [sample / reference for sample, reference in zip(samples, base, strict=True)]
+    if len(ratios) == 1:
+        return ratios[0], ratios[0], ratios[0]
+    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    return low, middle, high

@@ -1,0 +1,160 @@
+"""The rows of the table: what is done, how often, against what, and what is aimed at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Unit = Literal["ratio", "ms", "count"]
+Figure = Literal["median time", "worst returned"]
+
+FLOOR, OURS, CACHED, NO_HISTORY = "hand-written sqlite3", "snakestore", "snakestore cache=True", "snakestore history=0"
+NAME_ONLY, PLAIN_BYTES, TO_NUMPY = "hand-written, by name only", "hand-written, bytes", "snakestore to_numpy()"
+MEMORY_FLOOR, MEMORY_OURS = "hand-written sqlite3, :memory:", "snakestore, sqlite://"
+ASYNC_FLOOR, ASYNC_OURS = "asyncio.to_thread(hand-written)", "snakestore async"
+POSTGRES_FLOOR, POSTGRES_OURS = "hand-written psycopg", "snakestore PostgreSQL"
+ASYNC_POSTGRES_FLOOR, ASYNC_POSTGRES_OURS = "asyncio.to_thread(psycopg)", "snakestore async PostgreSQL"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is aimed at: at most, and what to reach for."""
+
+    at_most: float
+    reach: float | None = None
+    unit: Unit = "ratio"
+
+    def __str__(self) -> str:
+        """As it stands in the table."""
+        unit = " ms" if self.unit == "ms" else ""
+        return f"{self.at_most:g}{unit}" + (f" (reach {self.reach:g}{unit})" if self.reach is not None else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A line of the table."""
+
+    key: str
+    title: str
+    calls: int  # in a batch
+    base: str = FLOOR  # the contender that ratios are taken to
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    figure: Figure = "median time"
+    note: str = ""
+
+
+def _ours(at_most: float, reach: float | None = None) -> dict[str, Target]:
+    return {OURS: Target(at_most, reach)}
+
+
+SQLITE_ROWS = (
+    Row(
+        key="get",
+        title="get_value by name",
+        calls=500,
+        targets={OURS: Target(1.3, 1.05), CACHED: Target(0.7, 0.5)},
+        note="One statement: the session's expiry and the variable, found by id or by name, as the verb must. A touch once a minute.",
+    ),
+    Row(key="record", title="get_variable, the whole record", calls=300, targets=_ours(1.3, 1.0)),
+    Row(
+        key="update-plain",
+        title="update_variable, history=0",
+        calls=100,
+        targets=_ours(1.3, 1.1),
+        note="BEGIN IMMEDIATE, read, merge the metadata, UPDATE the variable, UPDATE the session (counter, access), COMMIT.",
+    ),
+    Row(
+        key="update",
+        title="update_variable, the last 100 kept",
+        calls=100,
+        targets=_ours(1.3, 1.1),
+        note="The same, and one INSERT into the history and one DELETE of what falls off its end.",
+    ),
+    Row(
+        key="history",
+        title="update_variable with history, of history=0",
+        calls=100,
+        base=NO_HISTORY,
+        targets=_ours(2.0),
+        note="What the history costs, within snakestore.",
+    ),
+    Row(
+        key="history-read",
+        title="get_value with 100 past values, of none",
+        calls=500,
+        base=NO_HISTORY,
+        targets=_ours(1.1),
+        note="A history never makes a read slower: 1.0 but for noise.",
+    ),
+    Row(key="register", title="register_variable", calls=100, targets=_ours(1.3, 1.0)),
+    Row(
+        key="batch-plain",
+        title="update_variables of 100, one commit, history=0",
+        calls=5,
+        targets=_ours(1.2, 0.7),
+        note="The floor reads the hundred by one statement and writes them by executemany.",
+    ),
+    Row(key="batch", title="update_variables of 100, the last 100 kept", calls=5, targets=_ours(1.2, 0.7)),
+    Row(key="list", title="list_variables of 100", calls=10, targets=_ours(0.9, 0.5)),
+    Row(key="prefix", title="list_variables, prefix: 10 of 100", calls=60, targets=_ours(1.2, 0.8)),
+    Row(key="embedding-store", title="embedding of 1536: update", calls=10, targets=_ours(0.15, 0.12), note="Of a floor that writes JSON."),
+    Row(key="embedding-load", title="embedding of 1536: get_value", calls=20, targets=_ours(0.10, 0.07), note="Of a floor that reads JSON."),
+    Row(key="tensor-store", title="tensor of 64x64 float32: update", calls=5, note="A numpy array; of a floor that writes JSON."),
+    Row(key="tensor-load", title="tensor of 64x64 float32: get_value", calls=10, note="Of a floor that reads JSON into nested lists."),
+    Row(key="sweep", title="delete_expired, a session of 10 variables", calls=200, targets=_ours(1.1, 1.0)),
+    Row(
+        key="sweep-lock",
+        title="delete_expired, longest transaction",
+        calls=200,
+        targets={OURS: Target(30.0, unit="ms")},
+        figure="worst returned",
+        note="From one call of progress to the next, so no less than the time for which the lock is held.",
+    ),
+)
+BACKEND_ROWS = (
+    Row(key="memory-get", title="in memory: get_value", calls=500, base=MEMORY_FLOOR),
+    Row(key="memory-update", title="in memory: update_variable", calls=100, base=MEMORY_FLOOR),
+    Row(key="async-get", title="async get_value", calls=100, base=ASYNC_FLOOR, targets={ASYNC_OURS: Target(1.3, 1.0)}),
+    Row(key="async-update", title="async update_variable", calls=50, base=ASYNC_FLOOR, targets={ASYNC_OURS: Target(1.3, 1.0)}),
+    Row(
+        key="postgres-get",
+        title="PostgreSQL get_value",
+        calls=100,
+        base=POSTGRES_FLOOR,
+        targets={POSTGRES_OURS: Target(1.3, 1.1)},
+        note="Over a local socket; psycopg prepares the statement by itself.",
+    ),
+    Row(
+        key="postgres-update",
+        title="PostgreSQL update_variable",
+        calls=20,
+        base=POSTGRES_FLOOR,
+        targets={POSTGRES_OURS: Target(1.3, 1.1)},
+        note="BEGIN, lock the session, read, history, prune, variable, session, COMMIT: eight round trips, no pipeline.",
+    ),
+    Row(key="async-postgres-get", title="async PostgreSQL get_value", calls=50, base=ASYNC_POSTGRES_FLOOR),
+    Row(key="async-postgres-update", title="async PostgreSQL update_variable", calls=20, base=ASYNC_POSTGRES_FLOOR),
+)
+PROCESS_ROWS = (
+    Row(key="processes", title="4 processes update one variable: an update", calls=50, targets=_ours(1.4, 1.2)),
+    Row(
+        key="processes-wait",
+        title="4 processes: the worst wait",
+        calls=50,
+        targets={OURS: Target(150.0, 60.0, "ms")},
+        figure="worst returned",
+        note="The longest that any single update took, over all rounds.",
+    ),
+    Row(
+        key="processes-lost",
+        title="4 processes: updates lost, and errors",
+        calls=50,
+        targets={OURS: Target(0.0, unit="count")},
+        figure="worst returned",
+        note="Acknowledged updates less the version that the file shows; errors are added.",
+    ),
+)
+ROWS = SQLITE_ROWS + BACKEND_ROWS + PROCESS_ROWS
+# done by this process alone, so that its processor time tells all
+OWN_ROWS = tuple(row for row in SQLITE_ROWS + BACKEND_ROWS if row.figure == "median time" and "postgres" not in row.key)

@@ -1,0 +1,129 @@
+"""Opens who can take part, measures row after row, and clears away."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from benchmarks import processes
+from benchmarks.contenders import Contender, Entry, Job, Lab, UnavailableError
+from benchmarks.entries import FLOORS, OURSELVES, PEERS, open_entry
+from benchmarks.machine import described
+from benchmarks.measure import Effort, measure
+from benchmarks.results import Report, RowResult
+from benchmarks.rows import PROCESS_ROWS, ROWS, Row
+
+Said = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Field:
+    """Those who take part, opened when a row first needs them."""
+
+    lab: Lab
+    entries: Sequence[Entry]
+    opened: dict[str, Contender] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+
+    def taking_part(self, row: Row) -> dict[str, Contender]:
+        """Who can do the work of ``row``, by name."""
+        return {entry.name: contender for entry in self.entries if row.key in entry.rows and (contender := self._contender(entry)) is not None}
+
+    def absentees(self, row: Row) -> list[str]:
+        """Who would do it if they could."""
+        return [entry.name for entry in self.entries if row.key in entry.rows and entry.name in self.absent]
+
+    def close(self) -> None:
+        """Closes all that were opened."""
+        for contender in reversed(self.opened.values()):
+            contender.close()
+        self.opened.clear()
+
+    def _contender(self, entry: Entry) -> Contender | None:
+        if entry.name in self.absent:
+            return None
+        if entry.name not in self.opened:
+            reason = entry.missing()
+            if reason is None:
+                try:
+                    self.opened[entry.name] = open_entry(entry.place, self.lab)
+                except (UnavailableError, ImportError) as error:
+                    reason = str(error)
+            if reason is not None:
+                self.absent[entry.name] = reason
+                return None
+        return self.opened[entry.name]
+
+
+@contextmanager
+def laboratory() -> Iterator[Lab]:
+    """A directory that is gone afterwards, with all the servers that were started."""
+    with tempfile.TemporaryDirectory(prefix="snakestore-benchmarks-") as directory:
+        lab = Lab(Path(directory))
+        with lab.stack:
+            yield lab
+
+
+def chosen_rows(only: Sequence[str]) -> list[Row]:
+    """The rows named in ``only``, or all.
+
+    Raises:
+        ValueError: there is no such row.
+    """
+    unknown = sorted(set(only) - {row.key for row in ROWS})
+    if unknown:
+        message = f"no such row: {', '.join(unknown)}; there are {', '.join(row.key for row in ROWS)}"
+        raise ValueError(message)
+    return [row for row in ROWS if not only or row.key in only]
+
+
+def run(rows: Sequence[Row], effort: Effort, *, mode: str, peers: bool, said: Said) -> Report:
+    """Measures ``rows``; ``said`` is told how far it is."""
+    entries = [*FLOORS, *OURSELVES, *(PEERS if peers else ())]
+    report = Report(machine=described(), mode=mode)
+    with laboratory() as lab:
+        taking = Field(lab, entries)
+        try:
+            for row in rows:
+                if row not in PROCESS_ROWS:
+                    said(row.title)
+                    report.results.append(_one(row, taking, effort, report.failed))
+            if any(row in PROCESS_ROWS for row in rows):
+                said("4 processes")
+                report.results.extend(_several(rows, taking, effort))
+        finally:
+            taking.close()
+        if "postgres version" in lab.shared:
+            report.machine["PostgreSQL"] = lab.shared["postgres version"]
+    report.absent.update(taking.absent)
+    report.unequal.update({entry.name: entry.unequal for entry in entries if entry.unequal})
+    return report
+
+
+def _one(row: Row, taking: Field, effort: Effort, failed: dict[str, str]) -> RowResult:
+    jobs: dict[str, Job] = {}
+    broken: list[str] = []
+    for name, contender in taking.taking_part(row).items():
+        try:
+            jobs[name] = _tried(contender.jobs()[row.key]())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are still measured; it is shown and the exit code tells
+            failed[f"{name}, {row.title}"] = f"{type(error).__name__}: {error}"
+            broken.append(name)
+    result = measure(row, jobs, {entry.name: entry for entry in taking.entries}, effort)
+    return replace(result, absent=[*taking.absentees(row), *broken])
+
+
+def _tried(job: Job) -> Job:
+    job.prepare(1)
+    job.run(1)
+    return job
+
+
+def _several(rows: Sequence[Row], taking: Field, effort: Effort) -> list[RowResult]:
+    able = taking.taking_part(PROCESS_ROWS[0])
+    entries = {entry.name: entry for entry in taking.entries if entry.name in able}
+    results = processes.measure(taking.lab, entries, effort, PROCESS_ROWS[0].calls)
+    return [replace(result, absent=taking.absentees(PROCESS_ROWS[0])) for result in results if result.key in {row.key for row in rows}]

@@ -1,0 +1,114 @@
+"""Rows made directly, the same in every file, so that no contender pays for another's set-up."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from benchmarks.workload import (
+    BATCH,
+    CONSTRAINTS_TEXT,
+    HISTORY,
+    METADATA_TEXT,
+    NAMES,
+    PLAIN,
+    PLAIN_BATCH,
+    READS,
+    SWEPT_NAMES,
+    TTL,
+    UPDATED,
+    UPDATES,
+    long_ago,
+    now,
+    text_of,
+)
+
+INSERT_SESSION = (
+    "INSERT INTO sessions (id, metadata, created_at, last_accessed, ttl, expires_at, last_worker_id,"
+    " variable_count, program_count, total_variable_updates, history_limit) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+INSERT_VARIABLE = (
+    "INSERT INTO variables (session_id, id, name, type, value, value_blob, constraints, metadata, version, created_at, last_updated_at,"
+    " optimizer_id, optimizer_pid, optimization_started_at, optimization_expires_at, access_rules)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+INSERT_VERSION = (
+    "INSERT INTO variable_versions (session_id, variable_id, version, type, value, value_blob, metadata, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+OTHER_SESSIONS = 100
+
+_unique = itertools.count()
+
+
+class Cursor(Protocol):
+    """What inserts need of a driver's cursor."""
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Any:
+        """Runs ``sql`` once a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Sessions to make, all alike."""
+
+    ids: Sequence[str]
+    names: Sequence[str]
+    history_limit: int = HISTORY
+    past: int = 0  # past values a variable
+    accessed: datetime
+
+
+def variable_id(name: str) -> str:
+    """The id that seeded variables have, told apart from their name."""
+    return f"var_{name}_1f3a"
+
+
+def insert(cursor: Cursor, plan: Plan) -> None:
+    """Makes the sessions of ``plan`` with their variables and past values."""
+    accessed, expires = text_of(plan.accessed), text_of(plan.accessed + timedelta(seconds=TTL))
+    ids = [(name, variable_id(name)) for name in plan.names]
+    count, updates = len(ids), len(ids) * (plan.past + 1)
+    cursor.executemany(
+        INSERT_SESSION,
+        ((sid, "{}", accessed, accessed, TTL, expires, None, count, 0, updates, plan.history_limit) for sid in plan.ids),
+    )
+    variable = ("float", "0.5", None, CONSTRAINTS_TEXT, METADATA_TEXT, plan.past, accessed, accessed, None, None, None, None, "[]")
+    cursor.executemany(INSERT_VARIABLE, ((sid, identifier, name, *variable) for sid in plan.ids for name, identifier in ids))
+    if plan.past:
+        version = ("float", "0.25", None, METADATA_TEXT, accessed)
+        versions = range(plan.past)
+        cursor.executemany(INSERT_VERSION, ((sid, identifier, number, *version) for sid in plan.ids for _, identifier in ids for number in versions))
+
+
+def everything(cursor: Cursor) -> None:
+    """The sessions that the rows of the table work on, among others that they never touch."""
+    moment = now()
+    insert(cursor, Plan(ids=[f"other{number}" for number in range(OTHER_SESSIONS)], names=NAMES[:20], accessed=moment))
+    insert(cursor, Plan(ids=[READS], names=NAMES, accessed=moment))
+    insert(cursor, Plan(ids=[PLAIN], names=UPDATED, history_limit=0, accessed=moment))
+    insert(cursor, Plan(ids=[PLAIN_BATCH], names=NAMES, history_limit=0, accessed=moment))
+    insert(cursor, Plan(ids=[UPDATES], names=UPDATED, past=HISTORY, accessed=moment))
+    insert(cursor, Plan(ids=[BATCH], names=NAMES, past=HISTORY, accessed=moment))
+
+
+def empty_session(cursor: Cursor) -> str:
+    """The id of a new session without variables."""
+    sid = f"fresh{next(_unique)}"
+    insert(cursor, Plan(ids=[sid], names=(), accessed=now()))
+    return sid
+
+
+def expired_sessions(cursor: Cursor, count: int) -> None:
+    """Makes ``count`` sessions that have expired, each with ten variables."""
+    insert(cursor, Plan(ids=[f"old{next(_unique)}" for _ in range(count)], names=SWEPT_NAMES, accessed=long_ago()))
+
+
+def in_file(connection: sqlite3.Connection) -> None:
+    """``everything``, in one commit, into a file whose tables exist."""
+    connection.execute("BEGIN IMMEDIATE")
+    everything(connection.cursor())
+    connection.execute("COMMIT")

@@ -1,0 +1,212 @@
+"""The same loops for everyone: a contender gives its verbs, and gets the jobs of all rows that these can do."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+from typing import Any
+
+from benchmarks import seed
+from benchmarks.contenders import Job
+from benchmarks.workload import BATCH, CONSTRAINTS, DIMENSIONS, EMBEDDINGS, FLOATS, HISTORY, NAMES, PLAIN, PLAIN_BATCH, READS, SIDE, UPDATED, UPDATES
+
+Makers = dict[str, Callable[[], Job]]
+NEW_NAMES = tuple(f"parameter{number}" for number in range(1000))
+BATCHES = tuple(dict(zip(NAMES, FLOATS[shift:], strict=False)) for shift in range(0, 700, 97))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verbs:
+    """A store's verbs, each called with a session id first."""
+
+    get_value: Callable[[str, str], Any]
+    get_record: Callable[[str, str], Any]
+    update: Callable[[str, str, Any], Any]
+    register: Callable[..., Any]  # sid, name, type, value, constraints=
+    update_many: Callable[[str, Mapping[str, Any]], Any]
+    list_records: Callable[..., Sequence[Any]]  # sid[, pattern]
+    pattern: str
+    delete_expired: Callable[[], int]
+    longest_transaction: Callable[[], float]  # of deleting all that expired
+    seeds: sqlite3.Connection
+
+
+@dataclass(slots=True)
+class Bench:
+    """A contender made of jobs and of what is to be closed."""
+
+    makers: Makers
+    closers: Sequence[Callable[[], Any]] = field(default_factory=tuple)
+
+    def jobs(self) -> Makers:
+        """How to make the job of each row it takes part in."""
+        return self.makers
+
+    def close(self) -> None:
+        """Gives back what it holds."""
+        for closer in self.closers:
+            closer()
+
+
+def reading(verb: Callable[[str, str], Any], sid: str, names: Iterable[str]) -> Job:
+    """One call of ``verb`` a turn, with one name after the other."""
+    turns = cycle(names)
+
+    def run(times: int) -> None:
+        for name in islice(turns, times):
+            verb(sid, name)
+
+    return Job(run)
+
+
+def writing(verb: Callable[[str, str, Any], Any], sid: str, names: Iterable[str], values: Iterable[Any] = FLOATS) -> Job:
+    """One call of ``verb`` a turn, with one name and one value after the other."""
+    turns = zip(cycle(names), cycle(values), strict=False)
+
+    def run(times: int) -> None:
+        for name, value in islice(turns, times):
+            verb(sid, name, value)
+
+    return Job(run)
+
+
+def calling(verb: Callable[..., Any], *arguments: Any) -> Job:
+    """The very same call each turn."""
+
+    def run(times: int) -> None:
+        for _ in range(times):
+            verb(*arguments)
+
+    return Job(run)
+
+
+def read_by(loop: asyncio.AbstractEventLoop, verb: Callable[[str, str], Awaitable[Any]], sid: str, names: Iterable[str]) -> Job:
+    """As ``reading``, awaited in one task."""
+    turns = cycle(names)
+
+    async def run(times: int) -> None:
+        for name in islice(turns, times):
+            await verb(sid, name)
+
+    return awaited(loop, run)
+
+
+def written_by(loop: asyncio.AbstractEventLoop, verb: Callable[[str, str, Any], Awaitable[Any]], sid: str, names: Iterable[str]) -> Job:
+    """As ``writing``, awaited in one task."""
+    turns = zip(cycle(names), cycle(FLOATS), strict=False)
+
+    async def run(times: int) -> None:
+        for name, value in islice(turns, times):
+            await verb(sid, name, value)
+
+    return awaited(loop, run)
+
+
+def awaited(loop: asyncio.AbstractEventLoop, run: Callable[[int], Coroutine[Any, Any, None]]) -> Job:
+    """A job whose loop runs in an event loop."""
+    return Job(lambda times: loop.run_until_complete(run(times)))
+
+
+def scalar_makers(verbs: Verbs) -> Makers:
+    """The jobs of the rows about scalars, lists and sweeps."""
+    return {
+        "get": lambda: reading(verbs.get_value, READS, NAMES),
+        "record": lambda: reading(verbs.get_record, READS, NAMES),
+        "update-plain": lambda: writing(verbs.update, PLAIN, UPDATED),
+        "update": lambda: writing(verbs.update, UPDATES, UPDATED),
+        "register": lambda: _registering(verbs),
+        "batch-plain": lambda: _batches(verbs, PLAIN_BATCH),
+        "batch": lambda: _batches(verbs, BATCH),
+        "list": lambda: calling(verbs.list_records, READS),
+        "prefix": lambda: calling(verbs.list_records, READS, verbs.pattern),
+        "sweep": lambda: _sweeping(verbs),
+        "sweep-lock": lambda: Job(lambda _: verbs.longest_transaction(), lambda times: _make_expired(verbs.seeds, times)),
+    }
+
+
+def array_makers(verbs: Verbs) -> Makers:
+    """The jobs of the rows about embeddings and tensors."""
+    return {
+        "embedding-store": lambda: writing(verbs.update, filled_array(verbs, "embedding"), ["embedding"], EMBEDDINGS),
+        "embedding-load": lambda: reading(verbs.get_value, filled_array(verbs, "embedding"), ["embedding"]),
+        "tensor-store": lambda: writing(verbs.update, filled_array(verbs, "tensor"), ["tensor"], tensors()),
+        "tensor-load": lambda: reading(verbs.get_value, filled_array(verbs, "tensor"), ["tensor"]),
+    }
+
+
+def tensors() -> list[Any]:
+    """Arrays of 64 by 64, float32."""
+    import numpy as np  # noqa: PLC0415 - only these rows need it
+
+    generator = np.random.default_rng(13)
+    return [generator.standard_normal((SIDE, SIDE), dtype=np.float32) for _ in range(4)]
+
+
+def filled_array(verbs: Verbs, kind: str) -> str:
+    """A session with one variable of that type, named like it, whose history is full."""
+    with Committed(verbs.seeds) as cursor:
+        sid = seed.empty_session(cursor)
+    values = EMBEDDINGS if kind == "embedding" else tensors()
+    constraints = {"dimensions": DIMENSIONS} if kind == "embedding" else {"shape": [SIDE, SIDE]}
+    verbs.register(sid, kind, kind, values[0], constraints=constraints)
+    for _, value in zip(range(HISTORY), cycle(values), strict=False):
+        verbs.update(sid, kind, value)
+    return sid
+
+
+class Committed:
+    """One transaction of a seeding connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __enter__(self) -> sqlite3.Cursor:
+        """Begins."""
+        return self.connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        """Commits, or rolls back after an exception."""
+        self.connection.execute("COMMIT" if failed is None else "ROLLBACK")
+
+
+def _registering(verbs: Verbs) -> Job:
+    sessions: list[str] = []
+
+    def prepare(_: int) -> None:
+        with Committed(verbs.seeds) as cursor:
+            sessions.append(seed.empty_session(cursor))
+
+    def run(times: int) -> None:
+        sid = sessions[-1]
+        for name in NEW_NAMES[:times]:
+            verbs.register(sid, name, "float", 0.5, constraints=CONSTRAINTS)
+
+    return Job(run, prepare)
+
+
+def _batches(verbs: Verbs, sid: str) -> Job:
+    turns = cycle(BATCHES)
+
+    def run(times: int) -> None:
+        for values in islice(turns, times):
+            verbs.update_many(sid, values)
+
+    return Job(run)
+
+
+def _make_expired(seeds: sqlite3.Connection, count: int) -> None:
+    with Committed(seeds) as cursor:
+        seed.expired_sessions(cursor, count)
+
+
+def _sweeping(verbs: Verbs) -> Job:
+    def run(times: int) -> None:
+        deleted = verbs.delete_expired()
+        if deleted != times:
+            message = f"{times} sessions had expired and {deleted} were deleted"
+            raise RuntimeError(message)
+
+    return Job(run, lambda times: _make_expired(verbs.seeds, times))
