@@ -1,0 +1,119 @@
+"""A small store, and the command line on it: in this process where it is quick, as a process where that is the point."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from snakestore import SessionRepository
+from snakestore.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+
+
+class Cli:
+    """Runs verbs in this process."""
+
+    def __call__(self, *arguments: object, code: int = 0, env: dict[str, str | None] | None = None) -> str:
+        """What the verb printed, having checked its exit code; of a failure what it said on stderr."""
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"SNAKESTORE_URL": None, **(env or {})})
+        assert result.exit_code == code, (result.stdout, result.stderr, result.exception)
+        return result.stderr if code else result.stdout
+
+    def json(self, *arguments: object) -> Any:
+        """What the verb printed with --json, parsed."""
+        return json.loads(self(*arguments, "--json"))
+
+
+@pytest.fixture
+def cli() -> Cli:
+    return Cli()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A file with two sessions, some variables, a program and some history."""
+    path = tmp_path / "agent.db"
+    with SessionRepository.open(path) as repo:
+        repo.create_session("chat-1", ttl=3600, metadata={"user": "ada"}, worker_id="web-1")
+        repo.create_session("job-1", ttl=None)
+        repo.register_variable("chat-1", "temperature", "float", 0.7, constraints={"min": 0.0, "max": 2.0})
+        repo.register_variable("chat-1", "prompt", "string", "Answer briefly.")
+        repo.update_variable("chat-1", "temperature", 0.9)
+        repo.put_program("chat-1", "qa", {"demos": [1, 2]})
+    return path
+
+
+def command(*arguments: object) -> list[str]:
+    """The command line that runs the verb from this checkout."""
+    return [sys.executable, "-m", "snakestore.cli", *map(str, arguments)]
+
+
+class Processes:
+    """Starts the command as processes of their own, in an empty folder, and ends those that a test left."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.started: list[subprocess.Popen[str]] = []
+
+    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def start(self, *arguments: object, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
+        """Start it, without a store of the developer's own and with warnings as errors."""
+        kept = {name: value for name, value in os.environ.items() if name != "SNAKESTORE_URL"}
+        kept |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+        process = subprocess.Popen(
+            command(*arguments), cwd=self.folder, env=kept, text=True, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True
+        )
+        self.started.append(process)
+        return process
+
+    def run_on_a_terminal(self, *arguments: object) -> str:
+        """What a terminal receives."""
+        ours, theirs = os.openpty()
+        process = self.start(*arguments, stdout=theirs)
+        os.close(theirs)
+        received = b""
+        with open(ours, "rb", buffering=0) as terminal:
+            while (piece := _read(terminal)) != b"":
+                received += piece
+        process.wait(60)
+        return received.decode()
+
+    def close(self) -> None:
+        """End what still runs."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
+
+
+def _read(terminal: Any) -> bytes:
+    try:
+        return bytes(terminal.read(65536))
+    except OSError:  # Linux's way to say that nobody is at the other end any more
+        return b""
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    started = Processes(folder)
+    yield started
+    started.close()

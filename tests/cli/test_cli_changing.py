@@ -1,0 +1,99 @@
+"""The verbs that change a store: set, sweep, db."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from snakestore import SessionRepository, current
+
+
+def expire(store: Path, session_id: str) -> None:
+    """Make a session idle since long ago."""
+    connection = sqlite3.connect(store)
+    long_ago = "2001-01-01T00:00:00.000000Z"
+    connection.execute("UPDATE sessions SET last_accessed = ?, expires_at = ? WHERE id = ?", (long_ago, long_ago, session_id))
+    connection.commit()
+    connection.close()
+
+
+def test_set_gives_a_new_value_as_a_new_version(cli: Any, store: Path) -> None:
+    assert cli("set", store, "chat-1", "temperature", "1.25") == "version 2: 1.25\n"
+
+    told = cli.json("get", store, "chat-1", "temperature")
+    assert (told["value"], told["version"], told["metadata"]["source"]) == (1.25, 2, "cli")
+
+
+def test_set_takes_a_negative_number(cli: Any, store: Path) -> None:
+    with SessionRepository.open(store) as repo:
+        repo.register_variable("job-1", "bias", "integer", 0)
+
+    assert cli("set", store, "job-1", "bias", "-5") == "version 1: -5\n"
+
+
+def test_set_only_at_the_expected_version(cli: Any, store: Path) -> None:
+    assert "version" in cli("set", store, "chat-1", "temperature", "1.0", "--expected-version", 0, code=1)
+    assert cli("set", store, "chat-1", "temperature", "1.0", "--expected-version", 1) == "version 2: 1.0\n"
+
+
+@pytest.mark.parametrize("value", ["7", '"warm"', "null", "true"])
+def test_set_refuses_what_the_type_and_the_constraints_refuse(cli: Any, store: Path, value: str) -> None:
+    told = cli("set", store, "chat-1", "temperature", value, code=1)
+
+    assert len(told.splitlines()) == 1
+    assert cli("get", store, "chat-1", "temperature") == "0.9\n"
+
+
+@pytest.mark.parametrize("value", ["fast", "{", "", "[" * 100_000, "1" * 5000], ids=["text", "open", "empty", "deep", "long"])
+def test_set_tells_that_a_value_is_json(cli: Any, store: Path, value: str) -> None:
+    assert "VALUE must be JSON" in cli("set", store, "chat-1", "prompt", value, code=2)
+
+
+def test_set_makes_no_store(cli: Any, tmp_path: Path) -> None:
+    cli("set", tmp_path / "typo.db", "chat-1", "temperature", "1", code=1)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sweep_deletes_the_expired_and_nothing_else(cli: Any, store: Path) -> None:
+    expire(store, "chat-1")
+
+    assert [session["id"] for session in cli.json("sessions", store)] == ["job-1"]
+    assert [session["id"] for session in cli.json("sessions", store, "--expired")] == ["chat-1", "job-1"]
+    assert cli("sweep", store) == "1 expired session deleted\n"
+    assert [session["id"] for session in cli.json("sessions", store, "--expired")] == ["job-1"]
+    assert cli("sweep", store) == "0 expired sessions deleted\n"
+
+
+def test_db_upgrade_makes_a_store_and_says_its_revision(cli: Any, tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+
+    told = cli("db", "upgrade", path).strip()
+
+    assert told == current(path)
+    assert cli("db", "current", path).strip() == told
+    assert cli("sessions", path).split()[0] == "session"
+
+
+def test_db_downgrade_to_base_takes_the_tables_away(cli: Any, store: Path) -> None:
+    assert cli("db", "downgrade", store, "--revision", "base") == "none\n"
+    assert cli("db", "current", store) == "none\n"
+
+
+def test_db_downgrade_wants_to_be_told_how_far(cli: Any, store: Path) -> None:
+    assert "--revision" in cli("db", "downgrade", store, code=2)
+
+
+def test_db_upgrade_of_no_known_revision_is_refused(cli: Any, store: Path) -> None:
+    assert len(cli("db", "upgrade", store, "--revision", "4711", code=1).splitlines()) == 1
+
+
+def test_an_older_schema_is_named_with_the_command_to_run(cli: Any, store: Path) -> None:
+    cli("db", "downgrade", store, "--revision", "0001")
+
+    assert "upgrade" in cli("sessions", store, code=1)
+    cli("db", "upgrade", store)
+    assert len(cli.json("sessions", store)) == 2

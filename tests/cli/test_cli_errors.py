@@ -1,0 +1,107 @@
+"""Errors are one line and an exit code, whatever is wrong."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show", "nobody"),
+        ("get", "chat-1", "nothing"),
+        ("get", "nobody", "temperature"),
+        ("set", "chat-1", "nothing", "1"),
+        ("history", "chat-1", "nothing"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_not_there_is_told_in_one_line(cli: Any, store: Path, arguments: tuple[str, ...]) -> None:
+    verb, *rest = arguments
+    told = cli(verb, store, *rest, code=1)
+
+    assert told.startswith("snakestore: ")
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no database at all, though long enough for one" * 100, b"SQLite format 3\x00" + b"\xff" * 500], ids=["empty", "text", "header"]
+)
+def test_a_file_that_is_no_store_is_told_in_one_line_and_stays_as_it_is(cli: Any, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "other"
+    path.write_bytes(content)
+
+    told = cli("sessions", path, code=1)
+
+    assert len(told.splitlines()) == 1
+    assert path.read_bytes() == content
+
+
+def test_somebody_elses_database_is_refused_and_stays_as_it_is(cli: Any, tmp_path: Path) -> None:
+    path = tmp_path / "orders.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE orders (id INTEGER)")
+    connection.commit()
+    connection.close()
+    before = path.read_bytes()
+
+    for arguments in (["sessions", path], ["sweep", path], ["set", path, "s", "v", "1"]):
+        assert len(cli(*arguments, code=1).splitlines()) == 1
+
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("nonsense",), ("get",), ("sessions", "a.db", "b", "c"), ("sessions", "a.db", "--limit", "-1"), ("db",), ("demo", "--workers", "0")],
+    ids=" ".join,
+)
+def test_wrong_usage_is_exit_code_2(cli: Any, arguments: tuple[str, ...]) -> None:
+    cli(*arguments, code=2)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://user:secret@host/db", "nonsense://user:secret@x/y", "sqlite://host/x.db", "://", "postgresql+psycopg://user:secret@127.0.0.1:1/x"],
+)
+def test_a_url_that_will_not_do_is_one_line_without_the_password(cli: Any, url: str) -> None:
+    for arguments in (["stats", url], ["sweep", url], ["db", "current", url]):
+        told = cli(*arguments, code=1)
+
+        assert len(told.splitlines()) == 1
+        assert "secret" not in told
+
+
+def test_the_store_may_come_from_the_environment(cli: Any, store: Path) -> None:
+    env = {"SNAKESTORE_URL": str(store)}
+
+    assert cli("get", "chat-1", "temperature", env=env) == "0.9\n"
+    assert cli("set", "chat-1", "temperature", "1.5", "--expected-version", "1", env=env) == "version 2: 1.5\n"
+    assert "chat-1" in cli("sessions", env=env)
+    assert "chat-1" in cli("sessions", store, "chat-*", env={"SNAKESTORE_URL": "another.db"})
+    assert cli("db", "current", env=env) == cli("db", "current", store)
+
+
+def test_an_error_of_a_real_process_is_one_line_on_stderr(processes: Any, store: Path) -> None:
+    ran = processes.run("get", store, "chat-1", "nothing")
+
+    assert (ran.returncode, ran.stdout, len(ran.stderr.splitlines())) == (1, "", 1)
+
+
+def test_the_version_is_told(processes: Any) -> None:
+    assert re.fullmatch(r"\d+\.\d+\S*\n", processes.run("--version").stdout)
+
+
+def test_who_stops_reading_early_gets_no_traceback(processes: Any, store: Path) -> None:
+    process = processes.start("show", store, "chat-1")
+    process.stdout.close()
+    process.stdout = None
+
+    _, told = process.communicate(timeout=60)
+
+    assert told == ""
