@@ -1,0 +1,40 @@
+"""An optimiser takes a variable for itself, writes what it finds, and gives it back; everyone else may read meanwhile."""
+
+from __future__ import annotations
+
+from snakestore import SessionRepository, VariableLockedError
+
+OPTIMISER = "hill-climber"
+
+
+def score(temperature: float) -> float:
+    """What is to be made large; stands for running a program on examples."""
+    return 1.0 - (temperature - 0.42) ** 2
+
+
+def main() -> None:
+    """Climb in small steps, holding a lease that is renewed at each."""
+    with SessionRepository.open("optimise.db") as repo:
+        repo.create_session("tuning", exist_ok=True)
+        repo.register_variable("tuning", "temperature", "float", 1.0, constraints={"min": 0.0, "max": 2.0}, exist_ok=True)
+        repo.update_variable("tuning", "temperature", 1.0, metadata={"why": "start anew"})
+
+        best = repo.start_optimization("tuning", "temperature", OPTIMISER, lease=60).value
+        try:
+            repo.update_variable("tuning", "temperature", 1.5)
+        except VariableLockedError as locked:
+            print(f"others have to wait: {locked.holder} holds it")
+
+        while score(best - 0.01) > score(best):
+            best = round(best - 0.01, 2)
+            repo.start_optimization("tuning", "temperature", OPTIMISER, lease=60)  # renews the lease
+            repo.update_variable("tuning", "temperature", best, metadata={"score": score(best)}, optimizer_id=OPTIMISER)
+        repo.end_optimization("tuning", "temperature", OPTIMISER)
+
+        found = repo.get_variable("tuning", "temperature")
+        print(f"temperature {found.value}, version {found.version}, score {found.metadata['score']:.4f}")
+        print("the last three before:", [past.value for past in repo.variable_history("tuning", "temperature", limit=3)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""The docs leave nothing out: every public name, every verb of the command line and its options, every type, every error."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+import snakestore
+from snakestore import types
+from snakestore.cli.app import app
+
+DOCS = Path(__file__).parents[2] / "docs"
+API_ENTRY = re.compile(r"^- \*\*`(\w+)", re.MULTILINE)
+
+
+def verbs(command: Any, path: tuple[str, ...] = ()) -> dict[str, Any]:
+    """All verbs below ``command``, by the words one types."""
+    if not hasattr(command, "commands"):
+        return {" ".join(path): command}
+    found: dict[str, Any] = {}
+    for name, sub in command.commands.items():
+        found |= verbs(sub, (*path, name))
+    return found
+
+
+VERBS = verbs(get_command(app))
+
+
+def section(verb: str) -> str:
+    """What docs/cli.md says about ``verb``."""
+    found = re.search(rf"^## {verb}\n(.*?)(?=^## |\Z)", (DOCS / "cli.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert found is not None, f"docs/cli.md has no section on {verb}"
+    return found[1]
+
+
+def test_every_public_name_is_in_the_index_once_and_nothing_else_is() -> None:
+    indexed = API_ENTRY.findall((DOCS / "api.md").read_text("utf-8"))
+
+    assert sorted(indexed) == sorted(snakestore.__all__)
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    without = [name for name in snakestore.__all__ if not (getattr(snakestore, name).__doc__ or "").strip()]
+
+    assert without == []
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_and_stands_in_the_docs_with_all_its_options(verb: str) -> None:
+    command = VERBS[verb]
+    options = {option for parameter in command.params for option in parameter.opts if option.startswith("--") and option != "--help"}
+    described = section(verb)
+
+    assert (command.help or "").strip()
+    assert f"snakestore {verb}" in described
+    assert {option for option in options if option not in described} == set()
+
+
+def test_the_docs_know_no_verb_that_is_not_there() -> None:
+    described = re.findall(r"^## (.+)$", (DOCS / "cli.md").read_text("utf-8"), re.MULTILINE)
+
+    assert sorted(described) == sorted(VERBS)
+
+
+def test_every_type_stands_in_the_table_of_types() -> None:
+    listed = re.findall(r"^\| `(\w+)` \|", (DOCS / "types.md").read_text("utf-8"), re.MULTILINE)
+
+    assert set(listed) >= {name for name in snakestore.supported_types() if snakestore_defines(name)}
+
+
+def snakestore_defines(type_name: str) -> bool:
+    return type(types.get(type_name)).__module__.startswith("snakestore.")

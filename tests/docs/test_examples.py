@@ -1,0 +1,29 @@
+"""Each example runs as it is, twice in the same folder, since a store outlives the program."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs_and_runs_again(example: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    runs = [
+        subprocess.run([sys.executable, str(example)], cwd=tmp_path, env=environment, text=True, capture_output=True, timeout=60, check=False)
+        for _ in range(2)
+    ]
+
+    assert [(run.returncode, run.stderr) for run in runs] == [(0, ""), (0, "")]
+    assert all(run.stdout for run in runs)
+
+
+def test_there_are_examples() -> None:
+    assert EXAMPLES
