@@ -5,10 +5,10 @@ from __future__ import annotations
 from snakestore.types.arrays import EmbeddingType, TensorType, to_numpy
 from snakestore.types.base import VariableType
 from snakestore.types.choice import ChoiceType
-from snakestore.types.documents import checked_document, dumps, loads
+from snakestore.types.documents import checked_document, dumps, loads, loads_each
 from snakestore.types.json import JsonType
 from snakestore.types.module import ModuleType
-from snakestore.types.registry import check_constraints, get, pack, register_type, supported_types, unpack, validate
+from snakestore.types.registry import check_constraints, encoded, get, pack, register_type, supported_types, unpack, validate
 from snakestore.types.scalars import BooleanType, FloatType, IntegerType, StringType
 
 __all__ = [
@@ -25,8 +25,10 @@ __all__ = [
     "check_constraints",
     "checked_document",
     "dumps",
+    "encoded",
     "get",
     "loads",
+    "loads_each",
     "pack",
     "register_type",
     "supported_types",

@@ -74,9 +74,10 @@ class VariableType:
         """
         plain = self.normalise(value)
         self.check(plain, constraints)
-        return plain, *self._storable(self.encode(plain))
+        return plain, *self.storable(self.encode(plain))
 
-    def _storable(self, encoded: Any) -> tuple[str | None, bytes | None]:
+    def storable(self, encoded: Any) -> tuple[str | None, bytes | None]:
+        """What ``encode`` returned, if a database stores it; else refused in the name of the type."""
         text, blob = encoded if isinstance(encoded, tuple) and len(encoded) == 2 else (None, None)  # noqa: PLR2004 - text and bytes
         if type(text) is str and blob is None and text.isascii() and "\0" not in text:
             return text, None  # nearly always

@@ -114,9 +114,19 @@ def validate(value: Any, type: str, constraints: dict[str, Any] | None = None) -
     """
     of = get(type)
     sound = check_constraints(type, constraints)
-    plain = of.normalise(value)
-    of.check(plain, sound)
+    try:
+        plain = of.normalise(value)
+        of.check(plain, sound)
+    except (ValueError, TypeError) as problem:
+        raise _refusal(of, value, problem) from problem
     return plain
+
+
+def _refusal(of: VariableType, value: object, problem: ValueError | TypeError) -> ValidationError:
+    """What a user's type said with an error of its own, as ours."""
+    if isinstance(problem, ValidationError):
+        return problem
+    return ValidationError(f"{of.name}: {problem} (value: {shorten(value)})", type=of.name, value=value)
 
 
 def pack(type_name: str, value: Any, constraints: dict[str, Any], like: bytes | None = None) -> tuple[Any, str | None, bytes | None]:
@@ -132,7 +142,24 @@ def pack(type_name: str, value: Any, constraints: dict[str, Any], like: bytes | 
         UnknownTypeError: no such type is registered.
         ValidationError: the value is refused.
     """
-    return get(type_name).pack(value, constraints, like)
+    of = get(type_name)
+    try:
+        return of.pack(value, constraints, like)
+    except (ValueError, TypeError) as problem:
+        raise _refusal(of, value, problem) from problem
+
+
+def encoded(type_name: str, value: Any, blob: bytes | None) -> tuple[str | None, bytes | None]:
+    """The text and the bytes of a value that ``pack`` or ``create_variable`` returned, with its ``blob`` if it has one.
+
+    Raises:
+        UnknownTypeError: no such type is registered.
+        ValidationError: its encoded form is none that a database stores.
+    """
+    of = get(type_name)
+    if blob is not None and type(of).encode in {EmbeddingType.encode, TensorType.encode}:
+        return None, blob
+    return of.storable(of.encode(value))
 
 
 def unpack(type_name: str, text: str | None, blob: bytes | None) -> Any:

@@ -87,7 +87,7 @@ class FloatType(VariableType):
 
     def decode(self, text: str | None, blob: bytes | None) -> float:
         """The float that ``text`` spells."""
-        value = super().decode(text, blob)
+        value = loads(text) if blob is None else super().decode(text, blob)
         if type(value) is float:
             return value
         found = _NAMED.get(value) if type(value) is str else exact_float(value) if type(value) is int else None
