@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from snakestore.errors import (
     BatchError,
+    CommitUnknownError,
     ConflictError,
     ConstraintError,
     CorruptStoreError,
     InvalidNameError,
     MissingFieldsError,
+    NetworkFileSystemWarning,
     NotFoundError,
     ProgramNotFoundError,
     SchemaError,
@@ -30,7 +32,7 @@ from snakestore.errors import (
     VersionConflictError,
     VersionNotFoundError,
 )
-from snakestore.repository import SessionRepository, StoreStats, VariableBatch
+from snakestore.repository import CheckReport, Finding, SessionRepository, StoreStats, VariableBatch
 from snakestore.session import Session, SessionStats
 from snakestore.storage.engine import create_engine
 from snakestore.storage.schema import current, downgrade, upgrade
@@ -44,11 +46,15 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncSessionRepository",
     "BatchError",
+    "CheckReport",
+    "CommitUnknownError",
     "ConflictError",
     "ConstraintError",
     "CorruptStoreError",
+    "Finding",
     "InvalidNameError",
     "MissingFieldsError",
+    "NetworkFileSystemWarning",
     "NotFoundError",
     "OptimizationStatus",
     "ProgramNotFoundError",

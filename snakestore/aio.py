@@ -251,6 +251,8 @@ class AsyncSessionRepository:
     list_expired = awaited(SessionRepository.list_expired)
     delete_expired = awaited(SessionRepository.delete_expired)
     store_stats = awaited(SessionRepository.store_stats)
+    check = awaited(SessionRepository.check)
+    backup = awaited(SessionRepository.backup)
     put_variable = awaited(SessionRepository.put_variable)
     register_variable = awaited(SessionRepository.register_variable)
     get_variable = awaited(SessionRepository.get_variable)

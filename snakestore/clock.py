@@ -10,6 +10,9 @@ from snakestore.errors import ValidationError
 Clock = Callable[[], datetime]
 
 
+_last_text: tuple[datetime | None, str] = (None, "")
+
+
 def utc_now() -> datetime:
     """The system's clock, as an aware UTC datetime."""
     return datetime.now(UTC)
@@ -21,11 +24,11 @@ def as_utc(moment: datetime, what: str = "a time") -> datetime:
     Raises:
         ValidationError: it is no datetime, or a naive one, which could mean any instant.
     """
+    if type(moment) is datetime and moment.tzinfo is UTC:
+        return moment
     if not isinstance(moment, datetime):
         message = f"{what} must be an aware datetime, not {type(moment).__name__}"
         raise ValidationError(message, value=moment)
-    if moment.tzinfo is UTC:
-        return moment
     if moment.utcoffset() is None:
         message = f"{what} must be an aware datetime: {moment!r} is naive and could mean any instant; add a timezone, e.g. tzinfo=datetime.UTC"
         raise ValidationError(message, value=moment)
@@ -39,7 +42,12 @@ def now_or(moment: datetime | None, what: str = "now") -> datetime:
 
 def to_text(moment: datetime) -> str:
     """An aware UTC datetime as ``YYYY-MM-DDTHH:MM:SS.ffffffZ``: always 27 characters, so that text order is time order."""
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    global _last_text  # noqa: PLW0603 - a memo of one, swapped whole, so that threads need no lock
+    remembered, text = _last_text
+    if remembered is not moment:  # one write puts the same moment into several columns
+        text = f"{moment.isoformat(timespec='microseconds')[:26]}Z"
+        _last_text = (moment, text)
+    return text
 
 
 def from_text(text: str) -> datetime:

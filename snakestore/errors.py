@@ -96,7 +96,7 @@ class VersionNotFoundError(NotFoundError):
     """The variable has no such version, or its history no longer holds it. ``.session_id`` ``.identifier`` ``.version``."""
 
     def __init__(self, session_id: str, identifier: str, version: int | None, *, at: datetime | None = None) -> None:
-        asked = f"version {version}" if at is None else f"a version known for {at.isoformat()}"
+        asked = f"version {shorten(version)}" if at is None else f"a version known for {at.isoformat()}"
         super().__init__(
             f"Variable {shorten(identifier)} of session {shorten(session_id)} has no {asked.removeprefix('a ')}: it never was, or the history "
             "(the session's history_limit, prune_history) no longer holds it; variable_history lists what there is",
@@ -135,9 +135,9 @@ class VersionConflictError(ConflictError):
     """The variable is not at the version that was expected. ``.session_id`` ``.identifier`` ``.expected`` ``.actual`` (None: no variable)."""
 
     def __init__(self, session_id: str, identifier: str, expected: int, actual: int | None) -> None:
-        found = "there is no such variable" if actual is None else f"it is at version {actual}"
+        found = "there is no such variable" if actual is None else f"it is at version {shorten(actual)}"
         super().__init__(
-            f"Variable {shorten(identifier)} of session {shorten(session_id)} was expected at version {expected}, but {found}: "
+            f"Variable {shorten(identifier)} of session {shorten(session_id)} was expected at version {shorten(expected)}, but {found}: "
             "read it again and decide anew, or use modify_variable",
         )
         self.session_id = session_id
@@ -247,6 +247,19 @@ class StoreBusyError(StoreError):
     """Others kept the database busy for longer than busy_timeout, or a transaction must be run again. Nothing was changed."""
 
 
+class CommitUnknownError(StoreError):
+    """The connection to the server was lost while it committed: all was kept or nothing, and nobody said which.
+
+    It is never retried, for that could write twice. Read again (a version, an id) and decide.
+    """
+
+    def __init__(
+        self,
+        message: str = "the connection to the server was lost while it committed, all or nothing: read again to see which, then decide",
+    ) -> None:
+        super().__init__(message)
+
+
 class StoreReadOnlyError(StoreError):
     """The database may be read but not written."""
 
@@ -274,3 +287,7 @@ class SchemaOutdatedError(SchemaError):
 
 class SchemaTooNewError(SchemaError):
     """The database was made by a newer snakestore: upgrade the library."""
+
+
+class NetworkFileSystemWarning(UserWarning):
+    """A SQLite file lies on a network file system, where its locks and its log do not hold between machines."""

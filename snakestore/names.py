@@ -11,6 +11,11 @@ LONGEST_NAME = 255
 _FIRST_SURROGATE, _LAST_SURROGATE, _LAST_CODE_POINT = 0xD800, 0xDFFF, 0x10FFFF
 
 
+def is_plain(name: object) -> bool:
+    """Whether ``name`` is the text of a name beyond doubt: what nearly every call passes, told at once."""
+    return type(name) is str and name.isascii() and 0 < len(name) <= LONGEST_NAME and "\0" not in name
+
+
 def identifier_text(name: object, what: str = "an identifier") -> str:
     """The text of a name, id or identifier: a str as it is, an Enum member's value if that is a str, else its name.
 

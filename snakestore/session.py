@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from snakestore.clock import now_or, seconds_between
@@ -60,9 +60,14 @@ class Session:
 
 def expiry(last_accessed: datetime, ttl: float | None) -> datetime | None:
     """The last instant at which a session accessed at ``last_accessed`` is alive; None where ``ttl`` is None."""
-    return None if ttl is None else last_accessed + timedelta(seconds=ttl)
+    if ttl is None:
+        return None
+    try:
+        return last_accessed + timedelta(seconds=ttl)
+    except OverflowError:  # a clock at the end of time
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def is_expired(last_accessed: datetime, ttl: float | None, now: datetime) -> bool:
     """Whether a session is idle, at ``now``, for strictly longer than its ``ttl``: the one place that says so."""
-    return ttl is not None and now > last_accessed + timedelta(seconds=ttl)
+    return ttl is not None and now - last_accessed > timedelta(seconds=ttl)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import uuid
+import secrets
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from snakestore import types
 from snakestore.clock import as_utc, now_or, seconds_between, utc_now
-from snakestore.errors import MissingFieldsError, SnakeStoreError, ValidationError
+from snakestore.errors import MissingFieldsError, ValidationError, shorten
 from snakestore.names import checked_name, identifier_text
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def checked_version(version: object, what: str = "version") -> int:
         message = f"{what} must be an int, not {type(version).__name__}"
         raise ValidationError(message, value=version)
     if not 0 <= version <= HIGHEST_VERSION:
-        message = f"{what} must be from 0 to {HIGHEST_VERSION}, not {version}"
+        message = f"{what} must be from 0 to {HIGHEST_VERSION}, not {shorten(version)}"
         raise ValidationError(message, value=version)
     return int(version)
 
@@ -71,10 +71,10 @@ def checked_object(value: object, what: str) -> dict[str, Any]:
     """
     if value is None:
         return {}
-    if not isinstance(value, dict):
+    if not isinstance(value, Mapping):
         message = f"{what} must be a dict, not {type(value).__name__}"
         raise ValidationError(message, value=value)
-    return cast("dict[str, Any]", types.checked_document(value, what))
+    return cast("dict[str, Any]", types.checked_document(value if type(value) is dict else dict(value), what))
 
 
 def merged_metadata(old: Mapping[str, Any], given: Mapping[str, Any] | None, source: object, now: datetime) -> dict[str, Any]:
@@ -86,11 +86,23 @@ def merged_metadata(old: Mapping[str, Any], given: Mapping[str, Any] | None, sou
     if given is not None and not isinstance(given, Mapping):
         message = f"metadata must be a dict, not {type(given).__name__}"
         raise ValidationError(message, value=given)
-    return {**old, **(given or {}), "source": identifier_text(source, "source"), "updated_at": now.isoformat()}
+    text = types.checked_document(identifier_text(source, "source"), "source")
+    return {**old, **(given or {}), "source": text, "updated_at": now.isoformat()}
+
+
+class _WithBlob:
+    """The binary form that a value was stored in, beside it, so that an array keeps its dtype; no part of the value."""
+
+    __slots__ = ("_blob",)
+    _blob: bytes | None
+
+    def stored_form(self) -> bytes | None:
+        """The bytes that the store read or made, None where there are none; the value may have been changed since."""
+        return getattr(self, "_blob", None)  # what copy, pickle and replace make has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
+class Variable(_WithBlob):
     """A typed, constrained, versioned value with an id and a name.
 
     A Variable checks its names, times and version only; values and constraints are checked by ``create_variable`` and by
@@ -118,8 +130,6 @@ class Variable:
     last_updated_at: datetime = None  # type: ignore[assignment] # created_at where none is given, see __post_init__
     optimization_status: OptimizationStatus = NOT_OPTIMIZING
     access_rules: tuple[dict[str, Any], ...] = ()
-    # the binary form that the store read, so that an array keeps its dtype; no part of the value
-    _blob: bytes | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check names, times and version, and put them in their one form."""
@@ -136,6 +146,18 @@ class Variable:
         put(self, "metadata", {} if self.metadata is None else self.metadata)
 
     @classmethod
+    def restored(cls, blob: bytes | None, *fields_in_order: Any) -> Variable:
+        """A Variable of what was checked before it was stored: its bytes, and the fields in the order of their definition.
+
+        Nothing is checked: doing so again for what the store itself wrote would cost more than reading it.
+        """
+        made = object.__new__(cls)
+        _fill_blob(made, blob)
+        for fill, value in zip(_FILLS, fields_in_order, strict=True):
+            fill(made, value)
+        return made
+
+    @classmethod
     def new(cls, mapping: Mapping[str, Any] | None = None, /, **given: Any) -> Variable:
         """Make a Variable from a mapping of fields, from keywords, or from both (keywords win).
 
@@ -147,7 +169,7 @@ class Variable:
             message = f"Variable.new takes a mapping of fields, not {type(mapping).__name__}"
             raise ValidationError(message, value=mapping)
         named = {identifier_text(key, "a field's name"): value for key, value in (mapping or {}).items()} | given
-        known = {each.name: each for each in fields(cls) if not each.name.startswith("_")}
+        known = {each.name: each for each in fields(cls)}
         required = [name for name, each in known.items() if each.default is MISSING and each.default_factory is MISSING]
         missing = [name for name in required if name not in named]
         if missing:
@@ -176,7 +198,6 @@ class Variable:
             version=next_version(self.version),
             last_updated_at=moment,
             metadata=merged_metadata(self.metadata, metadata, source, moment),
-            _blob=None,
         )
 
     def start_optimization(self, optimizer_id: str, optimizer_pid: str | int | None = None, *, now: datetime | None = None) -> Variable:
@@ -214,12 +235,13 @@ class Variable:
         An array that was stored keeps its dtype (float32 stays float32); a list becomes float64 or int64.
 
         Raises:
-            ValidationError: the type is no array type, or numpy is not installed.
+            ValidationError: the type is no array type, the value none of its, or numpy is not installed.
         """
         if not isinstance(types.get(self.type), types.EmbeddingType | types.TensorType):
             message = f"a variable of type {self.type} is no array: to_numpy() is for embedding and tensor"
             raise ValidationError(message, type=self.type, value=self.value)
-        return cast("np.ndarray[Any, Any]", types.to_numpy(self.value, self._blob))
+        normal, _, blob = types.pack(self.type, self.value, {}, self.stored_form())  # the list may have been changed since
+        return cast("np.ndarray[Any, Any]", types.to_numpy(normal, blob))
 
     def age(self, now: datetime | None = None) -> float:
         """Seconds since the variable was created, never negative."""
@@ -230,14 +252,21 @@ class Variable:
         return seconds_between(self.last_updated_at, now_or(now))
 
 
+_FILLS = tuple(getattr(Variable, each.name).__set__ for each in fields(Variable))
+_fill_blob = _WithBlob.__dict__["_blob"].__set__
+"""What sets each slot, past the frozen class's refusal to."""
+
+
 def checked_pid(pid: object) -> str | int | None:
     """An optimiser's process id: a str, an int or None.
 
     Raises:
         ValidationError: it is none of these.
     """
-    if pid is None or (isinstance(pid, int) and not isinstance(pid, bool)):
-        return pid
+    if pid is None:
+        return None
+    if isinstance(pid, int) and not isinstance(pid, bool) and abs(pid) <= HIGHEST_VERSION:
+        return int(pid)
     return checked_name(pid, "an optimizer_pid")
 
 
@@ -257,7 +286,7 @@ def checked_lease(lease: object) -> timedelta | None:
     else:
         length = timedelta(seconds=lease) if abs(lease) <= LONGEST_LEASE.total_seconds() else timedelta.max
     if not timedelta(0) < length <= LONGEST_LEASE:
-        message = f"a lease must be longer than nothing and at most 100 years, not {lease!r}; None runs until ended"
+        message = f"a lease must be longer than nothing and at most 100 years, not {shorten(lease)}; None runs until ended"
         raise ValidationError(message, value=lease)
     return length
 
@@ -277,20 +306,20 @@ def _json_ready(type_name: str, value: Any) -> Any:
 def _encoded(type_name: str, value: Any) -> Any:
     """A value of a type that somebody registered: its readable text where it has one, read as JSON where it is that."""
     try:
-        text, _ = types.get(type_name).encode(value)
-    except SnakeStoreError:
-        return str(value)  # a Variable does not check its value, so neither does its picture
-    if text is None:
+        normal, text, _ = types.pack(type_name, value, {})
+    except Exception:  # noqa: BLE001 - a Variable does not check its value, and what a type makes of a wrong one may be anything
         return str(value)
+    if isinstance(normal, float | list | dict):
+        return _json_ready("json", normal)
     try:
-        return types.loads(text)
+        return str(normal) if text is None else types.loads(text)
     except ValueError:
         return text
 
 
 def new_variable_id(name: str) -> str:
     """A fresh unique id that shows whose it is."""
-    return f"var_{name[:LONGEST_NAME_IN_ID]}_{uuid.uuid4().hex}"
+    return f"var_{name[:LONGEST_NAME_IN_ID]}_{secrets.token_hex(16)}"
 
 
 def create_variable(
@@ -314,7 +343,7 @@ def create_variable(
     kind = identifier_text(type, "a variable's type")
     sound = types.check_constraints(kind, constraints)
     normal, text, blob = types.pack(kind, value, sound)
-    return Variable(
+    made = Variable(
         id=new_variable_id(checked) if id is None else id,
         name=checked,
         type=kind,
@@ -322,5 +351,6 @@ def create_variable(
         created_at=utc_now() if created_at is None else created_at,
         constraints=sound,
         metadata=checked_object(metadata, "metadata"),
-        _blob=blob,
     )
+    _fill_blob(made, blob)
+    return made

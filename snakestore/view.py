@@ -85,7 +85,9 @@ class SessionView(MutableMapping[str, Any]):
     def __delitem__(self, key: str) -> None:
         name = _name(key)
         with self.repository.transaction() as transaction:
-            SessionView(transaction, self.session_id)[name]
+            if name not in SessionView(transaction, self.session_id):
+                transaction.touch(self.session_id)  # a missing session is told before a missing variable
+                raise VariableNotFoundError(self.session_id, name)
             transaction.delete_variable(self.session_id, name)
 
     def __contains__(self, key: object) -> bool:

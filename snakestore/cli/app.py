@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from snakestore.cli import changing, database, demo_command, looking
+from snakestore.cli import changing, database, demo_command, keeping, looking
 from snakestore.cli.console import plain
 from snakestore.errors import SnakeStoreError
 
@@ -35,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (demo_command, looking, changing):
+for group in (demo_command, looking, changing, keeping):
     group.add_to(app)
 app.add_typer(database.app, name="db")
 

@@ -42,7 +42,7 @@ def reading(store: str) -> Iterator[SessionRepository]:
     Raises:
         StoreError: there is no such file, or it is no store.
     """
-    with SessionRepository.open(_read_only(store), migrate=False) as repository, repository.transaction(read_only=True) as snapshot:
+    with SessionRepository.open(read_only(store), migrate=False) as repository, repository.transaction(read_only=True) as snapshot:
         yield snapshot
 
 
@@ -64,7 +64,8 @@ def session_in(snapshot: SessionRepository, session_id: str) -> Session:
     return next(session for session in snapshot.list_sessions(session_id) if session.id == session_id)
 
 
-def _read_only(store: str) -> str:
+def read_only(store: str) -> str:
+    """The store's URL, for a connection that cannot write."""
     url = parse(store)
     if url.get_backend_name() != "sqlite":
         return store

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from snakestore.repository.batches import Batches
+from snakestore.repository.checking import Checking
 from snakestore.repository.expiry import Expiry
+from snakestore.repository.maintenance import Maintenance
 from snakestore.repository.optimisation import Optimisation
 from snakestore.repository.past import History
 from snakestore.repository.programs import ProgramVerbs
-from snakestore.repository.results import StoreStats, VariableBatch
+from snakestore.repository.results import CheckReport, Finding, StoreStats, VariableBatch
 from snakestore.repository.sessions import SessionVerbs
 from snakestore.repository.variables import VariableReads
 from snakestore.repository.writing import VariableWrites
@@ -17,10 +19,10 @@ from snakestore.repository.writing import VariableWrites
 if TYPE_CHECKING:
     from snakestore.view import SessionView
 
-__all__ = ["SessionRepository", "StoreStats", "VariableBatch"]
+__all__ = ["CheckReport", "Finding", "SessionRepository", "StoreStats", "VariableBatch"]
 
 
-class SessionRepository(SessionVerbs, VariableReads, VariableWrites, Batches, Optimisation, History, ProgramVerbs, Expiry):
+class SessionRepository(SessionVerbs, VariableReads, VariableWrites, Batches, Optimisation, History, ProgramVerbs, Expiry, Checking, Maintenance):
     """Sessions, variables and programs in a database, shared by threads, processes and machines.
 
     Open one with ``SessionRepository.open(path_or_url)``, or bind one to an Engine, a Connection or an ``orm.Session``

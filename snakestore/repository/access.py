@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from snakestore.errors import CorruptStoreError, SessionExpiredError, SessionNotFoundError, shorten
-from snakestore.names import identifier_text
+from snakestore.names import identifier_text, is_plain
 from snakestore.repository.arguments import look_up_text
-from snakestore.session import is_expired
 from snakestore.storage.channels import Work
-from snakestore.storage.dialects.base import touch_interval
+from snakestore.storage.dialects.base import LONGEST_LAG
 from snakestore.storage.sql import sessions as sql
 from snakestore.storage.statements import Row, Statement
+
+HALF_A_MICROSECOND = 5e-7
+"""What times are rounded by."""
 
 
 class Gate(NamedTuple):
@@ -25,17 +27,22 @@ class Gate(NamedTuple):
     history_limit: int | None
 
 
-def check_alive(sid: str, last_accessed: datetime | None, ttl: float | None, now: datetime) -> None:
-    """Refuse a session that is missing or expired.
+def check_alive(sid: str, last_accessed: datetime, ttl: float | None, now: datetime) -> float:
+    """Refuse a session that has expired; how many seconds it has been idle.
 
     Raises:
-        SessionNotFoundError: ``last_accessed`` is None, there was no row.
         SessionExpiredError: it had been idle for longer than its ttl.
+        CorruptStoreError: its ttl is no number.
     """
-    if last_accessed is None:
-        raise SessionNotFoundError(sid)
-    if has_expired(sid, last_accessed, ttl, now):
+    idle = (now - last_accessed).total_seconds()  # exact: both are whole microseconds, as is the ttl
+    try:
+        expired = ttl is not None and idle > ttl
+    except TypeError as problem:
+        message = f"the ttl of session {sid!r} is damaged: {shorten(ttl)} is no number of seconds"
+        raise CorruptStoreError(message) from problem
+    if expired:
         raise SessionExpiredError(sid)
+    return idle
 
 
 def has_expired(sid: str, last_accessed: datetime, ttl: float | None, now: datetime) -> bool:
@@ -45,15 +52,20 @@ def has_expired(sid: str, last_accessed: datetime, ttl: float | None, now: datet
         CorruptStoreError: its ttl is no number.
     """
     try:
-        return is_expired(last_accessed, ttl, now)
-    except TypeError as problem:
-        message = f"the ttl of session {sid!r} is damaged: {shorten(ttl)} is no number of seconds"
-        raise CorruptStoreError(message) from problem
+        check_alive(sid, last_accessed, ttl, now)
+    except SessionExpiredError:
+        return True
+    return False
 
 
-def was_read(work: Work, sid: str, last_accessed: datetime, ttl: float | None) -> None:
-    """Note that a successful read was an access, where the recorded one lags enough to be worth a write."""
-    if work.now - last_accessed >= touch_interval(ttl):
+def check_read(work: Work, sid: str, last_accessed: datetime, ttl: float | None) -> None:
+    """Refuse a session that has expired; note the read as an access where the recorded one lags enough to be worth a write.
+
+    Raises:
+        SessionExpiredError, CorruptStoreError: as ``check_alive``.
+    """
+    idle = check_alive(sid, last_accessed, ttl, work.now)
+    if idle >= LONGEST_LAG or (ttl is not None and idle + HALF_A_MICROSECOND >= ttl / 10):
         work.accessed = sid
 
 
@@ -64,6 +76,8 @@ def session_text(sid: object) -> str:
         InvalidNameError: it is neither str nor Enum.
         SessionNotFoundError: no session can have it.
     """
+    if is_plain(sid):
+        return cast("str", sid)
     text = look_up_text(sid, "a session id")
     if text is None:
         raise SessionNotFoundError(identifier_text(sid))
@@ -88,8 +102,7 @@ def open_to_read(work: Work, sid: object) -> str:
     row = gate_row(work, sql.GATE, text)
     if row is None:
         raise SessionNotFoundError(text)
-    check_alive(text, row[0], row[1], work.now)
-    was_read(work, text, row[0], row[1])
+    check_read(work, text, row[0], row[1])
     return text
 
 

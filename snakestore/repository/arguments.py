@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final, Literal
 
-from snakestore.errors import InvalidNameError, ValidationError
+from snakestore.errors import InvalidNameError, ValidationError, shorten
 from snakestore.names import checked_name, identifier_text, why_no_name
 from snakestore.variable import Variable, checked_object
 
@@ -54,7 +54,7 @@ def checked_ttl(ttl: object) -> float | None:
     else:  # what is out of range is refused below; NaN compares false, and an int may be larger than any float
         length = timedelta(seconds=ttl) if abs(ttl) <= LONGEST_TTL.total_seconds() else LONGEST_TTL * 2
     if not SHORTEST_TTL < length <= LONGEST_TTL:
-        message = f"ttl must be more than a microsecond and at most 100 years, not {ttl!r}; None never expires"
+        message = f"ttl must be more than a microsecond and at most 100 years, not {shorten(ttl)}; None never expires"
         raise ValidationError(message, value=ttl)
     return length.total_seconds()
 
@@ -68,7 +68,7 @@ def checked_count(count: object, what: str) -> int | None:
     if count is None:
         return None
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        message = f"{what} must be None or an int of at least 0, not {count!r}"
+        message = f"{what} must be None or an int of at least 0, not {shorten(count)}"
         raise ValidationError(message, value=count)
     return min(int(count), 2**63 - 1)
 
@@ -112,7 +112,7 @@ def checked_positive(number: object, what: str) -> int:
         ValidationError: it is none.
     """
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        message = f"{what} must be an int of at least 1, not {number!r}"
+        message = f"{what} must be an int of at least 1, not {shorten(number)}"
         raise ValidationError(message, value=number)
     return int(number)
 
@@ -140,6 +140,20 @@ def checked_identifiers(identifiers: object) -> list[str]:
         message = f"identifiers must be a list of ids or names, not {type(identifiers).__name__}"
         raise ValidationError(message, value=identifiers)
     return list(dict.fromkeys(identifier_text(each) for each in identifiers))
+
+
+def check_size(what: str, text: str | None, blob: bytes | None, most: int | None) -> None:
+    """Refuse what is larger, in its stored form, than the repository's ``max_value_bytes``.
+
+    Raises:
+        ValidationError: it is; says how large.
+    """
+    if most is None or ((text is None or len(text) * 4 <= most) and (blob is None or len(blob) <= most)):  # UTF-8 takes at most 4 a character
+        return
+    size = (0 if text is None else len(text.encode())) + (0 if blob is None else len(blob))
+    if size > most:
+        message = f"{what}: {size:,} bytes are more than max_value_bytes, {most:,}: keep it in a file and store its name, or raise the limit"
+        raise ValidationError(message, type=what, value=text if blob is None else blob)
 
 
 def key_text(key: object) -> str:

@@ -19,7 +19,7 @@ from snakestore.storage import rows
 from snakestore.storage.channels import Work
 from snakestore.storage.sql import variables as sql
 from snakestore.storage.statements import Row
-from snakestore.variable import Variable
+from snakestore.variable import Variable, merged_metadata
 
 
 class Batches(Bound):
@@ -39,8 +39,9 @@ class Batches(Bound):
             VersionNotFoundError: the history no longer holds what a variable was ``at`` that time.
             UnknownTypeError, CorruptStoreError: what is stored cannot be read as its type.
         """
-        wanted = checked_identifiers(identifiers)
-        return self._runner.read(_get, sid, wanted, None if at is None else as_utc(at, "at"))
+        # an iterator can be read once, and the verb may be run again
+        wanted = identifiers if isinstance(identifiers, str | bytes | Mapping) or not isinstance(identifiers, Iterable) else list(identifiers)
+        return self._runner.read(_get, sid, wanted, at)
 
     @overload
     def update_variables(
@@ -92,13 +93,9 @@ class Batches(Bound):
             BatchError: a key was refused (not found, locked, conflict, invalid); ``.errors`` holds every one of them.
             ValidationError: an argument that concerns the whole call may not be.
         """
-        if not isinstance(updates, Mapping):
-            message = f"updates must be a dict of values by identifier, not {type(updates).__name__}"
-            raise ValidationError(message, value=updates)
-        expected = _expected(updates, expected_versions)
-        identifier_text(source, "source")
-        checked_metadata(metadata)
-        return self._runner.write(_update, sid, updates, expected, metadata, source, optimizer_id, atomic=atomic)
+        return self._runner.write(
+            _update, sid, updates, expected_versions, metadata, source, optimizer_id, atomic=atomic, most_bytes=self._options.max_value_bytes
+        )
 
 
 def _expected(updates: Mapping[Any, Any], versions: Mapping[Any, Any] | None) -> dict[str, int | None]:
@@ -123,8 +120,10 @@ def _called(work: Work, sid: str, identifiers: Iterable[str]) -> dict[str, Row]:
     return by_id | {row[1]: row for row in work.rows_in(sql.BY_NAME, left, sid=sid)}
 
 
-def _get(work: Work, sid: object, identifiers: list[str], at: datetime | None) -> VariableBatch:
+def _get(work: Work, sid: object, given: object, moment: datetime | None) -> VariableBatch:
     session = open_to_read(work, sid)
+    identifiers = checked_identifiers(given)
+    at = None if moment is None else as_utc(moment, "at")
     found = _called(work, session, identifiers)
     if at is None:
         variables = {each: rows.variable_from(session, found[each], work.now) for each in identifiers if each in found}
@@ -138,14 +137,20 @@ def _update(  # noqa: PLR0913 - the verb's arguments
     work: Work,
     sid: object,
     updates: Mapping[Any, Any],
-    expected: dict[str, int | None],
+    expected_versions: Mapping[Any, Any] | None,
     metadata: Mapping[str, Any] | None,
     source: object,
     optimizer_id: object,
     *,
     atomic: bool,
+    most_bytes: int | None,
 ) -> dict[str, Variable | SnakeStoreError]:
     gate = open_to_write(work, sid)
+    if not isinstance(updates, Mapping):
+        message = f"updates must be a dict of values by identifier, not {type(updates).__name__}"
+        raise ValidationError(message, value=updates)
+    expected = _expected(updates, expected_versions)
+    merged_metadata({}, checked_metadata(metadata), source, work.now)  # what concerns every key concerns the call
     targets, errors = _targets(work, gate, updates)
     accepted: dict[str, tuple[Target, NewValue]] = {}
     for key, value in updates.items():
@@ -155,14 +160,15 @@ def _update(  # noqa: PLR0913 - the verb's arguments
         try:
             check_may_write(targets[text], optimizer_id, work.now)
             check_version(targets[text], expected.get(text))
-            accepted[text] = targets[text], prepare(targets[text], value, metadata, source, work.now)
+            accepted[text] = targets[text], prepare(targets[text], value, metadata, source, work.now, most_bytes=most_bytes)
         except StoreError:
             raise  # the store's trouble is the whole call's
         except SnakeStoreError as refusal:
             errors[text] = refusal
     if errors and atomic:
         raise BatchError({text: errors[text] for text in map(key_text, updates) if text in errors})
-    _write(work, gate, accepted)
+    if accepted or not updates:  # where all was refused nothing happened, and it is no access
+        _write(work, gate, accepted)
     return {text: errors[text] if text in errors else written(*accepted[text]) for text in map(key_text, updates)}
 
 

@@ -15,18 +15,16 @@ from sqlalchemy.pool import StaticPool
 from snakestore.clock import Clock, utc_now
 from snakestore.errors import StoreError
 from snakestore.repository.access import record_read
-from snakestore.repository.arguments import checked_count, checked_ttl
+from snakestore.repository.options import DEFAULT_BUSY_TIMEOUT, DEFAULT_HISTORY, DEFAULT_MAX_VALUE_BYTES, DEFAULT_TTL, Options
 from snakestore.storage.dialects import Backend, backend_for
 from snakestore.storage.engine import is_ours
 from snakestore.storage.held import HeldChannels, LentChannels, SoleChannel
+from snakestore.storage.joined import CallerRunner
+from snakestore.storage.runner import Runner
 from snakestore.storage.schema import open_engine
-from snakestore.storage.settings import Durability, Settings
+from snakestore.storage.settings import Durability
 from snakestore.storage.tables import SessionRow
-from snakestore.storage.transactions import CallerRunner, Channels, EngineRunner, Runner
-
-DEFAULT_TTL = 3600
-DEFAULT_HISTORY = 100
-DEFAULT_BUSY_TIMEOUT = 30.0
+from snakestore.storage.transactions import Channels, EngineRunner
 
 Bind = Engine | Connection | orm.Session
 
@@ -43,6 +41,7 @@ class Bound:
         busy_timeout: float = DEFAULT_BUSY_TIMEOUT,
         durability: Durability = "normal",
         clock: Clock | None = None,
+        max_value_bytes: int | None = DEFAULT_MAX_VALUE_BYTES,
     ) -> None:
         """Bind to an Engine, a Connection or an ``orm.Session`` of yours; nothing is installed on it, nothing asked of it yet.
 
@@ -56,29 +55,44 @@ class Bound:
             busy_timeout: seconds to try while others keep the database busy.
             durability: for ``open`` and ``create_engine``; an engine of yours has its own settings.
             clock: where time is read from, an aware datetime; default the system's (PostgreSQL: the server's).
+            max_value_bytes: values and programs that are larger in their stored form are refused; None: no limit.
 
         Raises:
             ValidationError: an option may not be.
             StoreError: the bind is none of these, or of a database that snakestore does not run on.
         """
-        settings = Settings.checked(busy_timeout, durability)  # the engine carries the durability; it is checked all the same
-        self.default_ttl = checked_ttl(default_ttl)
-        self.history = checked_count(history, "history")
-        self._clock = clock
+        options = Options.checked(
+            default_ttl=default_ttl,
+            history=history,
+            busy_timeout=busy_timeout,
+            durability=durability,
+            clock=clock,
+            max_value_bytes=max_value_bytes,
+        )
+        self._options = options
+        self._runner = _runner_for(bind, options.clock, options.settings.busy_timeout)
         self._owned: Engine | None = None
-        self._runner = _runner_for(bind, clock, settings.busy_timeout)
 
     @classmethod
-    def open(
-        cls, path_or_url: str | os.PathLike[str] | URL, *, migrate: bool | None = None, durability: Durability = "normal", **options: Any
+    def open(  # noqa: PLR0913 - the constructor's options, and one more
+        cls,
+        path_or_url: str | os.PathLike[str] | URL,
+        *,
+        migrate: bool | None = None,
+        default_ttl: float | timedelta | None = DEFAULT_TTL,
+        history: int | None = DEFAULT_HISTORY,
+        busy_timeout: float = DEFAULT_BUSY_TIMEOUT,
+        durability: Durability = "normal",
+        clock: Clock | None = None,
+        max_value_bytes: int | None = DEFAULT_MAX_VALUE_BYTES,
     ) -> Self:
         """Open a store, making and migrating a SQLite file where needed.
 
         Args:
             path_or_url: a path, ``"sqlite://"`` (a database in memory, this repository's alone) or any SQLAlchemy URL.
             migrate: bring an older schema up to date; None: True for SQLite, False for a server.
+            default_ttl, history, busy_timeout, clock, max_value_bytes: as the constructor's.
             durability: "normal" (an acknowledged write survives ``kill -9``) or "full" (also power loss).
-            options: as the constructor's.
 
         Raises:
             SchemaOutdatedError: ``migrate`` is False and the database is missing or older. Nothing is made.
@@ -86,22 +100,22 @@ class Bound:
             CorruptStoreError: it is no database.
             ValidationError, StoreError: an option may not be; the place is out of reach.
         """
-        settings = Settings.checked(options.get("busy_timeout", DEFAULT_BUSY_TIMEOUT), durability)
-        checked_ttl(options.get("default_ttl"))
-        checked_count(options.get("history"), "history")
+        options = Options.checked(
+            default_ttl=default_ttl,
+            history=history,
+            busy_timeout=busy_timeout,
+            durability=durability,
+            clock=clock,
+            max_value_bytes=max_value_bytes,
+        )
+        settings = options.settings
         engine = open_engine(path_or_url, migrate=migrate, busy_timeout=settings.busy_timeout, durability=settings.durability)
-        try:
-            opened = cls(engine, durability=durability, **options)
-        except BaseException:
-            engine.dispose()
-            raise
-        opened._owned = engine
-        return opened
+        return cls._on(options, _runner_for(engine, options.clock, settings.busy_timeout), owned=engine)
 
     @classmethod
-    def _on(cls, runner: Runner, default_ttl: float | None, history: int | None, clock: Clock | None) -> Self:
+    def _on(cls, options: Options, runner: Runner, *, owned: Engine | None = None) -> Self:
         bound = cls.__new__(cls)
-        bound.__dict__.update(default_ttl=default_ttl, history=history, _clock=clock, _owned=None, _runner=runner)
+        bound.__dict__.update(_options=options, _runner=runner, _owned=owned)
         return bound
 
     def close(self) -> None:
@@ -130,7 +144,7 @@ class Bound:
             StoreError: the repository is closed, or the database rolled the transaction back by itself.
         """
         with self._runner.transaction(read_only=read_only) as runner:
-            yield self._on(runner, self.default_ttl, self.history, self._clock)
+            yield self._on(self._options, runner)
 
 
 def _runner_for(bind: object, clock: Clock | None, busy_timeout: float) -> Runner:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from snakestore.repository.access import has_expired
 from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.bound import Bound
+from snakestore.repository.maintenance import give_back, sizes
 from snakestore.repository.results import StoreStats
 from snakestore.repository.sessions import delete_sessions
 from snakestore.session import Session, expiry
@@ -32,7 +33,8 @@ class Expiry(Bound):
     def delete_expired(self, limit: int | None = None, *, batch_size: int = 100, progress: Callable[[int], None] | None = None) -> int:
         """Delete expired sessions with all they held, in small transactions between which others write; how many.
 
-        Several sweepers share the work: what they return adds up to the sessions removed.
+        Several sweepers share the work: what they return adds up to the sessions removed. The space that they took is given
+        back to the disk (SQLite, in a file that this library made), in small transactions too.
 
         Args:
             limit: at most so many.
@@ -44,6 +46,8 @@ class Expiry(Bound):
         """
         most, size = checked_count(limit, "limit"), checked_positive(batch_size, "batch_size")
         deleted = 0
+        if most == 0:
+            self._runner.lookup(_nothing)
         while most is None or deleted < most:
             wanted = size if most is None else min(size, most - deleted)
             met, gone = self._runner.write(_sweep, wanted)
@@ -52,11 +56,18 @@ class Expiry(Bound):
                 progress(deleted)
             if met < wanted:
                 break
+        if deleted:
+            give_back(self._runner)
         return deleted
 
     def store_stats(self) -> StoreStats:
         """What the store holds, in numbers; it counts rows, so it takes time in proportion to them. No access."""
         return self._runner.read(_stats)
+
+
+def _nothing(work: Work) -> None:
+    """Ask for nothing, so that a closed store is noticed all the same."""
+    work.know(None)
 
 
 def _list(work: Work, most: int | None) -> list[Session]:
@@ -79,7 +90,7 @@ def _sweep(work: Work, most: int) -> tuple[int, int]:
 
 def _stats(work: Work) -> StoreStats:
     sessions, expired, variables, programs, versions = work.one(sql.COUNTS, bound=work.now)
-    size, free = work.one(work.backend.size)
+    size, free, wal = sizes(work)
     return StoreStats(
         sessions=sessions,
         expired_sessions=expired,
@@ -88,4 +99,5 @@ def _stats(work: Work) -> StoreStats:
         versions=versions,
         size_bytes=size,
         free_bytes=free,
+        wal_bytes=wal,
     )

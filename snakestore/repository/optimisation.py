@@ -7,9 +7,9 @@ from datetime import timedelta
 from snakestore import types
 from snakestore.errors import VariableLockedError
 from snakestore.names import checked_name, identifier_text
-from snakestore.repository.access import open_to_write, record
+from snakestore.repository.access import record
 from snakestore.repository.bound import Bound
-from snakestore.repository.targets import find
+from snakestore.repository.targets import find, open_target
 from snakestore.storage import rows
 from snakestore.storage.channels import Work
 from snakestore.storage.sql import variables as sql
@@ -57,12 +57,12 @@ class Optimisation(Bound):
 
 
 def _start(work: Work, sid: object, identifier: object, optimizer_id: object, optimizer_pid: object, lease: object) -> Variable:
-    gate = open_to_write(work, sid)
-    target = find(work, gate.sid, identifier)
-    optimizer, pid, length = checked_name(optimizer_id, "an optimizer_id"), checked_pid(optimizer_pid), checked_lease(lease)
+    gate, target = open_target(work, sid, identifier)
+    optimizer = checked_name(optimizer_id, "an optimizer_id")
     status = rows.status_from(target.row[10:14], work.now)
     if status.optimizing and status.optimizer_id != optimizer:
         raise VariableLockedError(gate.sid, target.identifier, status.optimizer_id, status.expires_at)
+    pid, length = checked_pid(optimizer_pid), checked_lease(lease)
     kept_pid = status.optimizer_pid if pid is None else pid
     work.change(
         sql.OPTIMIZE,
@@ -78,8 +78,7 @@ def _start(work: Work, sid: object, identifier: object, optimizer_id: object, op
 
 
 def _end(work: Work, sid: object, identifier: object, optimizer_id: object) -> Variable:
-    gate = open_to_write(work, sid)
-    target = find(work, gate.sid, identifier)
+    gate, target = open_target(work, sid, identifier)
     status = rows.status_from(target.row[10:14], work.now)
     named = None if optimizer_id is None else identifier_text(optimizer_id, "an optimizer_id")
     if status.optimizing and named not in (None, status.optimizer_id):

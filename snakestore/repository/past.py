@@ -8,10 +8,10 @@ from typing import Any
 
 from snakestore.clock import as_utc
 from snakestore.errors import ValidationError, VersionNotFoundError
-from snakestore.repository.access import open_to_read, open_to_write, record
+from snakestore.repository.access import open_to_read, record
 from snakestore.repository.arguments import checked_count, checked_expected_version, checked_positive
 from snakestore.repository.bound import Bound
-from snakestore.repository.targets import Target, apply, check_may_write, check_version, find, prepare
+from snakestore.repository.targets import Target, apply, check_may_write, check_version, find, open_target, prepare
 from snakestore.storage import rows
 from snakestore.storage.channels import Work
 from snakestore.storage.sql import variables as sql
@@ -35,7 +35,7 @@ class History(Bound):
             SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
             ValidationError: the limit may not be.
         """
-        return self._runner.read(_history, sid, identifier, checked_count(limit, "limit"))
+        return self._runner.read(_history, sid, identifier, limit)
 
     def get_variable_version(self, sid: str, identifier: str, version: int) -> Variable:
         """The variable as it was at ``version``, the present one too. An access.
@@ -45,7 +45,7 @@ class History(Bound):
             VersionNotFoundError: it never had that version, or the history no longer holds it.
             ValidationError: ``version`` is no int.
         """
-        return self._runner.read(_get, sid, identifier, _asked(version))
+        return self._runner.read(_get, sid, identifier, version)
 
     def rollback_variable(
         self,
@@ -68,8 +68,9 @@ class History(Bound):
             VersionNotFoundError: it never had ``version``, or the history no longer holds it.
             ConstraintError, ValidationError: the old value does not satisfy today's type and constraints.
         """
-        expected = checked_expected_version(expected_version)
-        return self._runner.write(_rollback, sid, identifier, _asked(version), expected, reason, optimizer_id)
+        return self._runner.write(
+            _rollback, sid, identifier, version, expected_version, reason, optimizer_id, most_bytes=self._options.max_value_bytes
+        )
 
     def prune_history(
         self,
@@ -122,15 +123,17 @@ def _target(work: Work, sid: object, identifier: object) -> Target:
     return find(work, session, identifier)
 
 
-def _history(work: Work, sid: object, identifier: object, most: int | None) -> list[Variable]:
+def _history(work: Work, sid: object, identifier: object, limit: object) -> list[Variable]:
     target = _target(work, sid, identifier)
+    most = checked_count(limit, "limit")
     which = {"sid": target.sid, "vid": target.id}
     found = work.rows(sql.HISTORY, **which) if most is None else work.rows(sql.HISTORY_SOME, **which, most=most)
     return [rows.past_variable_from(target.sid, target.row, row) for row in found]
 
 
-def _get(work: Work, sid: object, identifier: object, version: int) -> Variable:
+def _get(work: Work, sid: object, identifier: object, asked: object) -> Variable:
     target = _target(work, sid, identifier)
+    version = _asked(asked)
     if version == target.version:
         return target.variable(work.now)
     return rows.past_variable_from(target.sid, target.row, _version_row(work, target, version))
@@ -143,18 +146,28 @@ def _version_row(work: Work, target: Target, version: int) -> Row:
     return row
 
 
-def _rollback(work: Work, sid: object, identifier: object, version: int, expected: int | None, reason: object, optimizer_id: object) -> Variable:
-    gate = open_to_write(work, sid)
-    target = find(work, gate.sid, identifier)
+def _rollback(  # noqa: PLR0913 - the verb's arguments
+    work: Work,
+    sid: object,
+    identifier: object,
+    asked: object,
+    expected_version: object,
+    reason: object,
+    optimizer_id: object,
+    *,
+    most_bytes: int | None,
+) -> Variable:
+    gate, target = open_target(work, sid, identifier)
     check_may_write(target, optimizer_id, work.now)
-    check_version(target, expected)
+    check_version(target, checked_expected_version(expected_version))
+    version = _asked(asked)
     if version == target.version:
-        value = target.value()
+        value, like = target.value(), target.row[4]
     else:
-        row = _version_row(work, target, version)
-        value = rows.value_from(target.sid, target.identifier, row[1], row[2], row[3])
+        _, type_name, text, like, *_ = _version_row(work, target, version)
+        value = rows.value_from(target.sid, target.identifier, type_name, text, like)
     told: dict[str, Any] = {"rolled_back_to": version} | ({} if reason is None else {"reason": reason})
-    changed = apply(work, gate, target, prepare(target, value, told, "rollback", work.now))
+    changed = apply(work, gate, target, prepare(target, value, told, "rollback", work.now, most_bytes=most_bytes, like=like))
     record(work, gate, updates=1)
     return changed
 

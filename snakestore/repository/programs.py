@@ -7,8 +7,8 @@ from typing import Any, TypeVar, overload
 from snakestore import types
 from snakestore.errors import ProgramNotFoundError, SessionNotFoundError
 from snakestore.names import checked_name, identifier_text
-from snakestore.repository.access import check_alive, open_to_read, open_to_write, record, session_text, was_read
-from snakestore.repository.arguments import NOT_GIVEN, NotGiven, look_up_text
+from snakestore.repository.access import check_read, open_to_read, open_to_write, record, session_text
+from snakestore.repository.arguments import NOT_GIVEN, NotGiven, check_size, look_up_text
 from snakestore.repository.bound import Bound
 from snakestore.storage import rows
 from snakestore.storage.channels import Work
@@ -29,7 +29,7 @@ class ProgramVerbs(Bound):
             InvalidNameError: the id may not be.
             ValidationError: the program holds what JSON cannot say; ``.path`` says where.
         """
-        self._runner.write(_put, sid, program_id, program)
+        self._runner.write(_put, sid, program_id, program, most_bytes=self._options.max_value_bytes)
 
     @overload
     def get_program(self, sid: str, program_id: str) -> Any: ...
@@ -102,8 +102,7 @@ def _looked_up(work: Work, sid: object, program_id: object) -> tuple[str, str, R
     if row is None:
         raise SessionNotFoundError(session)
     work.know(row[2])
-    check_alive(session, row[0], row[1], work.now)
-    was_read(work, session, row[0], row[1])
+    check_read(work, session, row[0], row[1])
     return session, identifier_text(program_id), row
 
 
@@ -137,10 +136,11 @@ def _ids(work: Work, sid: object) -> list[str]:
     return [pid for (pid,) in work.rows(sql.IDS, sid=session)]
 
 
-def _put(work: Work, sid: object, program_id: object, program: object) -> None:
+def _put(work: Work, sid: object, program_id: object, program: object, *, most_bytes: int | None) -> None:
     gate = open_to_write(work, sid)
     pid = checked_name(program_id, "a program id")
     text = types.dumps(types.checked_document(program, "a program"))
+    check_size("a program", text, None, most_bytes)
     replaced = work.change(sql.UPDATE, sid=gate.sid, pid=pid, new_program=text, written=work.now)
     if not replaced:
         work.change(sql.INSERT, session_id=gate.sid, id=pid, program=text, created_at=work.now, last_updated_at=work.now)

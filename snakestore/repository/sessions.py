@@ -11,7 +11,7 @@ from typing import Any
 from snakestore import types
 from snakestore.errors import SessionExistsError, SessionNotFoundError
 from snakestore.names import Pattern, checked_name
-from snakestore.repository.access import Gate, check_alive, gate_row, has_expired, open_to_write, record, session_text, was_read
+from snakestore.repository.access import Gate, check_alive, check_read, gate_row, has_expired, open_to_write, record, session_text
 from snakestore.repository.arguments import (
     NOT_GIVEN,
     NotGiven,
@@ -58,14 +58,14 @@ class SessionVerbs(Bound):
             SessionExistsError: a live session has the id, and not ``exist_ok``.
             InvalidNameError, ValidationError: an argument may not be.
         """
-        sid = f"session_{uuid.uuid4().hex}" if session_id is None else checked_name(session_id, "a session id")
-        wanted = {
-            "ttl": checked_ttl(self.default_ttl if ttl is NOT_GIVEN else ttl),
-            "metadata": types.dumps(checked_metadata(metadata)),
-            "last_worker_id": checked_optional_name(worker_id, "a worker_id"),
-            "history_limit": checked_count(self.history if history is NOT_GIVEN else history, "history"),
+        sid = f"session_{uuid.uuid4().hex}" if session_id is None else session_id
+        given = {
+            "ttl": self._options.default_ttl if ttl is NOT_GIVEN else ttl,
+            "worker": worker_id,
+            "history": self._options.history if history is NOT_GIVEN else history,
+            "metadata": metadata,
         }
-        return self._runner.write(_create, sid, wanted, exist_ok=exist_ok)
+        return self._runner.write(_create, sid, given, exist_ok=exist_ok)
 
     def get_session(self, sid: str) -> Session:
         """The session, as recorded after this access. To look without touching use get_stats or list_sessions.
@@ -190,7 +190,7 @@ def _look(work: Work, sid: str) -> Session:
 
 def _get(work: Work, sid: str) -> tuple[Work, Session]:
     session = _look(work, sid)
-    was_read(work, session.id, session.last_accessed, session.ttl)
+    check_read(work, session.id, session.last_accessed, session.ttl)
     return work, session
 
 
@@ -227,18 +227,29 @@ def _list(work: Work, pattern: Pattern, most: int | None, after: str | None, *, 
         lower, beyond = page[-1][0], True
 
 
-def _create(work: Work, sid: str, wanted: dict[str, Any], *, exist_ok: bool) -> Session:
+def _create(work: Work, session_id: object, given: dict[str, Any], *, exist_ok: bool) -> Session:
+    sid = checked_name(session_id, "a session id")
     row = gate_row(work, sql.GATE_LOCKED, sid)
+    if row is not None and not has_expired(sid, row[0], row[1], work.now):
+        if not exist_ok:
+            raise SessionExistsError(sid)
+        worker = given["worker"]
+        return _update(work, sid, {} if worker is None else {"worker": worker})
+    wanted = _checked_changes(given)
     if row is not None:
-        if not has_expired(sid, row[0], row[1], work.now):
-            if not exist_ok:
-                raise SessionExistsError(sid)
-            worker = wanted["last_worker_id"]
-            return _update(work, sid, {} if worker is None else {"worker": worker})
         delete_sessions(work, [sid])
-    expires = expiry(work.now, wanted["ttl"])
-    counts = dict.fromkeys(("variable_count", "program_count", "total_variable_updates"), 0)
-    work.change(sql.INSERT, id=sid, created_at=work.now, last_accessed=work.now, expires_at=expires, **counts, **wanted)
+    work.change(
+        sql.INSERT,
+        id=sid,
+        metadata=types.dumps(wanted["metadata"]),
+        created_at=work.now,
+        last_accessed=work.now,
+        ttl=wanted["ttl"],
+        expires_at=expiry(work.now, wanted["ttl"]),
+        last_worker_id=wanted["worker"],
+        history_limit=wanted["history"],
+        **dict.fromkeys(("variable_count", "program_count", "total_variable_updates"), 0),
+    )
     return _look(work, sid)
 
 
@@ -257,7 +268,7 @@ def _update(work: Work, sid: str, given: dict[str, Any], *, replace_metadata: bo
             sql.CHANGE, sid=gate.sid, new_metadata=metadata, new_ttl=new["ttl"], expires=expires, worker=new["worker"], history=new["history"]
         )
         if changes.get("history") is not None:
-            work.change(variables_sql.PRUNE_SESSION, sid=gate.sid, keep=new["history"])
+            _prune(work, gate.sid, new["history"])
         gate = Gate(gate.sid, gate.last_accessed, new["ttl"], None, new["history"])
     record(work, gate)
     return _look(work, gate.sid)
@@ -274,6 +285,14 @@ def _checked_changes(given: dict[str, Any]) -> dict[str, Any]:
     return {name: checks[name](value) for name, value in given.items() if value is not NOT_GIVEN}
 
 
+def _prune(work: Work, sid: str, keep: int) -> None:
+    """Forget what a smaller history no longer holds, a variable at a time: each costs an index probe."""
+    after = ""
+    while page := work.rows(variables_sql.WITH_PAST_OF, sid=sid, vid=after, most=PAGE):
+        work.change_many(variables_sql.PRUNE, [{"sid": sid, "vid": vid, "keep": keep} for _, vid in page])
+        after = page[-1][1]
+
+
 def _delete(work: Work, sid: str) -> bool:
     text = look_up_text(sid, "a session id")
     if text is None or work.first(sql.LOCKED, sid=text) is None:
@@ -283,6 +302,6 @@ def _delete(work: Work, sid: str) -> bool:
 
 
 def delete_sessions(work: Work, ids: list[str]) -> None:
-    """Delete sessions with all they hold, children first, for a user's connection may have foreign keys off."""
+    """Delete sessions with all they hold, children first: quicker than a cascade, and right where foreign keys are off."""
     for statement in sql.DELETE_WITH_ALL:
         work.change_in(statement, ids)

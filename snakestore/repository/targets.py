@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from snakestore import types
-from snakestore.errors import UnknownTypeError, VariableLockedError, VariableNotFoundError, VersionConflictError
-from snakestore.names import identifier_text
-from snakestore.repository.access import Gate
-from snakestore.repository.arguments import checked_metadata, look_up_text
+from snakestore.errors import SessionNotFoundError, UnknownTypeError, VariableLockedError, VariableNotFoundError, VersionConflictError
+from snakestore.names import identifier_text, is_plain
+from snakestore.repository.access import Gate, check_alive, open_to_write, session_text
+from snakestore.repository.arguments import check_size, checked_metadata, look_up_text
 from snakestore.storage import rows
 from snakestore.storage.channels import Work
+from snakestore.storage.sql import sessions as sessions_sql
 from snakestore.storage.sql import variables as sql
 from snakestore.storage.statements import Row
 from snakestore.variable import OptimizationStatus, Variable, merged_metadata, next_version
@@ -48,13 +49,18 @@ class Target:
 
     def constraints(self) -> dict[str, Any]:
         """The stored constraints."""
-        constraints: dict[str, Any] = rows.decoded(self.row[5], f"the constraints column of variable {self.row[1]!r} of session {self.sid!r}")
-        return constraints
+        return self._object(5, "constraints")
 
     def metadata(self) -> dict[str, Any]:
         """The stored metadata."""
-        metadata: dict[str, Any] = rows.decoded(self.row[6], f"the metadata column of variable {self.row[1]!r} of session {self.sid!r}")
-        return metadata
+        return self._object(6, "metadata")
+
+    def _object(self, index: int, column: str) -> dict[str, Any]:
+        try:
+            return rows.object_of(self.row[index])
+        except (ValueError, TypeError):
+            told: dict[str, Any] = rows.decoded(self.row[index], f"the {column} column of variable {self.row[1]!r} of session {self.sid!r}")
+            return told
 
     def variable(self, now: datetime) -> Variable:
         """The variable as it is stored."""
@@ -73,6 +79,34 @@ def find(work: Work, sid: str, identifier: object) -> Target:
     if row is None or text is None:
         raise VariableNotFoundError(sid, identifier_text(identifier))
     return Target(sid, text, row)
+
+
+def open_target(work: Work, sid: object, identifier: object, *, with_value: bool = True) -> tuple[Gate, Target]:
+    """The session is there and alive, its row ours until the transaction ends, and the variable in it: one look at both.
+
+    ``with_value`` False leaves the present value unread, which is about to be replaced.
+
+    Raises:
+        SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
+        InvalidNameError: the identifier is neither str nor Enum.
+    """
+    if not is_plain(identifier):
+        gate = open_to_write(work, sid)
+        return gate, find(work, gate.sid, identifier)
+    session = session_text(sid)
+    if work.backend.locks_rows:
+        work.first(sessions_sql.LOCKED, sid=session)
+    row = work.first(sql.TARGET if with_value else sql.TARGET_WITHOUT_VALUE, sid=session, identifier=identifier)
+    if row is None:
+        raise SessionNotFoundError(session)
+    accessed, ttl, expires_at, history_limit, server_now, *found = row
+    if server_now is not None:
+        work.know(server_now)
+    check_alive(session, accessed, ttl, work.now)
+    name = cast("str", identifier)
+    if found[0] is None:
+        raise VariableNotFoundError(session, name)
+    return Gate(session, accessed, ttl, expires_at, history_limit), Target(session, name, tuple(found))
 
 
 def check_may_write(target: Target, optimizer_id: object, now: datetime) -> None:
@@ -138,14 +172,24 @@ def packed(target: Target, value: object, constraints: dict[str, Any], like: byt
         raise UnknownTypeError(target.type, known=types.supported_types(), where=where) from problem
 
 
-def prepare(target: Target, value: object, metadata: Mapping[str, Any] | None, source: object, now: datetime) -> NewValue:
-    """Check a new value and its metadata, before anything is changed.
+def prepare(
+    target: Target,
+    value: object,
+    metadata: Mapping[str, Any] | None,
+    source: object,
+    now: datetime,
+    *,
+    most_bytes: int | None,
+    like: bytes | None = None,
+) -> NewValue:
+    """Check a new value and its metadata, before anything is changed; ``like`` is the form that the value was read in, if it was.
 
     Raises:
         UnknownTypeError, ValidationError: the value or the metadata may not be.
     """
     constraints = target.constraints()
-    normal, text, blob = packed(target, value, constraints)
+    normal, text, blob = packed(target, value, constraints, like)
+    check_size(target.type, text, blob, most_bytes)
     merged = merged_metadata(target.metadata(), checked_metadata(metadata), source, now)
     return NewValue(normal, text, blob, merged, constraints, next_version(target.version), now)
 
@@ -161,19 +205,10 @@ def apply(work: Work, gate: Gate, target: Target, new: NewValue) -> Variable:
 def written(target: Target, new: NewValue) -> Variable:
     """The variable as it is stored now."""
     row = target.row
-    return Variable(
-        id=row[0],
-        name=row[1],
-        type=row[2],
-        value=new.value,
-        constraints=new.constraints,
-        metadata=new.metadata,
-        version=new.version,
-        created_at=row[8],
-        last_updated_at=new.written,
-        optimization_status=rows.status_from(row[10:14], new.written),
-        access_rules=() if row[14] == "[]" else tuple(rows.decoded(row[14], f"the access_rules column of variable {row[1]!r}", list)),
-        _blob=new.blob,
+    rules = () if row[14] == "[]" else tuple(rows.decoded(row[14], f"the access_rules column of variable {row[1]!r}", list))
+    status = rows.status_from(row[10:14], new.written)
+    return Variable.restored(
+        new.blob, row[0], row[1], row[2], new.value, row[8], new.constraints, new.metadata, new.version, new.written, status, rules
     )
 
 
@@ -181,15 +216,12 @@ def keep_history(work: Work, gate: Gate, targets: list[Target]) -> None:
     """Move values that are about to be replaced into the history, by SQL, where the session keeps one."""
     if gate.history_limit == 0:
         return
-    for target in targets:
-        work.change(sql.KEEP, sid=gate.sid, vid=target.id)
+    work.change_many(sql.KEEP, [{"sid": gate.sid, "vid": target.id} for target in targets])
 
 
 def prune_history(work: Work, gate: Gate, targets: list[Target]) -> None:
     """Forget what the session's history_limit no longer holds; fewer versions than that cannot exceed it."""
     limit = gate.history_limit
-    if not limit:
-        return
-    for target in targets:
-        if target.version >= limit:
-            work.change(sql.PRUNE, sid=gate.sid, vid=target.id, keep=limit)
+    if limit:
+        which = [{"sid": gate.sid, "vid": target.id, "keep": limit} for target in targets if target.version >= limit]
+        work.change_many(sql.PRUNE, which)

@@ -7,8 +7,8 @@ from typing import Any, TypeVar, overload
 
 from snakestore.clock import as_utc
 from snakestore.errors import InvalidNameError, SessionNotFoundError, VariableNotFoundError
-from snakestore.names import Pattern, identifier_text
-from snakestore.repository.access import check_alive, open_to_read, session_text, was_read
+from snakestore.names import Pattern, identifier_text, is_plain
+from snakestore.repository.access import check_read, open_to_read, session_text
 from snakestore.repository.arguments import NOT_GIVEN, NotGiven, look_up_text
 from snakestore.repository.bound import Bound
 from snakestore.repository.moments import as_of
@@ -100,32 +100,37 @@ class VariableReads(Bound):
         return self._runner.read(_list, sid, pattern, None if at is None else as_utc(at, "at"))
 
 
-def _looked_up(work: Work, statement: Statement, sid: object, identifier: object) -> tuple[str, str, Row]:
-    """The session's id, the identifier as text, and the row of both, the variable's columns NULL where there is none; one statement."""
+def _looked_up(work: Work, statement: Statement, sid: object, identifier: object) -> tuple[str, Row]:
+    """The session's id, and the row of session and variable, the variable's columns NULL where there is none; one statement."""
     session = session_text(sid)
-    try:
-        text = identifier_text(identifier)
-        wanted = look_up_text(identifier, "an identifier") or ""  # no variable is called "", so nothing is found
-    except InvalidNameError:
-        open_to_read(work, session)  # the session comes first in the order of refusals
-        raise
+    wanted = identifier if is_plain(identifier) else _unusual(work, session, identifier)
     row = work.first(statement, sid=session, identifier=wanted)
     if row is None:
         raise SessionNotFoundError(session)
-    work.know(row[2])
-    check_alive(session, row[0], row[1], work.now)
-    was_read(work, session, row[0], row[1])
-    return session, text, row
+    if row[2] is not None:
+        work.know(row[2])
+    check_read(work, session, row[0], row[1])
+    return session, row
+
+
+def _unusual(work: Work, session: str, identifier: object) -> str:
+    """An identifier that is not plain ASCII as text; one that no variable can have finds nothing, for none is called ""."""
+    try:
+        return look_up_text(identifier, "an identifier") or ""
+    except InvalidNameError:
+        open_to_read(work, session)  # the session comes first in the order of refusals
+        raise
 
 
 def _variable(work: Work, sid: object, identifier: object, default: object | NotGiven) -> object:
-    session, text, row = _looked_up(work, sql.VARIABLE, sid, identifier)
-    return _absent(session, text, default) if row[_SESSION] is None else rows.variable_from(session, row[_SESSION:], work.now)
+    session, row = _looked_up(work, sql.VARIABLE, sid, identifier)
+    return _absent(session, identifier, default) if row[_SESSION] is None else rows.variable_from(session, row[_SESSION:], work.now)
 
 
 def _value(work: Work, sid: object, identifier: object, default: object | NotGiven) -> object:
-    session, text, row = _looked_up(work, sql.VALUE, sid, identifier)
-    return _absent(session, text, default) if row[_SESSION] is None else rows.value_from(session, text, row[4], row[5], row[6])
+    session, row = _looked_up(work, sql.VALUE, sid, identifier)
+    name, type_name, text, blob = row[_SESSION:]
+    return _absent(session, identifier, default) if name is None else rows.value_from(session, name, type_name, text, blob)
 
 
 def named_value(work: Work, sid: object, name: str, *, decode: bool = True) -> object:
@@ -134,10 +139,10 @@ def named_value(work: Work, sid: object, name: str, *, decode: bool = True) -> o
     Raises:
         VariableNotFoundError: there is none.
     """
-    session, text, row = _looked_up(work, sql.VALUE if decode else sql.PRESENT, sid, name)
+    session, row = _looked_up(work, sql.VALUE if decode else sql.PRESENT, sid, name)
     if row[_SESSION] != name:
-        raise VariableNotFoundError(session, text)
-    return rows.value_from(session, text, row[4], row[5], row[6]) if decode else None
+        raise VariableNotFoundError(session, name)
+    return rows.value_from(session, name, row[4], row[5], row[6]) if decode else None
 
 
 def names_and_values(work: Work, sid: object) -> dict[str, Any]:
@@ -147,9 +152,9 @@ def names_and_values(work: Work, sid: object) -> dict[str, Any]:
     return {name: rows.value_from(session, name, kind, text, blob) for name, kind, text, blob in found}
 
 
-def _absent(session: str, identifier: str, default: object | NotGiven) -> object:
+def _absent(session: str, identifier: object, default: object | NotGiven) -> object:
     if default is NOT_GIVEN:
-        raise VariableNotFoundError(session, identifier)
+        raise VariableNotFoundError(session, identifier_text(identifier))
     return default
 
 
@@ -157,7 +162,7 @@ def _has(work: Work, sid: object, identifier: object) -> bool:
     identifier_text(sid, "a session id")
     identifier_text(identifier)
     try:
-        _, _, row = _looked_up(work, sql.PRESENT, sid, identifier)
+        _, row = _looked_up(work, sql.PRESENT, sid, identifier)
     except SessionNotFoundError:
         return False
     work.accessed = None  # to ask whether is no access
@@ -183,7 +188,7 @@ def _list(work: Work, sid: object, pattern: object, at: datetime | None) -> list
     session = open_to_read(work, sid)
     found = _matching_rows(work, session, Pattern.parse("*" if pattern is None else pattern))
     if at is None:
-        return [rows.variable_from(session, row, work.now) for row in found]
+        return rows.variables_from(session, found, work.now)
     then = as_of(work, session, found, at)
     return [then[row[0]] for row in found if row[0] in then]
 

@@ -9,7 +9,14 @@ from snakestore import types
 from snakestore.errors import ValidationError, VariableExistsError, VersionConflictError
 from snakestore.names import checked_name
 from snakestore.repository.access import Gate, open_to_write, record
-from snakestore.repository.arguments import checked_expected_version, checked_metadata, checked_optional_name, checked_variable, look_up_text
+from snakestore.repository.arguments import (
+    check_size,
+    checked_expected_version,
+    checked_metadata,
+    checked_optional_name,
+    checked_variable,
+    look_up_text,
+)
 from snakestore.repository.bound import Bound
 from snakestore.repository.targets import (
     Target,
@@ -19,6 +26,7 @@ from snakestore.repository.targets import (
     check_version,
     find,
     keep_history,
+    open_target,
     packed,
     prepare,
     prune_history,
@@ -45,8 +53,7 @@ class VariableWrites(Bound):
             VariableExistsError: its name is another's name or id, or its id another's name.
             UnknownTypeError, ConstraintError, ValidationError: value, constraints, metadata or rules may not be.
         """
-        expected = checked_expected_version(expected_version)
-        return self._runner.write(_put, sid, checked_variable(variable), expected, optimizer_id)
+        return self._runner.write(_put, sid, variable, expected_version, optimizer_id, most_bytes=self._options.max_value_bytes)
 
     def register_variable(  # noqa: PLR0913 - the contract's arguments
         self,
@@ -75,7 +82,7 @@ class VariableWrites(Bound):
             UnknownTypeError, ConstraintError, ValidationError: value, constraints or metadata may not be.
         """
         wanted = {"name": name, "type": type, "value": value, "id": id, "constraints": constraints, "metadata": metadata}
-        return self._runner.write(_register, sid, wanted, description, exist_ok=exist_ok)
+        return self._runner.write(_register, sid, wanted, description, exist_ok=exist_ok, most_bytes=self._options.max_value_bytes)
 
     def update_variable(
         self,
@@ -100,8 +107,17 @@ class VariableWrites(Bound):
             VersionConflictError: it is at another version. Nothing was changed, the session not touched.
             UnknownTypeError, ConstraintError, ValidationError: value or metadata may not be.
         """
-        expected = checked_expected_version(expected_version)
-        return self._runner.write(_update, sid, identifier, value, expected=expected, metadata=metadata, source=source, optimizer_id=optimizer_id)
+        return self._runner.write(
+            _update,
+            sid,
+            identifier,
+            value,
+            expected=expected_version,
+            metadata=metadata,
+            source=source,
+            optimizer_id=optimizer_id,
+            most_bytes=self._options.max_value_bytes,
+        )
 
     def modify_variable(
         self,
@@ -120,10 +136,10 @@ class VariableWrites(Bound):
         Raises:
             As ``update_variable``, and whatever ``fn`` raises; nothing is changed then.
         """
-        if not callable(fn):
-            message = f"fn must be callable, not {type(fn).__name__}: use update_variable for a plain value"
-            raise ValidationError(message, value=fn)
-        return self._runner.write(_modify, sid, identifier, fn, metadata, source, optimizer_id)
+        try:
+            return self._runner.write_calling(_modify, sid, identifier, fn, metadata, source, optimizer_id, most_bytes=self._options.max_value_bytes)
+        except _RaisedByFn as raised:
+            raise raised.error from raised.error.__cause__
 
     def update_constraints(self, sid: str, identifier: str, constraints: dict[str, Any] | None) -> Variable:
         """Replace a variable's constraints, if its present value satisfies them. Value, version and stats stay. An access.
@@ -150,21 +166,27 @@ def _update(  # noqa: PLR0913 - the verb's arguments
     identifier: object,
     value: object,
     *,
-    expected: int | None,
+    expected: object,
     metadata: Mapping[str, Any] | None,
     source: object,
     optimizer_id: object,
+    most_bytes: int | None,
 ) -> Variable:
-    gate = open_to_write(work, sid)
-    target = find(work, gate.sid, identifier)
+    gate, target = open_target(work, sid, identifier, with_value=False)
     check_may_write(target, optimizer_id, work.now)
-    check_version(target, expected)
-    changed = apply(work, gate, target, prepare(target, value, metadata, source, work.now))
+    check_version(target, checked_expected_version(expected))
+    changed = apply(work, gate, target, prepare(target, value, metadata, source, work.now, most_bytes=most_bytes))
     record(work, gate, updates=1)
     return changed
 
 
-def _modify(
+class _RaisedByFn(Exception):  # noqa: N818 - no error of its own: it carries one past the seam, which would take it for the driver's
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def _modify(  # noqa: PLR0913 - the verb's arguments
     work: Work,
     sid: object,
     identifier: object,
@@ -172,17 +194,27 @@ def _modify(
     metadata: Mapping[str, Any] | None,
     source: object,
     optimizer_id: object,
+    *,
+    most_bytes: int | None,
 ) -> Variable:
-    gate = open_to_write(work, sid)
-    target = find(work, gate.sid, identifier)
+    gate, target = open_target(work, sid, identifier)
     check_may_write(target, optimizer_id, work.now)
-    changed = apply(work, gate, target, prepare(target, fn(target.value()), metadata, source, work.now))
+    if not callable(fn):
+        message = f"fn must be callable, not {type(fn).__name__}: use update_variable for a plain value"
+        raise ValidationError(message, value=fn)
+    present = target.value()
+    try:
+        value = fn(present)
+    except Exception as error:
+        raise _RaisedByFn(error) from error
+    changed = apply(work, gate, target, prepare(target, value, metadata, source, work.now, most_bytes=most_bytes))
     record(work, gate, updates=1)
     return changed
 
 
-def _put(work: Work, sid: object, variable: Variable, expected: int | None, optimizer_id: object) -> Variable:
+def _put(work: Work, sid: object, given: object, expected_version: object, optimizer_id: object, *, most_bytes: int | None) -> Variable:
     gate = open_to_write(work, sid)
+    variable, expected = checked_variable(given), checked_expected_version(expected_version)
     taken = work.rows(sql.TAKEN, sid=gate.sid, new_id=variable.id, new_name=variable.name)
     target = None
     if any(vid == variable.id for vid, _ in taken):
@@ -196,7 +228,7 @@ def _put(work: Work, sid: object, variable: Variable, expected: int | None, opti
     for vid, name in taken:
         if vid != variable.id:
             _refuse_taken(gate.sid, variable.id, variable.name, vid, name)
-    columns = _columns(variable)
+    columns = _columns(variable, None if target is None else target.row[4], most_bytes)
     if target is None:
         _insert(work, gate, variable, columns)
     else:
@@ -213,10 +245,16 @@ def _refuse_taken(sid: str, new_id: str, new_name: str, vid: str, name: str) -> 
     raise VariableExistsError(sid, new_name, f"its id {new_id!r} is the name of another variable (id {vid!r})")
 
 
-def _columns(variable: Variable) -> dict[str, Any]:
-    """What of a variable is stored as it is given, checked and in its stored form."""
+def _columns(variable: Variable, present: bytes | None, most_bytes: int | None) -> dict[str, Any]:
+    """What of a variable is stored as it is given, checked and in its stored form; an array of the same numbers keeps its dtype."""
     constraints = types.check_constraints(variable.type, variable.constraints)
-    _, text, blob = types.pack(variable.type, variable.value, constraints, variable._blob)  # noqa: SLF001 - the dtype an array was read with
+    _, text, blob = types.pack(variable.type, variable.value, constraints, variable.stored_form() or present)
+    check_size(variable.type, text, blob, most_bytes)
+    return _stored(variable, text, blob, constraints)
+
+
+def _stored(variable: Variable, text: str | None, blob: bytes | None, constraints: dict[str, Any]) -> dict[str, Any]:
+    """A variable's columns, but for those that only the store sets."""
     rules = [checked_object(rule, f"access_rules[{number}]") for number, rule in enumerate(variable.access_rules)]
     return {
         "name": variable.name,
@@ -259,11 +297,14 @@ def _replace(work: Work, gate: Gate, target: Target, variable: Variable, columns
         prune_history(work, gate, [target])
 
 
-def _register(work: Work, sid: object, wanted: dict[str, Any], description: object, *, exist_ok: bool) -> Variable:
+def _register(work: Work, sid: object, wanted: dict[str, Any], description: object, *, exist_ok: bool, most_bytes: int | None) -> Variable:
     gate = open_to_write(work, sid)
     name = checked_name(wanted["name"], "a variable's name")
     given_id = checked_optional_name(wanted["id"], "a variable's id")
-    taken = work.rows(sql.TAKEN, sid=gate.sid, new_id=given_id or name, new_name=name)
+    if given_id is None:
+        taken = work.rows(sql.TAKEN_NAME, sid=gate.sid, identifier=name)
+    else:
+        taken = work.rows(sql.TAKEN, sid=gate.sid, new_id=given_id, new_name=name)
     for vid, called in taken:
         if exist_ok and called == name and given_id in (None, vid):
             return _agreeing(work, gate, name, wanted)
@@ -272,7 +313,10 @@ def _register(work: Work, sid: object, wanted: dict[str, Any], description: obje
     if description is not None:
         metadata["description"] = _checked_description(description)
     variable = create_variable(**wanted | {"id": given_id, "metadata": metadata, "created_at": work.now})
-    _insert(work, gate, variable, _columns(variable))
+    # checked just now: only its stored form is still to be had
+    text, blob = types.encoded(variable.type, variable.value, variable.stored_form())
+    check_size(variable.type, text, blob, most_bytes)
+    _insert(work, gate, variable, _stored(variable, text, blob, variable.constraints))
     record(work, gate, variables=1, updates=1)
     return variable
 
@@ -296,8 +340,7 @@ def _agreeing(work: Work, gate: Gate, name: str, wanted: dict[str, Any]) -> Vari
 
 
 def _constrain(work: Work, sid: object, identifier: object, constraints: dict[str, Any] | None) -> Variable:
-    gate = open_to_write(work, sid)
-    target = find(work, gate.sid, identifier)
+    gate, target = open_target(work, sid, identifier)
     sound = types.check_constraints(target.type, constraints)
     packed(target, target.value(), sound, target.row[4])
     work.change(sql.CONSTRAIN, sid=gate.sid, vid=target.id, new_constraints=types.dumps(sound))

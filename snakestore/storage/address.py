@@ -114,7 +114,10 @@ def _checked(url: URL) -> URL:
         return _sqlite(url, driver)
     if backend == "postgresql":
         if driver not in {"", "psycopg"}:
-            message = f"snakestore talks to PostgreSQL through psycopg 3, not {driver}: write postgresql://"
+            message = (
+                f"snakestore opens PostgreSQL with psycopg 3, not {driver}: write postgresql://, or make the Engine (asyncpg: the AsyncEngine) "
+                "yourself and give that to the repository"
+            )
             raise StoreError(message)
         return url.set(drivername="postgresql+psycopg")
     hint = " (write postgresql://)" if backend == "postgres" else ""

@@ -10,10 +10,12 @@ from typing import Any, Protocol, cast
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.pool import PoolProxiedConnection
 
-from snakestore.errors import CorruptStoreError
+from snakestore.errors import CorruptStoreError, StoreError
 from snakestore.storage.dialects import Backend
+from snakestore.storage.leaving import never_close
 from snakestore.storage.moment import SERVER_NOW
 from snakestore.storage.statements import Prepared, Row, Statement, spread_sizes
+from snakestore.storage.watching import WATCH, Watch
 
 SAVEPOINT = "snakestore"
 
@@ -23,6 +25,16 @@ class Channel(Protocol):
 
     backend: Backend
     dialect: Dialect
+    broken: bool
+    """Whether the connection turned out to be of no more use, so that nobody else is to get it."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection to the server is gone."""
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, as far as the database is concerned."""
 
     @property
     def driver_connection(self) -> Any:
@@ -51,7 +63,9 @@ class DriverChannel:
         self.proxied = proxied
         self.dialect = dialect
         self.backend = backend
+        self.broken = False
         self._driver_connection: Any = cast("Any", proxied.driver_connection)
+        self.watch: Watch | None = proxied.info.get(WATCH)
         self.pid = os.getpid()
         backend.configure(self._driver_connection)
         self._cursor = self._driver_connection.cursor()
@@ -63,9 +77,42 @@ class DriverChannel:
         """The connection that is held."""
         return self._driver_connection
 
+    @property
+    def lost(self) -> bool:
+        """As the driver tells."""
+        return not self.backend.driver_connected(self._driver_connection)
+
+    @property
+    def in_transaction(self) -> bool:
+        """As the driver tells."""
+        return self.backend.driver_in_transaction(self._driver_connection)
+
     def begin(self, *, write: bool) -> None:
-        """Send the backend's BEGIN."""
+        """Send the backend's BEGIN.
+
+        Raises:
+            StoreError: the file was removed or replaced.
+        """
+        if write and self.watch is not None:
+            self._watched(self.watch.refuse_replaced)
         self.execute(self.backend.begin_write if write else self.backend.begin_snapshot)
+
+    def outdated(self) -> bool:
+        """Before it is used again: whether it takes a file for unchanging that has changed.
+
+        Raises:
+            StoreError: the file was removed or replaced.
+        """
+        assert self.watch is not None  # noqa: S101 - asked where there is one
+        self._watched(self.watch.refuse_long_replaced)
+        return self.watch.stale
+
+    def _watched(self, look: Callable[[], None]) -> None:
+        try:
+            look()
+        except StoreError:
+            self.broken = True
+            raise
 
     def commit(self) -> None:
         """Send COMMIT."""
@@ -73,18 +120,23 @@ class DriverChannel:
 
     def rollback(self) -> None:
         """Send ROLLBACK, unless the database has rolled back by itself already."""
-        if self.backend.driver_in_transaction(self.driver_connection):
+        if self.in_transaction:
             self.execute("ROLLBACK")
 
-    def discard(self) -> None:
-        """Close the connection for good."""
-        self.proxied.invalidate()
+    def part(self) -> None:
+        """Leave the pool, so that nobody else is ever lent this connection, which was configured for us."""
+        self.proxied.detach()
 
     def close(self) -> None:
-        """Give the connection up; it is closed, not lent to anyone else, for it was configured for us."""
-        self._cursor.close()
-        self.proxied.detach()
-        self.proxied.close()
+        """Close the connection, which has parted from its pool."""
+        if self.watch is not None and self.watch.replaced:
+            never_close(self)
+            return
+        if self.lost:  # the pool would roll it back first, and complain
+            self._driver_connection.close()
+            self.proxied.invalidate()
+        else:
+            self.proxied.close()
 
 
 class ConnectionChannel:
@@ -94,6 +146,17 @@ class ConnectionChannel:
         self.connection = connection
         self.dialect = connection.dialect
         self.backend = backend
+        self.broken = False
+
+    @property
+    def lost(self) -> bool:
+        """As SQLAlchemy noticed."""
+        return self.connection.invalidated
+
+    @property
+    def in_transaction(self) -> bool:
+        """As the backend tells."""
+        return not self.connection.invalidated and self.backend.in_transaction(self.connection)
 
     @property
     def driver_connection(self) -> Any:
@@ -143,6 +206,11 @@ class Work:
         """The session that was read and whose access is due to be recorded."""
         self.recorded: tuple[datetime, datetime | None] | None = None
         """The access and the expiry that were recorded for it after the read."""
+
+    @property
+    def driver_connection(self) -> Any:
+        """The driver's own connection, for what is no statement."""
+        return self._channel.driver_connection
 
     @property
     def now(self) -> datetime:
@@ -202,12 +270,14 @@ class Work:
 
     def change_many(self, statement: Statement, parameters: Sequence[dict[str, Any]]) -> None:
         """Run a change for each set of parameters."""
-        if parameters:
+        if len(parameters) == 1:
+            self.change(statement, **parameters[0])
+        elif parameters:
             prepared = statement.prepare(self._dialect)
             self._channel.execute_many(prepared.sql, [prepared.bind(each) for each in parameters])
 
     def _spread(self, statement: Statement, piece: list[Any], parameters: dict[str, Any]) -> tuple[Prepared, Any]:
-        prepared = statement.prepare(self._dialect, len(piece))
+        prepared = statement.prepare_spread(self._dialect, len(piece))
         named = {f"each_{number}": value for number, value in enumerate(piece)}
         return prepared, prepared.bind(parameters | named)
 

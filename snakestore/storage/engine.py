@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sqlite3
-import sys
 import weakref
 from typing import Any
 
@@ -16,6 +14,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from snakestore.errors import StoreError
 from snakestore.storage import sqlite_connections
 from snakestore.storage.address import PathOrUrl, parse, shown, sqlite_address
+from snakestore.storage.leaving import never_close
 from snakestore.storage.settings import Durability, Settings
 
 __all__ = ["create_engine", "is_ours", "parse", "settings_of", "shown"]
@@ -100,26 +99,13 @@ def _postgresql_engine(url: URL, settings: Settings) -> Engine:
     @event.listens_for(engine, "connect")
     def wait_no_longer(connection: Any, _entry: Any) -> None:
         connection.execute(f"SET lock_timeout = {milliseconds}")
+        connection.execute("SET timezone = 'UTC'")
         connection.commit()
 
     return engine
 
 
 # --- after a fork ----------------------------------------------------------------------------------------------------
-
-
-def never_close(held: object) -> None:
-    """Keep ``held`` and all that it refers to until the process is gone, past the interpreter's own clean-up.
-
-    For a forked child: to close the parent's connection there, or to have it collected, would undo the parent's
-    transaction in the shared log of SQLite, or end the parent's connection to the server.
-    """
-    if sys.implementation.name == "cpython":
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
-    _kept.append(held)
-
-
-_kept: list[object] = []
 
 
 def _leave_parents_connections() -> None:

@@ -10,7 +10,8 @@ import errno
 import os
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from snakestore.errors import StoreError, StoreFullError
 
@@ -71,29 +72,94 @@ def make_private(path: str) -> None:
     """
     real = os.path.realpath(path)
     folder = os.path.dirname(real)
-    try:
-        descriptor, draft = tempfile.mkstemp(prefix=".snakestore-", suffix=".new", dir=folder)
+    with _told_for(folder, f"the file {path}"):
+        descriptor, name = tempfile.mkstemp(prefix=".snakestore-", suffix=".new", dir=folder)
         os.close(descriptor)
         try:
             with suppress(FileExistsError):  # another process was quicker, and made the same
-                _link(draft, real)
+                _link(name, real)
         finally:
-            os.unlink(draft)
+            os.unlink(name)
+
+
+def is_same(path: str, other: str) -> bool:
+    """Whether both names are of one file that is there."""
+    try:
+        return os.path.samefile(path, other)
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def draft(target: str) -> Iterator[str]:
+    """An empty file that only its owner may read, in the folder of ``target``; removed at the end, with what SQLite put beside it.
+
+    Raises:
+        StoreError: the folder is missing or may not be written.
+        StoreFullError: no room is left.
+    """
+    folder = os.path.dirname(target)
+    with _told_for(folder, f"the file {target}"):
+        descriptor, name = tempfile.mkstemp(prefix=".snakestore-", suffix=".new", dir=folder)
+        os.close(descriptor)
+    try:
+        yield name
+    finally:
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.unlink(name + suffix)
+
+
+def put_in_place(name: str, target: str, *, overwrite: bool) -> None:
+    """Give the complete file ``name`` the name ``target`` for good, in the same folder, at once.
+
+    Raises:
+        StoreError: ``target`` is there, and not to be replaced; or the folder may not be written.
+    """
+    folder = os.path.dirname(target)
+    with _told_for(folder, f"the file {target}"):
+        if overwrite:
+            os.replace(name, target)
+        else:
+            try:
+                _link(name, target, move=True)
+            except FileExistsError as error:
+                message = f"{target} is there already: somebody was quicker"
+                raise StoreError(message) from error
+        sync(folder)
+
+
+def sync(path: str) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk. Never for a database that is open."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _told_for(folder: str, path: str) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as error:
-        message = f"the folder {folder} does not exist: make it before the store {path}"
+        message = f"the folder {folder} does not exist: make it before {path}"
         raise StoreError(message) from error
     except OSError as error:
         kind = StoreFullError if error.errno in _NO_SPACE else StoreError
-        message = f"the file {path} cannot be made: {error.strerror}; check the mode and the free space of its folder"
+        message = f"{path} cannot be made: {error.strerror}; check the mode and the free space of its folder"
         raise kind(message) from error
 
 
-def _link(draft: str, real: str) -> None:
+def _link(name: str, target: str, *, move: bool = False) -> None:
+    """Give ``name`` a second name, or, where the file system has no hard links, make ``target`` (``move``: of it) all the same."""
     try:
-        os.link(draft, real)
+        os.link(name, target)
     except FileExistsError:
         raise
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        os.close(os.open(real, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
+        if move:
+            os.replace(name, target)

@@ -13,7 +13,7 @@ from sqlalchemy.pool import StaticPool
 from snakestore.errors import StoreBusyError, StoreError
 from snakestore.storage.channels import Channel, ConnectionChannel, DriverChannel
 from snakestore.storage.dialects import Backend
-from snakestore.storage.engine import never_close
+from snakestore.storage.leaving import never_close
 from snakestore.storage.waiting import take
 
 CLOSED = "the repository is closed: open it again to use it"
@@ -32,6 +32,7 @@ class HeldChannels:
         self._idle: deque[DriverChannel] = deque()
         self._closed = False
         _ALL.add(self)
+        weakref.finalize(self, _close_all, self._idle).atexit = False
 
     def acquire(self) -> DriverChannel:
         """An idle channel, or a new one.
@@ -42,39 +43,49 @@ class HeldChannels:
         if self._closed:
             raise StoreError(CLOSED)
         try:
-            return self._idle.pop()
+            channel = self._idle.pop()
         except IndexError:
-            return DriverChannel(self._engine.raw_connection(), self._engine.dialect, self._backend)
+            channel = DriverChannel(self._engine.raw_connection(), self._engine.dialect, self._backend)
+            channel.part()
+            return channel
+        if channel.watch is not None and channel.outdated():
+            channel.close()
+            return self.acquire()
+        return channel
 
-    def release(self, channel: Channel, *, broken: bool = False) -> None:
+    def release(self, channel: Channel) -> None:
         """Give a channel back; one that is broken, or comes back after close, is closed."""
         assert isinstance(channel, DriverChannel)  # noqa: S101 - what acquire gave
-        if broken:
-            channel.discard()
+        if channel.broken:
+            channel.close()
+            if channel.lost:
+                _close_all(self._idle)  # a server that is gone or was restarted has dropped the others too
         elif channel.pid != os.getpid():
             never_close(channel)
         else:
             self._idle.append(channel)
             if self._closed:
-                self._close_idle()
+                _close_all(self._idle)
 
     def close(self) -> None:
         """Close what is idle now; what is at work is closed when it comes back."""
         self._closed = True
-        self._close_idle()
-
-    def _close_idle(self) -> None:
-        while self._idle:
-            try:
-                channel = self._idle.pop()
-            except IndexError:
-                return  # another thread was quicker
-            channel.close()
+        _close_all(self._idle)
 
     def forget_parent(self) -> None:
         """In a forked child: leave the parent's connections alone, neither used nor closed."""
-        never_close(self._idle)
-        self._idle = deque()
+        never_close(list(self._idle))
+        self._idle.clear()
+
+
+def _close_all(idle: deque[DriverChannel]) -> None:
+    """Close idle connections: at the end of a repository, or of what is left of one that nobody closed."""
+    while idle:
+        try:
+            channel = idle.pop()
+        except IndexError:
+            return  # another thread was quicker
+        channel.close()
 
 
 _ALL: weakref.WeakSet[HeldChannels] = weakref.WeakSet()
@@ -119,9 +130,9 @@ class SoleChannel:
             raise
         return self._channel
 
-    def release(self, channel: Channel, *, broken: bool = False) -> None:
+    def release(self, channel: Channel) -> None:
         """Let the next one have it; it is never replaced, for the data lives in it."""
-        del channel, broken
+        del channel
         self._lock.release()
 
     def close(self) -> None:
@@ -162,11 +173,11 @@ class LentChannels:
                 self._lock.release()
             raise
 
-    def release(self, channel: Channel, *, broken: bool = False) -> None:
+    def release(self, channel: Channel) -> None:
         """Give the connection back to its pool, or have the pool drop it."""
         assert isinstance(channel, ConnectionChannel)  # noqa: S101 - what acquire gave
         try:
-            if broken:
+            if channel.broken:
                 channel.connection.invalidate()
             channel.connection.close()
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import shlex
+import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +22,12 @@ from snakestore.storage.views import VIEW_NAMES
 
 _VERSION_TABLE_THERE = f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{VERSION_TABLE}'"  # noqa: S608 - a constant
 _ANYTHING_THERE = "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+_OURS = ", ".join(f"'{name}'" for name in (VERSION_TABLE, *Base.metadata.tables))
+# nothing of ours is a trigger, and all our tables are plain ones: what is not would be run by our own statements
+_PLANTED = (
+    f"SELECT type, name FROM sqlite_master WHERE (type = 'trigger' AND lower(tbl_name) IN ({_OURS})) "  # noqa: S608 - constants
+    f"OR (lower(name) IN ({_OURS}) AND (type <> 'table' OR sql NOT LIKE 'CREATE TABLE%')) ORDER BY name"
+)
 _VERSIONS = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant
 
 
@@ -42,10 +49,24 @@ class Found:
     current: str | None = None
 
 
+def refuse_planted(connection: sqlite3.Connection, where: str) -> None:
+    """Refuse a file in which somebody else's trigger, view or virtual table would have a part in what we write or read.
+
+    Raises:
+        SchemaError: there is one.
+    """
+    planted = connection.execute(_PLANTED).fetchall()
+    if planted:
+        told = ", ".join(f"the {kind} {name}" for kind, name in planted)
+        message = f"{where} has {told} on snakestore's tables, which snakestore did not make and which could change what is stored: drop it first"
+        raise SchemaError(message, current=None, head=HEAD)
+
+
 def look(path: str, busy_timeout: float) -> Found:
     """Look at a SQLite file over a connection that changes nothing; a missing or empty file is neither made nor filled.
 
     Raises:
+        SchemaError: somebody planted a trigger on our tables, or a view in the place of one.
         StoreError: it is no file, or may not be read.
         sqlite3.Error: it is no database (for ``translated`` to tell).
     """
@@ -53,7 +74,10 @@ def look(path: str, busy_timeout: float) -> Found:
         return Found(State.EMPTY)
     with closing(open_to_look(path, busy_timeout)) as connection:
         connection.execute("BEGIN")
-        return _examine_sqlite(connection.execute)
+        found = _examine_sqlite(connection.execute)
+        if found.state in {State.OLD, State.HEAD}:
+            refuse_planted(connection, path)
+        return found
 
 
 def examine(connection: Connection) -> Found:

@@ -35,6 +35,8 @@ _SQLITE: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_TOOBIG: (StoreError, "a value is larger than SQLite takes"),
     sqlite3.SQLITE_NOMEM: (StoreError, "the process ran out of memory"),
 }
+_NO_TEXT: tuple[type[StoreError], str] = (CorruptStoreError, "a text in the file is damaged: restore a backup, or mend the row by hand")
+_LOST = "the connection to the server failed; nothing was changed"
 # PostgreSQL's SQLSTATEs, whole or by class (https://www.postgresql.org/docs/current/errcodes-appendix.html)
 _POSTGRESQL: dict[str, tuple[type[StoreError], str]] = {
     "40001": (StoreBusyError, "the transaction met another's: roll back and run it again"),
@@ -48,11 +50,14 @@ _POSTGRESQL: dict[str, tuple[type[StoreError], str]] = {
     "XX002": (CorruptStoreError, "the server reports a damaged index"),
     "28": (StoreError, "the server refused the login"),
     "3D": (StoreError, "there is no such database on the server"),
-    "08": (StoreError, "the connection to the server failed"),
-    "57": (StoreError, "the server is shutting down or not accepting connections"),
+    "08": (StoreError, _LOST),
+    "57": (StoreError, "the server is shutting down or not accepting connections; nothing was changed"),
 }
 _MISSING_TABLE_SQLSTATES = {"42P01", "42703"}
 _RETRY_SQLSTATES = {"40001", "40P01"}
+_DUPLICATE_SQLSTATE = "23505"
+_CONNECTION_ERRORS = {"OperationalError", "InterfaceError"}
+"""What PEP 249's drivers raise, without an SQLSTATE, where there was no server to send one."""
 
 
 def driver_error(error: BaseException) -> BaseException | None:
@@ -61,8 +66,13 @@ def driver_error(error: BaseException) -> BaseException | None:
         return error.orig
     if isinstance(error, sqlite3.Error):
         return error
-    psycopg = sys.modules.get("psycopg")
-    return error if psycopg is not None and isinstance(error, psycopg.Error) else None
+    return error if isinstance(error, _drivers_own()) else None
+
+
+def _drivers_own() -> tuple[type[BaseException], ...]:
+    """What drivers raise that nobody wrapped: psycopg on our own cursors, asyncpg while SQLAlchemy connects."""
+    psycopg, asyncpg = sys.modules.get("psycopg"), sys.modules.get("asyncpg")
+    return (*((psycopg.Error,) if psycopg else ()), *((asyncpg.PostgresError, asyncpg.InterfaceError) if asyncpg else ()))
 
 
 def is_foreign(error: BaseException) -> bool:
@@ -75,13 +85,25 @@ def is_busy(error: BaseException) -> bool:
     cause = driver_error(error)
     if isinstance(cause, sqlite3.Error):
         return _sqlite_code(cause) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-    return cause is not None and getattr(cause, "sqlstate", None) in _RETRY_SQLSTATES
+    return _sqlstate(cause) in _RETRY_SQLSTATES
 
 
 def is_duplicate(error: BaseException) -> bool:
     """Whether a row of that key had come in between, which only a server with many writers lets happen."""
-    cause = driver_error(error)
-    return cause is not None and getattr(cause, "sqlstate", None) == "23505"
+    return _sqlstate(driver_error(error)) == _DUPLICATE_SQLSTATE
+
+
+def is_out_of_reach(error: BaseException) -> bool:
+    """Whether an error that came instead of a connection says that there was no server to connect to, as while it restarts."""
+    return isinstance(error, exc.DBAPIError | OSError) or driver_error(error) is not None
+
+
+def _sqlstate(cause: BaseException | None) -> str:
+    """The SQLSTATE of a driver's error, wherever the driver keeps it; "" where there is none."""
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    if state is None and cause is not None and cause.args and isinstance(cause.args[0], dict):
+        state = cause.args[0].get("C")  # pg8000 hands on the server's fields
+    return state if isinstance(state, str) else ""
 
 
 def _sqlite_code(error: sqlite3.Error) -> int:
@@ -92,17 +114,21 @@ def translate(error: BaseException) -> SnakeStoreError:
     """Our error for a driver's or SQLAlchemy's; the caller chains the original as the cause."""
     cause = driver_error(error)
     if cause is None:
-        return StoreError(f"the database layer refused: {type(error).__name__}: {error}")
+        if isinstance(error, exc.TimeoutError):
+            return StoreBusyError(f"others used all connections of the engine's pool for too long; nothing was changed, try again ({error})")
+        told = _LOST if isinstance(error, OSError) else f"the database layer refused: {type(error).__name__}"
+        return StoreError(f"{told} ({error})")
     text = str(cause).strip() or type(cause).__name__
     if isinstance(cause, sqlite3.Error):
         if text.startswith(("no such table", "no such column")) or "has no column named" in text:
             return _outdated(text)
-        kind, told = _SQLITE.get(_sqlite_code(cause), (StoreError, "the database refused"))
+        kind, told = _NO_TEXT if text.startswith("Could not decode") else _SQLITE.get(_sqlite_code(cause), (StoreError, "the database refused"))
         return kind(f"{told} (SQLite: {text})")
-    state = getattr(cause, "sqlstate", None) or ""
+    state = _sqlstate(cause)
     if state in _MISSING_TABLE_SQLSTATES:
         return _outdated(text)
-    kind, told = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2]) or (StoreError, "the database refused")
+    refused = _LOST if not state and type(cause).__name__ in _CONNECTION_ERRORS else "the database refused"
+    kind, told = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2]) or (StoreError, refused)
     return kind(f"{told} ({text})")
 
 

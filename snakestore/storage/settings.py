@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,10 +26,10 @@ class Settings:
         Raises:
             ValidationError: one of them may not be.
         """
-        if not isinstance(busy_timeout, int | float) or isinstance(busy_timeout, bool) or math.isnan(busy_timeout) or busy_timeout < 0:
+        if not isinstance(busy_timeout, int | float) or isinstance(busy_timeout, bool) or not busy_timeout >= 0:
             message = "busy_timeout is a number of seconds, 0 or more"
             raise ValidationError(message, value=busy_timeout)
         if durability not in {"normal", "full"}:
             message = 'durability is "normal" (an acknowledged write survives kill -9) or "full" (and a power failure)'
             raise ValidationError(message, value=durability)
-        return cls(min(float(busy_timeout), LONGEST_BUSY_TIMEOUT), durability)
+        return cls(float(min(busy_timeout, LONGEST_BUSY_TIMEOUT)), durability)

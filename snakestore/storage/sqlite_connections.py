@@ -11,9 +11,9 @@ import random
 import re
 import sqlite3
 import time
-from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DisconnectionError
@@ -22,13 +22,14 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from snakestore.errors import StoreError
 from snakestore.storage import files
 from snakestore.storage.address import SQLiteAddress
+from snakestore.storage.leaving import never_close
 from snakestore.storage.settings import Settings
+from snakestore.storage.watching import WATCH, Watch, warn_of_shared
 
 JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 _PRIMARY = 0xFF
 _AT_LEAST_SECONDS = 5.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
-_UNCHANGED = "snakestore_unchanged"
 _READ_ONLY = "snakestore_read_only"
 
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*|/\*[\s\S]*?\*/)*([A-Za-z]+)")
@@ -40,10 +41,11 @@ _ALONE = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "PRAGMA", "EXPLAIN", "
 
 def install(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
     """Make ``engine`` connect and begin our way. Only for an engine that we made."""
+    known = _Known()
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: Any, entry: ConnectionPoolEntry, _args: Any, _options: Any) -> sqlite3.Connection:
-        return _open_memory(address) if address.path is None else _open_file(address.path, address, settings, entry)
+        return _open_memory(address) if address.path is None else _open_file(address.path, address, settings, entry, known)
 
     @event.listens_for(engine, "checkin")
     def begin_nothing_again(connection: sqlite3.Connection | None, _entry: Any) -> None:
@@ -84,18 +86,30 @@ def _open_memory(address: SQLiteAddress) -> sqlite3.Connection:
     return connection
 
 
-def _open_file(path: str, address: SQLiteAddress, settings: Settings, entry: ConnectionPoolEntry) -> sqlite3.Connection:
+@dataclass(slots=True)
+class _Known:
+    """What an engine knows of its file."""
+
+    opened: bool = False
+
+
+def _open_file(path: str, address: SQLiteAddress, settings: Settings, entry: ConnectionPoolEntry, known: _Known) -> sqlite3.Connection:
     if not files.is_there(path):
+        if known.opened:
+            message = f"the file {path} is gone: put it back, or open the store again to make a new one"
+            raise StoreError(message)
         if not address.creates:
             message = f"there is no file {path}, and its URL forbids to make one: open it once without mode={address.parameters.get('mode', 'ro')}"
             raise StoreError(message)
         files.make_private(path)
+    if not known.opened:
+        warn_of_shared(path)
     if address.read_only or not files.writable(path):
         connection, immutable = _open_read_only(path, dict(address.parameters), settings.busy_timeout)
         entry.info[_READ_ONLY] = True
-        if immutable and not address.immutable:
-            entry.info[_UNCHANGED] = _signature(path)
         _execute_or_close(connection, "PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF")
+        entry.info[WATCH] = Watch(path, unchanging=immutable and not address.immutable)
+        known.opened = True
         return connection
     connection = _connect(address.uri(mode="rw"), settings.busy_timeout)
     synchronous = "FULL" if settings.durability == "full" else "NORMAL"
@@ -111,6 +125,8 @@ def _open_file(path: str, address: SQLiteAddress, settings: Settings, entry: Con
         "PRAGMA foreign_keys = ON",
         "PRAGMA trusted_schema = OFF",
     )
+    entry.info[WATCH] = Watch(path)
+    known.opened = True
     return connection
 
 
@@ -166,30 +182,16 @@ def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: float) -> None:
         time.sleep(random.uniform(_SHORTEST_PAUSE, _LONGEST_PAUSE))  # noqa: S311 - to spread processes, not to keep a secret
 
 
-# --- a file read as if it never changed, which may change all the same --------------------------------------------------
-
-
-def _signature(path: str) -> tuple[int, ...]:
-    real = os.path.realpath(path)
-    found = os.stat(real)
-    return found.st_ino, found.st_size, found.st_mtime_ns, files.size(real + "-wal")
-
-
-def is_stale(connection: sqlite3.Connection, info: Mapping[str, Any]) -> bool:
-    """Whether a connection takes its file for unchanging that has changed; ``info`` is what its pool keeps of it."""
-    taken = info.get(_UNCHANGED)
-    if taken is None:
-        return False
-    path = connection.execute("PRAGMA database_list").fetchone()[2]
-    try:
-        return bool(_signature(path) != taken)
-    except OSError:
-        return True  # gone: connecting anew tells what became of it
+# --- a file that was changed or replaced ----------------------------------------------------------------------------------
 
 
 def _refuse_stale(connection: sqlite3.Connection, entry: ConnectionPoolEntry, _proxy: Any) -> None:
-    if is_stale(connection, entry.info):
-        message = "the file has changed since it was opened"
+    watch = entry.info.get(WATCH)
+    if watch is not None and (watch.stale or watch.replaced):
+        if watch.replaced:
+            never_close(connection)
+            cast("Any", entry).dbapi_connection = None  # or the pool would close it
+        message = "the file is another than it was when it was opened"
         raise DisconnectionError(message)
 
 

@@ -54,19 +54,26 @@ class Statement:
     parameters named ``each_0``, ``each_1``, ... and is compiled for a few sizes.
     """
 
-    __slots__ = ("_build", "_prepared", "spread")
+    __slots__ = ("_build", "_prepared", "_spread", "spread")
 
     def __init__(self, build: Callable[..., Executable], *, spread: bool = False) -> None:
         self._build = build
-        self._prepared: dict[tuple[str, int], Prepared] = {}
+        self._prepared: dict[str, Prepared] = {}
+        self._spread: dict[tuple[str, int], Prepared] = {}
         self.spread = spread
 
-    def prepare(self, dialect: Dialect, size: int = 0) -> Prepared:
-        """The statement for ``dialect`` (and, if spread, ``size`` parameters); compiled at the first call."""
-        prepared = self._prepared.get((dialect.name, size))
+    def prepare(self, dialect: Dialect) -> Prepared:
+        """The statement for ``dialect``; compiled at the first call."""
+        prepared = self._prepared.get(dialect.driver)
         if prepared is None:
-            built = self._build(size) if self.spread else self._build()
-            prepared = self._prepared[dialect.name, size] = _prepare(built, dialect)
+            prepared = self._prepared[dialect.driver] = _prepare(self._build(), dialect)
+        return prepared
+
+    def prepare_spread(self, dialect: Dialect, size: int) -> Prepared:
+        """The spread statement for ``dialect`` and ``size`` parameters; compiled at the first call."""
+        prepared = self._spread.get((dialect.driver, size))
+        if prepared is None:
+            prepared = self._spread[dialect.driver, size] = _prepare(self._build(size), dialect)
         return prepared
 
     def expression(self) -> Executable:

@@ -7,16 +7,16 @@ hold text that ``rows.py`` decodes, so that a statement that does not need the m
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, ClassVar, cast
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, ClassVar
 
 from sqlalchemy import CheckConstraint, Dialect, ForeignKeyConstraint, Index, LargeBinary, MetaData, Text, UniqueConstraint, text
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import BigInteger, Double, TypeDecorator, TypeEngine, UserDefinedType
+from sqlalchemy.types import TIMESTAMP, BigInteger, Double, TypeDecorator, TypeEngine, UserDefinedType
 
 from snakestore.clock import from_text, to_text
 from snakestore.errors import CorruptStoreError, shorten
@@ -39,21 +39,34 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Text everywhere but on PostgreSQL."""
-        return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True) if dialect.name == "postgresql" else Text())
+        return dialect.type_descriptor(TIMESTAMP(timezone=True) if dialect.name == "postgresql" else Text())
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """A datetime as the database keeps it."""
-        return value if value is None or dialect.name == "postgresql" else to_text(value)
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None] | None:
+        """What makes text of a datetime, where the database has no type for it."""
+        return None if dialect.name == "postgresql" else _written_time
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """A datetime from what the database kept."""
-        if value is None or dialect.name == "postgresql":
-            return cast("datetime | None", value)
-        try:
-            return from_text(value)
-        except (ValueError, TypeError) as problem:
-            message = f"a time in the database is damaged: {shorten(value)} is not of the form YYYY-MM-DDTHH:MM:SS.ffffffZ"
-            raise CorruptStoreError(message) from problem
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """What reads the text, where the database has no type for it, and what makes UTC of a server's own time zone."""
+        del coltype
+        return _in_utc if dialect.name == "postgresql" else _read_time
+
+
+def _written_time(moment: datetime | None) -> str | None:
+    return None if moment is None else to_text(moment)
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(UTC)
+
+
+def _read_time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return from_text(text)
+    except (ValueError, TypeError) as problem:
+        message = f"a time in the database is damaged: {shorten(text)} is not of the form YYYY-MM-DDTHH:MM:SS.ffffffZ"
+        raise CorruptStoreError(message) from problem
 
 
 class _PostgresJson(UserDefinedType[str]):
@@ -115,7 +128,7 @@ class JsonText(TypeDecorator[str]):
 
 def _identifier() -> Text:
     # "C" compares code points, as SQLite does, whatever the server's locale
-    return Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+    return Text().with_variant(Text(collation="C"), "postgresql")
 
 
 def _length_check(column: str) -> CheckConstraint:

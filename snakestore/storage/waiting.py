@@ -16,17 +16,18 @@ class Patience:
     Short random pauses let every waiter have its turn; SQLite's own busy handler lets some wait ten times as long.
     """
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, limit: float, *, longest: float = LONGEST_PAUSE) -> None:
         self._deadline = time.monotonic() + limit
-        self._longest = SHORTEST_PAUSE
+        self._pause = SHORTEST_PAUSE
+        self._longest = longest
 
     def wait(self) -> bool:
         """Wait a moment; False, at once, where the time is up."""
         left = self._deadline - time.monotonic()
         if left <= 0:
             return False
-        pause(min(left, random.uniform(0, self._longest)))  # noqa: S311 - jitter, no secret
-        self._longest = min(self._longest * 1.5, LONGEST_PAUSE)
+        pause(min(left, random.uniform(0, self._pause)))  # noqa: S311 - jitter, no secret
+        self._pause = min(self._pause * 1.5, self._longest)
         return True
 
 

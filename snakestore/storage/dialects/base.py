@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -20,10 +21,29 @@ class Backend(ABC):
     """What opens a transaction that writes, sent on a driver connection that begins nothing by itself."""
     begin_snapshot: ClassVar[str]
     """What opens a transaction whose reads all see one state."""
+    locks_rows: ClassVar[bool]
+    """Whether a write must lock the row of its session, for it does not have the whole database to itself."""
     server_clock: ClassVar[bool]
     """Whether time is the server's unless the user gives a clock."""
+    remote: ClassVar[bool]
+    """Whether it is a server, whose connections may be lost, and made anew."""
     size: ClassVar[Statement]
     """One row: bytes of the database, bytes of it that are free."""
+    parts: ClassVar[Statement]
+    """Rows of kind ("table", "index", "view" or "column"), name (of the table, for a column) and column: what is there of a schema."""
+    findings: ClassVar[Mapping[str, Statement]] = {}
+    """What the database itself finds wrong: by kind, rows of where and message."""
+    file: ClassVar[Statement | None] = None
+    """One row: the path of the database, empty where it is in memory; None where it is no file."""
+
+    def give_back(self, driver_connection: Any) -> bool:
+        """Give a little free space back to the disk, in a transaction; whether there may be more."""
+        del driver_connection
+        return False
+
+    def checkpoint(self, driver_connection: Any) -> None:
+        """Bring what a log holds into the database as far as that waits for nobody; outside of a transaction."""
+        del driver_connection
 
     @abstractmethod
     def configure(self, driver_connection: Any) -> None:
@@ -32,6 +52,14 @@ class Backend(ABC):
     @abstractmethod
     def driver_in_transaction(self, driver_connection: Any) -> bool:
         """Whether the driver has a transaction open."""
+
+    @abstractmethod
+    def driver_connected(self, driver_connection: Any) -> bool:
+        """Whether the driver still has its connection."""
+
+    @abstractmethod
+    def in_transaction(self, connection: Connection) -> bool:
+        """Whether the database has a transaction open on a SQLAlchemy Connection that began one."""
 
     @abstractmethod
     def begin_on(self, connection: Connection, *, write: bool, own: bool) -> bool:
@@ -53,6 +81,10 @@ class Backend(ABC):
         """Sessions whose recorded ``expires_at`` is before this may have expired at ``now``."""
 
 
+LONGEST_LAG = 60.0
+"""Seconds."""
+
+
 def touch_interval(ttl: float | None) -> timedelta:
-    """How much a recorded access may lag behind reads: a tenth of the ttl, at most a minute."""
-    return timedelta(seconds=60.0 if ttl is None else min(ttl / 10, 60.0))
+    """How much a recorded access may lag: a tenth of the ttl, at most a minute."""
+    return timedelta(seconds=LONGEST_LAG if ttl is None else min(ttl / 10, LONGEST_LAG))

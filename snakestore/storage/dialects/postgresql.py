@@ -8,7 +8,7 @@ from functools import reduce
 from operator import add
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, Text, cast, column, func, literal, select, table, union_all
 
 from snakestore.errors import StoreError
 from snakestore.session import expiry
@@ -22,27 +22,57 @@ def _total_size() -> Any:
     return select(reduce(add, sizes), literal(0))
 
 
+_IDLE, _UNKNOWN = 0, 4
+"""libpq's PQTRANS_IDLE, and PQTRANS_UNKNOWN for a connection that is gone."""
+
+
+def _parts() -> Any:
+    here = func.any(func.current_schemas(False))  # noqa: FBT003 - the server's function takes it so
+    columns = table("columns", column("table_schema"), column("table_name", Text()), column("column_name", Text()), schema="information_schema")
+    indexes = table("pg_indexes", column("schemaname"), column("indexname", Text()))
+    views = table("pg_views", column("schemaname"), column("viewname", Text()))
+    tables = table("pg_tables", column("schemaname"), column("tablename", Text()))
+    return union_all(
+        select(literal("table"), tables.c.tablename, literal("")).where(tables.c.schemaname == here),
+        select(literal("index"), indexes.c.indexname, literal("")).where(indexes.c.schemaname == here),
+        select(literal("view"), views.c.viewname, literal("")).where(views.c.schemaname == here),
+        select(literal("column"), cast(columns.c.table_name, Text), cast(columns.c.column_name, Text)).where(columns.c.table_schema == here),
+    )
+
+
 class PostgreSQL(Backend):
     """PostgreSQL's ways."""
 
     name: ClassVar[str] = "postgresql"
     begin_write: ClassVar[str] = "BEGIN"
     begin_snapshot: ClassVar[str] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    locks_rows: ClassVar[bool] = True
     server_clock: ClassVar[bool] = True
+    remote: ClassVar[bool] = True
     size: ClassVar[Statement] = Statement(_total_size)
+    parts: ClassVar[Statement] = Statement(_parts)
 
     def configure(self, driver_connection: Any) -> None:
         """Begin nothing by itself: a read of one statement then takes one round trip, not three."""
         driver_connection.autocommit = True
 
     def driver_in_transaction(self, driver_connection: Any) -> bool:
-        """As the protocol tells: anything but idle."""
-        return bool(driver_connection.info.transaction_status != 0)
+        """As the protocol tells; a connection that is gone took its transaction along."""
+        return driver_connection.info.transaction_status not in {_IDLE, _UNKNOWN}
+
+    def driver_connected(self, driver_connection: Any) -> bool:
+        """As the driver noticed when it last used the connection."""
+        return not driver_connection.closed
+
+    def in_transaction(self, connection: Connection) -> bool:
+        """The server ends no transaction by itself, it only refuses to go on with it."""
+        return connection.in_transaction()
 
     def begin_on(self, connection: Connection, *, write: bool, own: bool) -> bool:
         """The driver begins at the first statement; only a snapshot of our own has to be asked for."""
-        if getattr(connection.connection.driver_connection, "autocommit", False):
-            message = "a Connection in AUTOCOMMIT has no transaction to join: give one with another isolation level, or the Engine"
+        dialect: Any = connection.dialect  # the default one refuses to tell, those of PostgreSQL do
+        if dialect.detect_autocommit_setting(connection.connection.dbapi_connection):
+            message = "a Connection in AUTOCOMMIT has no transaction to join: give one with another isolation level, or an Engine that has"
             raise StoreError(message)
         if own and not write:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")

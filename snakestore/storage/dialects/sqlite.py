@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, ClassVar
@@ -10,8 +11,13 @@ from typing import Any, ClassVar
 from sqlalchemy import Connection, column, func, select
 
 from snakestore.session import expiry
+from snakestore.storage.dialects import sqlite_checks
 from snakestore.storage.dialects.base import Backend
 from snakestore.storage.statements import Statement
+
+_INCREMENTAL = 2
+_STEP = 64
+"""Pages given back in one transaction: some milliseconds' work."""
 
 
 class SQLite(Backend):
@@ -21,7 +27,9 @@ class SQLite(Backend):
     # a deferred transaction that turns from reading to writing is refused when another wrote in between
     begin_write: ClassVar[str] = "BEGIN IMMEDIATE"
     begin_snapshot: ClassVar[str] = "BEGIN"
+    locks_rows: ClassVar[bool] = False
     server_clock: ClassVar[bool] = False
+    remote: ClassVar[bool] = False
     size: ClassVar[Statement] = Statement(
         lambda: select(
             column("page_count") * column("page_size"),
@@ -33,6 +41,25 @@ class SQLite(Backend):
         )
     )
 
+    parts: ClassVar[Statement] = sqlite_checks.PARTS
+    findings: ClassVar[Mapping[str, Statement]] = sqlite_checks.FINDINGS
+    file: ClassVar[Statement | None] = sqlite_checks.FILE
+
+    def give_back(self, driver_connection: Any) -> bool:
+        """Free pages go to the end of the file and off it, where the file was made for that (``auto_vacuum``)."""
+        if not isinstance(driver_connection, sqlite3.Connection) or driver_connection.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
+            return False
+        free: int = driver_connection.execute("PRAGMA freelist_count").fetchone()[0]
+        for _ in range(min(free, _STEP)):
+            # more at once would take as many fetches as pages, of rows without columns, which the driver does not make
+            driver_connection.execute("PRAGMA incremental_vacuum(1)")
+        return free > _STEP
+
+    def checkpoint(self, driver_connection: Any) -> None:
+        """Passively: no reader or writer waits for it, nor it for them. The file shrinks once all is brought in."""
+        if isinstance(driver_connection, sqlite3.Connection):
+            driver_connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
     def configure(self, driver_connection: Any) -> None:
         """Leave the waiting to our own loop, which is fairer among writers than SQLite's."""
         driver_connection.execute("PRAGMA busy_timeout = 0")
@@ -40,6 +67,15 @@ class SQLite(Backend):
     def driver_in_transaction(self, driver_connection: Any) -> bool:
         """As the driver tells."""
         return bool(driver_connection.in_transaction)
+
+    def driver_connected(self, driver_connection: Any) -> bool:
+        """There is no server to lose."""
+        del driver_connection
+        return True
+
+    def in_transaction(self, connection: Connection) -> bool:
+        """As the driver tells: SQLite rolls back by itself when the disk is full."""
+        return self.driver_in_transaction(connection.connection.driver_connection)
 
     def begin_on(self, connection: Connection, *, write: bool, own: bool) -> bool:
         """Send BEGIN where the driver has nothing open: its own BEGIN would come too late, before the first change only."""

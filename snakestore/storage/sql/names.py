@@ -17,6 +17,10 @@ versions = cast("Table", VariableVersionRow.__table__)
 programs = cast("Table", ProgramRow.__table__)
 
 
+GATE_COLUMNS = (sessions.c.last_accessed, sessions.c.ttl, sessions.c.expires_at, sessions.c.history_limit)
+"""What every write must know of its session."""
+
+
 def each(column: ColumnElement[str], size: int) -> ColumnElement[bool]:
     """``column IN (:each_0, :each_1, ...)``, for a spread statement."""
     return column.in_([bindparam(f"each_{number}", type_=column.type) for number in range(size)])

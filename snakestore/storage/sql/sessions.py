@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from snakestore.storage.moment import server_now
-from snakestore.storage.sql.names import Ranged, each, programs, sessions, variables, versions
+from snakestore.storage.sql.names import GATE_COLUMNS, Ranged, each, programs, sessions, variables, versions
 from snakestore.storage.statements import Statement
 
 SESSION_COLUMNS = (
@@ -19,7 +19,6 @@ SESSION_COLUMNS = (
     sessions.c.program_count,
     sessions.c.total_variable_updates,
 )
-GATE_COLUMNS = (sessions.c.last_accessed, sessions.c.ttl, sessions.c.expires_at, sessions.c.history_limit)
 _this = sessions.c.id == bindparam("sid")
 
 GATE = Statement(lambda: select(*GATE_COLUMNS, server_now()).where(_this))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, delete, exists, insert, or_, select, tuple_, update
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, delete, exists, insert, null, or_, select, tuple_, update
 
 from snakestore.storage.moment import server_now
-from snakestore.storage.sql.names import Ranged, each, sessions, variables, versions
+from snakestore.storage.sql.names import GATE_COLUMNS, Ranged, each, sessions, variables, versions
 from snakestore.storage.statements import Statement
 
 VARIABLE_COLUMNS = (
@@ -55,6 +56,18 @@ VARIABLE = Statement(lambda: _with_session(*VARIABLE_COLUMNS))
 VALUE = Statement(lambda: _with_session(variables.c.name, variables.c.type, variables.c.value, variables.c.value_blob))
 PRESENT = Statement(lambda: _with_session(variables.c.name))
 
+
+# What a write needs of both; a server locks the session's row by a statement before it.
+def _target(columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    joined = sessions.outerjoin(variables, and_(variables.c.session_id == sessions.c.id, _is_called()))
+    return select(*GATE_COLUMNS, server_now(), *columns).select_from(joined).where(sessions.c.id == bindparam("sid"))
+
+
+TARGET = Statement(lambda: _target(VARIABLE_COLUMNS))
+# A value that is about to be replaced need not be read, however large it is.
+TARGET_WITHOUT_VALUE = Statement(
+    lambda: _target([null() if each in {variables.c.value, variables.c.value_blob} else each for each in VARIABLE_COLUMNS])
+)
 CALLED = Statement(lambda: select(*VARIABLE_COLUMNS).where(_here, _is_called()))
 HELD = Statement(
     lambda: select(
@@ -68,7 +81,11 @@ HELD = Statement(
 BY_ID = Statement(lambda size: select(*VARIABLE_COLUMNS).where(_here, each(variables.c.id, size)), spread=True)
 BY_NAME = Statement(lambda size: select(*VARIABLE_COLUMNS).where(_here, each(variables.c.name, size)), spread=True)
 TAKEN = Statement(
-    lambda: select(variables.c.id, variables.c.name).where(_here, or_(variables.c.id.in_(_new_names()), variables.c.name.in_(_new_names())))
+    lambda: select(variables.c.id, variables.c.name).where(
+        # four single keys, each an index probe, where IN would read the whole session
+        _here,
+        or_(*(column == each for column in (variables.c.id, variables.c.name) for each in _new_names())),
+    )
 )
 NAMES = Ranged(lambda: select(variables.c.name).where(_here).order_by(variables.c.name), variables.c.name)
 VALUES = Statement(
@@ -76,6 +93,7 @@ VALUES = Statement(
 )
 LIST = Ranged(lambda: select(*VARIABLE_COLUMNS).where(_here).order_by(variables.c.created_at, variables.c.id), variables.c.name)
 
+TAKEN_NAME = Statement(lambda: select(variables.c.id, variables.c.name).where(_here, _is_called()))
 INSERT = Statement(lambda: insert(variables))
 UPDATE = Statement(
     lambda: (
@@ -161,19 +179,6 @@ FORGET = Statement(lambda: delete(versions).where(_past))
 HISTORY = Statement(lambda: select(*VERSION_COLUMNS).where(_past).order_by(versions.c.version.desc()))
 HISTORY_SOME = Statement(lambda: select(*VERSION_COLUMNS).where(_past).order_by(versions.c.version.desc()).limit(bindparam("most")))
 VERSION = Statement(lambda: select(*VERSION_COLUMNS).where(_past, versions.c.version == bindparam("wanted")))
-PRUNE_SESSION = Statement(
-    lambda: delete(versions).where(
-        versions.c.session_id == bindparam("sid"),
-        versions.c.version
-        <= select(_newer.c.version)
-        .where(_newer.c.session_id == versions.c.session_id, _newer.c.variable_id == versions.c.variable_id)
-        .order_by(_newer.c.version.desc())
-        .limit(1)
-        .offset(bindparam("keep"))
-        .correlate(versions)
-        .scalar_subquery(),
-    )
-)
 PRUNE_OLDER = Statement(
     lambda: delete(versions).where(
         _past,

@@ -1,0 +1,21 @@
+"""Connections that may not be closed, and are left alone until the process is gone."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+
+def never_close(held: object) -> None:
+    """Keep ``held`` and all that it refers to until the process is gone, past the interpreter's own clean-up.
+
+    For a forked child: to close the parent's connection there, or to have it collected, would undo the parent's
+    transaction in the shared log of SQLite, or end the parent's connection to the server. And for a file that was
+    replaced: to close it would delete the log of that name, which is the new file's.
+    """
+    if sys.implementation.name == "cpython":
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
+    _kept.append(held)
+
+
+_kept: list[object] = []
