@@ -40,4 +40,9 @@ def clock() -> FakeClock:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--full", action="store_true", help="run the contract with every parameter set on every backend; see tests/contract/backends.py")
+    parser.addoption(
+        "--full",
+        action="store_true",
+        help="run the contract with every parameter set on every backend (see tests/contract/backends.py), and tests/faults at full length",
+    )
+    parser.addoption("--controls", action="store_true", help="run, of tests/faults, only broken variants of the library, which the scenes must catch")

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Self, TypeVar
 
 import pytest
+from sqlalchemy.util.concurrency import await_, in_greenlet
 
 from snakestore import AsyncSessionRepository
 
@@ -30,7 +31,9 @@ class Loop:
 
     def call(self, start: Callable[[], Coroutine[Any, Any, R]]) -> R:
         """What ``start`` gives, awaited."""
-        assert threading.current_thread() is not self._thread, "a function that runs in the loop must not wait for it"
+        if threading.current_thread() is self._thread:  # a callback of a verb's, which runs in a greenlet on the loop
+            assert in_greenlet(), "what runs on the loop must not wait for it"
+            return await_(start())
         context = getattr(self._contexts, "context", None)
         if context is None:
             context = self._contexts.context = contextvars.copy_context()

@@ -2,7 +2,7 @@
 
 SQLite by path, in memory and PostgreSQL take every test. The rest share that code and differ in how they begin, wait and
 end, so that they take each test once, with one of its parameter sets, another one for each test: every verb and every rule
-is met. ``pytest --full`` runs everything everywhere.
+is met. ``pytest --full`` runs every parameter set everywhere.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Backend(ABC):
     whole: ClassVar[bool] = False  # does it take every parameter set of every test?
     database: ClassVar[URL | None] = None  # of a server, for those that need one; set by the conftest
     on_server: ClassVar[bool] = False
+    awaited: ClassVar[bool] = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -196,6 +197,8 @@ def loop() -> Loop:
 class Opened(Backend):
     """Opened by ``AsyncSessionRepository.open``: the verbs run in worker threads."""
 
+    awaited = True
+
     def address(self) -> Any:
         """What is opened."""
         raise NotImplementedError
@@ -311,13 +314,20 @@ BACKENDS: list[type[Backend]] = [
 def taken(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """The tests that are run, and those that are left out: see the top of this file."""
     groups: dict[tuple[str, str], list[pytest.Item]] = {}
+    chosen: set[int] = set()
     for item in items:
         kind = _kind(item)
-        if kind is not None and not kind.whole:
+        if kind is None or kind.whole:
+            chosen.add(id(item))
+        elif not (kind.awaited and _is_about_the_rest(item)):
             groups.setdefault((item.nodeid.partition("[")[0], kind.name), []).append(item)
-    chosen = {id(group[crc32("".join(key).encode()) % len(group)]) for key, group in groups.items()}
-    left_out = {id(item) for group in groups.values() for item in group} - chosen
-    return [item for item in items if id(item) not in left_out], [item for item in items if id(item) in left_out]
+    chosen.update(id(group[crc32("".join(key).encode()) % len(group)]) for key, group in groups.items())
+    return [item for item in items if id(item) in chosen], [item for item in items if id(item) not in chosen]
+
+
+def _is_about_the_rest(item: pytest.Item) -> bool:
+    """Whether a test is about what async has not, the view, or has tests of its own for: binds of the caller's."""
+    return item.path.name == "test_view.py" or "engine" in getattr(item, "fixturenames", ())
 
 
 def _kind(item: pytest.Item) -> type[Backend] | None:

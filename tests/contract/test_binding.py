@@ -272,3 +272,14 @@ def test_after_close_a_bound_repository_refuses_too(bound, writing):
 
     with pytest.raises(StoreError):
         writing(bound, "s")
+
+
+def test_close_does_not_dispose_an_engine_of_the_callers(engine, clock):
+    pool = engine.pool
+    repo = SessionRepository(engine, clock=clock)
+    repo.get_session("s")
+
+    repo.close()
+
+    assert engine.pool is pool
+    assert SessionRepository(engine, clock=clock).get_value("s", "x") == 2.0

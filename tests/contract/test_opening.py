@@ -271,14 +271,3 @@ def test_their_connections_keep_their_own_way_to_begin(theirs, clock, fill):
     with theirs.connect() as connection:
         connection.execute(text("SELECT 1"))
         assert not connection.connection.driver_connection.in_transaction
-
-
-def test_close_does_not_dispose_an_engine_of_the_callers(engine, clock):
-    pool = engine.pool
-    repo = SessionRepository(engine, clock=clock)
-    repo.get_session("s")
-
-    repo.close()
-
-    assert engine.pool is pool
-    assert SessionRepository(engine, clock=clock).get_value("s", "x") == 2.0

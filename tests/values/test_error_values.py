@@ -11,6 +11,7 @@ import pytest
 import snakestore
 from snakestore import (
     BatchError,
+    CommitUnknownError,
     ConflictError,
     ConstraintError,
     CorruptStoreError,
@@ -61,6 +62,7 @@ ANCESTORS = {
     BatchError: (SnakeStoreError,),
     StoreError: (SnakeStoreError,),
     StoreBusyError: (StoreError,),
+    CommitUnknownError: (StoreError,),
     StoreReadOnlyError: (StoreError,),
     StoreFullError: (StoreError,),
     CorruptStoreError: (StoreError,),
@@ -90,6 +92,7 @@ MADE = [
     (MissingFieldsError(["id", "name"]), {"fields": ["id", "name"]}),
     (StoreError("no"), {}),
     (StoreBusyError("no"), {}),
+    (CommitUnknownError(), {}),
     (StoreReadOnlyError("no"), {}),
     (StoreFullError("no"), {}),
     (CorruptStoreError("no"), {}),

@@ -11,14 +11,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from snakestore import (
-    ConstraintError,
     InvalidNameError,
     MissingFieldsError,
     OptimizationStatus,
-    UnknownTypeError,
     ValidationError,
     Variable,
-    create_variable,
 )
 
 NAIVE = datetime(2030, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -372,69 +369,3 @@ def test_age_is_never_negative(make, clock):
 def test_age_without_a_time_is_until_now(make):
     assert make().age() > 0
     assert make().time_since_update() > 0
-
-
-# --- create_variable -------------------------------------------------------------------------------------------------
-
-
-def test_a_created_variable_is_validated_and_normalised():
-    variable = create_variable(name="n", type="float", value=1, constraints={"min": 0}, metadata={"a": 1})
-
-    assert (variable.name, variable.type, variable.constraints, variable.metadata, variable.version) == ("n", "float", {"min": 0}, {"a": 1}, 0)
-    assert type(variable.value) is float
-
-
-def test_a_created_variable_gets_an_id_that_shows_its_name():
-    one, other = (create_variable(name="temperature", type="float", value=1.0) for _ in range(2))
-
-    assert one.id.startswith("var_temperature_")
-    assert one.id != other.id
-
-
-@pytest.mark.parametrize("name", ["x" * 255, "😀" * 255], ids=ascii)
-def test_the_id_of_a_long_name_holds_200_characters_of_it(name):
-    variable = create_variable(name=name, type="float", value=1.0)
-
-    assert variable.id.startswith(f"var_{name[:200]}_")
-    assert len(variable.id) <= 255
-
-
-def test_a_created_variable_keeps_a_given_id_and_time(clock):
-    variable = create_variable(name="n", type="float", value=1.0, id="v", created_at=clock())
-
-    assert (variable.id, variable.created_at, variable.last_updated_at) == ("v", clock(), clock())
-
-
-def test_a_created_variable_is_of_now():
-    before = datetime.now(UTC)
-
-    variable = create_variable(name="n", type="float", value=1.0)
-
-    assert before <= variable.created_at <= datetime.now(UTC)
-
-
-@pytest.mark.parametrize(
-    ("fields", "error"),
-    [
-        ({"value": "hot"}, ValidationError),
-        ({"value": True}, ValidationError),
-        ({"value": None}, ValidationError),
-        ({"type": "nothing"}, UnknownTypeError),
-        ({"value": 2.0, "constraints": {"max": 1}}, ConstraintError),
-        ({"constraints": {"maximum": 1}}, ValidationError),
-        ({"constraints": [1]}, ValidationError),
-        ({"name": ""}, InvalidNameError),
-        ({"id": "x" * 256}, InvalidNameError),
-        ({"metadata": {"a": object()}}, ValidationError),
-        ({"created_at": NAIVE}, ValidationError),
-    ],
-    ids=["text", "bool", "None", "type", "constraint", "unknown-constraint", "constraints", "name", "id", "metadata", "naive"],
-)
-def test_what_may_not_be_is_not_created(fields, error):
-    with pytest.raises(error):
-        create_variable(**{"name": "n", "type": "float", "value": 1.0, **fields})
-
-
-def test_create_variable_is_keyword_only():
-    with pytest.raises(TypeError):
-        create_variable("n", "float", 1.0)

@@ -1,0 +1,176 @@
+"""The order of refusals: session, variable, lock, version, name, value; and arguments that are missing or out of place."""
+
+from __future__ import annotations
+
+import pytest
+
+from snakestore import (
+    InvalidNameError,
+    SessionNotFoundError,
+    Variable,
+    VariableExistsError,
+    VariableLockedError,
+    VariableNotFoundError,
+    VersionConflictError,
+    VersionNotFoundError,
+    create_variable,
+)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda repo: repo.update_variable("nobody", "nothing", object()),
+        lambda repo: repo.update_variable("nobody", "", object(), expected_version=9, optimizer_id="opt"),
+        lambda repo: repo.register_variable("nobody", "", "nothing", object()),
+        lambda repo: repo.put_variable("nobody", Variable(id="v", name="v", type="nothing", value=1, created_at=repo.create_session().created_at)),
+        lambda repo: repo.update_variables("nobody", {"nothing": object()}),
+        lambda repo: repo.start_optimization("nobody", "nothing", ""),
+        lambda repo: repo.put_program("nobody", "", object()),
+        lambda repo: repo.update_session("nobody", ttl=-1),
+        lambda repo: repo.update_session("nobody", metadata={"a": object()}),
+        lambda repo: repo.touch("nobody", worker_id=""),
+        lambda repo: repo.get_variable_version("nobody", "nothing", 99),
+    ],
+    ids=["update", "update-all", "register", "put", "batch", "start", "program", "ttl", "metadata", "touch", "version"],
+)
+def test_a_missing_session_is_told_first(repo, call):
+    with pytest.raises(SessionNotFoundError):
+        call(repo)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda repo: repo.update_variable("s", "nothing", object()),
+        lambda repo: repo.update_variable("s", "nothing", 1.0, optimizer_id="opt"),
+        lambda repo: repo.start_optimization("s", "nothing", ""),
+        lambda repo: repo.rollback_variable("s", "nothing", 99),
+        lambda repo: repo.get_variable_version("s", "nothing", 99),
+    ],
+    ids=["update-value", "update-lock", "start", "rollback", "version"],
+)
+def test_a_missing_variable_is_told_before_what_is_wrong_with_the_call(repo, filled, unchanged, call):
+    with unchanged(), pytest.raises(VariableNotFoundError) as refused:
+        call(repo)
+
+    assert (refused.value.session_id, refused.value.identifier) == ("s", "nothing")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda repo: repo.update_variable("s", "x", 3.0, expected_version=99),
+        lambda repo: repo.update_variable("s", "x", object()),
+        lambda repo: repo.put_variable("s", repo.get_variable("s", "x").update_value("hot"), expected_version=99),
+        lambda repo: repo.put_variable("s", Variable(id="x-id", name="note", type="float", value=1.0, created_at=repo.get_session("s").created_at)),
+        lambda repo: repo.rollback_variable("s", "x", 0, expected_version=99),
+        lambda repo: repo.rollback_variable("s", "x", 99),
+    ],
+    ids=["update-version", "update-value", "put-version-value", "put-name", "rollback-version", "rollback-to-nothing"],
+)
+def test_a_lock_is_told_before_version_name_and_value(repo, filled, unchanged, call):
+    repo.start_optimization(filled, "x", "holder")
+
+    with unchanged(), pytest.raises(VariableLockedError) as refused:
+        call(repo)
+
+    assert (refused.value.session_id, refused.value.holder, refused.value.expires_at) == ("s", "holder", None)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda repo: repo.update_variable("s", "x", object(), expected_version=99),
+        lambda repo: repo.put_variable("s", repo.get_variable("s", "x").update_value("hot"), expected_version=99),
+        lambda repo: repo.put_variable(
+            "s",
+            Variable(id="x-id", name="note", type="float", value=1.0, created_at=repo.get_session("s").created_at),
+            expected_version=99,
+        ),
+    ],
+    ids=["update-value", "put-value", "put-name"],
+)
+def test_a_version_is_told_before_name_and_value(repo, filled, unchanged, call):
+    with unchanged(), pytest.raises(VersionConflictError) as refused:
+        call(repo)
+
+    assert (refused.value.session_id, refused.value.expected, refused.value.actual) == ("s", 99, 1)
+
+
+def test_a_version_expected_of_nothing_is_told_before_the_value(repo, filled, unchanged, clock):
+    variable = Variable(id="new", name="new", type="float", value="hot", created_at=clock())
+
+    with unchanged(), pytest.raises(VersionConflictError) as refused:
+        repo.put_variable(filled, variable, expected_version=3)
+
+    assert (refused.value.expected, refused.value.actual) == (3, None)
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda repo: repo.register_variable("s", "x", "float", "hot"), VariableExistsError),
+        (lambda repo: repo.register_variable("s", "x", "float", 99.0, id="new"), VariableExistsError),
+        (lambda repo: repo.register_variable("s", "", "float", "hot"), InvalidNameError),
+        (
+            lambda repo: repo.put_variable("s", Variable(id="new", name="x", type="float", value="hot", created_at=repo.get_session("s").created_at)),
+            VariableExistsError,
+        ),
+        (lambda repo: repo.put_program("s", "", object()), InvalidNameError),
+    ],
+    ids=["register-taken", "register-taken-id", "register-no-name", "put-taken", "program"],
+)
+def test_a_name_is_told_before_the_value(repo, filled, unchanged, call, error):
+    with unchanged(), pytest.raises(error):
+        call(repo)
+
+
+@pytest.mark.parametrize("version", [99, 2, -1])
+@pytest.mark.parametrize(
+    "call",
+    [lambda repo, version: repo.get_variable_version("s", "x", version), lambda repo, version: repo.rollback_variable("s", "x", version)],
+    ids=["get", "rollback"],
+)
+def test_a_version_that_never_was_is_not_found(repo, filled, unchanged, call, version):
+    with unchanged(), pytest.raises(VersionNotFoundError) as refused:
+        call(repo, version)
+
+    assert (refused.value.session_id, refused.value.identifier, refused.value.version) == ("s", "x", version)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda repo: repo.get_session(),
+        lambda repo: repo.touch(),
+        lambda repo: repo.register_variable("s", "new", "float"),
+        lambda repo: repo.update_variable("s", "x"),
+        lambda repo: repo.put_variable("s"),
+        lambda repo: repo.get_variable("s"),
+        lambda repo: repo.modify_variable("s", "x"),
+        lambda repo: repo.start_optimization("s", "x"),
+        lambda repo: repo.put_program("s", "p"),
+        lambda repo: create_variable(name="x", type="float"),
+    ],
+    ids=["get_session", "touch", "register", "update", "put", "get", "modify", "start", "put_program", "create_variable"],
+)
+def test_a_missing_argument_is_a_type_error(repo, filled, unchanged, call):
+    with unchanged(), pytest.raises(TypeError):
+        call(repo)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda repo: repo.create_session("t", 60),
+        lambda repo: repo.list_sessions("*", 1),
+        lambda repo: repo.delete_expired(1, 2),
+        lambda repo: repo.update_variable("s", "x", 3.0, 1),
+        lambda repo: repo.create_session("t", lifetime=60),
+    ],
+    ids=["create_session", "list_sessions", "delete_expired", "update_variable", "unknown"],
+)
+def test_an_argument_out_of_place_is_a_type_error(repo, filled, unchanged, call):
+    with unchanged(), pytest.raises(TypeError):
+        call(repo)
