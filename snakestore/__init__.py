@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from snakestore.copying import CopyReport, copy
 from snakestore.errors import (
     BatchError,
     CommitUnknownError,
@@ -32,12 +33,13 @@ from snakestore.errors import (
     VersionConflictError,
     VersionNotFoundError,
 )
+from snakestore.optimization import OptimizationStatus
 from snakestore.repository import CheckReport, Finding, SessionRepository, StoreStats, VariableBatch
 from snakestore.session import Session, SessionStats
 from snakestore.storage.engine import create_engine
 from snakestore.storage.schema import current, downgrade, upgrade
 from snakestore.types import VariableType, register_type, supported_types, validate
-from snakestore.variable import OptimizationStatus, Variable, create_variable
+from snakestore.variable import Variable, create_variable
 from snakestore.view import SessionView
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ __all__ = [
     "CommitUnknownError",
     "ConflictError",
     "ConstraintError",
+    "CopyReport",
     "CorruptStoreError",
     "Finding",
     "InvalidNameError",
@@ -84,6 +87,7 @@ __all__ = [
     "VariableType",
     "VersionConflictError",
     "VersionNotFoundError",
+    "copy",
     "create_engine",
     "create_variable",
     "current",

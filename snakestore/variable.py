@@ -6,34 +6,20 @@ import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from snakestore import types
 from snakestore.clock import as_utc, now_or, seconds_between, utc_now
 from snakestore.errors import MissingFieldsError, ValidationError, shorten
 from snakestore.names import checked_name, identifier_text
+from snakestore.optimization import NOT_OPTIMIZING, OptimizationStatus, checked_pid
 
 if TYPE_CHECKING:
     import numpy as np
 
 HIGHEST_VERSION = 2**63 - 1
 LONGEST_NAME_IN_ID = 200
-LONGEST_LEASE = timedelta(days=36525)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OptimizationStatus:
-    """Who is optimising a variable, since when, and until when the lease runs (None: until ended)."""
-
-    optimizing: bool = False
-    optimizer_id: str | None = None
-    optimizer_pid: str | int | None = None
-    started_at: datetime | None = None
-    expires_at: datetime | None = None
-
-
-NOT_OPTIMIZING = OptimizationStatus()
 
 
 def checked_version(version: object, what: str = "version") -> int:
@@ -255,40 +241,6 @@ class Variable(_WithBlob):
 _FILLS = tuple(getattr(Variable, each.name).__set__ for each in fields(Variable))
 _fill_blob = _WithBlob.__dict__["_blob"].__set__
 """What sets each slot, past the frozen class's refusal to."""
-
-
-def checked_pid(pid: object) -> str | int | None:
-    """An optimiser's process id: a str, an int or None.
-
-    Raises:
-        ValidationError: it is none of these.
-    """
-    if pid is None:
-        return None
-    if isinstance(pid, int) and not isinstance(pid, bool) and abs(pid) <= HIGHEST_VERSION:
-        return int(pid)
-    return checked_name(pid, "an optimizer_pid")
-
-
-def checked_lease(lease: object) -> timedelta | None:
-    """A lease as a timedelta: positive seconds (int, float) or a timedelta, at most 100 years; None runs until ended.
-
-    Raises:
-        ValidationError: it is none of these.
-    """
-    if lease is None:
-        return None
-    if isinstance(lease, timedelta):
-        length = lease
-    elif isinstance(lease, bool) or not isinstance(lease, int | float):
-        message = f"a lease is a number of seconds, a timedelta or None (until ended), not {type(lease).__name__}"
-        raise ValidationError(message, value=lease)
-    else:
-        length = timedelta(seconds=lease) if abs(lease) <= LONGEST_LEASE.total_seconds() else timedelta.max
-    if not timedelta(0) < length <= LONGEST_LEASE:
-        message = f"a lease must be longer than nothing and at most 100 years, not {shorten(lease)}; None runs until ended"
-        raise ValidationError(message, value=lease)
-    return length
 
 
 def _json_ready(type_name: str, value: Any) -> Any:

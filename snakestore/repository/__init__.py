@@ -10,6 +10,7 @@ from snakestore.repository.expiry import Expiry
 from snakestore.repository.maintenance import Maintenance
 from snakestore.repository.optimisation import Optimisation
 from snakestore.repository.past import History
+from snakestore.repository.placing import Placing
 from snakestore.repository.programs import ProgramVerbs
 from snakestore.repository.results import CheckReport, Finding, StoreStats, VariableBatch
 from snakestore.repository.sessions import SessionVerbs
@@ -22,7 +23,19 @@ if TYPE_CHECKING:
 __all__ = ["CheckReport", "Finding", "SessionRepository", "StoreStats", "VariableBatch"]
 
 
-class SessionRepository(SessionVerbs, VariableReads, VariableWrites, Batches, Optimisation, History, ProgramVerbs, Expiry, Checking, Maintenance):
+class SessionRepository(
+    SessionVerbs,
+    VariableReads,
+    Placing,
+    VariableWrites,
+    Batches,
+    Optimisation,
+    History,
+    ProgramVerbs,
+    Expiry,
+    Checking,
+    Maintenance,
+):
     """Sessions, variables and programs in a database, shared by threads, processes and machines.
 
     Open one with ``SessionRepository.open(path_or_url)``, or bind one to an Engine, a Connection or an ``orm.Session``

@@ -7,13 +7,14 @@ from datetime import timedelta
 from snakestore import types
 from snakestore.errors import VariableLockedError
 from snakestore.names import checked_name, identifier_text
+from snakestore.optimization import checked_lease, checked_pid
 from snakestore.repository.access import record
 from snakestore.repository.bound import Bound
 from snakestore.repository.targets import find, open_target
 from snakestore.storage import rows
 from snakestore.storage.channels import Work
 from snakestore.storage.sql import variables as sql
-from snakestore.variable import Variable, checked_lease, checked_pid
+from snakestore.variable import Variable
 
 
 class Optimisation(Bound):

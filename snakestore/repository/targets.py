@@ -10,6 +10,7 @@ from typing import Any, cast
 from snakestore import types
 from snakestore.errors import SessionNotFoundError, UnknownTypeError, VariableLockedError, VariableNotFoundError, VersionConflictError
 from snakestore.names import identifier_text, is_plain
+from snakestore.optimization import OptimizationStatus
 from snakestore.repository.access import Gate, check_alive, open_to_write, session_text
 from snakestore.repository.arguments import check_size, checked_metadata, look_up_text
 from snakestore.storage import rows
@@ -17,7 +18,7 @@ from snakestore.storage.channels import Work
 from snakestore.storage.sql import sessions as sessions_sql
 from snakestore.storage.sql import variables as sql
 from snakestore.storage.statements import Row
-from snakestore.variable import OptimizationStatus, Variable, merged_metadata, next_version
+from snakestore.variable import Variable, merged_metadata, next_version
 
 
 @dataclass(slots=True)

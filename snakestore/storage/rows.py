@@ -8,9 +8,10 @@ from typing import Any
 from snakestore import types
 from snakestore.clock import seconds_between
 from snakestore.errors import CorruptStoreError, UnknownTypeError, ValidationError
+from snakestore.optimization import NOT_OPTIMIZING, OptimizationStatus
 from snakestore.session import Session, SessionStats, expiry
 from snakestore.storage.statements import Row
-from snakestore.variable import NOT_OPTIMIZING, OptimizationStatus, Variable
+from snakestore.variable import Variable
 
 
 def decoded(text: Any, what: str, kind: type[dict[str, Any] | list[Any]] = dict) -> Any:
