@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from sqlalchemy import URL, Connection, Engine, orm
 from sqlalchemy.pool import StaticPool
 
 from snakestore.clock import Clock, utc_now
-from snakestore.errors import StoreError
+from snakestore.errors import StoreError, ValidationError
 from snakestore.repository.access import record_read
 from snakestore.repository.options import DEFAULT_BUSY_TIMEOUT, DEFAULT_HISTORY, DEFAULT_MAX_VALUE_BYTES, DEFAULT_TTL, Options
+from snakestore.storage.caching import CachingRunner
 from snakestore.storage.dialects import Backend, backend_for
 from snakestore.storage.engine import is_ours
 from snakestore.storage.held import HeldChannels, LentChannels, SoleChannel
@@ -32,7 +33,7 @@ Bind = Engine | Connection | orm.Session
 class Bound:
     """The part of a repository that every verb stands on: a runner, and the defaults of new sessions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the contract's options
         self,
         bind: Bind,
         *,
@@ -42,6 +43,7 @@ class Bound:
         durability: Durability = "normal",
         clock: Clock | None = None,
         max_value_bytes: int | None = DEFAULT_MAX_VALUE_BYTES,
+        cache: bool = False,
     ) -> None:
         """Bind to an Engine, a Connection or an ``orm.Session`` of yours; nothing is installed on it, nothing asked of it yet.
 
@@ -56,9 +58,11 @@ class Bound:
             durability: for ``open`` and ``create_engine``; an engine of yours has its own settings.
             clock: where time is read from, an aware datetime; default the system's (PostgreSQL: the server's).
             max_value_bytes: values and programs that are larger in their stored form are refused; None: no limit.
+            cache: answer ``get_value`` and ``get_variable`` from memory while nobody has committed anything, in this process
+                or another: on SQLite, over an engine of ``open`` or ``create_engine``; each connection remembers up to 16 MiB.
 
         Raises:
-            ValidationError: an option may not be.
+            ValidationError: an option may not be, or not with this bind.
             StoreError: the bind is none of these, or of a database that snakestore does not run on.
         """
         options = Options.checked(
@@ -68,9 +72,10 @@ class Bound:
             durability=durability,
             clock=clock,
             max_value_bytes=max_value_bytes,
+            cache=cache,
         )
         self._options = options
-        self._runner = _runner_for(bind, options.clock, options.settings.busy_timeout)
+        self._runner = _runner_for(bind, options)
         self._owned: Engine | None = None
 
     @classmethod
@@ -85,13 +90,14 @@ class Bound:
         durability: Durability = "normal",
         clock: Clock | None = None,
         max_value_bytes: int | None = DEFAULT_MAX_VALUE_BYTES,
+        cache: bool = False,
     ) -> Self:
         """Open a store, making and migrating a SQLite file where needed.
 
         Args:
             path_or_url: a path, ``"sqlite://"`` (a database in memory, this repository's alone) or any SQLAlchemy URL.
             migrate: bring an older schema up to date; None: True for SQLite, False for a server.
-            default_ttl, history, busy_timeout, clock, max_value_bytes: as the constructor's.
+            default_ttl, history, busy_timeout, clock, max_value_bytes, cache: as the constructor's.
             durability: "normal" (an acknowledged write survives ``kill -9``) or "full" (also power loss).
 
         Raises:
@@ -107,10 +113,11 @@ class Bound:
             durability=durability,
             clock=clock,
             max_value_bytes=max_value_bytes,
+            cache=cache,
         )
         settings = options.settings
         engine = open_engine(path_or_url, migrate=migrate, busy_timeout=settings.busy_timeout, durability=settings.durability)
-        return cls._on(options, _runner_for(engine, options.clock, settings.busy_timeout), owned=engine)
+        return cls._on(options, _runner_for(engine, options), owned=engine)
 
     @classmethod
     def _on(cls, options: Options, runner: Runner, *, owned: Engine | None = None) -> Self:
@@ -147,30 +154,44 @@ class Bound:
             yield self._on(self._options, runner)
 
 
-def _runner_for(bind: object, clock: Clock | None, busy_timeout: float) -> Runner:
+def _runner_for(bind: object, options: Options) -> Runner:
     if isinstance(bind, Engine):
-        backend = backend_for(bind.dialect.name)
-        ours = is_ours(bind)
-        memory = isinstance(bind.pool, StaticPool)
-        channels = _channels_for(bind, backend, busy_timeout, ours=ours, memory=memory)
-        return EngineRunner(channels, backend, _clock_for(backend, clock), record_read, busy_timeout=busy_timeout, sole=memory)
+        return _engine_runner(bind, options)
+    if options.cache:
+        _refuse_cache("a Connection or orm.Session of yours")
     if isinstance(bind, Connection):
         connection = bind
         backend = backend_for(bind.dialect.name)
-        return CallerRunner(lambda: connection, backend, _clock_for(backend, clock), record_read)
+        return CallerRunner(lambda: connection, backend, _clock_for(backend, options.clock), record_read)
     if isinstance(bind, orm.Session):
         session = bind
         arguments: dict[str, Any] = {"mapper": SessionRow}
         backend = backend_for(session.get_bind(**arguments).dialect.name)
-        return CallerRunner(lambda: session.connection(bind_arguments=arguments), backend, _clock_for(backend, clock), record_read)
+        return CallerRunner(lambda: session.connection(bind_arguments=arguments), backend, _clock_for(backend, options.clock), record_read)
     message = f"a repository binds to an Engine, a Connection or an orm.Session, not {type(bind).__name__}; open() takes paths and URLs"
     raise StoreError(message)
 
 
-def _channels_for(engine: Engine, backend: Backend, busy_timeout: float, *, ours: bool, memory: bool) -> Channels:
-    if not ours:
-        return LentChannels(engine, backend, busy_timeout)
-    return SoleChannel(engine, backend, busy_timeout) if memory else HeldChannels(engine, backend)
+def _engine_runner(engine: Engine, options: Options) -> EngineRunner:
+    backend = backend_for(engine.dialect.name)
+    busy_timeout = options.settings.busy_timeout
+    memory = isinstance(engine.pool, StaticPool)
+    channels: Channels
+    if not is_ours(engine):
+        channels = LentChannels(engine, backend, busy_timeout)
+    elif memory:
+        channels = SoleChannel(engine, backend, busy_timeout)
+    else:
+        channels = HeldChannels(engine, backend)
+    if options.cache and (backend.remote or not is_ours(engine)):
+        _refuse_cache("a server" if backend.remote else "an engine that snakestore.create_engine did not make")
+    kind = CachingRunner if options.cache else EngineRunner
+    return kind(channels, backend, _clock_for(backend, options.clock), record_read, busy_timeout=busy_timeout, sole=memory)
+
+
+def _refuse_cache(bind: str) -> NoReturn:
+    message = f"cache=True needs SQLite's own word on whether anything changed, which {bind} does not give: open() a file, or leave it out"
+    raise ValidationError(message, value=True)
 
 
 def _clock_for(backend: Backend, clock: Clock | None) -> Clock | None:

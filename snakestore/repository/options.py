@@ -25,6 +25,7 @@ class Options:
     max_value_bytes: int | None
     settings: Settings
     clock: Clock | None
+    cache: bool
 
     @classmethod
     def checked(  # the constructor's options, each by its name
@@ -36,6 +37,7 @@ class Options:
         durability: Durability,
         clock: Clock | None,
         max_value_bytes: int | None,
+        cache: bool,
     ) -> Options:
         """The options as given.
 
@@ -51,4 +53,5 @@ class Options:
             max_value_bytes=checked_count(max_value_bytes, "max_value_bytes"),
             settings=Settings.checked(busy_timeout, durability),
             clock=clock,
+            cache=bool(cache),
         )

@@ -13,6 +13,7 @@ from snakestore.repository.arguments import NOT_GIVEN, NotGiven, look_up_text
 from snakestore.repository.bound import Bound
 from snakestore.repository.moments import as_of
 from snakestore.storage import rows
+from snakestore.storage.caching import CachingRunner
 from snakestore.storage.channels import Work
 from snakestore.storage.sql import variables as sql
 from snakestore.storage.statements import Row, Statement
@@ -44,6 +45,11 @@ class VariableReads(Bound):
             InvalidNameError: the identifier is neither str nor Enum.
             UnknownTypeError, CorruptStoreError: what is stored cannot be read as its type.
         """
+        if isinstance(self._runner, CachingRunner):
+            recalled = self._runner.recall(sql.VARIABLE, sid, identifier)
+            if recalled is not None and recalled[0][_SESSION] is not None:
+                row, now = recalled
+                return rows.variable_from(sid, row[_SESSION:], now)
         return self._runner.lookup(_variable, sid, identifier, default)
 
     @overload
@@ -61,6 +67,11 @@ class VariableReads(Bound):
         Raises:
             As ``get_variable``.
         """
+        if isinstance(self._runner, CachingRunner):
+            recalled = self._runner.recall(sql.VALUE, sid, identifier)
+            if recalled is not None and recalled[0][_SESSION] is not None:
+                _, _, _, name, type_name, text, blob = recalled[0]
+                return rows.value_from(sid, name, type_name, text, blob)
         return self._runner.lookup(_value, sid, identifier, default)
 
     def has_variable(self, sid: str, identifier: str) -> bool:
@@ -97,7 +108,7 @@ class VariableReads(Bound):
             VersionNotFoundError: the history no longer holds what a variable was ``at`` that time.
             UnknownTypeError, CorruptStoreError: what is stored cannot be read as its type.
         """
-        return self._runner.read(_list, sid, pattern, None if at is None else as_utc(at, "at"))
+        return self._runner.read(_list, sid, pattern, at)
 
 
 def _looked_up(work: Work, statement: Statement, sid: object, identifier: object) -> tuple[str, Row]:
@@ -184,8 +195,9 @@ def _matching(work: Work, session: str, pattern: Pattern) -> list[str]:
     return names if pattern.only_a_prefix else [name for name in names if pattern.matches(name)]
 
 
-def _list(work: Work, sid: object, pattern: object, at: datetime | None) -> list[Variable]:
+def _list(work: Work, sid: object, pattern: object, moment: datetime | None) -> list[Variable]:
     session = open_to_read(work, sid)
+    at = None if moment is None else as_utc(moment, "at")
     found = _matching_rows(work, session, Pattern.parse("*" if pattern is None else pattern))
     if at is None:
         return rows.variables_from(session, found, work.now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol, cast
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, Dialect
 from sqlalchemy.pool import PoolProxiedConnection
 
 from snakestore.errors import CorruptStoreError, StoreError
+from snakestore.storage import leaving
 from snakestore.storage.dialects import Backend
 from snakestore.storage.leaving import never_close
 from snakestore.storage.moment import SERVER_NOW
@@ -31,6 +31,10 @@ class Channel(Protocol):
     @property
     def lost(self) -> bool:
         """Whether the connection to the server is gone."""
+
+    @property
+    def inherited(self) -> bool:
+        """Whether the connection is the parent's, in a forked child, to be neither used nor closed."""
 
     @property
     def in_transaction(self) -> bool:
@@ -56,6 +60,13 @@ class Channel(Protocol):
         """Undo it, whatever state it is in."""
 
 
+class Forgetful(Protocol):
+    """What a connection may have beside it that a write over it makes outdated."""
+
+    def forget(self) -> None:
+        """Forget all."""
+
+
 class DriverChannel:
     """A driver connection that we hold: it begins nothing by itself, and one cursor serves it for good."""
 
@@ -66,7 +77,9 @@ class DriverChannel:
         self.broken = False
         self._driver_connection: Any = cast("Any", proxied.driver_connection)
         self.watch: Watch | None = proxied.info.get(WATCH)
-        self.pid = os.getpid()
+        self._generation = leaving.generation
+        self.memory: Forgetful | None = None
+        """What a cache remembers of reads over this connection; a write makes it forget."""
         backend.configure(self._driver_connection)
         self._cursor = self._driver_connection.cursor()
         self.execute: Callable[..., Any] = self._cursor.execute
@@ -83,6 +96,11 @@ class DriverChannel:
         return not self.backend.driver_connected(self._driver_connection)
 
     @property
+    def inherited(self) -> bool:
+        """Whether it was made before this process was forked."""
+        return self._generation != leaving.generation
+
+    @property
     def in_transaction(self) -> bool:
         """As the driver tells."""
         return self.backend.driver_in_transaction(self._driver_connection)
@@ -93,8 +111,11 @@ class DriverChannel:
         Raises:
             StoreError: the file was removed or replaced.
         """
-        if write and self.watch is not None:
-            self._watched(self.watch.refuse_replaced)
+        if write:
+            if self.memory is not None:
+                self.memory.forget()
+            if self.watch is not None:
+                self._watched(self.watch.refuse_replaced)
         self.execute(self.backend.begin_write if write else self.backend.begin_snapshot)
 
     def outdated(self) -> bool:
@@ -152,6 +173,11 @@ class ConnectionChannel:
     def lost(self) -> bool:
         """As SQLAlchemy noticed."""
         return self.connection.invalidated
+
+    @property
+    def inherited(self) -> bool:
+        """A Connection of the caller's is the caller's to leave alone."""
+        return False
 
     @property
     def in_transaction(self) -> bool:

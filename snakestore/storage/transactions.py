@@ -28,6 +28,11 @@ _holding: ContextVar[frozenset[int]] = ContextVar("snakestore_holding", default=
 """The runners whose writing transaction the present thread or task holds."""
 
 
+def holds_any() -> bool:
+    """Whether the present thread or task holds a writing transaction of any repository."""
+    return bool(_holding.get())
+
+
 class Mode(Enum):
     """What a verb needs around it."""
 
@@ -42,7 +47,7 @@ class Channels(Protocol):
     def acquire(self) -> Channel:
         """A channel for one verb or transaction."""
 
-    def release(self, channel: Channel) -> None:
+    def release(self, channel: Any) -> None:
         """Give it back; one that is broken is lent to nobody else."""
 
     def close(self) -> None:
@@ -95,7 +100,9 @@ class EngineRunner(Runner):
         while True:
             channel: Channel | None = None
             try:
-                channel = self._acquire(write=mode is Mode.WRITE)
+                if _holding.get():
+                    self._refuse_to_wait_for_itself(write=mode is Mode.WRITE)
+                channel = self._channels.acquire()
                 result = self._once(channel, mode, verb, args, kwargs)
             except BaseException as error:
                 if channel is not None:
@@ -115,7 +122,7 @@ class EngineRunner(Runner):
         if mode is not Mode.LOOKUP:
             channel.begin(write=mode is Mode.WRITE)
         # read once others are kept out, so that the order of writes is the order of their times
-        work = Work(channel, self._moment())
+        work = self._work(channel, mode)
         result = verb(work, *args, **kwargs)
         if mode is Mode.WRITE:
             commit_write(channel)
@@ -125,15 +132,18 @@ class EngineRunner(Runner):
             self._record_access(channel, work)
         return result
 
-    def _acquire(self, *, write: bool) -> Channel:
-        held = _holding.get()
-        if held and id(self) in held and (write or self._sole):
+    def _work(self, channel: Channel, mode: Mode) -> Work:
+        """What a verb gets to work with."""
+        del mode
+        return Work(channel, self._moment())
+
+    def _refuse_to_wait_for_itself(self, *, write: bool) -> None:
+        if id(self) in _holding.get() and (write or self._sole):
             message = (
                 "this thread holds a transaction() of the same repository and would wait for itself: "
                 "use the repository that transaction() gave, or end it first"
             )
             raise StoreBusyError(message)
-        return self._channels.acquire()
 
     def _give_back(self, channel: Channel) -> None:
         """Roll back whatever is open, and let the next one have the connection if it is sound."""
@@ -200,7 +210,9 @@ class EngineRunner(Runner):
         while True:
             channel: Channel | None = None
             try:
-                channel = self._acquire(write=write)
+                if _holding.get():
+                    self._refuse_to_wait_for_itself(write=write)
+                channel = self._channels.acquire()
                 channel.begin(write=write)
                 if self.backend.remote and isinstance(channel, ConnectionChannel):
                     Work(channel, None).one(SERVER_NOW)  # SQLAlchemy begins without a word to the server, which may be gone
