@@ -6,6 +6,7 @@ import os
 import threading
 import weakref
 from collections import deque
+from time import monotonic
 
 from sqlalchemy import Engine
 from sqlalchemy.pool import StaticPool
@@ -15,6 +16,7 @@ from snakestore.storage.channels import Channel, ConnectionChannel, DriverChanne
 from snakestore.storage.dialects import Backend
 from snakestore.storage.leaving import never_close
 from snakestore.storage.waiting import take
+from snakestore.storage.watching import SECONDS_BETWEEN_LOOKS
 
 CLOSED = "the repository is closed: open it again to use it"
 
@@ -48,19 +50,18 @@ class HeldChannels:
             channel = DriverChannel(self._engine.raw_connection(), self._engine.dialect, self._backend)
             channel.part()
             return channel
-        if channel.watch is not None and channel.outdated():
+        if channel.watch is not None and monotonic() - channel.watch.looked > SECONDS_BETWEEN_LOOKS and channel.outdated():
             channel.close()
             return self.acquire()
         return channel
 
-    def release(self, channel: Channel) -> None:
+    def release(self, channel: DriverChannel) -> None:
         """Give a channel back; one that is broken, or comes back after close, is closed."""
-        assert isinstance(channel, DriverChannel)  # noqa: S101 - what acquire gave
         if channel.broken:
             channel.close()
             if channel.lost:
                 _close_all(self._idle)  # a server that is gone or was restarted has dropped the others too
-        elif channel.pid != os.getpid():
+        elif channel.inherited:
             never_close(channel)
         else:
             self._idle.append(channel)

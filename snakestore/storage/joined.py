@@ -146,11 +146,14 @@ class TransactionRunner(JoinedRunner):
         return self._channel, False
 
     def check_alive(self) -> None:
-        """Refuse to go on, or to commit, after the database itself has rolled back.
+        """Refuse to go on, or to commit, after the database itself has rolled back, or in a forked child.
 
         Raises:
-            StoreError: it has.
+            StoreError: it has, or the transaction is the parent's.
         """
+        if self._channel.inherited:
+            message = "this transaction() was opened by the parent of this forked process: only the parent goes on with it"
+            raise StoreError(message)
         if self._lost or self._channel.lost:
             message = "the database ended this transaction, or its connection was lost: nothing of it was kept, run it again"
             raise StoreError(message)

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
+
+generation = 0
+"""How many forks lie between this process and the first: a connection of an earlier one is the parent's."""
+
+
+def _born() -> None:
+    global generation  # noqa: PLW0603 - one count a process
+    generation += 1
+
+
+os.register_at_fork(after_in_child=_born)
 
 
 def never_close(held: object) -> None:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Concatenate, ParamSpec, TypeVar
 
-from snakestore.clock import Clock, as_utc
+from snakestore.clock import Clock, as_utc, utc_now
 from snakestore.errors import CommitUnknownError
 from snakestore.storage.channels import Channel, Work
 from snakestore.storage.dialects import Backend
@@ -26,6 +26,8 @@ class Runner(ABC):
         self.backend = backend
         self._clock = clock
         self._record = record
+        if clock is utc_now:
+            self._moment = utc_now  # type: ignore[method-assign] # our own clock needs no check
 
     def _moment(self) -> datetime | None:
         """The clock's time; None where the server's is asked for by the statements themselves."""
@@ -72,6 +74,8 @@ def commit_write(channel: Channel) -> None:
 
 def undone(channel: Channel) -> bool:
     """Roll back; False, and the channel is marked as broken, where not even that works or the connection is gone."""
+    if channel.inherited:
+        return True  # to roll back the parent's transaction is not ours
     channel.broken = channel.broken or channel.lost
     if not channel.broken:
         try:

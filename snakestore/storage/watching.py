@@ -25,7 +25,7 @@ _SHARED |= {f"fuse.{kind}" for kind in ("blobfuse", "blobfuse2", "ceph", "davfs"
 class Watch:
     """The file that a connection has open, by what tells one file from another."""
 
-    __slots__ = ("_identity", "_looked", "_signature", "path")
+    __slots__ = ("_identity", "_signature", "looked", "path")
 
     def __init__(self, path: str, *, unchanging: bool = False) -> None:
         """Remember the file at ``path``; ``unchanging`` says that the connection takes its content for fixed, too."""
@@ -33,7 +33,10 @@ class Watch:
         found = os.stat(self.path)
         self._identity = found.st_ino, found.st_dev
         self._signature = self._present_signature() if unchanging else None
-        self._looked = time.monotonic()
+        self.looked = time.monotonic()
+        """When the name was last looked at; never, for a file that has to be looked at each time."""
+        if unchanging:
+            self.looked = float("-inf")
 
     def _present_signature(self) -> tuple[int, ...]:
         found = os.stat(self.path)
@@ -69,15 +72,14 @@ class Watch:
             raise StoreError(message)
 
     def refuse_long_replaced(self) -> None:
-        """Before a read, which loses nothing: a look now and then is enough.
+        """Before a read, which loses nothing: a look now and then is enough, and ``looked`` says when one is due again.
 
         Raises:
             StoreError: the file was removed or replaced.
         """
-        now = time.monotonic()
-        if now - self._looked > SECONDS_BETWEEN_LOOKS:
-            self._looked = now
-            self.refuse_replaced()
+        if self._signature is None:
+            self.looked = time.monotonic()
+        self.refuse_replaced()
 
 
 # --- network file systems -----------------------------------------------------------------------------------------------
