@@ -10,19 +10,23 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
+import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection, Engine, orm
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.util import greenlet_spawn
 
+from snakestore.clock import Clock
 from snakestore.errors import StoreError
 from snakestore.repository import SessionRepository
+from snakestore.repository.options import DEFAULT_BUSY_TIMEOUT, DEFAULT_HISTORY, DEFAULT_MAX_VALUE_BYTES, DEFAULT_TTL
 from snakestore.storage.settings import Durability
 
 P = ParamSpec("P")
@@ -49,7 +53,7 @@ class Opening(Generic[A]):
         self._opened = await self._start()
         return self._opened
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._opened is not None:
             await self._opened.close()
 
@@ -112,11 +116,17 @@ class _Greenlets:
 
     async def run(self, call: Callable[[], R]) -> R:
         """Run ``call`` in a greenlet."""
-        return await greenlet_spawn(call)
+        try:
+            return await greenlet_spawn(call)
+        except asyncio.CancelledError as cancelled:
+            # SQLAlchemy has closed the connection, but SQLite keeps its locks as long as a cursor lives that was not read to
+            # its end, and the frames that the cancellation went through hold it until the garbage is collected
+            traceback.clear_frames(cancelled.__traceback__)
+            raise
 
     async def run_to_end(self, call: Callable[[], R]) -> R:
         """Run ``call`` in a greenlet, which shares the task's context."""
-        return await greenlet_spawn(call)
+        return await self.run(call)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -142,6 +152,26 @@ class _OneAtATime:
         """The way belongs to the repository that the transaction came from."""
 
 
+def _synchronous(bind: object) -> Engine | Connection | orm.Session:
+    """What of an async bind runs in a greenlet.
+
+    Raises:
+        StoreError: it is none, or an AsyncConnection that was not started.
+    """
+    if isinstance(bind, AsyncEngine):
+        return bind.sync_engine
+    if isinstance(bind, AsyncSession):
+        return bind.sync_session
+    if not isinstance(bind, AsyncConnection):
+        kind = type(bind).__name__
+        message = f"an async repository binds to an AsyncEngine, AsyncConnection or AsyncSession, not {kind}; open() takes paths and URLs"
+        raise StoreError(message)
+    if bind.sync_connection is None:
+        message = "this AsyncConnection was not started: await engine.connect() first, or use it in an async with"
+        raise StoreError(message)
+    return bind.sync_connection
+
+
 def awaited(
     verb: Callable[Concatenate[SessionRepository, P], R],
 ) -> Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]:
@@ -161,7 +191,17 @@ class AsyncSessionRepository:
     worker thread or a greenlet, so they must not block for long nor touch the event loop.
     """
 
-    def __init__(self, bind: AsyncBind, **options: Any) -> None:
+    def __init__(
+        self,
+        bind: AsyncBind,
+        *,
+        default_ttl: float | timedelta | None = DEFAULT_TTL,
+        history: int | None = DEFAULT_HISTORY,
+        busy_timeout: float = DEFAULT_BUSY_TIMEOUT,
+        durability: Durability = "normal",
+        clock: Clock | None = None,
+        max_value_bytes: int | None = DEFAULT_MAX_VALUE_BYTES,
+    ) -> None:
         """Bind to an AsyncEngine, an AsyncConnection or an AsyncSession of yours, with the options of SessionRepository.
 
         Raises:
@@ -169,21 +209,17 @@ class AsyncSessionRepository:
             ValidationError: an option may not be.
         """
         self._way: _Way = _Greenlets()
-        if isinstance(bind, AsyncEngine):
-            self._repository = SessionRepository(bind.sync_engine, **options)
-        elif isinstance(bind, AsyncSession):
-            self._repository = SessionRepository(bind.sync_session, **options)
+        if isinstance(bind, AsyncConnection | AsyncSession):
             self._way = _OneAtATime(self._way)
-        elif isinstance(bind, AsyncConnection):
-            if bind.sync_connection is None:
-                message = "this AsyncConnection was not started: await engine.connect() first, or use it in an async with"
-                raise StoreError(message)
-            self._repository = SessionRepository(bind.sync_connection, **options)
-            self._way = _OneAtATime(self._way)
-        else:
-            kind = type(bind).__name__
-            message = f"an async repository binds to an AsyncEngine, AsyncConnection or AsyncSession, not {kind}; open() takes paths and URLs"
-            raise StoreError(message)
+        self._repository = SessionRepository(
+            _synchronous(bind),
+            default_ttl=default_ttl,
+            history=history,
+            busy_timeout=busy_timeout,
+            durability=durability,
+            clock=clock,
+            max_value_bytes=max_value_bytes,
+        )
 
     @classmethod
     def _on(cls, repository: SessionRepository, way: _Way) -> Self:
@@ -192,14 +228,33 @@ class AsyncSessionRepository:
         return made
 
     @classmethod
-    def open(
-        cls, path_or_url: str | os.PathLike[str] | URL, *, migrate: bool | None = None, durability: Durability = "normal", **options: Any
+    def open(  # noqa: PLR0913 - the options, each by its name
+        cls,
+        path_or_url: str | os.PathLike[str] | URL,
+        *,
+        migrate: bool | None = None,
+        default_ttl: float | timedelta | None = DEFAULT_TTL,
+        history: int | None = DEFAULT_HISTORY,
+        busy_timeout: float = DEFAULT_BUSY_TIMEOUT,
+        durability: Durability = "normal",
+        clock: Clock | None = None,
+        max_value_bytes: int | None = DEFAULT_MAX_VALUE_BYTES,
     ) -> Opening[Self]:
         """Open a store, as ``SessionRepository.open`` does: ``await`` it, or use it in an ``async with``."""
+        opening = partial(
+            SessionRepository.open,
+            path_or_url,
+            migrate=migrate,
+            default_ttl=default_ttl,
+            history=history,
+            busy_timeout=busy_timeout,
+            durability=durability,
+            clock=clock,
+            max_value_bytes=max_value_bytes,
+        )
 
         async def start() -> Self:
             threads = _Threads()
-            opening = partial(SessionRepository.open, path_or_url, migrate=migrate, durability=durability, **options)
             try:
                 return cls._on(await threads.run_to_end(opening), threads)
             except BaseException:
@@ -216,7 +271,7 @@ class AsyncSessionRepository:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.close()
 
     @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from snakestore.errors import ValidationError
 
@@ -45,7 +45,8 @@ def to_text(moment: datetime) -> str:
     global _last_text  # noqa: PLW0603 - a memo of one, swapped whole, so that threads need no lock
     remembered, text = _last_text
     if remembered is not moment:  # one write puts the same moment into several columns
-        text = f"{moment.isoformat(timespec='microseconds')[:26]}Z"
+        of = moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, moment.microsecond
+        text = "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % of  # noqa: UP031 - half the time of isoformat, in every write
         _last_text = (moment, text)
     return text
 
@@ -60,6 +61,14 @@ def from_text(text: str) -> datetime:
     if moment.tzinfo is not UTC:
         return as_utc(moment)
     return moment
+
+
+def shifted(moment: datetime, by: timedelta) -> datetime:
+    """``moment`` moved by ``by``; the first or last moment there is, where it would go beyond."""
+    try:
+        return moment + by
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) if by > timedelta(0) else datetime.min.replace(tzinfo=UTC)
 
 
 def seconds_between(earlier: datetime, later: datetime) -> float:

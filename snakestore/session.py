@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from snakestore.clock import now_or, seconds_between
+from snakestore.clock import now_or, seconds_between, shifted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +60,7 @@ class Session:
 
 def expiry(last_accessed: datetime, ttl: float | None) -> datetime | None:
     """The last instant at which a session accessed at ``last_accessed`` is alive; None where ``ttl`` is None."""
-    if ttl is None:
-        return None
-    try:
-        return last_accessed + timedelta(seconds=ttl)
-    except OverflowError:  # a clock at the end of time
-        return datetime.max.replace(tzinfo=UTC)
+    return None if ttl is None else shifted(last_accessed, timedelta(seconds=ttl))
 
 
 def is_expired(last_accessed: datetime, ttl: float | None, now: datetime) -> bool:

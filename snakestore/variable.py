@@ -14,6 +14,8 @@ from snakestore.clock import as_utc, now_or, seconds_between, utc_now
 from snakestore.errors import MissingFieldsError, ValidationError, shorten
 from snakestore.names import checked_name, identifier_text
 from snakestore.optimization import NOT_OPTIMIZING, OptimizationStatus, checked_pid
+from snakestore.types.digits import TOO_LONG
+from snakestore.types.documents import DEEPEST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +74,9 @@ def merged_metadata(old: Mapping[str, Any], given: Mapping[str, Any] | None, sou
     if given is not None and not isinstance(given, Mapping):
         message = f"metadata must be a dict, not {type(given).__name__}"
         raise ValidationError(message, value=given)
-    text = types.checked_document(identifier_text(source, "source"), "source")
+    text = identifier_text(source, "source")
+    if not text.isascii():
+        types.checked_document(text, "source")
     return {**old, **(given or {}), "source": text, "updated_at": now.isoformat()}
 
 
@@ -201,7 +205,10 @@ class Variable(_WithBlob):
         return replace(self, optimization_status=NOT_OPTIMIZING)
 
     def to_dict(self) -> dict[str, Any]:
-        """The variable as JSON-ready data: times in ISO 8601, non-finite floats as "NaN", "Infinity" and "-Infinity"."""
+        """The variable as JSON-ready data: times in ISO 8601, non-finite floats as "NaN", "Infinity" and "-Infinity".
+
+        What else JSON cannot say, which a value that nobody checked may be, is shown as text; nothing is refused.
+        """
         return {
             "id": self.id,
             "name": self.name,
@@ -243,16 +250,26 @@ _fill_blob = _WithBlob.__dict__["_blob"].__set__
 """What sets each slot, past the frozen class's refusal to."""
 
 
-def _json_ready(type_name: str, value: Any) -> Any:
-    if isinstance(value, bool | int | str) or value is None:
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+def _json_ready(type_name: str, value: Any, around: tuple[int, ...] = ()) -> Any:
+    """``value``, which nobody may have checked, as JSON; ``around`` are the ids of what it is nested in."""
+    if value is None or isinstance(value, str | int | float):
+        return _scalar(value)
+    if not isinstance(value, Mapping | list | tuple):
+        return _encoded(type_name, value)
+    if id(value) in around or len(around) >= DEEPEST:
+        return shorten(value)
+    inside = (*around, id(value))
     if isinstance(value, Mapping):
-        return {str(key): _json_ready("json", item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json_ready("json", item) for item in value]
-    return _encoded(type_name, value)
+        return {_text(key): _json_ready("json", item, inside) for key, item in value.items()}
+    return [_json_ready("json", item, inside) for item in value]
+
+
+def _scalar(value: str | float | None) -> str | float | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    if isinstance(value, int) and abs(value) >= TOO_LONG:
+        return hex(value)  # the interpreter writes no more decimal digits
+    return value
 
 
 def _encoded(type_name: str, value: Any) -> Any:
@@ -260,13 +277,20 @@ def _encoded(type_name: str, value: Any) -> Any:
     try:
         normal, text, _ = types.pack(type_name, value, {})
     except Exception:  # noqa: BLE001 - a Variable does not check its value, and what a type makes of a wrong one may be anything
-        return str(value)
+        return _text(value)
     if isinstance(normal, float | list | dict):
         return _json_ready("json", normal)
     try:
-        return str(normal) if text is None else types.loads(text)
-    except ValueError:
+        return _text(normal) if text is None else types.loads(text)
+    except (ValueError, RecursionError):
         return text
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - somebody else's __str__ may raise anything, and a long int's does
+        return shorten(value)
 
 
 def new_variable_id(name: str) -> str:

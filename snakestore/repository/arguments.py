@@ -148,9 +148,10 @@ def check_size(what: str, text: str | None, blob: bytes | None, most: int | None
     Raises:
         ValidationError: it is; says how large.
     """
-    if most is None or ((text is None or len(text) * 4 <= most) and (blob is None or len(blob) <= most)):  # UTF-8 takes at most 4 a character
+    binary = 0 if blob is None else len(blob)
+    if most is None or binary + (0 if text is None else len(text) * 4) <= most:  # UTF-8 takes at most 4 a character
         return
-    size = (0 if text is None else len(text.encode())) + (0 if blob is None else len(blob))
+    size = binary + (0 if text is None else len(text.encode()))
     if size > most:
         message = f"{what}: {size:,} bytes are more than max_value_bytes, {most:,}: keep it in a file and store its name, or raise the limit"
         raise ValidationError(message, type=what, value=text if blob is None else blob)
@@ -161,4 +162,7 @@ def key_text(key: object) -> str:
     try:
         return identifier_text(key)
     except InvalidNameError:
-        return repr(key)
+        try:
+            return repr(key)
+        except Exception:  # noqa: BLE001 - somebody else's __repr__ may raise anything, and a long int's does
+            return shorten(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from snakestore import types
+from snakestore.clock import shifted
 from snakestore.errors import VariableLockedError
 from snakestore.names import checked_name, identifier_text
 from snakestore.optimization import checked_lease, checked_pid
@@ -72,7 +73,7 @@ def _start(work: Work, sid: object, identifier: object, optimizer_id: object, op
         optimizer=optimizer,
         pid=None if kept_pid is None else types.dumps(kept_pid),
         started=status.started_at or work.now,
-        expires=None if length is None else work.now + length,
+        expires=None if length is None else shifted(work.now, length),
     )
     record(work, gate)
     return find(work, gate.sid, target.id).variable(work.now)

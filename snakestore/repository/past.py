@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from snakestore.clock import as_utc
+from snakestore.clock import as_utc, shifted
 from snakestore.errors import ValidationError, VersionNotFoundError
 from snakestore.repository.access import open_to_read, record
 from snakestore.repository.arguments import checked_count, checked_expected_version, checked_positive
@@ -186,7 +186,7 @@ def _prune(
         page = work.rows(sql.WITH_PAST, sid=after[0], vid=after[1], most=size)
     else:
         page = work.rows(sql.WITH_PAST_OF, sid=session, vid=after[1], most=size)
-    moment = work.now - bound if isinstance(bound, timedelta) else bound
+    moment = shifted(work.now, -bound) if isinstance(bound, timedelta) else bound
     forgotten = 0
     for sid, vid in page:
         which = {"sid": sid, "vid": vid, "keep": keep}

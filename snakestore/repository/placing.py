@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from snakestore import types
 from snakestore.errors import ValidationError, VariableExistsError, VersionConflictError
-from snakestore.names import checked_name
+from snakestore.names import checked_name, is_plain
 from snakestore.optimization import NOT_OPTIMIZING
 from snakestore.repository.access import Gate, open_to_write, record
 from snakestore.repository.arguments import (
     check_size,
     checked_expected_version,
     checked_metadata,
-    checked_optional_name,
     checked_variable,
 )
 from snakestore.repository.bound import Bound
@@ -24,10 +23,12 @@ from snakestore.repository.targets import (
     check_version,
     find,
     keep_history,
+    open_with,
     prune_history,
 )
 from snakestore.storage.channels import Work
 from snakestore.storage.sql import variables as sql
+from snakestore.storage.statements import Row
 from snakestore.variable import Variable, checked_object, create_variable, next_version
 
 
@@ -117,19 +118,21 @@ def _columns(variable: Variable, present: bytes | None, most_bytes: int | None) 
     constraints = types.check_constraints(variable.type, variable.constraints)
     _, text, blob = types.pack(variable.type, variable.value, constraints, variable.stored_form() or present)
     check_size(variable.type, text, blob, most_bytes)
-    return _stored(variable, text, blob, constraints)
-
-
-def _stored(variable: Variable, text: str | None, blob: bytes | None, constraints: dict[str, Any]) -> dict[str, Any]:
-    """A variable's columns, but for those that only the store sets."""
     rules = [checked_object(rule, f"access_rules[{number}]") for number, rule in enumerate(variable.access_rules)]
+    return _stored(variable, text, blob, constraints, checked_metadata(variable.metadata), rules)
+
+
+def _stored(
+    variable: Variable, text: str | None, blob: bytes | None, constraints: dict[str, Any], metadata: dict[str, Any], rules: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """A variable's columns, of what was checked, but for those that only the store sets."""
     return {
         "name": variable.name,
         "type": variable.type,
         "value": text,
         "blob": blob,
         "constraints": types.dumps(constraints),
-        "metadata": types.dumps(checked_metadata(variable.metadata)),
+        "metadata": types.dumps(metadata),
         "created_at": variable.created_at,
         "access_rules": types.dumps(rules),
     }
@@ -164,14 +167,22 @@ def _replace(work: Work, gate: Gate, target: Target, variable: Variable, columns
         prune_history(work, gate, [target])
 
 
-def _register(work: Work, sid: object, wanted: dict[str, Any], description: object, *, exist_ok: bool, most_bytes: int | None) -> Variable:
+def _vacancy(work: Work, sid: object, name: object, vid: object) -> tuple[Gate, str, str | None, list[Row]]:
+    """The session, the name and id as they may be stored, and the id and name of each variable in their way."""
+    if vid is None and is_plain(name):  # nearly always: one look at both
+        plain = cast("str", name)
+        gate, found = open_with(work, sid, plain, with_value=False)
+        return gate, plain, None, [] if found[0] is None else [found[:2]]
     gate = open_to_write(work, sid)
-    name = checked_name(wanted["name"], "a variable's name")
-    given_id = checked_optional_name(wanted["id"], "a variable's id")
-    if given_id is None:
-        taken = work.rows(sql.TAKEN_NAME, sid=gate.sid, identifier=name)
-    else:
-        taken = work.rows(sql.TAKEN, sid=gate.sid, new_id=given_id, new_name=name)
+    text = checked_name(name, "a variable's name")
+    if vid is None:
+        return gate, text, None, work.rows(sql.TAKEN_NAME, sid=gate.sid, identifier=text)
+    given_id = checked_name(vid, "a variable's id")
+    return gate, text, given_id, work.rows(sql.TAKEN, sid=gate.sid, new_id=given_id, new_name=text)
+
+
+def _register(work: Work, sid: object, wanted: dict[str, Any], description: object, *, exist_ok: bool, most_bytes: int | None) -> Variable:
+    gate, name, given_id, taken = _vacancy(work, sid, wanted["name"], wanted["id"])
     for vid, called in taken:
         if exist_ok and called == name and given_id in (None, vid):
             return _agreeing(work, gate, name, wanted)
@@ -183,7 +194,7 @@ def _register(work: Work, sid: object, wanted: dict[str, Any], description: obje
     # checked just now: only its stored form is still to be had
     text, blob = types.encoded(variable.type, variable.value, variable.stored_form())
     check_size(variable.type, text, blob, most_bytes)
-    _insert(work, gate, variable, _stored(variable, text, blob, variable.constraints))
+    _insert(work, gate, variable, _stored(variable, text, blob, variable.constraints, variable.metadata, []))
     record(work, gate, variables=1, updates=1)
     return variable
 

@@ -94,20 +94,30 @@ def open_target(work: Work, sid: object, identifier: object, *, with_value: bool
     if not is_plain(identifier):
         gate = open_to_write(work, sid)
         return gate, find(work, gate.sid, identifier)
+    name = cast("str", identifier)
+    gate, found = open_with(work, sid, name, with_value=with_value)
+    if found[0] is None:
+        raise VariableNotFoundError(gate.sid, name)
+    return gate, Target(gate.sid, name, found)
+
+
+def open_with(work: Work, sid: object, identifier: str, *, with_value: bool) -> tuple[Gate, Row]:
+    """The session, as ``open_to_write`` has it, and in the same look the variable of this id or name: NULLs where there is none.
+
+    Raises:
+        SessionNotFoundError, SessionExpiredError: there is no such session.
+    """
     session = session_text(sid)
     if work.backend.locks_rows:
         work.first(sessions_sql.LOCKED, sid=session)
     row = work.first(sql.TARGET if with_value else sql.TARGET_WITHOUT_VALUE, sid=session, identifier=identifier)
     if row is None:
         raise SessionNotFoundError(session)
-    accessed, ttl, expires_at, history_limit, server_now, *found = row
+    accessed, ttl, expires_at, history_limit, server_now = row[:5]
     if server_now is not None:
         work.know(server_now)
     check_alive(session, accessed, ttl, work.now)
-    name = cast("str", identifier)
-    if found[0] is None:
-        raise VariableNotFoundError(session, name)
-    return Gate(session, accessed, ttl, expires_at, history_limit), Target(session, name, tuple(found))
+    return Gate(session, accessed, ttl, expires_at, history_limit), row[5:]
 
 
 def check_may_write(target: Target, optimizer_id: object, now: datetime) -> None:
@@ -141,7 +151,7 @@ def check_version(target: Target, expected: int | None) -> None:
         raise VersionConflictError(target.sid, target.identifier, expected, target.version)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewValue:
     """What a variable is about to hold, checked and in its stored form."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Dialect, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -14,10 +14,19 @@ from snakestore.storage.statements import Statement
 from snakestore.storage.tables import UtcDateTime
 
 
+class _ServerTime(UtcDateTime):
+    """A server's own type of time; where there is no server there is nothing to read."""
+
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        """None: what comes is a time already, or NULL."""
+
+
 class server_now(FunctionElement[datetime]):  # noqa: N801 - an SQL function, named as one
     """The server's time at this very moment (not at the transaction's start); NULL where there is no server."""
 
-    type = UtcDateTime()
+    type = _ServerTime()
     inherit_cache = True
 
 

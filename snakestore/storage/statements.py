@@ -119,6 +119,12 @@ def _row_converter(converters: Sequence[Convert | None]) -> Callable[[Row], Row]
     if not wanted:
         return None
 
+    def convert_first(row: Row) -> Row:
+        try:
+            return (wanted[0][1](row[0]), *row[1:])
+        except CorruptStoreError as problem:
+            raise _told(problem, row) from problem
+
     def convert_row(row: Row) -> Row:
         values = list(row)
         try:
@@ -126,12 +132,16 @@ def _row_converter(converters: Sequence[Convert | None]) -> Callable[[Row], Row]
                 if values[index] is not None:
                     values[index] = convert(values[index])
         except CorruptStoreError as problem:
-            texts = [cell for cell in row if isinstance(cell, str)][:5]
-            message = f"{problem}; the row has {texts!r}"
-            raise CorruptStoreError(message) from problem
+            raise _told(problem, row) from problem
         return tuple(values)
 
-    return convert_row
+    # nearly every lookup has one time to read, the session's access, and has it first
+    return convert_first if [index for index, _ in wanted] == [0] else convert_row
+
+
+def _told(problem: CorruptStoreError, row: Row) -> CorruptStoreError:
+    texts = [cell for cell in row if isinstance(cell, str)][:5]
+    return CorruptStoreError(f"{problem}; the row has {texts!r}")
 
 
 def spread_sizes(values: Sequence[Any]) -> Iterable[list[Any]]:

@@ -100,7 +100,12 @@ def check_constraints(type_name: str, constraints: dict[str, Any] | None) -> dic
             copy[name] = checked_document(bound, f"{of.name}, constraint {name},", kind=of.name)
         except ValidationError as problem:
             raise ConstraintError(str(problem), constraint=name, type=of.name, value=bound, path=problem.path) from None
-    of.check_constraints(copy)
+    try:
+        of.check_constraints(copy)
+    except ValidationError:
+        raise
+    except (ValueError, TypeError) as problem:
+        raise _refusal(of, copy, problem) from problem
     return copy
 
 
@@ -117,6 +122,8 @@ def validate(value: Any, type: str, constraints: dict[str, Any] | None = None) -
     try:
         plain = of.normalise(value)
         of.check(plain, sound)
+    except ValidationError:
+        raise
     except (ValueError, TypeError) as problem:
         raise _refusal(of, value, problem) from problem
     return plain
@@ -124,8 +131,6 @@ def validate(value: Any, type: str, constraints: dict[str, Any] | None = None) -
 
 def _refusal(of: VariableType, value: object, problem: ValueError | TypeError) -> ValidationError:
     """What a user's type said with an error of its own, as ours."""
-    if isinstance(problem, ValidationError):
-        return problem
     return ValidationError(f"{of.name}: {problem} (value: {shorten(value)})", type=of.name, value=value)
 
 
@@ -145,6 +150,8 @@ def pack(type_name: str, value: Any, constraints: dict[str, Any], like: bytes | 
     of = get(type_name)
     try:
         return of.pack(value, constraints, like)
+    except ValidationError:
+        raise
     except (ValueError, TypeError) as problem:
         raise _refusal(of, value, problem) from problem
 

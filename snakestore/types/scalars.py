@@ -13,6 +13,7 @@ from snakestore.types.documents import dumps, loads, surrogate_position
 from snakestore.types.foreign import exact_float, plain_bool, plain_number
 
 _SPELLED: Final = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}
+_FIRST_OF_A_NUMBER: Final = frozenset("-0123456789")
 _NAMED: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
@@ -48,6 +49,13 @@ def _cure_for_number(value: object) -> str:
     if isinstance(value, bool) or plain_bool(value) is not None:
         return ": give int(...) of it, or make the variable a boolean"
     return ": give float(...) or int(...) of it if it is meant as a number"
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
 
 
 class FloatType(VariableType):
@@ -87,6 +95,10 @@ class FloatType(VariableType):
 
     def decode(self, text: str | None, blob: bytes | None) -> float:
         """The float that ``text`` spells."""
+        if blob is None and type(text) is str and "." in text and "_" not in text and text[:1] in _FIRST_OF_A_NUMBER:
+            number = _number(text)
+            if number - number == 0.0:
+                return number
         value = loads(text) if blob is None else super().decode(text, blob)
         if type(value) is float:
             return value

@@ -29,6 +29,8 @@ class Backend(ABC):
     """Whether it is a server, whose connections may be lost, and made anew."""
     size: ClassVar[Statement]
     """One row: bytes of the database, bytes of it that are free."""
+    whereabouts: ClassVar[Statement]
+    """One row that says which database this is, for ``identity``."""
     parts: ClassVar[Statement]
     """Rows of kind ("table", "index", "view" or "column"), name (of the table, for a column) and column: what is there of a schema."""
     findings: ClassVar[Mapping[str, Statement]] = {}
@@ -56,6 +58,10 @@ class Backend(ABC):
     @abstractmethod
     def driver_connected(self, driver_connection: Any) -> bool:
         """Whether the driver still has its connection."""
+
+    @abstractmethod
+    def identity(self, whereabouts: tuple[Any, ...]) -> object:
+        """What is equal for two ways to the same database, and for no others."""
 
     @abstractmethod
     def in_transaction(self, connection: Connection) -> bool:

@@ -50,6 +50,7 @@ class PostgreSQL(Backend):
     server_clock: ClassVar[bool] = True
     remote: ClassVar[bool] = True
     size: ClassVar[Statement] = Statement(_total_size)
+    whereabouts: ClassVar[Statement] = Statement(lambda: select(func.pg_postmaster_start_time(), func.current_database(), func.current_schema()))
     parts: ClassVar[Statement] = Statement(_parts)
 
     def configure(self, driver_connection: Any) -> None:
@@ -63,6 +64,10 @@ class PostgreSQL(Backend):
     def driver_connected(self, driver_connection: Any) -> bool:
         """As the driver noticed when it last used the connection."""
         return not driver_connection.closed
+
+    def identity(self, whereabouts: tuple[Any, ...]) -> object:
+        """When the server started, which no two servers share, the database and the schema."""
+        return whereabouts
 
     def in_transaction(self, connection: Connection) -> bool:
         """The server ends no transaction by itself, it only refuses to go on with it."""

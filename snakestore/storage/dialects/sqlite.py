@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ class SQLite(Backend):
         )
     )
 
+    whereabouts: ClassVar[Statement] = sqlite_checks.FILE
     parts: ClassVar[Statement] = sqlite_checks.PARTS
     findings: ClassVar[Mapping[str, Statement]] = sqlite_checks.FINDINGS
     file: ClassVar[Statement | None] = sqlite_checks.FILE
@@ -72,6 +74,11 @@ class SQLite(Backend):
         """There is no server to lose."""
         del driver_connection
         return True
+
+    def identity(self, whereabouts: tuple[Any, ...]) -> object:
+        """The file, whatever it is called; a database in memory is nobody else's."""
+        [path] = whereabouts
+        return os.stat(path)[1:3] if path else object()
 
     def in_transaction(self, connection: Connection) -> bool:
         """As the driver tells: SQLite rolls back by itself when the disk is full."""

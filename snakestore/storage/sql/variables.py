@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, delete, exists, insert, null, or_, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from snakestore.storage.moment import server_now
 from snakestore.storage.sql.names import GATE_COLUMNS, Ranged, each, sessions, variables, versions
@@ -103,7 +118,7 @@ UPDATE = Statement(
             value=bindparam("new_value"),
             value_blob=bindparam("new_blob"),
             metadata=bindparam("new_metadata"),
-            version=variables.c.version + 1,
+            version=variables.c.version + literal_column("1"),
             last_updated_at=bindparam("written"),
         )
     )
@@ -170,7 +185,7 @@ PRUNE = Statement(
         <= select(_newer.c.version)
         .where(_newer.c.session_id == bindparam("sid"), _newer.c.variable_id == bindparam("vid"))
         .order_by(_newer.c.version.desc())
-        .limit(1)
+        .limit(literal_column("1"))
         .offset(bindparam("keep"))
         .scalar_subquery(),
     )
@@ -187,13 +202,18 @@ PRUNE_OLDER = Statement(
         <= select(_newer.c.version)
         .where(_newer.c.session_id == bindparam("sid"), _newer.c.variable_id == bindparam("vid"))
         .order_by(_newer.c.version.desc())
-        .limit(1)
+        .limit(literal_column("1"))
         .offset(bindparam("keep"))
         .scalar_subquery(),
     )
 )
 VERSION_AT = Statement(
-    lambda: select(*VERSION_COLUMNS).where(_past, versions.c.created_at <= bindparam("moment")).order_by(versions.c.version.desc()).limit(1)
+    lambda: (
+        select(*VERSION_COLUMNS)
+        .where(_past, versions.c.created_at <= bindparam("moment"))
+        .order_by(versions.c.version.desc())
+        .limit(literal_column("1"))
+    )
 )
 # Variables with a past, in the order of the key, so that a long pruning goes on where its last transaction ended.
 WITH_PAST = Statement(
