@@ -9,12 +9,9 @@ from snakestore.errors import CorruptStoreError, SessionExpiredError, SessionNot
 from snakestore.names import identifier_text, is_plain
 from snakestore.repository.arguments import look_up_text
 from snakestore.storage.channels import Work
-from snakestore.storage.dialects.base import LONGEST_LAG
+from snakestore.storage.dialects.base import access_is_due
 from snakestore.storage.sql import sessions as sql
 from snakestore.storage.statements import Row, Statement
-
-HALF_A_MICROSECOND = 5e-7
-"""What times are rounded by."""
 
 
 class Gate(NamedTuple):
@@ -65,7 +62,7 @@ def check_read(work: Work, sid: str, last_accessed: datetime, ttl: float | None)
         SessionExpiredError, CorruptStoreError: as ``check_alive``.
     """
     idle = check_alive(sid, last_accessed, ttl, work.now)
-    if idle >= LONGEST_LAG or (ttl is not None and idle + HALF_A_MICROSECOND >= ttl / 10):
+    if access_is_due(idle, ttl):
         work.accessed = sid
 
 

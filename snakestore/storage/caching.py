@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from snakestore.storage.channels import Channel, DriverChannel, Work
+from snakestore.storage.dialects.base import access_is_due
 from snakestore.storage.seam import is_foreign, translate
 from snakestore.storage.statements import Row, Statement
 from snakestore.storage.transactions import EngineRunner, Mode, holds_any
@@ -19,7 +20,6 @@ MOST_BYTES = 16 * 2**20
 """What one connection remembers at most, as far as values weigh."""
 ROW_BYTES = 500
 """What a row weighs besides its value."""
-LONGEST_LAG = 60.0
 
 
 class Memory:
@@ -93,9 +93,7 @@ class CachingRunner(EngineRunner):
                 raise translate(error) from error
             raise
         else:
-            idle = (now - row[0]).total_seconds()
-            due = idle >= LONGEST_LAG or (row[1] is not None and idle * 10 >= row[1])
-            return None if due else (row, now)
+            return None if access_is_due((now - row[0]).total_seconds(), row[1]) else (row, now)
         finally:
             self._channels.release(channel)
 

@@ -31,7 +31,7 @@ class Backend(ABC):
     shared: ClassVar[bool] = True  # may several repositories and connections work on the same data at once?
     whole: ClassVar[bool] = False  # does it take every parameter set of every test?
     database: ClassVar[URL | None] = None  # of a server, for those that need one; set by the conftest
-    on_server: ClassVar[bool] = False
+    database_fixture: ClassVar[str | None] = None
     awaited: ClassVar[bool] = False
 
     def __init__(self, folder: Path) -> None:
@@ -77,6 +77,16 @@ class SqliteFile(Backend):
         engine = snakestore.create_engine(self.path)
         self.resources.callback(engine.dispose)
         return engine
+
+
+class SqliteCached(SqliteFile):
+    """A file whose reads are remembered."""
+
+    name = "sqlite-file-cached"
+    whole = False
+
+    def open(self, **options: Any) -> SessionRepository:
+        return super().open(**{"cache": True, **options})
 
 
 class SqliteMemory(Backend):
@@ -129,7 +139,7 @@ class PostgreSQL(Backend):
 
     name = "postgresql"
     whole = True
-    on_server = True
+    database_fixture = "postgresql_database"
     settings: ClassVar[str | None] = None
     """Settings that its connections start with, as libpq takes them."""
 
@@ -165,6 +175,14 @@ class PostgreSQLSerializable(PostgreSQL):
     name = "postgresql-serializable"
     whole = False
     settings = "-c default_transaction_isolation=serializable"
+
+
+class PostgreSQLPartitioned(PostgreSQL):
+    """Tables partitioned by hash of the session."""
+
+    name = "postgresql-partitioned"
+    whole = False
+    database_fixture = "postgresql_partitioned"
 
 
 class PostgreSQLPlainEngine(PostgreSQL):
@@ -297,10 +315,12 @@ def for_driver(url: URL, driver: str) -> URL:
 
 BACKENDS: list[type[Backend]] = [
     SqliteFile,
+    SqliteCached,
     SqliteMemory,
     SqlitePlainEngine,
     PostgreSQL,
     PostgreSQLSerializable,
+    PostgreSQLPartitioned,
     PostgreSQLPlainEngine,
     AsyncSqliteFile,
     AsyncSqliteMemory,

@@ -91,6 +91,15 @@ LONGEST_LAG = 60.0
 """Seconds."""
 
 
+HALF_A_MICROSECOND = 5e-7
+"""What times are rounded by."""
+
+
+def access_is_due(idle: float, ttl: float | None) -> bool:
+    """Whether a read is to be recorded as an access of a session that was idle for so many seconds: ``touch_interval`` in floats."""
+    return idle >= LONGEST_LAG or (ttl is not None and idle + HALF_A_MICROSECOND >= ttl / 10)
+
+
 def touch_interval(ttl: float | None) -> timedelta:
     """How much a recorded access may lag: a tenth of the ttl, at most a minute."""
     return timedelta(seconds=LONGEST_LAG if ttl is None else min(ttl / 10, LONGEST_LAG))
