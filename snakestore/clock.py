@@ -63,12 +63,12 @@ def from_text(text: str) -> datetime:
     return moment
 
 
-def shifted(moment: datetime, by: timedelta) -> datetime:
-    """``moment`` moved by ``by``; the first or last moment there is, where it would go beyond."""
+def shifted(moment: datetime, by: timedelta, *, back: bool = False) -> datetime:
+    """``moment`` moved by ``by``, or ``back`` by it; the first or last moment there is, where that would go beyond."""
     try:
-        return moment + by
+        return moment - by if back else moment + by
     except OverflowError:
-        return datetime.max.replace(tzinfo=UTC) if by > timedelta(0) else datetime.min.replace(tzinfo=UTC)
+        return datetime.min.replace(tzinfo=UTC) if back == (by > timedelta(0)) else datetime.max.replace(tzinfo=UTC)
 
 
 def seconds_between(earlier: datetime, later: datetime) -> float:

@@ -186,7 +186,7 @@ def _prune(
         page = work.rows(sql.WITH_PAST, sid=after[0], vid=after[1], most=size)
     else:
         page = work.rows(sql.WITH_PAST_OF, sid=session, vid=after[1], most=size)
-    moment = shifted(work.now, -bound) if isinstance(bound, timedelta) else bound
+    moment = shifted(work.now, bound, back=True) if isinstance(bound, timedelta) else bound
     forgotten = 0
     for sid, vid in page:
         which = {"sid": sid, "vid": vid, "keep": keep}

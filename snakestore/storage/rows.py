@@ -7,7 +7,7 @@ from typing import Any
 
 from snakestore import types
 from snakestore.clock import seconds_between
-from snakestore.errors import CorruptStoreError, UnknownTypeError, ValidationError
+from snakestore.errors import CorruptStoreError, UnknownTypeError, ValidationError, shorten
 from snakestore.optimization import NOT_OPTIMIZING, OptimizationStatus
 from snakestore.session import Session, SessionStats, expiry
 from snakestore.storage.statements import Row
@@ -72,6 +72,14 @@ def value_from(sid: str, identifier: str, type_name: str, text: Any, blob: Any) 
         raise CorruptStoreError(message) from problem
 
 
+def _pid_from(text: Any) -> Any:
+    try:
+        return types.loads(text)
+    except (ValueError, TypeError) as problem:
+        message = f"an optimizer_pid is damaged: {shorten(text)} is no JSON"
+        raise CorruptStoreError(message) from problem
+
+
 def status_from(row: Row, now: datetime) -> OptimizationStatus:
     """Who optimises, from the four optimisation columns; a lease that ran out is no lease."""
     optimizer, pid, started_at, expires_at = row
@@ -80,7 +88,7 @@ def status_from(row: Row, now: datetime) -> OptimizationStatus:
     return OptimizationStatus(
         optimizing=True,
         optimizer_id=optimizer,
-        optimizer_pid=None if pid is None else types.loads(pid),
+        optimizer_pid=None if pid is None else _pid_from(pid),
         started_at=started_at,
         expires_at=expires_at,
     )
@@ -141,7 +149,7 @@ def array_of(text: Any) -> list[Any]:
 def _variable(row: Row, value: Any, documents: list[Any], now: datetime) -> Variable:
     """A variable whose parts were decoded; what SQLite lets anyone put into a column is looked at, no more."""
     vid, name, type_name, _, blob, _, _, version, created_at, updated_at, optimizer, *_ = row
-    if not (type(version) is int and type(name) is str and type(vid) is str and created_at and updated_at):
+    if not (type(version) is int and version >= 0 and type(name) is str and type(vid) is str and created_at and updated_at):
         raise TypeError
     status = NOT_OPTIMIZING if optimizer is None else status_from(row[10:14], now)
     constraints, metadata, rules = documents

@@ -16,9 +16,9 @@ import pytest
 import snakestore
 from snakestore import SessionRepository
 from tests.contract.backends import BACKENDS, Backend, taken
-from tests.servers import postgresql_database, postgresql_server
+from tests.servers import postgresql_database, postgresql_partitioned, postgresql_server
 
-__all__ = ["postgresql_database", "postgresql_server"]
+__all__ = ["postgresql_database", "postgresql_partitioned", "postgresql_server"]
 
 Clock = Any  # the FakeClock of tests/conftest.py
 Call = Callable[[SessionRepository, str], Any]
@@ -40,8 +40,8 @@ def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
     def folder_of(kind: type[Backend]) -> Path:
         if kind not in folders:
-            if kind.on_server:
-                kind.database = request.getfixturevalue("postgresql_database")
+            if kind.database_fixture is not None:
+                kind.database = request.getfixturevalue(kind.database_fixture)
             folder = tmp_path_factory.mktemp(kind.name)
             kind.prepare(folder)
             folders[kind] = folder

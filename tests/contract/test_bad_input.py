@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from snakestore import (
+    BatchError,
     ConstraintError,
     UnknownTypeError,
     ValidationError,
     Variable,
+    VersionConflictError,
+    VersionNotFoundError,
     create_variable,
 )
 from tests.contract.answers import all_of, answers
@@ -205,6 +208,25 @@ def test_metadata_nested_too_deep_is_refused(repo, filled, unchanged):
         repo.update_session(filled, metadata=deep)
 
 
+# --- source ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["\ud800", "a\udfffb", 5, None, b"python"], ids=ascii)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda repo, source: repo.update_variable("s", "x", 3.0, source=source),
+        lambda repo, source: repo.modify_variable("s", "x", lambda value: 3.0, source=source),
+        lambda repo, source: repo.update_variables("s", {"x": 3.0}, source=source),
+        lambda repo, source: repo.update_variables("s", {"x": 3.0}, source=source, atomic=False),
+    ],
+    ids=["update", "modify", "batch", "batch-not-atomic"],
+)
+def test_a_source_that_no_database_stores_as_text_is_refused(repo, filled, unchanged, call, source):
+    with unchanged(), pytest.raises(ValidationError):
+        call(repo, source)
+
+
 # --- values and types ------------------------------------------------------------------------------------------------
 
 
@@ -269,6 +291,60 @@ def test_unsound_constraints_are_refused(repo, filled, unchanged, type_name, con
 
     with unchanged(), pytest.raises(ValidationError):
         repo.register_variable(filled, "new", type_name, value, constraints=constraints)
+
+
+# --- ints that Python will not spell -----------------------------------------------------------------------------------
+
+HUGE = 10**5000
+KIND_OF_ERROR = (ValidationError, VersionConflictError, VersionNotFoundError, BatchError)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda repo, huge: repo.create_session("new", ttl=huge),
+        lambda repo, huge: repo.update_session("s", ttl=huge),
+        lambda repo, huge: repo.create_session("new", history=-abs(huge)),
+        lambda repo, huge: repo.variable_history("s", "x", limit=-abs(huge)),
+        lambda repo, huge: repo.delete_expired(batch_size=-abs(huge)),
+        lambda repo, huge: Variable(id="v", name="v", type="float", value=1.0, created_at=NAIVE.replace(tzinfo=UTC), version=huge),
+        lambda repo, huge: repo.get_variable_version("s", "x", huge),
+        lambda repo, huge: repo.rollback_variable("s", "x", huge),
+        lambda repo, huge: repo.rollback_variable("s", "x", 0, expected_version=huge),
+        lambda repo, huge: repo.update_variable("s", "x", 3.0, expected_version=huge),
+        lambda repo, huge: repo.put_variable("s", repo.get_variable("s", "x"), expected_version=huge),
+        lambda repo, huge: repo.update_variables("s", {"x": 3.0}, expected_versions={"x": huge}),
+        lambda repo, huge: repo.update_variables("s", {huge: 3.0}),
+        lambda repo, huge: repo.update_variables("s", {"x": 3.0}, expected_versions={huge: 1}),
+        lambda repo, huge: repo.start_optimization("s", "x", "opt", huge),
+        lambda repo, huge: repo.start_optimization("s", "x", "opt", lease=huge),
+        lambda repo, huge: repo.get_variable("s", huge),
+        lambda repo, huge: repo.update_variable("s", "x", huge),
+        lambda repo, huge: repo.update_variable("s", "x", 3.0, metadata={"a": [huge]}),
+        lambda repo, huge: repo.update_variable("s", "x", 3.0, source=huge),
+        lambda repo, huge: repo.register_variable("s", "new", "integer", huge),
+        lambda repo, huge: repo.register_variable("s", "new", "integer", 1, constraints={"max": huge}),
+        lambda repo, huge: repo.put_program("s", "p", {"a": huge}),
+    ],
+    ids=[
+        *("ttl", "update-ttl", "history", "limit", "batch_size", "version", "get-version", "rollback", "rollback-expected", "update-expected"),
+        *("put-expected", "batch-expected", "batch-key", "batch-expected-key", "pid", "lease", "identifier", "value", "metadata", "source"),
+        *("integer", "bound", "program"),
+    ],
+)
+@pytest.mark.parametrize("huge", [HUGE, -HUGE], ids=["huge", "huge-negative"])
+def test_an_int_of_too_many_digits_to_show_is_an_error_of_ours(repo, filled, unchanged, call, huge):
+    with unchanged(), pytest.raises(KIND_OF_ERROR) as refused:
+        call(repo, huge)
+
+    assert len(str(refused.value)) < 1000
+
+
+def test_a_history_of_too_many_to_count_is_all_of_it(repo, filled):
+    repo.create_session("new", history=HUGE)
+    repo.update_session(filled, history=HUGE)
+
+    assert len(repo.variable_history(filled, "x", limit=HUGE)) == 1
 
 
 # --- times -----------------------------------------------------------------------------------------------------------

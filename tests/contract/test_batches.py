@@ -14,6 +14,7 @@ from snakestore import (
     InvalidNameError,
     SessionExpiredError,
     SessionNotFoundError,
+    SnakeStoreError,
     ValidationError,
     VariableBatch,
     VariableLockedError,
@@ -229,6 +230,30 @@ def test_not_atomic_refuses_the_same_variable_twice_under_each_key(repo, three):
     assert isinstance(done["a"], ValidationError)
     assert isinstance(done["id-a"], ValidationError)
     assert values(repo, three) == {"a": 0, "b": 2, "c": 0}
+
+
+@pytest.mark.parametrize(
+    "updates",
+    [{"absent": 1}, {"a": "bad", "b": 11}, {"a": 1, "id-a": 2}, {"a": 1}, {5: 1, "": 1}],
+    ids=["absent", "bad", "twice", "conflict", "no-names"],
+)
+def test_not_atomic_with_every_key_refused_is_no_access(repo, three, unchanged, updates):
+    with unchanged():
+        done = repo.update_variables(three, updates, expected_versions={"a": 9} if updates == {"a": 1} else None, atomic=False)
+
+    assert len(done) == len(updates)
+    assert all(isinstance(each, SnakeStoreError) for each in done.values())
+
+
+@pytest.mark.parametrize("updates", [{}, {"a": 1, "b": 11}], ids=["empty", "some-refused"])
+@pytest.mark.parametrize("atomic", [True, False], ids=["atomic", "not-atomic"])
+def test_a_batch_with_nothing_to_refuse_or_something_to_apply_is_an_access(repo, three, clock, updates, atomic):
+    clock.advance(1)
+
+    repo.update_variables(three, dict.fromkeys(updates, 1) if atomic else updates, atomic=atomic)
+
+    (session,) = repo.list_sessions()
+    assert session.last_accessed == clock()
 
 
 # --- reading many ----------------------------------------------------------------------------------------------------

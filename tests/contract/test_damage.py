@@ -86,6 +86,18 @@ def test_what_does_not_need_the_damage_still_works(repo, damage, name, column, c
     assert repo.delete_session("s") is True
 
 
+@pytest.mark.parametrize(("name", "column", "content"), [*DAMAGED, ("number", "type", "no such type"), ("array", "type", "no such type")])
+def test_a_view_deletes_what_is_damaged(repo, damage, name, column, content):
+    damage(f"UPDATE variables SET {column} = ? WHERE name = ?", content, name)
+    view = repo.session("s")
+
+    del view[name]
+
+    assert name not in view
+    assert len(view) == 2
+    assert view["fine"] == 7
+
+
 @pytest.mark.parametrize("name", ["number", "array"])
 def test_a_type_that_nobody_registered_is_told_with_its_variable(repo, damage, name):
     damage("UPDATE variables SET type = 'no such type' WHERE name = ?", name)

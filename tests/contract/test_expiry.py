@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -239,3 +239,30 @@ def test_another_repository_sees_the_expiry_too(second, filled, clock):
 
     with pytest.raises(SessionExpiredError):
         second.get_value(filled, "x")
+
+
+# --- the end of time -----------------------------------------------------------------------------------------------------
+
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("ttl", [3600, timedelta(days=36_525), None], ids=["hour", "century", "never"])
+def test_a_session_made_close_to_the_end_of_time_lives_until_then(repo, clock, ttl):
+    clock.set(END_OF_TIME - timedelta(seconds=5))
+
+    made = repo.create_session("late", ttl=ttl)
+
+    assert made.expires_at == (None if ttl is None else END_OF_TIME)
+    assert not made.expired(clock())
+
+
+def test_a_session_that_reaches_the_end_of_time_works_on(repo, filled, clock, writing):
+    repo.update_session(filled, ttl=None)
+    clock.set(END_OF_TIME - timedelta(seconds=5))
+    repo.update_session(filled, ttl=3600)
+    clock.set(END_OF_TIME)
+
+    writing(repo, filled)
+
+    assert repo.get_session(filled).expires_at == END_OF_TIME
+    assert (repo.list_expired(), repo.delete_expired()) == ([], 0)

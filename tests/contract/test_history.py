@@ -334,6 +334,46 @@ def test_every_kind_of_write_prunes(repo, told, write, history, kept):
     assert versions(repo, told) == kept
 
 
+@pytest.mark.parametrize("identifiers", [["x"], ["x", "y", "z"]], ids=len)
+@pytest.mark.parametrize(("history", "kept"), [(0, []), (1, [20]), (2, [20, 10]), (3, [20, 10, 0]), (None, [20, 10, 0])])
+def test_a_session_that_keeps_less_forgets_the_rest_of_every_variable_at_once(repo, told, identifiers, history, kept):
+    for name in identifiers[1:]:
+        repo.register_variable(told, name, "integer", 0)
+        for value in (10, 20, 30):
+            repo.update_variable(told, name, value)
+    before = [repo.get_variable(told, name) for name in identifiers]
+
+    repo.update_session(told, history=history)
+
+    assert [[past.value for past in repo.variable_history(told, name)] for name in identifiers] == [kept] * len(identifiers)
+    assert [repo.get_variable(told, name) for name in identifiers] == before
+
+
+def test_keeping_less_counts_what_is_there_where_versions_jump(repo, told):
+    repo.put_variable(told, dataclasses.replace(repo.get_variable(told, "x"), value=40, version=1000))
+
+    repo.update_session(told, history=2)
+
+    assert [(past.version, past.value) for past in repo.variable_history(told, "x")] == [(3, 30), (2, 20)]
+
+
+def test_keeping_less_in_one_session_leaves_the_others(repo, told):
+    other = repo.create_session("other").id
+    repo.register_variable(other, "x", "integer", 0)
+    repo.update_variable(other, "x", 1)
+
+    repo.update_session(told, history=0)
+
+    assert [past.value for past in repo.variable_history(other, "x")] == [0]
+
+
+def test_a_refused_change_of_the_session_forgets_nothing(repo, told):
+    with pytest.raises(ValidationError):
+        repo.update_session(told, history=0, ttl=-1)
+
+    assert [past.value for past in repo.variable_history(told, "x")] == [20, 10, 0]
+
+
 def test_a_rollback_prunes(repo, told):
     repo.update_session(told, history=1)
 
@@ -528,6 +568,11 @@ def test_pruning_takes_what_is_older_than_a_moment(repo, told, clock):
 
     assert (too_young, kept) == (0, [2, 1, 0])
     assert (old_enough, versions(repo, told)) == (3, [])
+
+
+@pytest.mark.parametrize("age", [timedelta(days=10**6), timedelta.max])
+def test_nothing_is_older_than_time_itself(repo, told, age):
+    assert repo.prune_history(told, older_than=age) == 0
 
 
 def test_pruning_leaves_values_versions_and_stats(repo, told):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import datetime
 
 import pytest
+import sqlalchemy
 
-from snakestore import SessionNotFoundError, ValidationError, VariableNotFoundError
+from snakestore import SessionNotFoundError, StoreBusyError, ValidationError, VariableNotFoundError
 
 
 @pytest.fixture
@@ -68,6 +70,42 @@ def test_what_the_function_raises_is_raised_and_nothing_changes(repo, counter, u
         repo.modify_variable(counter, "n", fail)
 
     assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        sqlite3.OperationalError("database is locked"),
+        sqlite3.DatabaseError("database disk image is malformed"),
+        sqlalchemy.exc.OperationalError("SELECT 1", None, sqlite3.OperationalError("database is locked")),
+        StoreBusyError("mine"),
+    ],
+    ids=["locked", "malformed", "wrapped", "ours"],
+)
+def test_an_error_of_the_functions_own_store_is_neither_translated_nor_tried_again(repo, counter, unchanged, error):
+    calls = []
+
+    def fail(value):
+        calls.append(value)
+        raise error
+
+    with unchanged(), pytest.raises(type(error)) as caught:
+        repo.modify_variable(counter, "n", fail)
+
+    assert caught.value is error
+    assert calls == [1]
+
+
+def test_what_an_error_of_the_function_was_caused_by_stays_its_cause(repo, counter):
+    cause = KeyError("inner")
+
+    def fail(_value):
+        raise ZeroDivisionError from cause
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        repo.modify_variable(counter, "n", fail)
+
+    assert caught.value.__cause__ is cause
 
 
 def test_the_store_goes_on_after_a_function_that_raised(repo, counter):

@@ -14,6 +14,7 @@ from snakestore import (
     SchemaOutdatedError,
     SessionRepository,
     StoreError,
+    ValidationError,
 )
 
 
@@ -111,6 +112,37 @@ def test_an_engine_of_ours_serves_as_a_path_does(tmp_path, clock, fill):
         assert repo.get_value("s", "x") == 3.0
 
 
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"bogus": 1}, TypeError),
+        ({"clock": 5}, ValidationError),
+        ({"default_ttl": -1}, ValidationError),
+        ({"history": -1}, ValidationError),
+        ({"max_value_bytes": -1}, ValidationError),
+        ({"busy_timeout": -1}, ValidationError),
+        ({"busy_timeout": "long"}, ValidationError),
+        ({"durability": "none"}, ValidationError),
+    ],
+    ids=lambda case: next(iter(case)) if isinstance(case, dict) else case.__name__,
+)
+def test_an_option_that_may_not_be_makes_no_file(tmp_path, options, error):
+    with pytest.raises(error):
+        SessionRepository.open(tmp_path / "new.db", **options)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("busy_timeout", [10**400, 10**5000, 1e300, float("inf")], ids=["over-a-float", "over-a-text", "huge", "infinite"])
+@pytest.mark.parametrize("address", ["agent.db", "sqlite://"], ids=["file", "memory"])
+def test_a_busy_timeout_may_be_longer_than_any_wait(tmp_path, monkeypatch, address, busy_timeout):
+    monkeypatch.chdir(tmp_path)
+
+    with SessionRepository.open(address, busy_timeout=busy_timeout) as repo:
+        assert repo.create_session("s").id == "s"
+    snakestore.create_engine(address, busy_timeout=busy_timeout).dispose()
+
+
 # --- closing -----------------------------------------------------------------------------------------------------------
 
 
@@ -131,6 +163,10 @@ def test_after_close_every_verb_is_refused(repo, filled, verb):
         lambda repo: repo.list_sessions(),
         lambda repo: repo.list_expired(),
         lambda repo: repo.delete_expired(),
+        lambda repo: repo.delete_expired(0),
+        lambda repo: repo.list_expired(0),
+        lambda repo: repo.list_sessions(limit=0),
+        lambda repo: repo.list_sessions("\0"),
         lambda repo: repo.store_stats(),
         lambda repo: repo.has_variable("s", "x"),
         lambda repo: repo.has_program("s", "p"),
@@ -145,6 +181,10 @@ def test_after_close_every_verb_is_refused(repo, filled, verb):
         "list_sessions",
         "list_expired",
         "delete_expired",
+        "delete_expired-none",
+        "list_expired-none",
+        "list_sessions-none",
+        "list_sessions-impossible",
         "store_stats",
         "has_variable",
         "has_program",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -380,3 +380,15 @@ def test_ending_what_is_free_changes_nothing(repo, sid):
     before = repo.get_variable(sid, "x")
 
     assert repo.end_optimization(sid, "x") == before
+
+
+@pytest.mark.parametrize("lease", [60, timedelta(days=36_525)], ids=["minute", "century"])
+def test_a_lease_taken_close_to_the_end_of_time_runs_until_then(repo, sid, clock, lease):
+    clock.set(datetime.max.replace(tzinfo=UTC) - timedelta(seconds=5))
+
+    taken = repo.start_optimization(sid, "x", "opt", lease=lease)
+
+    assert taken.optimization_status.expires_at == datetime.max.replace(tzinfo=UTC)
+    assert repo.get_variable(sid, "x").optimizing
+    with pytest.raises(VariableLockedError):
+        repo.update_variable(sid, "x", 9)

@@ -6,6 +6,7 @@ import pytest
 
 from snakestore import (
     InvalidNameError,
+    SessionExistsError,
     SessionNotFoundError,
     Variable,
     VariableExistsError,
@@ -31,8 +32,33 @@ from snakestore import (
         lambda repo: repo.update_session("nobody", metadata={"a": object()}),
         lambda repo: repo.touch("nobody", worker_id=""),
         lambda repo: repo.get_variable_version("nobody", "nothing", 99),
+        lambda repo: repo.update_variable("nobody", "x", 1.0, expected_version="a"),
+        lambda repo: repo.update_variable("nobody", 5, 1.0, metadata=5, source=5, optimizer_id=5),
+        lambda repo: repo.put_variable("nobody", 5),
+        lambda repo: repo.modify_variable("nobody", "x", 3),
+        lambda repo: repo.rollback_variable("nobody", "x", "a"),
+        lambda repo: repo.get_variable_version("nobody", "x", "a"),
+        lambda repo: repo.variable_history("nobody", "x", limit=-1),
+        lambda repo: repo.get_variables("nobody", [1]),
+        lambda repo: repo.get_variables("nobody", 5),
+        lambda repo: repo.get_variables("nobody", [], at=5),
+        lambda repo: repo.list_variables("nobody", 5, at=5),
+        lambda repo: repo.update_variables("nobody", {"x": 1.0}, metadata=5),
+        lambda repo: repo.update_variables("nobody", {"x": 1.0}, source=5),
+        lambda repo: repo.update_variables("nobody", [1]),
+        lambda repo: repo.update_variables("nobody", {"x": 1.0}, expected_versions={"y": 1}),
+        lambda repo: repo.update_variables("nobody", {5: 1.0}, expected_versions=5, atomic=False),
+        lambda repo: repo.start_optimization("nobody", "x", "opt", lease=-1),
+        lambda repo: repo.end_optimization("nobody", "x", 5),
+        lambda repo: repo.delete_variable("nobody", 5),
+        lambda repo: repo.update_session("nobody", history=-1),
     ],
-    ids=["update", "update-all", "register", "put", "batch", "start", "program", "ttl", "metadata", "touch", "version"],
+    ids=[
+        *("update", "update-all", "register", "put", "batch", "start", "program", "ttl", "metadata", "touch", "version"),
+        *("update-version", "update-arguments", "put-nothing", "modify-nothing", "rollback-version", "get-version", "history-limit"),
+        *("get-many-name", "get-many-nothing", "get-many-at", "list-arguments", "batch-metadata", "batch-source", "batch-nothing"),
+        *("batch-versions", "batch-arguments", "start-lease", "end-name", "delete-name", "session-history"),
+    ],
 )
 def test_a_missing_session_is_told_first(repo, call):
     with pytest.raises(SessionNotFoundError):
@@ -66,8 +92,15 @@ def test_a_missing_variable_is_told_before_what_is_wrong_with_the_call(repo, fil
         lambda repo: repo.put_variable("s", Variable(id="x-id", name="note", type="float", value=1.0, created_at=repo.get_session("s").created_at)),
         lambda repo: repo.rollback_variable("s", "x", 0, expected_version=99),
         lambda repo: repo.rollback_variable("s", "x", 99),
+        lambda repo: repo.start_optimization("s", "x", "other", lease=-1),
+        lambda repo: repo.start_optimization("s", "x", "other", [1], lease="long"),
+        lambda repo: repo.modify_variable("s", "x", 3),
+        lambda repo: repo.update_variable("s", "x", 3.0, expected_version="a"),
     ],
-    ids=["update-version", "update-value", "put-version-value", "put-name", "rollback-version", "rollback-to-nothing"],
+    ids=[
+        *("update-version", "update-value", "put-version-value", "put-name", "rollback-version", "rollback-to-nothing"),
+        *("start-lease", "start-arguments", "modify-nothing", "update-no-version"),
+    ],
 )
 def test_a_lock_is_told_before_version_name_and_value(repo, filled, unchanged, call):
     repo.start_optimization(filled, "x", "holder")
@@ -124,6 +157,25 @@ def test_a_version_expected_of_nothing_is_told_before_the_value(repo, filled, un
 def test_a_name_is_told_before_the_value(repo, filled, unchanged, call, error):
     with unchanged(), pytest.raises(error):
         call(repo)
+
+
+WRONG = {"ttl": {"ttl": -1}, "metadata": {"metadata": 5}, "history": {"history": -1}, "all": {"ttl": "long", "metadata": {1: 2}, "history": 1.5}}
+every_wrong = pytest.mark.parametrize("options", WRONG.values(), ids=WRONG)
+
+
+@every_wrong
+def test_a_session_that_is_there_is_told_before_what_is_wrong_with_a_new_one(repo, filled, unchanged, options):
+    with unchanged(), pytest.raises(SessionExistsError) as refused:
+        repo.create_session(filled, **options)
+
+    assert refused.value.session_id == filled
+
+
+@every_wrong
+def test_a_session_that_is_there_and_may_be_takes_no_notice_of_the_rest(repo, filled, options):
+    before = repo.get_session(filled)
+
+    assert repo.create_session(filled, exist_ok=True, **options) == before
 
 
 @pytest.mark.parametrize("version", [99, 2, -1])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 import itertools
 import math
 import multiprocessing
 import struct
+import types
 
 import hypothesis.extra.numpy as arrays
 import numpy as np
@@ -13,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
-from snakestore import SessionRepository, Variable
+from snakestore import SessionRepository, Variable, create_variable
 
 names = (f"v{number}" for number in itertools.count())
 # The store is shared by all examples of a test, each under a name of its own.
@@ -256,6 +259,35 @@ def test_metadata_and_access_rules_come_back(repo, reader, sid, clock, metadata,
     for key, value in update.items():
         if key not in ("source", "updated_at"):
             assert exact(after.metadata[key]) == exact(value)
+
+
+@pytest.mark.parametrize(
+    "mapping", [types.MappingProxyType, collections.OrderedDict, collections.UserDict, collections.Counter], ids=lambda of: of.__name__
+)
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda repo, metadata: repo.create_session("new", metadata=metadata),
+        lambda repo, metadata: repo.update_session("s", metadata=metadata),
+        lambda repo, metadata: repo.update_session("s", metadata=metadata, replace_metadata=True),
+        lambda repo, metadata: repo.register_variable("s", "new", "json", 1, metadata=metadata),
+        lambda repo, metadata: repo.put_variable("s", dataclasses.replace(repo.get_variable("s", "x"), metadata=metadata)),
+        lambda repo, metadata: repo.put_variable("s", create_variable(name="new", type="json", value=1, metadata=metadata)),
+        lambda repo, metadata: repo.update_variable("s", "x", 3.0, metadata=metadata),
+        lambda repo, metadata: repo.modify_variable("s", "x", lambda value: value, metadata=metadata),
+        lambda repo, metadata: repo.update_variables("s", {"x": 3.0}, metadata=metadata)["x"],
+        lambda repo, metadata: repo.get_variable("s", "x").update_value(3.0, metadata=metadata),
+    ],
+    ids=["create", "update", "replace", "register", "put", "create_variable", "update_variable", "modify", "batch", "update_value"],
+)
+def test_metadata_of_any_mapping_comes_back_as_a_dict(repo, filled, write, mapping):
+    given_metadata = mapping({"a": 1, "b": 2})
+
+    back = write(repo, given_metadata).metadata
+
+    assert type(back) is dict
+    assert {key: back[key] for key in "ab"} == {"a": 1, "b": 2}
+    assert given_metadata == {"a": 1, "b": 2}
 
 
 @shares_the_store

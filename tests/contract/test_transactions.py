@@ -147,6 +147,35 @@ def test_a_write_by_the_outer_repository_within_its_transaction_is_refused_at_on
     writing(repo, filled)
 
 
+OUTER_WRITES = {
+    "update": lambda repo: repo.update_variable("s", "x", 3.0),
+    "modify": lambda repo: repo.modify_variable("s", "x", lambda value: value),
+    "batch": lambda repo: repo.update_variables("s", {"x": 3.0}),
+    "touch": lambda repo: repo.touch("s"),
+    "create_session": lambda repo: repo.create_session("new"),
+    "sweep": lambda repo: repo.delete_expired(),
+    "view": lambda repo: repo.session("s").update(x=3.0),
+    "transaction": lambda repo: repo.transaction().__enter__(),
+}
+
+
+@pytest.mark.parametrize("write", OUTER_WRITES.values(), ids=OUTER_WRITES)
+@pytest.mark.parametrize("place", ["file", "memory"])
+def test_a_function_of_modify_that_writes_by_the_outer_repository_is_refused_at_once(tmp_path, fill, clock, place, write):
+    address = tmp_path / "store.db" if place == "file" else "sqlite://"
+    with SessionRepository.open(address, clock=clock, busy_timeout=30) as repo:
+        repo.create_session("s")
+        fill(repo, "s")
+        started = time.monotonic()
+
+        with pytest.raises(StoreBusyError):
+            repo.modify_variable("s", "x", lambda value: (write(repo), value)[1])
+
+        assert time.monotonic() - started < 5
+        assert (repo.get_variable("s", "x").value, repo.get_variable("s", "x").version) == (2.0, 1)
+        assert repo.update_variable("s", "x", 4.0).version == 2
+
+
 def test_making_a_session_by_the_outer_repository_within_its_transaction_is_refused_at_once(repo):
     with repo.transaction():
         started = time.monotonic()

@@ -13,7 +13,7 @@ from typing import Any
 from snakestore import SessionRepository, create_variable
 
 SPAWN = multiprocessing.get_context("spawn")
-WORKERS, UPDATES, INCREMENTS = 8, 100, 25
+WORKERS, UPDATES, INCREMENTS, MODIFICATIONS = 8, 100, 25, 60
 PATIENCE = 120.0  # seconds that anything here may take on a machine that is busy with something else
 
 _start: Any = None
@@ -67,6 +67,32 @@ def test_eight_processes_update_one_variable_of_a_file_that_did_not_exist_and_lo
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def add_ones(path: Path) -> None:
+    """Add one to ``n`` often, in turn with all others that do."""
+    with SessionRepository.open(path) as repo:
+        repo.create_session("shared", ttl=None, exist_ok=True)
+        repo.register_variable("shared", "n", "integer", 0, exist_ok=True)
+        _start.wait(PATIENCE)
+        for _ in range(MODIFICATIONS):
+            repo.modify_variable("shared", "n", lambda value: value + 1)
+
+
+def test_the_times_of_versions_that_eight_processes_wrote_are_in_their_order(tmp_path):
+    path = tmp_path / "agent.db"
+    with SessionRepository.open(path, history=None) as repo:
+        repo.create_session("shared", ttl=None)
+
+    with ProcessPoolExecutor(WORKERS, mp_context=SPAWN, initializer=stand_ready, initargs=(SPAWN.Barrier(WORKERS),)) as pool:
+        for worker in [pool.submit(add_ones, path) for _ in range(WORKERS)]:
+            worker.result(PATIENCE)
+
+    with SessionRepository.open(path) as repo:
+        versions = [*reversed(repo.variable_history("shared", "n")), repo.get_variable("shared", "n")]
+    assert [(each.version, each.value) for each in versions] == [(number, number) for number in range(WORKERS * MODIFICATIONS + 1)]
+    times = [each.last_updated_at for each in versions]
+    assert times == sorted(times)
 
 
 # --- two processes ---------------------------------------------------------------------------------------------------
