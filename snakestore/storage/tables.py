@@ -9,9 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from sqlalchemy import CheckConstraint, Dialect, ForeignKeyConstraint, Index, LargeBinary, MetaData, Text, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    Connection,
+    Dialect,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+    text,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -172,10 +185,7 @@ class SessionRow(Base):
         _not_negative("program_count"),
         _not_negative("total_variable_updates"),
         _not_negative("history_limit"),
-        # sessions that never expire stay out of it, so that a sweep reads only what can expire
-        Index(None, "expires_at", sqlite_where=text("expires_at IS NOT NULL"), postgresql_where=text("expires_at IS NOT NULL")),
-        # room on each page, so that an access rewrites the row in place (a HOT update) and no index
-        {"postgresql_with": {"fillfactor": 70}},
+        Index(None, "expires_at"),
     )
 
 
@@ -253,3 +263,19 @@ class ProgramRow(Base):
         ForeignKeyConstraint(["session_id"], ["sessions.id"], ondelete="CASCADE"),
         _length_check("id"),
     )
+
+
+@event.listens_for(Base.metadata, "before_create")
+def describe_for(_metadata: MetaData, connection: Connection, **_: Any) -> None:
+    """Say of the tables what only one dialect knows.
+
+    Said in the classes it would load both dialects with every import, a tenth of its time.
+    """
+    dialect = connection.dialect.name
+    table = cast("Table", SessionRow.__table__)
+    # sessions that never expire stay out of the index, so that a sweep reads only what can expire
+    for index in table.indexes:
+        index.dialect_options[dialect]["where"] = text("expires_at IS NOT NULL")
+    if dialect == "postgresql":
+        # room on each page, so that an access rewrites the row in place (a HOT update) and no index
+        table.dialect_options[dialect]["with"] = {"fillfactor": 70}
