@@ -1,0 +1,36 @@
+"""The verb that moves a store to another database."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from snakestore import copy
+from snakestore.cli.console import print_json, print_table
+from snakestore.cli.stores import AsJson, Store, StoreCommand
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give ``app`` this verb."""
+    app.command(name="copy", cls=StoreCommand)(copy_)
+
+
+def copy_(
+    store: Store,
+    target: Annotated[str, typer.Argument(metavar="TO", help="The store to copy to, a file or a URL; made or migrated first.", show_default=False)],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Copy every session to another store, SQLite or PostgreSQL, exactly as it is stored; run again, go on where it stopped."""
+    columns = (TextColumn("copying"), BarColumn(), MofNCompleteColumn(), TextColumn("sessions"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as bar:
+        task = bar.add_task("copying", total=None)
+        report = copy(store, target, progress=lambda done, total: bar.update(task, completed=done, total=total))
+    counts = {name: getattr(report, name) for name in ("sessions", "copied", "replaced", "skipped", "variables", "versions", "programs", "checksum")}
+    if as_json:
+        print_json(counts)
+    else:
+        print_table(["what", "count"], list(counts.items()))
