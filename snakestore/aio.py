@@ -201,6 +201,7 @@ class AsyncSessionRepository:
         durability: Durability = "normal",
         clock: Clock | None = None,
         max_value_bytes: int | None = DEFAULT_MAX_VALUE_BYTES,
+        cache: bool = False,
     ) -> None:
         """Bind to an AsyncEngine, an AsyncConnection or an AsyncSession of yours, with the options of SessionRepository.
 
@@ -219,6 +220,7 @@ class AsyncSessionRepository:
             durability=durability,
             clock=clock,
             max_value_bytes=max_value_bytes,
+            cache=cache,
         )
 
     @classmethod
@@ -239,6 +241,7 @@ class AsyncSessionRepository:
         durability: Durability = "normal",
         clock: Clock | None = None,
         max_value_bytes: int | None = DEFAULT_MAX_VALUE_BYTES,
+        cache: bool = False,
     ) -> Opening[Self]:
         """Open a store, as ``SessionRepository.open`` does: ``await`` it, or use it in an ``async with``."""
         opening = partial(
@@ -251,6 +254,7 @@ class AsyncSessionRepository:
             durability=durability,
             clock=clock,
             max_value_bytes=max_value_bytes,
+            cache=cache,
         )
 
         async def start() -> Self:

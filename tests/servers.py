@@ -38,7 +38,18 @@ def postgresql_server() -> Iterator[URL]:
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
     # not below tmp_path: the server may run as another user, whom every pytest that starts shuts out from there
     with server_in(Path(tempfile.gettempdir()) / f"snakestore-postgresql-{run[:12]}") as server:
-        yield make_url(server.get_uri())
+        url = make_url(server.get_uri())
+        _hasten(url)
+        yield url
+
+
+def _hasten(url: URL) -> None:
+    """Let a server that lives as long as the tests not wait for its disk."""
+    admin = sqlalchemy.create_engine(parse(url), isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool)
+    with admin.connect() as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.exec_driver_sql(f"ALTER SYSTEM SET {setting} = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
 
 
 @contextmanager
@@ -88,6 +99,15 @@ def postgresql_database(postgresql_server: URL) -> Iterator[URL]:
         _close_admins()
 
 
+@pytest.fixture(scope="session")
+def postgresql_partitioned(postgresql_server: URL) -> Iterator[URL]:
+    """The same with tables partitioned by session."""
+    with new_database(postgresql_server) as url:
+        snakestore.upgrade(url, partitions=4)
+        yield url
+        _close_admins()
+
+
 _admins: dict[URL, Engine] = {}
 
 
@@ -95,7 +115,9 @@ def emptied(url: URL) -> None:
     """Remove all that tests left in a database: rows of ours, tables of theirs, and connections that stand in the way."""
     admin = _admins.get(url)
     if admin is None:
-        admin = _admins[url] = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"options": "-c lock_timeout=2s"})
+        admin = _admins[url] = sqlalchemy.create_engine(
+            url, isolation_level="AUTOCOMMIT", pool_pre_ping=True, connect_args={"options": "-c lock_timeout=2s"}
+        )
     with admin.connect() as connection:
         try:
             _empty(connection)
@@ -108,7 +130,9 @@ def emptied(url: URL) -> None:
 
 def _empty(connection: Connection) -> None:
     kept = [*Base.metadata.tables, VERSION_TABLE]
-    there = connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").scalars()
+    there = connection.exec_driver_sql(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
+    ).scalars()
     for name in set(there) - set(kept):
         connection.exec_driver_sql(f'DROP TABLE "{name}" CASCADE')
     connection.exec_driver_sql("DELETE FROM sessions")

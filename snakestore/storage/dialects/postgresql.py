@@ -8,7 +8,7 @@ from functools import reduce
 from operator import add
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, Text, cast, column, func, literal, select, table, union_all
+from sqlalchemy import BigInteger, Connection, Text, cast, column, func, literal, select, table, union_all
 
 from snakestore.errors import StoreError
 from snakestore.session import expiry
@@ -17,8 +17,15 @@ from snakestore.storage.statements import Statement
 from snakestore.storage.tables import Base
 
 
+def _partitions_size(name: str) -> Any:
+    parts = func.pg_partition_tree(name).table_valued(column("relid"))
+    total = cast(func.sum(func.pg_total_relation_size(parts.c.relid)), BigInteger)
+    return func.coalesce(select(total).select_from(parts).scalar_subquery(), 0)
+
+
 def _total_size() -> Any:
-    sizes = [func.pg_total_relation_size(table.name) for table in Base.metadata.sorted_tables]
+    # a partitioned table has no storage but its partitions', and another has no partitions
+    sizes = [func.pg_total_relation_size(table.name) + _partitions_size(table.name) for table in Base.metadata.sorted_tables]
     return select(reduce(add, sizes), literal(0))
 
 
