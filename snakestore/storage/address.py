@@ -18,6 +18,8 @@ from snakestore.errors import StoreError, ValidationError
 
 PathOrUrl = str | os.PathLike[str] | URL
 MEMORY = ":memory:"
+IN_MEMORY = "the database in memory"
+"""What a message calls it."""
 _URI = "file:"
 _URI_PARAMETERS = frozenset({"mode", "cache", "immutable", "nolock", "psow", "vfs", "modeof"})
 _TRUE = frozenset({"1", "true", "yes", "on", "t", "y"})
@@ -82,7 +84,7 @@ def parse(path_or_url: object) -> URL:
 def shown(url: URL) -> str:
     """A URL as a message may show it: the plain path of a file, never a password."""
     if url.get_backend_name() == "sqlite":
-        return sqlite_address(url).path or "the database in memory"
+        return sqlite_address(url).path or IN_MEMORY
     return url.render_as_string(hide_password=True)
 
 

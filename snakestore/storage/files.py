@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from snakestore.errors import StoreError, StoreFullError
+from snakestore.errors import CorruptStoreError, StoreError, StoreFullError
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK})
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -25,18 +25,22 @@ def is_there(path: str) -> bool:
 
     Raises:
         StoreError: something else is there, or the look is not permitted.
+        CorruptStoreError: it is one byte long, which SQLite would take for empty, and write over.
     """
     try:
-        mode = os.stat(path).st_mode
+        found = os.stat(path)
     except FileNotFoundError:
         return False
     except OSError as error:
         message = f"{path} cannot be looked at: {error.strerror}; check the path and the modes of its folders"
         raise StoreError(message) from error
-    if stat.S_ISREG(mode):
+    if stat.S_ISREG(found.st_mode):
+        if found.st_size == 1:
+            message = f"{path} holds one byte and is no SQLite database: open another file, or remove this one"
+            raise CorruptStoreError(message)
         return True
     # opening a pipe would wait for ever, and a device is nobody's database
-    kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+    kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
     message = f"{path} is {kind}: name the database file itself"
     raise StoreError(message)
 
@@ -49,16 +53,29 @@ def size(path: str) -> int:
         return 0
 
 
+def refuse_unreadable(path: str) -> None:
+    """Refuse the file at ``path`` where this process may not read it: SQLite would not say which, nor why.
+
+    Raises:
+        StoreError: it may not.
+    """
+    if not _allows(path, os.R_OK):
+        found = os.stat(path)
+        told = f"its mode is {stat.S_IMODE(found.st_mode):04o} and its owner the user {found.st_uid}"
+        message = f"{path} may not be read: {told}; run as its owner, or have them change the mode"
+        raise StoreError(message)
+
+
 def writable(path: str) -> bool:
     """Whether this process may write to the database at ``path``, which takes its folder too: the log is made beside it."""
     real = os.path.realpath(path)
-    if not _may_write(real):
+    if not _allows(real, os.W_OK):
         return False
-    return _may_write(os.path.dirname(real)) or all(os.path.exists(real + suffix) for suffix in ("-wal", "-shm"))
+    return _allows(os.path.dirname(real), os.W_OK) or all(os.path.exists(real + suffix) for suffix in ("-wal", "-shm"))
 
 
-def _may_write(path: str) -> bool:
-    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+def _allows(path: str, what: int) -> bool:
+    return os.access(path, what, effective_ids=os.access in os.supports_effective_ids)
 
 
 def make_private(path: str) -> None:

@@ -7,21 +7,22 @@ import shlex
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, column, func, inspect, select, table
 
 from snakestore.errors import CorruptStoreError, SchemaError, SchemaOutdatedError, SchemaTooNewError
 from snakestore.storage import files
+from snakestore.storage.address import IN_MEMORY
 from snakestore.storage.dialects import backend_for
-from snakestore.storage.revisions import HEAD, REVISIONS, VERSION_TABLE
-from snakestore.storage.sqlite_connections import open_to_look
+from snakestore.storage.revisions import HEAD, MADE_BY, REVISIONS, VERSION_TABLE
+from snakestore.storage.sqlite_connections import open_to_look, told_as_damage
 from snakestore.storage.tables import Base
-from snakestore.storage.views import VIEW_NAMES
 
 _VERSION_TABLE_THERE = f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{VERSION_TABLE}'"  # noqa: S608 - a constant
 _ANYTHING_THERE = "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+_NAMES = "SELECT lower(name) FROM sqlite_master WHERE type <> 'trigger'"
 _OURS = ", ".join(f"'{name}'" for name in (VERSION_TABLE, *Base.metadata.tables))
 # nothing of ours is a trigger, and all our tables are plain ones: what is not would be run by our own statements
 _PLANTED = (
@@ -47,6 +48,8 @@ class Found:
 
     state: State
     current: str | None = None
+    taken: tuple[str, ...] = ()
+    """Names of others' tables and views that migrations yet to run give to ours."""
 
 
 def refuse_planted(connection: sqlite3.Connection, where: str) -> None:
@@ -72,7 +75,8 @@ def look(path: str, busy_timeout: float) -> Found:
     """
     if not files.is_there(path) or files.size(path) == 0:
         return Found(State.EMPTY)
-    with closing(open_to_look(path, busy_timeout)) as connection:
+    files.refuse_unreadable(path)
+    with told_as_damage(), closing(open_to_look(path, busy_timeout)) as connection:
         connection.execute("BEGIN")
         found = _examine_sqlite(connection.execute)
         if found.state in {State.OLD, State.HEAD}:
@@ -89,14 +93,31 @@ def examine(connection: Connection) -> Found:
     if backend_for(connection.dialect.name).name == "sqlite":
         return _examine_sqlite(connection.exec_driver_sql)
     if connection.scalar(select(func.to_regclass(VERSION_TABLE))) is None:
-        return Found(State.FOREIGN)
-    return _judge(connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))))
+        found = Found(State.FOREIGN)
+    else:
+        found = _judge(connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))))
+    return _with_taken(found, lambda: _names_on_server(connection))
+
+
+def _names_on_server(connection: Connection) -> Iterable[str]:
+    inspector = inspect(connection)
+    return [*inspector.get_table_names(), *inspector.get_view_names()]
 
 
 def _examine_sqlite(execute: Callable[[str], Any]) -> Found:
     if execute(_VERSION_TABLE_THERE).fetchone()[0]:
-        return _judge(execute(_VERSIONS))
-    return Found(State.FOREIGN if execute(_ANYTHING_THERE).fetchone()[0] else State.EMPTY)
+        found = _judge(execute(_VERSIONS))
+    else:
+        found = Found(State.FOREIGN if execute(_ANYTHING_THERE).fetchone()[0] else State.EMPTY)
+    return _with_taken(found, lambda: [name for (name,) in execute(_NAMES)])
+
+
+def _with_taken(found: Found, names_there: Callable[[], Iterable[str]]) -> Found:
+    if found.state in {State.HEAD, State.NEW}:  # nothing is to be made; a warm start asks no more
+        return found
+    done = 0 if found.current is None else REVISIONS.index(found.current) + 1
+    wanted = {name for revision in REVISIONS[done:] for name in MADE_BY[revision]}
+    return replace(found, taken=tuple(sorted(wanted.intersection(names_there()))))
 
 
 def _judge(rows: Iterable[Any]) -> Found:
@@ -146,6 +167,9 @@ def refuse_outdated(found: Found, where: str) -> None:
     if found.state is not State.HEAD:
         has = f"has the schema {found.current}, older than {HEAD}" if found.current else "has no tables of snakestore's"
         told = "is missing or empty" if found.state is State.EMPTY else has
+        if where == IN_MEMORY:  # no command reaches it
+            message = f"{where} {told}: open it with migrate=True"
+            raise SchemaOutdatedError(message, current=found.current, head=HEAD)
         name = shlex.quote(where)
         message = (
             f"{where} {told}: open it with migrate=True where it may be written, or run `snakestore db upgrade {name}`, "
@@ -154,15 +178,27 @@ def refuse_outdated(found: Found, where: str) -> None:
         raise SchemaOutdatedError(message, current=found.current, head=HEAD)
 
 
-def refuse_taken_names(connection: Connection, where: str) -> None:
-    """Refuse to make our tables where others have their names; to be called where our version table is missing.
+def refuse_taken_names(found: Found, where: str) -> None:
+    """Refuse to make our tables where others have their names.
 
     Raises:
-        SchemaError: a table or view of one of our names is there.
+        SchemaError: a table or view has the name of one that is yet to be made.
     """
-    inspector = inspect(connection)
-    theirs = {*inspector.get_table_names(), *inspector.get_view_names()}
-    taken = sorted(theirs & {*Base.metadata.tables, *VIEW_NAMES})
-    if taken:
-        message = f"{where} has tables or views of other making under snakestore's names ({', '.join(taken)}): use another database, or rename them"
-        raise SchemaError(message, current=None, head=HEAD)
+    if found.taken:
+        told = ", ".join(found.taken)
+        message = f"{where} has tables or views of other making under snakestore's names ({told}): use another database, or rename them"
+        raise SchemaError(message, current=found.current, head=HEAD)
+
+
+def refuse_for_downgrade(found: Found, where: str) -> None:
+    """Refuse to downgrade what has no tables of ours, or has them of a newer schema.
+
+    Raises:
+        SchemaTooNewError: this release does not know the schema.
+        SchemaOutdatedError: there are no tables of ours.
+    """
+    refuse_newer(found, where)
+    if found.current is None:
+        told = "is missing or empty" if found.state is State.EMPTY else "has no tables of snakestore's"
+        message = f"{where} {told}: there is nothing to downgrade"
+        raise SchemaOutdatedError(message, current=None, head=HEAD)

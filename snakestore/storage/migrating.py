@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import threading
 from importlib.resources import files
 from typing import Any, Literal
@@ -19,6 +20,8 @@ from snakestore.storage.revisions import REVISIONS, VERSION_TABLE
 from snakestore.storage.tables import Base
 
 Direction = Literal["upgrade", "downgrade"]
+_STEPS = re.compile(r"[+-][0-9]{1,4}")
+_KNOWN = f"revisions are base, {', '.join(REVISIONS)} and head"
 
 ADVISORY_LOCK = int.from_bytes(b"snakedb")
 """The number that stands for our schema among a PostgreSQL server's advisory locks."""
@@ -69,6 +72,17 @@ def _is_ours(name: str | None, kind: str, _parents: Any) -> bool:
     return kind != "table" or name in Base.metadata.tables
 
 
+def check_revision(revision: object) -> None:
+    """Refuse what Alembic would stumble over, before a database is opened or made.
+
+    Raises:
+        ValidationError: it is no revision's name, nor a number of steps ("+1", "-1").
+    """
+    if not isinstance(revision, str) or (revision not in {"base", "head", "heads", *REVISIONS} and _STEPS.fullmatch(revision) is None):
+        message = f"there is no revision {shorten(revision)}: {_KNOWN}"
+        raise ValidationError(message, value=revision)
+
+
 def migrate(connection: Connection, direction: Direction, revision: str) -> None:
     """Run Alembic's upgrade or downgrade in the connection's transaction; it is not committed.
 
@@ -90,5 +104,5 @@ def migrate(connection: Connection, direction: Direction, revision: str) -> None
         with _alembic:
             run(config, revision)
     except CommandError as error:
-        message = f"cannot {direction} to {shorten(revision)}: {error}; revisions are base, {', '.join(REVISIONS)} and head"
+        message = f"cannot {direction} to {shorten(revision)}: {error}; {_KNOWN}"
         raise ValidationError(message, value=revision) from error

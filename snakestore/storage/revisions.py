@@ -5,6 +5,11 @@ A test holds them equal to the scripts in ``migrations/``.
 
 from __future__ import annotations
 
-REVISIONS = ("0001", "0002")
+MADE_BY = {
+    "0001": ("sessions", "variables", "programs", "session_overview", "variable_overview"),
+    "0002": ("variable_versions", "variable_history_overview"),
+}
+"""The tables and views that each revision makes: names that have to be free before it."""
+REVISIONS = tuple(MADE_BY)
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "snakestore_alembic_version"

@@ -16,13 +16,26 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from snakestore.errors import StoreReadOnlyError, ValidationError
 from snakestore.storage import files
 from snakestore.storage.address import PathOrUrl, SQLiteAddress, parse, shown, sqlite_address
+from snakestore.storage.dialects import backend_for
+from snakestore.storage.dialects.postgresql_partitions import checked_partitions, partition
 from snakestore.storage.engine import create_engine
-from snakestore.storage.inspection import Found, State, examine, look, refuse_foreign, refuse_newer, refuse_outdated, refuse_taken_names
-from snakestore.storage.migrating import locked, migrate
+from snakestore.storage.inspection import (
+    Found,
+    State,
+    examine,
+    look,
+    refuse_for_downgrade,
+    refuse_foreign,
+    refuse_newer,
+    refuse_outdated,
+    refuse_taken_names,
+)
+from snakestore.storage.migrating import check_revision, locked, migrate
 from snakestore.storage.revisions import HEAD
 from snakestore.storage.seam import translated
 from snakestore.storage.settings import Durability
 from snakestore.storage.tables import SessionRow
+from snakestore.storage.views import VIEW_NAMES
 
 Bind = Engine | Connection | orm.Session | orm.scoped_session[Any]
 _BINDS = (Engine, Connection, orm.Session, orm.scoped_session)
@@ -33,34 +46,53 @@ _LOOKING = 30.0
 # --- the migrations, in process ----------------------------------------------------------------------------------------
 
 
-def upgrade(bind_or_url: Bind | PathOrUrl, revision: str = "head") -> None:
+def upgrade(bind_or_url: Bind | PathOrUrl, revision: str = "head", *, partitions: int | None = None) -> None:
     """Make our tables, or migrate them forward to ``revision``; tables of your own are not touched.
 
-    A Connection or orm.Session is joined and not committed; on an Engine, path or URL it is one transaction. A missing
-    file, or database of a server, is made.
+    ``partitions``, on PostgreSQL alone, makes new tables partitioned by hash of the session, each into so many.
+
+    A Connection or orm.Session is joined and not committed; on an Engine, path or URL it is one transaction. Either way
+    a migration that fails leaves nothing behind. A missing file, or database of a server, is made.
 
     Raises:
         SchemaTooNewError: the database has a schema that this release does not know.
         SchemaError: tables of other making have our names.
-        ValidationError: there is no such revision.
-        StoreError: the database is out of reach, busy or may not be written.
+        ValidationError: there is no such revision, or number of partitions.
+        StoreError: the database is out of reach, busy or may not be written, or has rows that would have to be partitioned.
     """
+    check_revision(revision)
+    wanted = None if partitions is None else checked_partitions(partitions)
     with translated():
         if isinstance(bind_or_url, _BINDS):
-            with _connected(bind_or_url) as connection:
+            with _migrating(bind_or_url) as connection:
                 _upgrade(connection, revision)
+                _partition(connection, wanted)
             return
         url = _parsed(bind_or_url)
         if url.get_backend_name() == "sqlite":
-            refuse_newer(_look(url), shown(url))  # over a read-only connection, before ours would change a byte
+            found = _look(url)  # over a read-only connection, before ours would change a byte
+            refuse_newer(found, shown(url))
+            refuse_taken_names(found, shown(url))
         else:
             _make_database(url)
         with _connected_to(url) as connection:
             _upgrade(connection, revision)
+            _partition(connection, wanted)
+
+
+def _partition(connection: Connection, partitions: int | None) -> None:
+    if partitions is None:
+        return
+    if connection.dialect.name != "postgresql":
+        message = "only PostgreSQL's tables are partitioned: leave partitions out"
+        raise ValidationError(message, value=partitions)
+    partition(connection, partitions, list(VIEW_NAMES))
 
 
 def downgrade(bind_or_url: Bind | PathOrUrl, revision: str) -> None:
     """Migrate back to ``revision`` ("base": no tables of ours); what the older schema has no place for is lost.
+
+    A transaction is joined or made as by ``upgrade``.
 
     Raises:
         SchemaTooNewError: the database has a schema that this release does not know.
@@ -68,13 +100,14 @@ def downgrade(bind_or_url: Bind | PathOrUrl, revision: str) -> None:
         ValidationError: there is no such revision before the present one.
         StoreError: the database is out of reach, busy or may not be written.
     """
+    check_revision(revision)
     with translated():
         if isinstance(bind_or_url, _BINDS):
-            with _connected(bind_or_url) as connection:
+            with _migrating(bind_or_url) as connection:
                 _downgrade(connection, revision)
             return
         url = _parsed(bind_or_url)
-        _refuse_for_downgrade(_look(url), shown(url))
+        refuse_for_downgrade(_look(url), shown(url))
         with _connected_to(url) as connection:
             _downgrade(connection, revision)
 
@@ -101,22 +134,15 @@ def _upgrade(connection: Connection, revision: str, *, beside_others: bool = Tru
     refuse_newer(found, where)
     if not beside_others:
         refuse_foreign(found, where)
-    if found.state in {State.FOREIGN, State.EMPTY}:
-        refuse_taken_names(connection, where)
+    refuse_taken_names(found, where)
     if found.state is not State.HEAD or revision not in {"head", HEAD}:
         migrate(connection, "upgrade", revision)
 
 
 def _downgrade(connection: Connection, revision: str) -> None:
     locked(connection)
-    _refuse_for_downgrade(examine(connection), shown(connection.engine.url))
+    refuse_for_downgrade(examine(connection), shown(connection.engine.url))
     migrate(connection, "downgrade", revision)
-
-
-def _refuse_for_downgrade(found: Found, where: str) -> None:
-    refuse_newer(found, where)
-    if found.state in {State.FOREIGN, State.EMPTY}:
-        refuse_outdated(found, where)
 
 
 # --- binds -------------------------------------------------------------------------------------------------------------
@@ -139,6 +165,39 @@ def _connected(bind: Bind) -> Iterator[Connection]:
         yield bind
     else:
         yield bind.connection(bind_arguments={"mapper": SessionRow})  # a session may have several binds
+
+
+@contextmanager
+def _migrating(bind: Bind) -> Iterator[Connection]:
+    """A Connection for a migration, which happens whole or not at all; the caller's transaction is as it was where it fails."""
+    if isinstance(bind, Engine):
+        with _connected(bind) as connection:
+            yield connection
+        return
+    owner = bind() if isinstance(bind, orm.scoped_session) else bind
+    began = not owner.in_transaction()
+    try:
+        with _connected(owner) as connection:
+            locked(connection)
+            with _savepoint(connection):
+                yield connection
+    except BaseException:
+        if began:
+            owner.rollback()
+        raise
+
+
+@contextmanager
+def _savepoint(connection: Connection) -> Iterator[None]:
+    savepoint = connection.begin_nested()
+    try:
+        yield
+    except BaseException:
+        # SQLite has rolled back by itself when the disk is full
+        if connection.invalidated or backend_for(connection.dialect.name).in_transaction(connection):
+            savepoint.rollback()
+        raise
+    savepoint.commit()
 
 
 @contextmanager
@@ -254,6 +313,7 @@ def _prepare_sqlite(engine: Engine, address: SQLiteAddress, busy_timeout: float,
     read_only = address.read_only or (address.path is not None and files.is_there(address.path) and not files.writable(address.path))
     if migrate is False or (read_only and migrate is None):
         refuse_outdated(found, where)
+    refuse_taken_names(found, where)
     if read_only:
         message = f"{where} has to be migrated and may only be read: migrate it where it may be written, with `snakestore db upgrade`"
         raise StoreReadOnlyError(message)

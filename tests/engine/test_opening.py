@@ -83,6 +83,50 @@ def test_a_newer_schema_is_refused_without_a_changed_byte(tmp_path: Path, attemp
     assert current(path) == "9999"
 
 
+def base_and_a_table_of_the_users(path: Path) -> None:
+    upgrade(path)
+    downgrade(path, "base")
+    run_sql(path, "PRAGMA journal_mode = DELETE", "CREATE TABLE sessions (mine)")
+
+
+def first_and_a_table_of_the_users(path: Path) -> None:
+    upgrade(path, "0001")
+    run_sql(path, "PRAGMA journal_mode = DELETE", "CREATE TABLE variable_versions (x)")
+
+
+def a_table_of_the_users(path: Path) -> None:
+    run_sql(path, "CREATE TABLE sessions (mine)")
+
+
+TAKEN = [(base_and_a_table_of_the_users, open_engine), (first_and_a_table_of_the_users, open_engine), (base_and_a_table_of_the_users, upgrade)]
+TAKEN += [(first_and_a_table_of_the_users, upgrade), (a_table_of_the_users, upgrade)]
+
+
+@pytest.mark.parametrize(("make", "attempt"), TAKEN)
+def test_a_file_whose_names_are_taken_is_refused_without_a_changed_byte(
+    tmp_path: Path, make: Callable[[Path], None], attempt: Callable[[Path], Any]
+) -> None:
+    path = tmp_path / "s.db"
+    make(path)
+    before = folder_state(tmp_path)
+
+    with pytest.raises(SchemaError, match="of other making") as caught:
+        attempt(path)
+    assert type(caught.value) is SchemaError
+    assert folder_state(tmp_path) == before
+
+
+def test_a_downgrade_of_someone_elses_file_changes_no_byte_and_advises_none(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    foreign(path)
+    before = folder_state(tmp_path)
+
+    with pytest.raises(SchemaOutdatedError, match="nothing to downgrade") as caught:
+        downgrade(path, "base")
+    assert "upgrade" not in str(caught.value)
+    assert folder_state(tmp_path) == before
+
+
 @pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
 def test_a_missing_or_empty_file_is_made_when_opened(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "s.db"
@@ -180,8 +224,9 @@ def test_a_database_in_memory_is_made_when_opened() -> None:
 
 
 def test_a_database_in_memory_is_missing_when_it_is_not_to_be_migrated() -> None:
-    with pytest.raises(SchemaOutdatedError):
+    with pytest.raises(SchemaOutdatedError, match="migrate=True") as caught:
         open_engine("sqlite://", migrate=False)
+    assert "snakestore db upgrade" not in str(caught.value)
 
 
 def test_migrate_is_a_bool_or_none(tmp_path: Path) -> None:

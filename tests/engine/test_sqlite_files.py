@@ -217,7 +217,7 @@ def test_a_file_one_may_not_read_is_a_store_error(public: Path) -> None:
 
     told = as_ordinary_user("print(json.dumps(attempt(lambda: schema.open_engine(path))))", path)
 
-    assert told.startswith("StoreError: the database file cannot be opened")
+    assert told.startswith(f"StoreError: {path} may not be read: its mode is {'0600' if os.geteuid() == 0 else '0000'}")
 
 
 def test_a_folder_one_may_not_write_gets_no_file(public: Path) -> None:
@@ -234,7 +234,9 @@ def test_a_folder_one_may_not_write_gets_no_file(public: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"hello", b"\0" * 4096, b"SQLite format 3\0" + b"\xff" * 5000, b"x" * 100_000], ids=["short", "zeros", "header", "long"]
+    "content",
+    [b"x", b"\0", b"hello", b"\0" * 4096, b"SQLite format 3\0" + b"\xff" * 5000, b"x" * 100_000],
+    ids=["a byte", "a zero byte", "short", "zeros", "header", "long"],
 )
 def test_garbage_is_refused_unchanged(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "s.db"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import itertools
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +13,11 @@ from tests.servers import postgresql_server
 
 __all__ = ["postgresql_server"]
 
-_numbers = itertools.count()
-
 
 @pytest.fixture
 def missing_database(postgresql_server: URL) -> URL:
     """The URL of a database that the server does not have."""
-    return postgresql_server.set(database=f"test_{next(_numbers)}")
+    return postgresql_server.set(database=f"test_{uuid.uuid4().hex[:16]}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

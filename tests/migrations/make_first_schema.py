@@ -6,13 +6,14 @@ python tests/migrations/make_first_schema.py
 from __future__ import annotations
 
 import sqlite3
-import struct
 from pathlib import Path
 
 from snakestore.storage.schema import upgrade
+from snakestore.types import binary
 
 PATH = Path(__file__).with_name("first_schema.db")
 MADE, USED, LATER = "2025-03-01T08:00:00.000000Z", "2025-03-01T09:30:00.123456Z", "2025-03-01T10:30:00.123456Z"
+VECTOR = binary.write("f8", (3,), [1.0, -0.0, 2.5])
 
 SESSIONS = [
     ("agent-1", '{"user": "ada"}', MADE, USED, None, None, "worker-7", 6, 2, 9),
@@ -25,7 +26,7 @@ VARIABLES = [
     ("agent-1", "v-2", "tries", "integer", "12345678901234567890", None, "{}", "{}", 0, MADE, "optuna", "4711", USED, LATER),
     ("agent-1", "v-3", "prompt", "string", '"a\\u0000b 🐍"', None, '{"min_length": 1}', '{"note": "\\u0000"}', 1, USED, "gepa", None, USED, None),
     ("agent-1", "v-4", "on", "boolean", "true", None, "{}", "{}", 0, MADE, None, None, None, None),
-    ("agent-1", "v-5", "vector", "embedding", None, struct.pack("<3d", 1.0, -0.0, 2.5), '{"dimensions": 3}', "{}", 1, USED, None, None, None, None),
+    ("agent-1", "v-5", "vector", "embedding", None, VECTOR, '{"dimensions": 3}', "{}", 1, USED, None, None, None, None),
     ("agent-1", "v-6", "anything", "json", "null", None, "{}", "{}", 0, MADE, None, None, None, None),
     (
         "agent-2",

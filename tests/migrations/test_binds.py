@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy
-from sqlalchemy import URL, Engine, inspect, orm, text
+from sqlalchemy import URL, Connection, Engine, inspect, orm, text
 
-from snakestore.errors import SchemaError, SchemaOutdatedError, SchemaTooNewError, StoreBusyError, StoreError, ValidationError
+from snakestore.errors import SchemaError, SchemaOutdatedError, SchemaTooNewError, StoreBusyError, StoreError, StoreFullError, ValidationError
 from snakestore.storage.engine import create_engine
 from snakestore.storage.revisions import HEAD, VERSION_TABLE
 from snakestore.storage.schema import current, downgrade, open_engine, upgrade
@@ -159,6 +160,159 @@ def test_a_failing_migration_leaves_nothing(engine: Engine, monkeypatch: pytest.
     assert tables(engine) == set()
 
 
+# --- what fails in a transaction of the caller's -------------------------------------------------------------------------
+
+
+def connection_of(engine: Engine) -> Connection:
+    return engine.connect()
+
+
+def orm_session_of(engine: Engine) -> orm.Session:
+    return orm.Session(engine)
+
+
+def scoped_session_of(engine: Engine) -> orm.scoped_session[orm.Session]:
+    return orm.scoped_session(orm.sessionmaker(engine))
+
+
+@pytest.fixture(params=[connection_of, orm_session_of, scoped_session_of])
+def caller(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Any]:
+    """A Connection or orm.Session of the caller's, on which nothing has begun."""
+    bind = request.param(engine)
+    yield bind
+    bind.close()
+
+
+def begun(caller: Any) -> bool:
+    return bool((caller() if isinstance(caller, orm.scoped_session) else caller).in_transaction())
+
+
+def in_the_way(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let the statement that names ``name`` fail in the database."""
+    from alembic import op
+
+    original = op.execute
+
+    def fail(statement: Any, *rest: Any) -> None:
+        original("SELECT * FROM nowhere" if name in str(statement) else statement, *rest)
+
+    monkeypatch.setattr(op, "execute", fail)
+
+
+def test_a_failed_upgrade_leaves_the_callers_transaction_as_it_was(caller: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgrade(engine, "0001")
+    caller.execute(text("CREATE TABLE cats (name TEXT)"))
+    in_the_way(monkeypatch, "variable_history_overview")
+
+    with pytest.raises(StoreError, match="nowhere"):
+        upgrade(caller)
+    assert current(caller) == "0001"
+    caller.commit()
+    monkeypatch.undo()
+    assert tables(engine) == OURS - {"variable_versions"} | {"cats"}
+    upgrade(engine)
+    assert current(engine) == HEAD
+
+
+def test_a_failed_downgrade_leaves_the_callers_transaction_as_it_was(caller: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgrade(engine)
+    caller.execute(text("CREATE TABLE cats (name TEXT)"))
+    in_the_way(monkeypatch, "session_overview")
+
+    with pytest.raises(StoreError, match="nowhere"):
+        downgrade(caller, "base")
+    caller.commit()
+    assert current(engine) == HEAD
+    assert tables(engine) == OURS | {"cats"}
+
+
+@pytest.mark.parametrize("attempt", [lambda bind: upgrade(bind, "+7"), lambda bind: downgrade(bind, "-7")], ids=["upgrade", "downgrade"])
+def test_what_is_refused_leaves_no_transaction_open_where_none_was(caller: Any, engine: Engine, attempt: Callable[[Any], None]) -> None:
+    upgrade(engine, "0001")
+
+    with pytest.raises(ValidationError):
+        attempt(caller)
+    assert not begun(caller)
+
+
+def test_what_is_refused_leaves_a_transaction_open_that_was(caller: Any) -> None:
+    caller.execute(text("CREATE TABLE cats (name TEXT)"))
+
+    with pytest.raises(SchemaOutdatedError):
+        downgrade(caller, "base")
+    assert begun(caller)
+    assert caller.execute(text("SELECT count(*) FROM cats")).scalar_one() == 0
+
+
+def test_an_upgrade_for_which_there_is_no_room_says_so(tmp_path: Path) -> None:
+    engine = create_engine(tmp_path / "s.db")
+    with engine.connect() as connection:
+        connection.execute(text("PRAGMA max_page_count = 6"))
+        connection.rollback()
+        with pytest.raises(StoreFullError):
+            upgrade(connection)
+        assert not connection.in_transaction()
+
+    assert tables(engine) == set()
+    engine.dispose()
+
+
+def test_a_name_that_a_pending_revision_needs_is_refused_while_nothing_has_changed(engine: Engine) -> None:
+    upgrade(engine, "0001")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE variable_versions (x TEXT)"))
+    with engine.connect() as connection:
+        with pytest.raises(SchemaError, match="variable_versions") as caught:
+            upgrade(connection)
+        connection.commit()
+
+    assert (caught.value.current, caught.value.head) == ("0001", HEAD)
+    assert "history_limit" not in {column["name"] for column in inspect(engine).get_columns("sessions")}
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE variable_versions"))
+    upgrade(engine)
+    assert current(engine) == HEAD
+
+
+def test_after_a_downgrade_to_base_the_names_are_the_users_to_take(engine: Engine) -> None:
+    upgrade(engine)
+    downgrade(engine, "base")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE sessions (mine TEXT)"))
+
+    with pytest.raises(SchemaError, match="sessions") as caught:
+        upgrade(engine)
+    assert type(caught.value) is SchemaError
+    assert tables(engine) == {VERSION_TABLE, "sessions"}
+
+
+def test_there_is_nothing_to_downgrade_below_base(engine: Engine) -> None:
+    upgrade(engine)
+    downgrade(engine, "base")
+
+    with pytest.raises(SchemaOutdatedError, match="nothing to downgrade"):
+        downgrade(engine, "base")
+
+
+def test_somebody_elses_database_is_not_advised_to_be_migrated_by_a_downgrade(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE cats (name TEXT)"))
+
+    with pytest.raises(SchemaOutdatedError, match="nothing to downgrade") as caught:
+        downgrade(engine, "base")
+    assert "migrate=True" not in str(caught.value)
+
+
+def test_a_name_in_other_letters_is_taken_too_where_the_database_sees_no_difference(tmp_path: Path) -> None:
+    engine = create_engine(tmp_path / "s.db")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE Sessions (mine)"))
+
+    with pytest.raises(SchemaError, match="sessions"):
+        upgrade(engine)
+    engine.dispose()
+
+
 def test_tables_of_the_users_stay_as_they_are(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE cats (name TEXT)"))
@@ -202,11 +356,29 @@ def test_a_newer_schema_is_refused(engine: Engine) -> None:
     assert current(engine) == "9999"
 
 
-@pytest.mark.parametrize("revision", ["nonsense", "9999", "+7"])
-def test_an_unknown_revision_is_refused(engine: Engine, revision: str) -> None:
+NO_REVISIONS: list[Any] = ["nonsense", "9999", "+7", "", None, 1, b"head", ["0001"], "0001:head", "\ud800", "+99999999999"]
+
+
+@pytest.mark.parametrize("revision", NO_REVISIONS, ids=repr)
+def test_an_unknown_revision_is_refused(engine: Engine, revision: Any) -> None:
     with pytest.raises(ValidationError, match="revisions are base, 0001"):
         upgrade(engine, revision)
     assert tables(engine) == set()
+
+
+@pytest.mark.parametrize("revision", NO_REVISIONS, ids=repr)
+def test_an_unknown_revision_is_refused_of_a_downgrade(tmp_path: Path, revision: Any) -> None:
+    upgrade(tmp_path / "s.db")
+
+    with pytest.raises(ValidationError, match="revisions are base, 0001"):
+        downgrade(tmp_path / "s.db", revision)
+    assert current(tmp_path / "s.db") == HEAD
+
+
+def test_a_revision_that_cannot_be_makes_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError):
+        upgrade(tmp_path / "s.db", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("bind", [None, 5, object()])
@@ -234,8 +406,10 @@ def test_a_connection_in_autocommit_on_a_server_is_refused(missing_database: URL
     upgrade(missing_database, "0001")
     engine = create_engine(missing_database)
 
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection, pytest.raises(StoreError, match="AUTOCOMMIT"):
-        upgrade(connection)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with pytest.raises(StoreError, match="AUTOCOMMIT"):
+            upgrade(connection)
+        assert not connection.in_transaction()
     assert current(engine) == "0001"
     engine.dispose()
 

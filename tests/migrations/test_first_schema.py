@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from snakestore import SessionRepository
 from snakestore.storage.schema import current, downgrade, open_engine, upgrade
 from tests.migrations.make_first_schema import PROGRAMS, SESSIONS, VARIABLES
 
@@ -50,6 +51,23 @@ def test_the_stored_file_is_of_the_first_schema_and_full(path: Path) -> None:
 
     assert current(path) == "0001"
     assert (len(found["sessions"]), len(found["variables"]), len(found["programs"])) == (len(SESSIONS), len(VARIABLES), len(PROGRAMS))
+
+
+@pytest.mark.parametrize("revision", ["0001", "head"])
+def test_the_stored_file_has_the_very_definitions_of_a_fresh_one(path: Path, tmp_path: Path, revision: str) -> None:
+    upgrade(path, revision)
+    upgrade(tmp_path / "fresh.db", revision)
+
+    assert definitions(path) == definitions(tmp_path / "fresh.db")
+
+
+def test_what_was_stored_then_is_sound_and_read_now(path: Path) -> None:
+    with SessionRepository.open(path) as repo:
+        report = repo.check()
+        vector = repo.get_value("agent-1", "vector")
+
+    assert (report.ok, report.problems) == (True, [])
+    assert [number.hex() for number in vector] == [(1.0).hex(), (-0.0).hex(), (2.5).hex()]
 
 
 def test_an_upgrade_keeps_every_row_and_gives_sessions_their_limit(path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import URL, Connection, Engine
 
 from snakestore.storage.engine import create_engine
-from snakestore.storage.revisions import HEAD, REVISIONS
+from snakestore.storage.revisions import HEAD, MADE_BY, REVISIONS, VERSION_TABLE
 from snakestore.storage.schema import upgrade
 from snakestore.storage.tables import Base
 from snakestore.storage.views import VIEW_NAMES, create_views
@@ -137,6 +137,17 @@ def test_the_revisions_that_a_warm_start_knows_are_those_of_the_scripts() -> Non
 
     assert tuple(reversed([script.revision for script in scripts.walk_revisions()])) == REVISIONS
     assert scripts.get_heads() == [HEAD]
+
+
+def test_the_names_that_have_to_be_free_are_those_that_each_revision_makes(tmp_path: Path) -> None:
+    made, before = {}, {VERSION_TABLE}
+    for revision in REVISIONS:
+        upgrade(tmp_path / "s.db", revision)
+        with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+            now = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
+        made[revision], before = now - before, now
+
+    assert made == {revision: set(names) for revision, names in MADE_BY.items()}
 
 
 def test_revisions_are_frozen() -> None:

@@ -24,7 +24,7 @@ Read = Callable[[str], list[dict[str, Any]]]
 
 
 def session(id_: str, *, idle: float = 0.0, ttl: float | None = None) -> dict[str, Any]:
-    accessed = NOW - timedelta(seconds=idle)
+    accessed = datetime.now(UTC) - timedelta(seconds=idle)  # at the moment it is put in, however long the tests before took
     expires = None if ttl is None else accessed + timedelta(seconds=ttl)
     return {
         "id": id_, "metadata_": "{}", "created_at": accessed, "last_accessed": accessed, "ttl": ttl, "expires_at": expires, "last_worker_id": "w",
