@@ -191,7 +191,7 @@ class AsyncSessionRepository:
     worker thread or a greenlet, so they must not block for long nor touch the event loop.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options, each by its name
         self,
         bind: AsyncBind,
         *,

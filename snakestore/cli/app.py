@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib.metadata import version
 from io import TextIOWrapper
@@ -10,18 +11,23 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from snakestore.cli import changing, database, demo_command, keeping, looking
+from snakestore.cli import changing, copying, database, demo_command, keeping, looking
 from snakestore.cli.console import plain
 from snakestore.errors import SnakeStoreError
 
 
 class _Commands(TyperGroup):
-    """The verbs; an error of snakestore's is told in one line on stderr, with exit code 1."""
+    """The verbs; an error of snakestore's, or of the system's, is told in one line on stderr, with exit code 1."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except SnakeStoreError as error:
+            typer.echo(f"snakestore: {plain(str(error))}", err=True)
+            raise typer.Exit(1) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever reads has seen enough, which typer ends quietly
+                raise
             typer.echo(f"snakestore: {plain(str(error))}", err=True)
             raise typer.Exit(1) from error
 
@@ -35,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (demo_command, looking, changing, keeping):
+for group in (demo_command, looking, changing, keeping, copying):
     group.add_to(app)
 app.add_typer(database.app, name="db")
 

@@ -16,9 +16,13 @@ NO_REVISION = "none"
 
 
 @app.command(name="upgrade", cls=StoreCommand)
-def upgrade_(store: Store, revision: Annotated[str, typer.Option(help="Where to stop.")] = "head") -> None:
+def upgrade_(
+    store: Store,
+    revision: Annotated[str, typer.Option(help="Where to stop.")] = "head",
+    partitions: Annotated[int | None, typer.Option(help="PostgreSQL: make new tables partitioned by session, each into so many.")] = None,
+) -> None:
     """Make the tables where there are none, or migrate them to a newer schema."""
-    upgrade(store, revision)
+    upgrade(store, revision, partitions=partitions)
     _print_current(store)
 
 

@@ -28,8 +28,16 @@ def add_to(app: typer.Typer) -> None:
     app.command(name="demo")(demo_)
 
 
+def _path(text: str | Path) -> Path:
+    # a path collapses the slashes of a URL, whose password would then be shown as the name of a folder
+    if "://" in str(text):
+        message = "the demo shares a file: give its path, not a URL"
+        raise typer.BadParameter(message)
+    return Path(text)
+
+
 def demo_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file that the workers share; made if it is missing.")] = Path(DEFAULT_FILE),
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file they share; made if it is missing.", parser=_path)] = Path(DEFAULT_FILE),
     files: Annotated[
         list[Path] | None,
         typer.Option("--files", exists=True, help="A file or folder to compress; may be given several times. [default: snakestore's own source]"),

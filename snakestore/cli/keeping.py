@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from typing import Annotated
 
 import typer
 
-from snakestore import CheckReport, SessionRepository
+from snakestore import CheckReport, StoreError
 from snakestore.cli.console import plain, print_json, print_table
-from snakestore.cli.stores import AsJson, Store, StoreCommand, read_only, writing
+from snakestore.cli.stores import AsJson, Store, StoreCommand, opened_read_only, writing
 
 SECONDS_BETWEEN_LINES = 1.0
 
@@ -32,7 +33,7 @@ def check(
         with writing(store) as repository:
             report = repository.check(repair=True)
     else:
-        with SessionRepository.open(read_only(store), migrate=False) as repository:
+        with opened_read_only(store) as repository:
             report = repository.check()
     if as_json:
         found = {kind: [finding._asdict() for finding in getattr(report, kind)] for kind in ("problems", "notes")}
@@ -75,6 +76,9 @@ def backup(
             told = time.monotonic()
             typer.echo(f"{copied} of {total} pages", err=True)
 
-    with SessionRepository.open(read_only(store), migrate=False) as repository:
+    if os.path.lexists(path) and not overwrite:
+        message = f"{path} is there already: give another name, or --overwrite"
+        raise StoreError(message)
+    with opened_read_only(store) as repository:
         repository.backup(path, overwrite=overwrite, progress=progress)
     typer.echo(f"{plain(path)} made")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from snakestore import Session, SessionRepository
+from snakestore import Session, SessionRepository, current
 from snakestore.storage.address import parse, sqlite_address
 
 STORE_VARIABLE = "SNAKESTORE_URL"
@@ -42,8 +42,24 @@ def reading(store: str) -> Iterator[SessionRepository]:
     Raises:
         StoreError: there is no such file, or it is no store.
     """
-    with SessionRepository.open(read_only(store), migrate=False) as repository, repository.transaction(read_only=True) as snapshot:
+    with opened_read_only(store) as repository, repository.transaction(read_only=True) as snapshot:
         yield snapshot
+
+
+@contextmanager
+def opened_read_only(store: str) -> Iterator[SessionRepository]:
+    """The store over connections that cannot write, and no file beside it afterwards that was not there.
+
+    Raises:
+        StoreError: there is no such file, or it is no store.
+    """
+    address = read_only(store)
+    with ExitStack() as stack:
+        repository = SessionRepository.open(address, migrate=False)
+        if address != store:
+            # who may only read cannot take away the empty log that reading takes, and asking for the revision does
+            stack.callback(current, store)
+        yield stack.enter_context(repository)
 
 
 @contextmanager

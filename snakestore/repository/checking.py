@@ -17,6 +17,7 @@ from snakestore.repository.results import CheckReport
 from snakestore.repository.soundness import Findings, Judge
 from snakestore.storage.channels import Work
 from snakestore.storage.revisions import HEAD
+from snakestore.storage.seam import translated
 from snakestore.storage.sql import checks as sql
 from snakestore.storage.sql import sessions as sessions_sql
 from snakestore.storage.sqlite_connections import JOURNAL_SIZE_LIMIT
@@ -190,13 +191,15 @@ def _groups(keys: list[Row], size_at: int) -> Iterator[list[Row]]:
 def _rows_behind(work: Work, table: _Table, after: tuple[str | int, ...], group: list[Row], found: Findings) -> list[Row | None]:
     """The rows of a group of keys; None, and a finding, for one that cannot be read."""
     try:
-        return list(work.rows(table.rows, **_after(after), most=len(group)))
+        with translated():
+            return list(work.rows(table.rows, **_after(after), most=len(group)))
     except CorruptStoreError:
         pass  # one of them is damaged: each by itself, to tell which
     rows: list[Row | None] = []
     for key in group:
         try:
-            rows.append(work.first(table.rows, **_after(after), most=1))
+            with translated():
+                rows.append(work.first(table.rows, **_after(after), most=1))
         except CorruptStoreError as error:
             found.problem(soundness.KINDS[table.name], soundness.place(table.name, key), str(error))
             rows.append(None)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from snakestore.repository.access import has_expired
 from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.bound import Bound
-from snakestore.repository.maintenance import give_back, sizes
+from snakestore.repository.maintenance import give_back, let_others, sizes
 from snakestore.repository.results import StoreStats
 from snakestore.repository.sessions import delete_sessions
 from snakestore.session import Session, expiry
@@ -50,7 +50,8 @@ class Expiry(Bound):
             self._runner.lookup(_nothing)
         while most is None or deleted < most:
             wanted = size if most is None else min(size, most - deleted)
-            met, gone = self._runner.write(_sweep, wanted)
+            with let_others(self._runner):
+                met, gone = self._runner.write(_sweep, wanted)
             deleted += gone
             if gone and progress is not None:
                 progress(deleted)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from snakestore.errors import StoreError, ValidationError
 from snakestore.repository.bound import Bound
@@ -13,6 +15,9 @@ from snakestore.storage.channels import Work
 from snakestore.storage.runner import Runner
 from snakestore.storage.seam import translated
 from snakestore.storage.transactions import EngineRunner
+from snakestore.storage.waiting import pause
+
+_PAUSE_SHARE, _LONGEST_PAUSE = 2.0, 0.02
 
 
 class Maintenance(Bound):
@@ -57,9 +62,20 @@ def give_back(runner: Runner) -> None:
     """Give free space back to the disk in small transactions, and bring the log in; only where each verb is its own transaction."""
     if not isinstance(runner, EngineRunner) or runner.backend.file is None:
         return
-    while runner.write(_give_back):
-        pass
+    more = True
+    while more:
+        with let_others(runner):
+            more = runner.write(_give_back)
     runner.lookup(_checkpoint)
+
+
+@contextmanager
+def let_others(runner: Runner) -> Iterator[None]:
+    """After a transaction of many, leave the only writer's place free for some time, or those who wait would rarely find it so."""
+    began = time.monotonic()
+    yield
+    if isinstance(runner, EngineRunner) and runner.backend.file is not None:
+        pause(min(_PAUSE_SHARE * (time.monotonic() - began), _LONGEST_PAUSE))
 
 
 def _give_back(work: Work) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,8 @@ _POSTGRESQL: dict[str, tuple[type[StoreError], str]] = {
     "08": (StoreError, _LOST),
     "57": (StoreError, "the server is shutting down or not accepting connections; nothing was changed"),
 }
+_OF_DAMAGE = (TypeError, ValueError, OverflowError, AttributeError)
+_OUR_CODE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _MISSING_TABLE_SQLSTATES = {"42P01", "42703"}
 _RETRY_SQLSTATES = {"40001", "40P01"}
 _DUPLICATE_SQLSTATE = "23505"
@@ -76,8 +79,21 @@ def _drivers_own() -> tuple[type[BaseException], ...]:
 
 
 def is_foreign(error: BaseException) -> bool:
-    """Whether ``error`` is a driver's or SQLAlchemy's, and so must not leave as it is."""
-    return isinstance(error, exc.SQLAlchemyError) or driver_error(error) is not None
+    """Whether ``error`` is a driver's or SQLAlchemy's, or comes of damaged data, and so must not leave as it is."""
+    return isinstance(error, exc.SQLAlchemyError) or driver_error(error) is not None or is_damage(error)
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether our own code met a cell that holds what no column of that kind may, which SQLite lets a file hold.
+
+    Arguments were checked before, and what a user's function or type raises comes from a frame that is not ours.
+    """
+    if not isinstance(error, _OF_DAMAGE) or isinstance(error, SnakeStoreError):
+        return False
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and last.tb_frame.f_code.co_filename.startswith(_OUR_CODE)
 
 
 def is_busy(error: BaseException) -> bool:
@@ -110,14 +126,20 @@ def _sqlite_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & _PRIMARY
 
 
+def _of_no_driver(error: BaseException) -> SnakeStoreError:
+    if is_damage(error):
+        return CorruptStoreError(f"a row in the database is damaged, and `check` tells which ({type(error).__name__}: {error})")
+    if isinstance(error, exc.TimeoutError):
+        return StoreBusyError(f"others used all connections of the engine's pool for too long; nothing was changed, try again ({error})")
+    told = _LOST if isinstance(error, OSError) else f"the database layer refused: {type(error).__name__}"
+    return StoreError(f"{told} ({error})")
+
+
 def translate(error: BaseException) -> SnakeStoreError:
     """Our error for a driver's or SQLAlchemy's; the caller chains the original as the cause."""
     cause = driver_error(error)
     if cause is None:
-        if isinstance(error, exc.TimeoutError):
-            return StoreBusyError(f"others used all connections of the engine's pool for too long; nothing was changed, try again ({error})")
-        told = _LOST if isinstance(error, OSError) else f"the database layer refused: {type(error).__name__}"
-        return StoreError(f"{told} ({error})")
+        return _of_no_driver(error)
     text = str(cause).strip() or type(cause).__name__
     if isinstance(cause, sqlite3.Error):
         if text.startswith(("no such table", "no such column")) or "has no column named" in text:
@@ -148,6 +170,6 @@ def translated() -> Iterator[None]:
     except (exc.SQLAlchemyError, sqlite3.Error) as error:
         raise translate(error) from error
     except Exception as error:
-        if driver_error(error) is None:
+        if not is_foreign(error):
             raise
         raise translate(error) from error

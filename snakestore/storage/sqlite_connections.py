@@ -11,6 +11,8 @@ import random
 import re
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -19,7 +21,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from snakestore.errors import StoreError
+from snakestore.errors import CorruptStoreError, StoreError
 from snakestore.storage import files
 from snakestore.storage.address import SQLiteAddress
 from snakestore.storage.leaving import never_close
@@ -45,7 +47,10 @@ def install(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: Any, entry: ConnectionPoolEntry, _args: Any, _options: Any) -> sqlite3.Connection:
-        return _open_memory(address) if address.path is None else _open_file(address.path, address, settings, entry, known)
+        if address.path is None:
+            return _open_memory(address)
+        with told_as_damage():
+            return _open_file(address.path, address, settings, entry, known)
 
     @event.listens_for(engine, "checkin")
     def begin_nothing_again(connection: sqlite3.Connection | None, _entry: Any) -> None:
@@ -64,6 +69,20 @@ def install(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
 def _connect(name: str, busy_timeout: float) -> sqlite3.Connection:
     """A bare connection: threads may share it in turn, as a pool needs, and it begins nothing by itself."""
     return sqlite3.connect(name, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False)
+
+
+@contextmanager
+def told_as_damage() -> Iterator[None]:
+    """Tell as damage what the driver cannot even tell: SQLite's message quotes a damaged schema, and that is no text.
+
+    Raises:
+        CorruptStoreError: that happened.
+    """
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        message = f"the file is damaged: restore a backup, or salvage with the sqlite3 shell's .recover (its schema is no text: {error})"
+        raise CorruptStoreError(message) from error
 
 
 def open_to_look(path: str, busy_timeout: float) -> sqlite3.Connection:

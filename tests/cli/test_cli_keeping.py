@@ -1,0 +1,58 @@
+"""The verbs that keep a store: check, backup."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from snakestore import SessionRepository
+
+
+def test_check_finds_nothing_wrong_with_a_sound_store(cli: Any, store: Path) -> None:
+    told = cli.json("check", store)
+
+    assert (told["ok"], told["sessions"], told["problems"]) == (True, 2, [])
+    assert cli("check", store).splitlines()[-1] == "nothing is wrong"
+
+
+def test_check_tells_what_is_wrong_exits_with_1_and_repair_mends_the_counts(cli: Any, store: Path) -> None:
+    connection = sqlite3.connect(store)
+    connection.execute("UPDATE sessions SET variable_count = 7 WHERE id = 'chat-1'")
+    connection.commit()
+    connection.close()
+
+    cli("check", store, code=1)
+    mended = cli("check", store, "--repair")
+
+    assert mended.splitlines()[-2:] == ["nothing is wrong", "1 mended"]
+    assert cli.json("check", store)["problems"] == []
+
+
+def test_checking_and_copying_leave_no_log_beside_the_store(cli: Any, store: Path, tmp_path: Path) -> None:
+    cli("check", store)
+    cli("backup", store, tmp_path / "nightly.db")
+
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["agent.db", "nightly.db"]
+
+
+def test_backup_makes_a_store(cli: Any, store: Path, tmp_path: Path) -> None:
+    cli("backup", store, tmp_path / "nightly.db")
+
+    with SessionRepository.open(tmp_path / "nightly.db", migrate=False) as repo:
+        assert repo.get_value("chat-1", "temperature") == 0.9
+
+
+def test_backup_takes_the_place_of_no_file_unless_told_by_its_option(cli: Any, store: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.write_bytes(b"a diary")
+
+    told = cli("backup", store, there, code=1)
+    assert there.read_bytes() == b"a diary"
+    cli("backup", store, there, "--overwrite")
+
+    assert len(told.splitlines()) == 1
+    assert "--overwrite" in told
+    assert "overwrite=" not in told
+    with SessionRepository.open(there, migrate=False) as repo:
+        assert repo.list_sessions() != []

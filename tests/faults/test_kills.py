@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import random
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import snakestore
+from snakestore import SessionRepository
+from tests.faults import crew, work
+from tests.faults.soundness import assert_sound
+
+WORKERS = 3
+
+
+def prepare(path: Path) -> None:
+    work.prepare(path)
+    with SessionRepository.open(path) as repo:
+        for worker in range(WORKERS):
+            repo.register_variable("s", f"own{worker}", "integer", 0)
+
+
+def write_until_killed(path: Path, kind: str, seconds: float, broken: str | None = None) -> list[str]:
+    """Let processes write, kill them all; what they had logged as acknowledged."""
+    log = path.with_suffix(".log")
+    with crew.Crew(work.until_killed, [(path, kind, log, worker, broken) for worker in range(WORKERS)]) as workers:
+        while not log.exists():
+            time.sleep(0.001)  # until they are at work
+        time.sleep(seconds)
+        workers.kill()
+    return log.read_text().splitlines()
+
+
+def assert_acknowledged(path: Path, log: list[str]) -> None:
+    """Everything that was acknowledged is there, and of each worker at most one write more, whole."""
+    latest: dict[str, int] = defaultdict(int)
+    batches: list[tuple[int, int]] = [(0, 0)]
+    modified, sessions = 0, []
+    for line in log:
+        kind, *rest = line.split()
+        if kind == "update":
+            latest[f"own{rest[0]}"] = int(rest[1])
+        elif kind == "modify":
+            modified += 1
+        elif kind == "batch":
+            batches.append((int(rest[0]), int(rest[1])))
+        else:
+            sessions.append(rest)
+    with SessionRepository.open(path) as repo:
+        for name, number in latest.items():
+            value = repo.get_value("s", name)
+            assert number <= value or number <= max(past.value for past in repo.variable_history("s", name))
+        counted = repo.get_variable("s", "modified")
+        assert modified <= counted.value <= modified + WORKERS
+        assert counted.value == counted.version
+        batch = {(variable.version, variable.value) for variable in repo.list_variables("s", "b*")}
+        assert len(batch) == 1, "half a batch"
+        version, value = batch.pop()
+        assert max(batches)[0] <= version <= len(batches) - 1 + WORKERS
+        assert version > max(batches)[0] or value == max(batches)[1]
+        there = {session.id for session in repo.list_sessions(include_expired=True)}
+        assert {sid for sid, fate in sessions if fate == "lives"} <= there
+        assert all(repo.get_value(sid, "v") % 2 == 0 for sid in there if sid.startswith("w") and repo.has_variable(sid, "v"))
+
+
+@pytest.mark.parametrize("kind", work.KINDS)
+def test_kill_9_loses_nothing_acknowledged_and_leaves_nothing_half(tmp_path, kind, size, figures):
+    kills, acknowledged = size(5, 50), 0
+    for number in range(kills):
+        path = tmp_path / f"{number}.db"
+        prepare(path)
+        log = write_until_killed(path, kind, random.uniform(0.0, 0.25))
+        acknowledged += len(log)
+
+        assert_acknowledged(path, log)
+        assert_sound(path)
+
+    figures("kill -9", kind=kind, kills=kills, processes=WORKERS, acknowledged=acknowledged, lost=0)
+
+
+def test_kill_9_in_a_migration_leaves_the_old_schema_or_the_new_one(tmp_path, size, figures):
+    path = tmp_path / "s.db"
+    prepare(path)
+    seen = set()
+
+    for _ in range(size(10, 100)):
+        with crew.Crew(work.migrate_until_killed, [(path, 0)]) as workers:
+            time.sleep(random.uniform(0.0, 0.2))
+            workers.kill()
+        seen.add(snakestore.current(path))
+        with SessionRepository.open(path) as repo:
+            assert len(repo.variable_names("s")) == 3 + len(work.BATCH) + WORKERS
+        assert_sound(path)
+
+    figures("kill -9", kind="migration", kills=size(10, 100), processes=1, acknowledged=0, lost=0)
+    assert seen <= {"0001", "0002"}
+
+
+def test_control_of_kills(tmp_path):
+    with pytest.raises(AssertionError):
+        for number in range(20):
+            path = tmp_path / f"{number}.db"
+            prepare(path)
+            log = write_until_killed(path, "batch", random.uniform(0.0, 0.25), "no transactions")
+            assert_acknowledged(path, log)

@@ -1,0 +1,160 @@
+"""Power loss cannot be had in a test. What it leaves can: any length of what was written and not synced, bytes of it garbled.
+
+In WAL mode a commit appends to the log; the database file itself changes only in a checkpoint, after the log was synced.
+So a file as of the last checkpoint with its log cut or garbled anywhere is what a power failure may leave.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from snakestore import CorruptStoreError, SessionRepository
+from tests.faults.soundness import assert_sound
+
+WRITES = 60
+
+
+@pytest.fixture
+def failed(tmp_path: Path) -> Path:
+    """A store and its log as a machine leaves them that lost power: no connection was closed, nothing checkpointed."""
+    path = tmp_path / "live.db"
+    with SessionRepository.open(path, history=WRITES) as repo:
+        repo.create_session("s", ttl=None)
+        repo.register_variable("s", "a", "integer", 0)
+        repo.register_variable("s", "b", "tensor", {"shape": [500], "data": [0.0] * 500})
+    with SessionRepository.open(path) as repo:
+        for number in range(1, WRITES + 1):
+            # each commit writes both, so that half of one would show
+            repo.update_variables("s", {"a": number, "b": {"shape": [500], "data": [float(number)] * 500}})
+        (tmp_path / "failed").mkdir()
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{path}{suffix}", tmp_path / "failed" / f"s.db{suffix}")
+    return tmp_path / "failed" / "s.db"
+
+
+def prefix_in(path: Path) -> int:
+    """How many of the commits are there, all of them whole and none missing in between."""
+    with SessionRepository.open(path) as repo:
+        batch = repo.get_variables("s", ["a", "b"]).found
+        history = [past.value for past in repo.variable_history("s", "a")]
+    number = batch["a"].value
+    assert batch["a"].version == number
+    assert batch["b"].value["data"] == [float(number)] * 500
+    assert history == list(range(number - 1, -1, -1))
+    assert_sound(path)
+    return number
+
+
+def damaged(failed: Path, number: int, change: str) -> Path:
+    """A copy with its log cut or garbled at a random place."""
+    path = failed.with_name(f"{change}{number}.db")
+    shutil.copy(failed, path)
+    log = bytearray(failed.with_name("s.db-wal").read_bytes())
+    at = random.randrange(len(log))
+    if change == "cut":
+        del log[at:]
+    elif change == "garbled":
+        log[at : at + 64] = os.urandom(len(log[at : at + 64]))
+    else:
+        log[at:] = bytes(len(log) - at)
+    Path(f"{path}-wal").write_bytes(log)
+    return path
+
+
+@pytest.mark.parametrize("change", ["cut", "garbled", "zeroed"])
+def test_whatever_is_left_of_the_log_opens_as_some_prefix_of_the_commits(failed, change, size, figures):
+    copies = size(12, 300)
+
+    kept = [prefix_in(damaged(failed, number, change)) for number in range(copies)]
+
+    figures("power loss", change=change, copies=copies, commits=WRITES, fewest=min(kept), most=max(kept), torn=0)
+    assert all(0 <= number <= WRITES for number in kept)
+    assert len(set(kept)) > 2  # the places were spread
+
+
+def test_a_log_that_is_whole_holds_every_commit(failed):
+    assert prefix_in(failed) == WRITES
+
+
+def test_a_database_file_that_is_cut_is_told_as_damaged(failed):
+    with closing(sqlite3.connect(failed)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = failed.read_bytes()
+    for length in (len(whole) // 3, len(whole) - 5000):
+        path = failed.with_name(f"cut{length}.db")
+        path.write_bytes(whole[:length])
+
+        with pytest.raises(CorruptStoreError):
+            SessionRepository.open(path)
+        assert path.read_bytes() == whole[:length]
+
+
+# --- what is synced, and when --------------------------------------------------------------------------------------------
+
+SCENE = """
+import os, sys
+from snakestore import CorruptStoreError, SessionRepository
+repo = SessionRepository.open(sys.argv[1], durability=sys.argv[2])
+repo.create_session("s", ttl=None)
+repo.register_variable("s", "x", "integer", 0)
+os.write(1, b"BEGIN\\n")
+for number in range(50):
+    repo.update_variable("s", "x", number)
+os.write(1, b"END\\n")
+repo.close()
+"""
+SHIM = """
+#include <unistd.h>
+int fsync(int fd) { (void) fd; return write(1, "SYNC\\n", 5) == 5 ? 0 : -1; }
+int fdatasync(int fd) { return fsync(fd); }
+"""
+
+
+def syncs_by_strace(path: Path, durability: str) -> str:
+    trace = path.with_suffix(".trace")
+    command = ["strace", "-f", "-o", str(trace), "-e", "trace=fsync,fdatasync,write", sys.executable, "-c", SCENE, str(path), durability]
+    subprocess.run(command, check=True, capture_output=True, timeout=100)
+    return trace.read_text()
+
+
+def syncs_by_shim(path: Path, durability: str) -> str:
+    source, shim = path.with_suffix(".c"), path.with_suffix(".so")
+    source.write_text(SHIM)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(shim), str(source)], check=True, capture_output=True, timeout=100)
+    command = [sys.executable, "-c", SCENE, str(path), durability]
+    return subprocess.run(command, check=True, capture_output=True, timeout=100, text=True, env={**os.environ, "LD_PRELOAD": str(shim)}).stdout
+
+
+def counted_syncs(path: Path, durability: str) -> tuple[str, int | None]:
+    """How syncs were counted, and how many there were during 50 commits; None where nothing here can count them."""
+    for way, count in (("strace", syncs_by_strace), ("a shim", syncs_by_shim)):
+        try:
+            told = count(path, durability)
+        except (OSError, subprocess.CalledProcessError):
+            path.unlink(missing_ok=True)
+            continue
+        return way, len(re.findall(r"sync\(|SYNC", told.partition("BEGIN")[2].partition("END")[0]))
+    return "nothing", None
+
+
+@pytest.mark.parametrize(("durability", "pragma"), [("normal", 1), ("full", 2)])
+def test_full_durability_syncs_every_commit_and_normal_does_not(tmp_path, durability, pragma, figures):
+    with SessionRepository.open(tmp_path / "p.db", durability=durability) as repo:
+        synchronous = repo._runner._channels.acquire().driver_connection.execute("PRAGMA synchronous").fetchone()[0]
+
+    way, syncs = counted_syncs(tmp_path / "s.db", durability)
+
+    figures("syncs", durability=durability, commits=50, syncs=syncs, counted_by=way)
+    assert synchronous == pragma
+    if syncs is not None:  # else the setting is all that can be seen here
+        assert syncs >= 50 if durability == "full" else syncs < 5
