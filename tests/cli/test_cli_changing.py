@@ -87,8 +87,10 @@ def test_db_downgrade_wants_to_be_told_how_far(cli: Any, store: Path) -> None:
     assert "--revision" in cli("db", "downgrade", store, code=2)
 
 
-def test_db_upgrade_of_no_known_revision_is_refused(cli: Any, store: Path) -> None:
-    assert len(cli("db", "upgrade", store, "--revision", "4711", code=1).splitlines()) == 1
+@pytest.mark.parametrize("verb", ["upgrade", "downgrade"])
+@pytest.mark.parametrize("revision", ["4711", "", " ", "0001:0002"])
+def test_a_revision_that_is_none_is_told_in_one_line(cli: Any, store: Path, verb: str, revision: str) -> None:
+    assert len(cli("db", verb, store, "--revision", revision, code=1).splitlines()) == 1
 
 
 def test_an_older_schema_is_named_with_the_command_to_run(cli: Any, store: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from pathlib import Path
@@ -91,6 +92,26 @@ def test_an_error_of_a_real_process_is_one_line_on_stderr(processes: Any, store:
     ran = processes.run("get", store, "chat-1", "nothing")
 
     assert (ran.returncode, ran.stdout, len(ran.stderr.splitlines())) == (1, "", 1)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a device that is always full")
+def test_output_that_nobody_can_take_is_one_line_on_stderr(processes: Any, store: Path) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        process = processes.start("show", store, "chat-1", stdout=full.fileno())
+        _, told = process.communicate(timeout=60)
+
+    assert (process.returncode, len(told.splitlines())) == (1, 1)
+    assert "No space left" in told
+
+
+@pytest.mark.parametrize("url", ["postgresql://user:secret@host/db", "sqlite:///demo.db"])
+def test_the_demo_takes_no_url_and_shows_no_password(processes: Any, url: str) -> None:
+    ran = processes.run("demo", url)
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "not a URL" in ran.stderr
+    assert "secret" not in ran.stderr
+    assert list(processes.folder.iterdir()) == []
 
 
 def test_the_version_is_told(processes: Any) -> None:

@@ -108,6 +108,7 @@ def test_looking_changes_nothing_even_long_after_the_last_access(cli: Any, store
 
     cli(*on(store, verb))
 
+    assert list(store.parent.iterdir()) == [store]  # no log left either
     assert content(store) == before
 
 

@@ -217,9 +217,9 @@ class Opened(Backend):
 
     awaited = True
 
+    @abstractmethod
     def address(self) -> Any:
         """What is opened."""
-        raise NotImplementedError
 
     def open(self, **options: Any) -> SessionRepository:
         async def opened() -> AsyncSessionRepository:

@@ -19,6 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from snakestore.cli.app import app
+from snakestore.types import registry
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -42,6 +43,12 @@ def blocks(page: Path) -> list[tuple[str, str, int]]:
 
 def names(page: Path) -> str:
     return str(page.relative_to(ROOT))
+
+
+@pytest.fixture(autouse=True)
+def own_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Types that a page registers, gone after it."""
+    monkeypatch.setattr(registry, "_types", dict(registry._types))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from sqlalchemy import orm
 
 import snakestore
 from snakestore import SessionRepository, StoreError, ValidationError, VariableNotFoundError
+from snakestore.storage.revisions import HEAD
 from tests.contract.backends import for_driver
 from tests.servers import missing
 
@@ -89,7 +90,7 @@ def test_the_migrations_run(engine):
     snakestore.downgrade(engine, "base")
     snakestore.upgrade(engine)
 
-    assert snakestore.current(engine) == "0002"
+    assert snakestore.current(engine) == HEAD
 
 
 @pytest.mark.parametrize("driver", ["psycopg2", "pg8000", "asyncpg"])
