@@ -59,7 +59,8 @@ def test_many_processes_open_a_missing_file_at_once(tmp_path: Path, round_: int)
 
     assert run(OPENING_AT_ONCE, path).strip() == str([0] * 12)
     assert current(path) == HEAD
-    assert [entry.name for entry in tmp_path.iterdir()] == ["s.db"]
+    # no half-made file is left; of two that close at the same instant each takes the other for the last and leaves the log
+    assert {entry.name for entry in tmp_path.iterdir()} <= {"s.db", "s.db-wal", "s.db-shm"}
 
 
 def test_many_processes_migrate_an_older_file_at_once(tmp_path: Path) -> None:
