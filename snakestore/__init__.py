@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from snakestore.copying import CopyReport, copy
 from snakestore.errors import (
     BatchError,
     CommitUnknownError,
@@ -44,6 +43,7 @@ from snakestore.view import SessionView
 
 if TYPE_CHECKING:
     from snakestore.aio import AsyncSessionRepository
+    from snakestore.copying import CopyReport, copy
 
 __all__ = [
     "AsyncSessionRepository",
@@ -100,10 +100,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # asyncio and SQLAlchemy's side of it are loaded by those who use them
+    # asyncio and SQLAlchemy's side of it, and the moving of whole stores, are loaded by those who use them
     if name == "AsyncSessionRepository":
         from snakestore.aio import AsyncSessionRepository  # noqa: PLC0415 - that is the point
 
         return AsyncSessionRepository
+    if name in {"copy", "CopyReport"}:
+        from snakestore import copying  # noqa: PLC0415 - that is the point
+
+        return getattr(copying, name)
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)

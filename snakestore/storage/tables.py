@@ -185,7 +185,8 @@ class SessionRow(Base):
         _not_negative("program_count"),
         _not_negative("total_variable_updates"),
         _not_negative("history_limit"),
-        Index(None, "expires_at"),
+        # sessions that never expire stay out of it, so that a sweep reads only what can expire
+        Index(None, "expires_at", sqlite_where=text("expires_at IS NOT NULL")),
     )
 
 
@@ -266,16 +267,15 @@ class ProgramRow(Base):
 
 
 @event.listens_for(Base.metadata, "before_create")
-def describe_for(_metadata: MetaData, connection: Connection, **_: Any) -> None:
-    """Say of the tables what only one dialect knows.
+def describe_for_postgresql(_metadata: MetaData, connection: Connection, **_: Any) -> None:
+    """Say of the tables what only PostgreSQL knows, where it is PostgreSQL.
 
-    Said in the classes it would load both dialects with every import, a tenth of its time.
+    Said in the classes it would load that dialect with every import, a tenth of its time.
     """
-    dialect = connection.dialect.name
+    if connection.dialect.name != "postgresql":
+        return
     table = cast("Table", SessionRow.__table__)
-    # sessions that never expire stay out of the index, so that a sweep reads only what can expire
     for index in table.indexes:
-        index.dialect_options[dialect]["where"] = text("expires_at IS NOT NULL")
-    if dialect == "postgresql":
-        # room on each page, so that an access rewrites the row in place (a HOT update) and no index
-        table.dialect_options[dialect]["with"] = {"fillfactor": 70}
+        index.dialect_options["postgresql"]["where"] = text("expires_at IS NOT NULL")
+    # room on each page, so that an access rewrites the row in place (a HOT update) and no index
+    table.dialect_options["postgresql"]["with"] = {"fillfactor": 70}
