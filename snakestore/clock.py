@@ -11,6 +11,7 @@ Clock = Callable[[], datetime]
 
 
 _last_text: tuple[datetime | None, str] = (None, "")
+_last_iso: tuple[datetime | None, str] = (None, "")
 
 
 def utc_now() -> datetime:
@@ -48,6 +49,16 @@ def to_text(moment: datetime) -> str:
         of = moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, moment.microsecond
         text = "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % of  # noqa: UP031 - half the time of isoformat, in every write
         _last_text = (moment, text)
+    return text
+
+
+def to_iso(moment: datetime) -> str:
+    """An aware datetime as ``isoformat`` spells it, remembered for the many variables of one batch."""
+    global _last_iso  # noqa: PLW0603 - as above
+    remembered, text = _last_iso
+    if remembered is not moment:
+        text = moment.isoformat()
+        _last_iso = (moment, text)
     return text
 
 

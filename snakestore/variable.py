@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from snakestore import types
-from snakestore.clock import as_utc, now_or, seconds_between, utc_now
+from snakestore.clock import as_utc, now_or, seconds_between, to_iso, utc_now
 from snakestore.errors import MissingFieldsError, ValidationError, shorten
 from snakestore.names import checked_name, identifier_text
 from snakestore.optimization import NOT_OPTIMIZING, OptimizationStatus, checked_pid
@@ -77,7 +77,7 @@ def merged_metadata(old: Mapping[str, Any], given: Mapping[str, Any] | None, sou
     text = identifier_text(source, "source")
     if not text.isascii():
         types.checked_document(text, "source")
-    return {**old, **(given or {}), "source": text, "updated_at": now.isoformat()}
+    return {**old, **(given or {}), "source": text, "updated_at": to_iso(now)}
 
 
 class _WithBlob:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from snakestore import types
 from snakestore.errors import SessionNotFoundError, UnknownTypeError, VariableLockedError, VariableNotFoundError, VersionConflictError
 from snakestore.names import identifier_text, is_plain
-from snakestore.optimization import OptimizationStatus
+from snakestore.optimization import NOT_OPTIMIZING, OptimizationStatus
 from snakestore.repository.access import Gate, check_alive, open_to_write, session_text
 from snakestore.repository.arguments import check_size, checked_metadata, look_up_text
 from snakestore.storage import rows
@@ -127,6 +127,8 @@ def check_may_write(target: Target, optimizer_id: object, now: datetime) -> None
         VariableLockedError: somebody else holds it, or nobody does and an ``optimizer_id`` was named.
         InvalidNameError: the ``optimizer_id`` is neither str nor Enum.
     """
+    if optimizer_id is None and target.row[10] is None:
+        return  # nearly always: nobody holds it, nobody claims to
     check_holder(target.sid, target.identifier, rows.status_from(target.row[10:14], now), optimizer_id)
 
 
@@ -217,7 +219,7 @@ def written(target: Target, new: NewValue) -> Variable:
     """The variable as it is stored now."""
     row = target.row
     rules = () if row[14] == "[]" else tuple(rows.decoded(row[14], f"the access_rules column of variable {row[1]!r}", list))
-    status = rows.status_from(row[10:14], new.written)
+    status = NOT_OPTIMIZING if row[10] is None else rows.status_from(row[10:14], new.written)
     return Variable.restored(
         new.blob, row[0], row[1], row[2], new.value, row[8], new.constraints, new.metadata, new.version, new.written, status, rules
     )
