@@ -9,7 +9,8 @@ from snakestore.errors import ValidationError, shorten
 from snakestore.names import checked_name
 
 LONGEST_LEASE = timedelta(days=36525)
-LARGEST_PID = 2**63 - 1
+MOST_DIGITS = 4300
+"""As for any int in JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ def checked_pid(pid: object) -> str | int | None:
     """
     if pid is None:
         return None
-    if isinstance(pid, int) and not isinstance(pid, bool) and abs(pid) <= LARGEST_PID:
+    if isinstance(pid, int) and not isinstance(pid, bool) and abs(pid) < 10**MOST_DIGITS:
         return int(pid)
     return checked_name(pid, "an optimizer_pid")
 

@@ -70,8 +70,10 @@ class Forgetful(Protocol):
 class DriverChannel:
     """A driver connection that we hold: it begins nothing by itself, and one cursor serves it for good."""
 
-    def __init__(self, proxied: PoolProxiedConnection, dialect: Dialect, backend: Backend) -> None:
+    def __init__(self, proxied: PoolProxiedConnection, dialect: Dialect, backend: Backend, *, copied_by_fork: bool = False) -> None:
+        """Take a connection for our own; one to a database in memory is copied whole by a fork, and is then the child's."""
         self.proxied = proxied
+        self._copied_by_fork = copied_by_fork
         self.dialect = dialect
         self.backend = backend
         self.broken = False
@@ -98,7 +100,7 @@ class DriverChannel:
     @property
     def inherited(self) -> bool:
         """Whether it was made before this process was forked."""
-        return self._generation != leaving.generation
+        return self._generation != leaving.generation and not self._copied_by_fork
 
     @property
     def in_transaction(self) -> bool:

@@ -125,7 +125,7 @@ class SoleChannel:
             raise StoreBusyError(message)
         try:
             if self._channel is None:
-                self._channel = DriverChannel(self._engine.raw_connection(), self._engine.dialect, self._backend)
+                self._channel = DriverChannel(self._engine.raw_connection(), self._engine.dialect, self._backend, copied_by_fork=True)
         except BaseException:
             self._lock.release()
             raise

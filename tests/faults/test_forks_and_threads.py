@@ -185,3 +185,37 @@ def test_a_repository_that_nobody_closed_warns_of_nothing(path):
 
     assert (done.returncode, done.stderr) == (0, "")
     assert_sound(path)
+
+
+def test_a_transaction_that_was_open_at_a_fork_stays_the_parents(tmp_path: Path) -> None:
+    with SessionRepository.open(tmp_path / "forked.db") as repo:
+        repo.create_session("s")
+        repo.register_variable("s", "n", "integer", 0)
+        with repo.transaction() as transaction:
+            transaction.update_variable("s", "n", 1)
+            child = os.fork()
+            if child == 0:
+                try:
+                    transaction.update_variable("s", "n", 2)
+                except StoreError as refusal:
+                    os._exit(0 if "parent" in str(refusal) else 1)
+                os._exit(2)
+            _, status = os.waitpid(child, 0)
+
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert repo.get_value("s", "n") == 1
+
+
+def test_a_database_in_memory_is_the_childs_own_after_a_fork() -> None:
+    with SessionRepository.open("sqlite://") as repo:
+        repo.create_session("s")
+        repo.register_variable("s", "n", "integer", 0)
+        child = os.fork()
+        if child == 0:
+            with repo.transaction() as transaction:
+                transaction.update_variable("s", "n", 5)
+            os._exit(0 if repo.get_value("s", "n") == 5 else 1)
+        _, status = os.waitpid(child, 0)
+
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert repo.get_value("s", "n") == 0
