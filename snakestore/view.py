@@ -97,6 +97,14 @@ class SessionView(MutableMapping[str, Any]):
             return False
         return self.repository._runner.lookup(_is_name, self.session_id, name)  # noqa: SLF001 - a view is the repository's other face
 
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value under ``key``, or ``default`` where there is none: one look, and an access either way."""
+        try:
+            name = _name(key)
+        except KeyError:
+            return default
+        return self.repository._runner.lookup(named_value, self.session_id, name, default)  # noqa: SLF001 - a view is the repository's other face
+
     # --- all of them ----------------------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[str]:

@@ -144,15 +144,15 @@ def _value(work: Work, sid: object, identifier: object, default: object | NotGiv
     return _absent(session, identifier, default) if name is None else rows.value_from(session, name, type_name, text, blob)
 
 
-def named_value(work: Work, sid: object, name: str, *, decode: bool = True) -> object:
+def named_value(work: Work, sid: object, name: str, default: object | NotGiven = NOT_GIVEN, *, decode: bool = True) -> object:
     """The value of the variable of this name; an id does not do. ``decode`` False only asks whether it is there.
 
     Raises:
-        VariableNotFoundError: there is none.
+        VariableNotFoundError: there is none, and no default.
     """
     session, row = _looked_up(work, sql.VALUE if decode else sql.PRESENT, sid, name)
     if row[_SESSION] != name:
-        raise VariableNotFoundError(session, name)
+        return _absent(session, name, default)
     return rows.value_from(session, name, row[4], row[5], row[6]) if decode else None
 
 

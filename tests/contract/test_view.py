@@ -369,3 +369,15 @@ def test_a_view_deletes_its_session(repo, view):
     assert view.delete_session() is True
     assert view.session_exists() is False
     assert view.delete_session() is False
+
+
+def test_get_of_a_missing_name_is_an_access_too(repo, sid, clock):
+    view = repo.session(sid)
+    clock.advance(600)
+
+    assert view.get("nothing", 7) == 7
+    assert repo.list_sessions()[0].last_accessed == clock()
+
+
+def test_get_of_what_is_no_key_gives_the_default(repo, sid):
+    assert repo.session(sid).get(5, "none") == "none"
