@@ -63,7 +63,7 @@ def test_a_thousand_tasks_share_an_opened_store(store):
 def test_the_loop_goes_on_while_verbs_are_at_work(repository):
     async def main():
         async with repository() as repo, heartbeat() as gaps:
-            for _ in range(5):
+            while len(gaps) <= 10:  # however quick the verbs are
                 await asyncio.gather(*[repo.modify_variable("s", "n", lambda value: value + 1) for _ in range(10)])
                 await asyncio.gather(*[repo.get_value("s", "x") for _ in range(10)])
         return sorted(gaps)
