@@ -89,6 +89,11 @@ def gate_row(work: Work, statement: Statement, sid: str) -> Row | None:
     return row
 
 
+def ask_nothing(work: Work) -> None:
+    """Ask the database for nothing: for a verb that can find nothing, and must notice a closed store all the same."""
+    work.know(None)
+
+
 def open_to_read(work: Work, sid: object) -> str:
     """The session is there and alive; a first statement for verbs that take several. The read counts as an access.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from snakestore.repository.access import has_expired
+from snakestore.repository.access import ask_nothing, has_expired
 from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.bound import Bound
 from snakestore.repository.maintenance import give_back, let_others, sizes
@@ -47,7 +47,7 @@ class Expiry(Bound):
         most, size = checked_count(limit, "limit"), checked_positive(batch_size, "batch_size")
         deleted = 0
         if most == 0:
-            self._runner.lookup(_nothing)
+            self._runner.lookup(ask_nothing)
         while most is None or deleted < most:
             wanted = size if most is None else min(size, most - deleted)
             with let_others(self._runner):
@@ -64,11 +64,6 @@ class Expiry(Bound):
     def store_stats(self) -> StoreStats:
         """What the store holds, in numbers; it counts rows, so it takes time in proportion to them. No access."""
         return self._runner.read(_stats)
-
-
-def _nothing(work: Work) -> None:
-    """Ask for nothing, so that a closed store is noticed all the same."""
-    work.know(None)
 
 
 def _list(work: Work, most: int | None) -> list[Session]:

@@ -11,7 +11,7 @@ from typing import Any
 from snakestore import types
 from snakestore.errors import SessionExistsError, SessionNotFoundError
 from snakestore.names import Pattern, checked_name
-from snakestore.repository.access import Gate, check_alive, check_read, gate_row, has_expired, open_to_write, record, session_text
+from snakestore.repository.access import Gate, ask_nothing, check_alive, check_read, gate_row, has_expired, open_to_write, record, session_text
 from snakestore.repository.arguments import (
     NOT_GIVEN,
     NotGiven,
@@ -107,7 +107,7 @@ class SessionVerbs(Bound):
         most = checked_count(limit, "limit")
         beyond = None if after is None else look_up_after(after)
         if not wanted.possible or most == 0:
-            self._runner.lookup(_nothing)
+            self._runner.lookup(ask_nothing)
             return []
         return self._runner.read(_list, wanted, most, beyond, include_expired=include_expired)
 
@@ -171,11 +171,6 @@ def look_up_after(after: object) -> str:
     text = Pattern.parse(after)
     whole = "*".join(text.pieces)
     return whole.split("\0", 1)[0].encode("utf-8", "ignore").decode("utf-8")
-
-
-def _nothing(work: Work) -> None:
-    """Touch the store, so that a closed or missing one is noticed also where nothing can be found."""
-    work.know(None)
 
 
 def _look(work: Work, sid: str) -> Session:
