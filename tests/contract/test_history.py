@@ -600,3 +600,16 @@ def test_a_variable_put_with_a_version_has_no_earlier_ones(repo, sid, clock):
     assert repo.get_variables(sid, ["x"], at=clock()).found["x"].version == 5
     with pytest.raises(VersionNotFoundError):
         repo.get_variable_version(sid, "x", 4)
+
+
+@pytest.mark.parametrize("kept", [1, 2, 5])
+def test_the_history_is_full_and_no_fuller_after_each_update(repo, kept):
+    repo.create_session("bounded", history=kept)
+    repo.register_variable("bounded", "n", "integer", 0)
+
+    lengths = []
+    for number in range(1, kept + 3):
+        repo.update_variable("bounded", "n", number)
+        lengths.append(len(repo.variable_history("bounded", "n")))
+
+    assert lengths == [min(number, kept) for number in range(1, kept + 3)]
