@@ -392,3 +392,13 @@ def test_a_lease_taken_close_to_the_end_of_time_runs_until_then(repo, sid, clock
     assert repo.get_variable(sid, "x").optimizing
     with pytest.raises(VariableLockedError):
         repo.update_variable(sid, "x", 9)
+
+
+def test_a_lease_has_run_out_at_its_very_end(repo, sid, clock):
+    repo.register_variable(sid, "leased", "float", 0.5)
+    repo.start_optimization(sid, "leased", "opt", lease=10)
+
+    clock.advance(9.999999)
+    assert repo.get_variable(sid, "leased").optimizing
+    clock.advance(0.000001)
+    assert not repo.get_variable(sid, "leased").optimizing
