@@ -136,7 +136,7 @@ class EmbeddingType(_ArrayType):
             advice = "only the type json takes None" if value is None else f"give a list or a numpy array; {cure(value)}"
             self.refuse(f"must be a sequence of numbers, not {type(value).__name__}: {advice}", value)
         entries = list(value)
-        if set(map(type, entries)) <= {float} and binary.all_finite(entries):
+        if list(map(type, entries)).count(float) == len(entries) and binary.all_finite(entries):
             return entries  # nearly always
         shape = (len(entries),)
         return self._floats(self._numbers(entries, shape, "$"), shape, "$")
