@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from array import array
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
 from benchmarks import seed
 from benchmarks.contenders import Lab
 from benchmarks.floors.records import Record
-from benchmarks.floors.sqlite import GET_BY_NAME, SqliteFloor
+from benchmarks.floors.sqlite import GET_BY_NAME, SqliteFloor, connect
 from benchmarks.floors.threads import threaded
 from benchmarks.work import Bench, Verbs, array_makers, reading, scalar_makers, writing
 from benchmarks.workload import NAMES, PREFIX, READS, SIDE, UPDATED, UPDATES
@@ -24,7 +25,7 @@ from snakestore.storage.tables import Base
 def new_file(lab: Lab, name: str) -> Path:
     """A seeded file with our tables, made from the mapped classes."""
     path = lab.new_path(name)
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool)
     Base.metadata.create_all(engine)
     engine.dispose()
     floor = SqliteFloor(path)
@@ -35,8 +36,9 @@ def new_file(lab: Lab, name: str) -> Path:
 
 def open_sqlite(lab: Lab) -> Bench:
     """The floor of most rows; it keeps arrays as JSON."""
-    floor = SqliteFloor(new_file(lab, "floor.db"))
-    verbs = _verbs(floor)
+    path = new_file(lab, "floor.db")
+    floor = SqliteFloor(path)
+    verbs = _verbs(floor, seeds=connect(path))
 
     def update(sid: str, name: str, value: Any) -> Any:
         return floor.update(sid, name, _plain(value))
@@ -44,7 +46,7 @@ def open_sqlite(lab: Lab) -> Bench:
     def register(sid: str, name: str, type_name: str, value: Any, *, constraints: Mapping[str, Any]) -> Any:
         return floor.register(sid, name, type_name, _plain(value), constraints=constraints)
 
-    return Bench(scalar_makers(verbs) | array_makers(replace(verbs, update=update, register=register)), [floor.close])
+    return Bench(scalar_makers(verbs) | array_makers(replace(verbs, update=update, register=register)), [floor.close, verbs.seeds.close])
 
 
 def open_by_name(lab: Lab) -> Bench:
@@ -56,7 +58,7 @@ def open_by_name(lab: Lab) -> Bench:
 def open_bytes(lab: Lab) -> Bench:
     """Arrays as their bare bytes, of a length and dtype that the program knows."""
     floor = BytesFloor(new_file(lab, "bytes.db"))
-    return Bench(array_makers(replace(_verbs(floor), get_value=floor.get_array)), [floor.close])
+    return Bench(array_makers(replace(_verbs(floor, seeds=floor.connection), get_value=floor.get_array)), [floor.close])
 
 
 def open_memory(_: Lab) -> Bench:
@@ -108,7 +110,7 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def _verbs(floor: SqliteFloor) -> Verbs:
+def _verbs(floor: SqliteFloor, *, seeds: sqlite3.Connection) -> Verbs:
     return Verbs(
         get_value=floor.get_value,
         get_record=floor.get_record,
@@ -119,5 +121,5 @@ def _verbs(floor: SqliteFloor) -> Verbs:
         pattern=PREFIX,
         delete_expired=lambda: floor.delete_expired()[0],
         longest_transaction=lambda: floor.delete_expired()[1],
-        seeds=floor.connection,
+        seeds=seeds,
     )
