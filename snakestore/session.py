@@ -65,4 +65,4 @@ def expiry(last_accessed: datetime, ttl: float | None) -> datetime | None:
 
 def is_expired(last_accessed: datetime, ttl: float | None, now: datetime) -> bool:
     """Whether a session is idle, at ``now``, for strictly longer than its ``ttl``: the one place that says so."""
-    return ttl is not None and now - last_accessed > timedelta(seconds=ttl)
+    return ttl is not None and (now - last_accessed).total_seconds() > ttl  # exact: all are whole microseconds

@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 from snakestore.errors import CorruptStoreError, SessionExpiredError, SessionNotFoundError, shorten
 from snakestore.names import identifier_text, is_plain
 from snakestore.repository.arguments import look_up_text
+from snakestore.session import is_expired
 from snakestore.storage.channels import Work
 from snakestore.storage.dialects.base import access_is_due
 from snakestore.storage.sql import sessions as sql
@@ -33,10 +34,9 @@ def check_alive(sid: str, last_accessed: datetime, ttl: float | None, now: datet
     """
     idle = (now - last_accessed).total_seconds()  # exact: both are whole microseconds, as is the ttl
     try:
-        expired = ttl is not None and idle > ttl
+        expired = ttl is not None and idle > ttl  # as is_expired says, without reckoning the idle time twice
     except TypeError as problem:
-        message = f"the ttl of session {sid!r} is damaged: {shorten(ttl)} is no number of seconds"
-        raise CorruptStoreError(message) from problem
+        raise _damaged(sid, ttl) from problem
     if expired:
         raise SessionExpiredError(sid)
     return idle
@@ -49,10 +49,13 @@ def has_expired(sid: str, last_accessed: datetime, ttl: float | None, now: datet
         CorruptStoreError: its ttl is no number.
     """
     try:
-        check_alive(sid, last_accessed, ttl, now)
-    except SessionExpiredError:
-        return True
-    return False
+        return is_expired(last_accessed, ttl, now)
+    except TypeError as problem:
+        raise _damaged(sid, ttl) from problem
+
+
+def _damaged(sid: str, ttl: object) -> CorruptStoreError:
+    return CorruptStoreError(f"the ttl of session {sid!r} is damaged: {shorten(ttl)} is no number of seconds")
 
 
 def check_read(work: Work, sid: str, last_accessed: datetime, ttl: float | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from snakestore.repository.access import ask_nothing, has_expired
 from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.bound import Bound
-from snakestore.repository.maintenance import give_back, let_others, sizes
+from snakestore.repository.maintenance import Turns, give_back, sizes
 from snakestore.repository.results import StoreStats
 from snakestore.repository.sessions import delete_sessions
 from snakestore.session import Session, expiry
@@ -45,12 +45,12 @@ class Expiry(Bound):
             ValidationError: an argument may not be.
         """
         most, size = checked_count(limit, "limit"), checked_positive(batch_size, "batch_size")
-        deleted = 0
+        deleted, turns = 0, Turns(self._runner)
         if most == 0:
             self._runner.lookup(ask_nothing)
         while most is None or deleted < most:
             wanted = size if most is None else min(size, most - deleted)
-            with let_others(self._runner):
+            with turns.turn():
                 met, gone = self._runner.write(_sweep, wanted)
             deleted += gone
             if gone and progress is not None:
@@ -58,7 +58,7 @@ class Expiry(Bound):
             if met < wanted:
                 break
         if deleted:
-            give_back(self._runner)
+            give_back(self._runner, turns)
         return deleted
 
     def store_stats(self) -> StoreStats:
@@ -75,9 +75,11 @@ def _list(work: Work, most: int | None) -> list[Session]:
 def _sweep(work: Work, most: int) -> tuple[int, int]:
     """Delete of the next ``most`` sessions that may have expired those that have; how many were met, and how many deleted."""
     met = work.rows(sql.EXPIRED_LOCKED, bound=work.backend.sweep_bound(work.now), most=most)
-    gone = [sid for sid, accessed, ttl in met if has_expired(sid, accessed, ttl, work.now)]
-    for sid, accessed, ttl in met:
-        if not has_expired(sid, accessed, ttl, work.now):  # its recorded expiry lagged behind: let it catch up, or it is met again
+    gone = []
+    for accessed, ttl, sid in met:
+        if has_expired(sid, accessed, ttl, work.now):
+            gone.append(sid)
+        else:  # its recorded expiry lagged behind: let it catch up, or it is met again
             work.change(sql.CATCH_UP, sid=sid, expires=expiry(accessed, ttl))
     if gone:
         delete_sessions(work, gone)

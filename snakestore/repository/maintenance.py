@@ -17,7 +17,10 @@ from snakestore.storage.seam import translated
 from snakestore.storage.transactions import EngineRunner
 from snakestore.storage.waiting import pause
 
-_PAUSE_SHARE, _LONGEST_PAUSE = 2.0, 0.02
+LONGEST_TURN = 0.02
+"""Seconds of transactions one after another, with hardly a moment between them, before others get theirs."""
+REST = 0.0025
+"""Seconds that others then have: more than those who waited for so long sleep between two tries."""
 
 
 class Maintenance(Bound):
@@ -58,24 +61,34 @@ def sizes(work: Work) -> tuple[int, int, int]:
     return size, free, files.size(os.path.realpath(path) + "-wal") if path else 0
 
 
-def give_back(runner: Runner) -> None:
+class Turns:
+    """One transaction after another where there is one writer's place: it is left free now and then, or those who wait would rarely find it so."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.shared = isinstance(runner, EngineRunner) and runner.backend.file is not None
+        """Whether others may wait between two transactions: not inside a caller's own, nor where rows are locked."""
+        self._taken = 0.0
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """One transaction, after a rest where the turns before it took long."""
+        if self.shared and self._taken >= LONGEST_TURN:
+            pause(REST)
+            self._taken = 0.0
+        began = time.monotonic()
+        yield
+        self._taken += time.monotonic() - began
+
+
+def give_back(runner: Runner, turns: Turns) -> None:
     """Give free space back to the disk in small transactions, and bring the log in; only where each verb is its own transaction."""
-    if not isinstance(runner, EngineRunner) or runner.backend.file is None:
+    if not turns.shared:
         return
     more = True
     while more:
-        with let_others(runner):
-            more = runner.write(_give_back)
+        with turns.turn():
+            more = runner.lookup(_give_back)  # a transaction of its own
     runner.lookup(_checkpoint)
-
-
-@contextmanager
-def let_others(runner: Runner) -> Iterator[None]:
-    """After a transaction of many, leave the only writer's place free for some time, or those who wait would rarely find it so."""
-    began = time.monotonic()
-    yield
-    if isinstance(runner, EngineRunner) and runner.backend.file is not None:
-        pause(min(_PAUSE_SHARE * (time.monotonic() - began), _LONGEST_PAUSE))
 
 
 def _give_back(work: Work) -> bool:

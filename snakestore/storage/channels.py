@@ -14,7 +14,7 @@ from snakestore.storage import leaving
 from snakestore.storage.dialects import Backend
 from snakestore.storage.leaving import never_close
 from snakestore.storage.moment import SERVER_NOW
-from snakestore.storage.statements import Prepared, Row, Statement, spread_sizes
+from snakestore.storage.statements import EACH, Prepared, Row, Statement, spread_sizes
 from snakestore.storage.watching import WATCH, Watch
 
 SAVEPOINT = "snakestore"
@@ -306,8 +306,7 @@ class Work:
 
     def _spread(self, statement: Statement, piece: list[Any], parameters: dict[str, Any]) -> tuple[Prepared, Any]:
         prepared = statement.prepare_spread(self._dialect, len(piece))
-        named = {f"each_{number}": value for number, value in enumerate(piece)}
-        return prepared, prepared.bind(parameters | named)
+        return prepared, prepared.bind(parameters | dict(zip(EACH, piece, strict=False)))
 
 
 def _asked_for(problem: CorruptStoreError, parameters: dict[str, Any]) -> CorruptStoreError:

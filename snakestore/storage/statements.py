@@ -22,6 +22,8 @@ from snakestore.errors import CorruptStoreError
 Convert = Callable[[Any], Any]
 Row = tuple[Any, ...]
 LARGEST_SPREAD = 256
+EACH = tuple(f"each_{number}" for number in range(LARGEST_SPREAD))
+"""The parameters of a spread statement."""
 
 
 def _converter(type_: TypeEngine[Any], dialect: Dialect, *, incoming: bool) -> Convert | None:
@@ -51,7 +53,7 @@ class Statement:
     """A statement built on first use and compiled once a dialect.
 
     ``build`` returns the statement. One that takes a number is spread: it has ``IN (...)`` lists of that many
-    parameters named ``each_0``, ``each_1``, ... and is compiled for a few sizes.
+    parameters named as ``EACH`` says and is compiled for a few sizes.
     """
 
     __slots__ = ("_build", "_prepared", "_spread", "spread")

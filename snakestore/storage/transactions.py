@@ -22,7 +22,7 @@ from snakestore.storage.runner import P, R, Recorder, Runner, commit_write, undo
 from snakestore.storage.seam import is_busy, is_duplicate, is_foreign, is_out_of_reach, translate, translated
 from snakestore.storage.waiting import Patience
 
-LONGEST_PAUSE_TO_RECONNECT = 0.25
+SHARE_TO_RECONNECT, LONGEST_PAUSE_TO_RECONNECT = 0.5, 0.25
 
 _holding: ContextVar[frozenset[int]] = ContextVar("snakestore_holding", default=frozenset())
 """The runners whose writing transaction the present thread or task holds."""
@@ -236,7 +236,7 @@ class _Again:
         self._remote = backend.remote
         self._reached = reached
         self._busy = Patience(limit)
-        self._away = Patience(limit, longest=LONGEST_PAUSE_TO_RECONNECT)
+        self._away = Patience(limit, share=SHARE_TO_RECONNECT, longest=LONGEST_PAUSE_TO_RECONNECT)
         self._lost = False
 
     def after(self, error: BaseException, channel: Channel | None) -> bool:

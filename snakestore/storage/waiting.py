@@ -8,26 +8,31 @@ import threading
 import time
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.0005, 0.02
+SHARE = 0.05
+"""Of the time that was waited already, the next pause at most."""
 
 
 class Patience:
     """How long to wait for the next try, and when to give up.
 
-    Short random pauses let every waiter have its turn; SQLite's own busy handler lets some wait ten times as long.
+    Short random pauses let every waiter have its turn; SQLite's own busy handler lets some wait ten times as long. They grow
+    with the time that was waited already, so that asking costs next to nothing of it and whoever waits for long does not miss
+    the moments in which a sweep leaves the writer's place free.
     """
 
-    def __init__(self, limit: float, *, longest: float = LONGEST_PAUSE) -> None:
-        self._deadline = time.monotonic() + limit
-        self._pause = SHORTEST_PAUSE
+    def __init__(self, limit: float, *, share: float = SHARE, longest: float = LONGEST_PAUSE) -> None:
+        self._began = time.monotonic()
+        self._limit = limit
+        self._share = share
         self._longest = longest
 
     def wait(self) -> bool:
         """Wait a moment; False, at once, where the time is up."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
+        waited = time.monotonic() - self._began
+        if waited >= self._limit:
             return False
-        pause(min(left, random.uniform(0, self._pause)))  # noqa: S311 - jitter, no secret
-        self._pause = min(self._pause * 1.5, self._longest)
+        longest = min(max(SHORTEST_PAUSE, waited * self._share), self._longest)
+        pause(min(self._limit - waited, random.uniform(0, longest)))  # noqa: S311 - jitter, no secret
         return True
 
 

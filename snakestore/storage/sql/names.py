@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, Table, bindparam
 
-from snakestore.storage.statements import Statement
+from snakestore.storage.statements import EACH, Statement
 from snakestore.storage.tables import ProgramRow, SessionRow, VariableRow, VariableVersionRow
 
 sessions = cast("Table", SessionRow.__table__)
@@ -23,7 +23,7 @@ GATE_COLUMNS = (sessions.c.last_accessed, sessions.c.ttl, sessions.c.expires_at,
 
 def each(column: ColumnElement[str], size: int) -> ColumnElement[bool]:
     """``column IN (:each_0, :each_1, ...)``, for a spread statement."""
-    return column.in_([bindparam(f"each_{number}", type_=column.type) for number in range(size)])
+    return column.in_([bindparam(name, type_=column.type) for name in EACH[:size]])
 
 
 class Ranged:

@@ -69,7 +69,7 @@ EXPIRED_SOME = Statement(
 )
 EXPIRED_LOCKED = Statement(
     lambda: (
-        select(sessions.c.id, sessions.c.last_accessed, sessions.c.ttl)
+        select(sessions.c.last_accessed, sessions.c.ttl, sessions.c.id)
         .where(sessions.c.expires_at < bindparam("bound"))
         .order_by(sessions.c.expires_at)
         .limit(bindparam("most"))

@@ -1,0 +1,111 @@
+"""Who waits for the only writer's place, and who leaves it free for them: by a clock of the test's own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from types import SimpleNamespace
+
+import pytest
+
+from snakestore import SessionRepository
+from snakestore.clock import utc_now
+from snakestore.repository import maintenance
+from snakestore.storage import waiting
+
+
+class Time:
+    """A clock that only pauses move on; it keeps their lengths."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pauses: list[float] = []
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def time(monkeypatch):
+    time = Time()
+    monkeypatch.setattr(waiting, "time", SimpleNamespace(monotonic=lambda: time.now))
+    monkeypatch.setattr(waiting, "pause", time.pause)
+    monkeypatch.setattr(waiting, "random", SimpleNamespace(uniform=lambda _low, high: high))  # the longest pause there may be
+    return time
+
+
+def test_pauses_are_a_small_share_of_what_was_waited_already(time):
+    patience = waiting.Patience(10.0)
+    while patience.wait():
+        pass
+
+    waited = 0.0
+    for pause in time.pauses[:-1]:
+        assert pause <= max(waiting.SHORTEST_PAUSE, waiting.SHARE * waited) + 1e-9
+        waited += pause
+    assert max(time.pauses) == waiting.LONGEST_PAUSE
+    assert all(one <= next_ + 1e-9 for one, next_ in pairwise(time.pauses[:-1]))
+
+
+def test_waiting_ends_at_its_limit_and_not_after(time):
+    patience = waiting.Patience(0.3)
+    while patience.wait():
+        pass
+
+    assert time.now == pytest.approx(0.3)
+    assert not patience.wait()
+
+
+def test_no_wait_at_all_where_the_limit_is_zero(time):
+    assert not waiting.Patience(0.0).wait()
+    assert time.pauses == []
+
+
+def test_who_waited_as_long_as_a_turn_lasts_tries_again_within_a_rest():
+    assert waiting.SHARE * (maintenance.LONGEST_TURN + maintenance.REST) < maintenance.REST
+
+
+@pytest.fixture
+def rests(monkeypatch):
+    rests: list[float] = []
+    monkeypatch.setattr(maintenance, "pause", rests.append)
+    return rests
+
+
+def filled(path, sessions):
+    past = utc_now() - timedelta(days=1)
+    with SessionRepository.open(path, clock=lambda: past) as repo:
+        for number in range(sessions):
+            repo.create_session(f"s{number}")
+
+
+def test_a_sweep_rests_between_transactions_that_took_long_and_not_after_the_last(tmp_path, rests, monkeypatch):
+    filled(tmp_path / "s.db", 25)
+    monkeypatch.setattr(maintenance, "LONGEST_TURN", 0.0)
+    with SessionRepository.open(tmp_path / "s.db") as repo:
+        deleted = repo.delete_expired(batch_size=10, limit=25)
+
+    assert deleted == 25
+    assert rests == [maintenance.REST] * len(rests)
+    assert len(rests) >= 2
+
+
+def test_a_short_sweep_does_not_rest(tmp_path, rests, monkeypatch):
+    filled(tmp_path / "s.db", 25)
+    monkeypatch.setattr(maintenance, "LONGEST_TURN", 1000.0)
+    with SessionRepository.open(tmp_path / "s.db") as repo:
+        deleted = repo.delete_expired(batch_size=10)
+
+    assert deleted == 25
+    assert rests == []
+
+
+def test_a_sweep_within_a_transaction_does_not_rest_for_nobody_could_write_meanwhile(tmp_path, rests, monkeypatch):
+    filled(tmp_path / "s.db", 25)
+    monkeypatch.setattr(maintenance, "LONGEST_TURN", 0.0)
+    with SessionRepository.open(tmp_path / "s.db") as repo, repo.transaction() as transaction:
+        deleted = transaction.delete_expired(batch_size=10)
+
+    assert deleted == 25
+    assert rests == []
