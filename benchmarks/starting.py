@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -16,6 +17,8 @@ FRONT_DOOR = "from snakestore import SessionRepository"
 OPENED = "open and one read"
 PARTED = ("alembic", "numpy", "typer", "rich", "asyncio")  # what an import has no business to load
 PREAMBLE = "import sys, time; started = time.perf_counter(); "
+UNCOLLECTED = "import gc; gc.disable(); " + PREAMBLE
+COLLECTOR_OFF = ", collector off"
 AFTERWARDS = "; print(time.perf_counter() - started, *[name for name in {names!r} if name in sys.modules])"
 STATEMENTS = {
     BASE: "import sqlalchemy.orm; import benchmarks.mapped",
@@ -34,35 +37,55 @@ def measure(*, quick: bool) -> list[RowResult]:
     rounds = QUICK_ROUNDS if quick else ROUNDS
     with laboratory() as lab:
         path = lab.new_path("warm.db")
-        _run(OPENING.format(path=str(path)))  # makes it
-        samples: dict[str, list[float]] = {name: [] for name in (*STATEMENTS, OPENED)}
+        bytecode = lab.new_path("bytecode")
+        _run(OPENING.format(path=str(path)), bytecode)  # makes it
+        programs = {name: PREAMBLE + code for name, code in STATEMENTS.items()}
+        programs |= {name + COLLECTOR_OFF: UNCOLLECTED + code for name, code in STATEMENTS.items()}
+        programs[OPENED] = OPENING.format(path=str(path))
+        samples: dict[str, list[float]] = {name: [] for name in programs}
         loaded: dict[str, set[str]] = {name: set() for name in samples}
         for turn in range(rounds + 1):
             for name, taken in samples.items():
-                code = OPENING.format(path=str(path)) if name == OPENED else PREAMBLE + STATEMENTS[name]
-                seconds, modules = _run(code)
+                seconds, modules = _run(programs[name], bytecode)
                 loaded[name].update(modules)
                 if turn:  # the first round writes the bytecode files
                     taken.append(seconds)
-        return [_import_row(samples), _open_row(samples[OPENED]), _loaded_row(set().union(*loaded.values()) - loaded[BASE])]
+        return [
+            _import_row(
+                "import",
+                "import, in a fresh process",
+                {name: samples[name] for name in STATEMENTS},
+                "SQLAlchemy makes so many objects that the next few thousand, whoever makes them, start the process's first full garbage collection.",
+            ),
+            _import_row(
+                "import-work",
+                "import, the garbage collector off",
+                {name: samples[name + COLLECTOR_OFF] for name in STATEMENTS},
+                "The work alone, wherever that collection falls.",
+            ),
+            _open_row(samples[OPENED]),
+            _loaded_row(set().union(*loaded.values()) - loaded[BASE]),
+        ]
 
 
-def _run(code: str) -> tuple[float, list[str]]:
-    """The seconds that ``code`` measured in a new process, and which of the parted modules it had loaded."""
+def _run(code: str, bytecode: Path) -> tuple[float, list[str]]:
+    """The seconds that ``code`` measured in a new process, and which of the parted modules it had loaded.
+
+    The process keeps its bytecode below ``bytecode``: an installed package has it, a checkout may be told to write none.
+    """
     root = Path(__file__).parent.parent
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     program = [sys.executable, "-c", code + AFTERWARDS.format(names=PARTED)]
     done = subprocess.run(  # noqa: S603 - this interpreter, on code of this file
-        program, check=True, capture_output=True, text=True, cwd=root
+        program, check=True, capture_output=True, text=True, cwd=root, env={**environment, "PYTHONPYCACHEPREFIX": str(bytecode)}
     )
     seconds, *modules = done.stdout.split()
     return float(seconds), modules
 
 
-def _import_row(samples: dict[str, list[float]]) -> RowResult:
+def _import_row(key: str, title: str, samples: dict[str, list[float]], note: str) -> RowResult:
     timings = []
     for name, seconds in samples.items():
-        if name == OPENED:
-            continue
         low, middle, high = compared(seconds, samples[BASE])
         timings.append(
             Timing(
@@ -75,7 +98,7 @@ def _import_row(samples: dict[str, list[float]]) -> RowResult:
                 target=None if name == BASE else Target(1.1),
             )
         )
-    return RowResult(key="import", title="import, in a fresh process", base=BASE, note="Bytecode files are there.", timings=timings)
+    return RowResult(key=key, title=title, base=BASE, note=f"Bytecode files are there. {note}", timings=timings)
 
 
 def _open_row(samples: list[float]) -> RowResult:
