@@ -1,5 +1,6 @@
 """snakestore: a durable home for the state of LLM programs, on SQLite and PostgreSQL."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from snakestore.errors import (
@@ -33,17 +34,18 @@ from snakestore.errors import (
     VersionNotFoundError,
 )
 from snakestore.optimization import OptimizationStatus
-from snakestore.repository import CheckReport, Finding, SessionRepository, StoreStats, VariableBatch
+from snakestore.repository import SessionRepository, VariableBatch
 from snakestore.session import Session, SessionStats
 from snakestore.storage.engine import create_engine
 from snakestore.storage.schema import current, downgrade, upgrade
 from snakestore.types import VariableType, register_type, supported_types, validate
 from snakestore.variable import Variable, create_variable
-from snakestore.view import SessionView
 
 if TYPE_CHECKING:
     from snakestore.aio import AsyncSessionRepository
     from snakestore.copying import CopyReport, copy
+    from snakestore.repository.reports import CheckReport, Finding, StoreStats
+    from snakestore.view import SessionView
 
 __all__ = [
     "AsyncSessionRepository",
@@ -99,15 +101,24 @@ __all__ = [
 ]
 
 
+# what a start can do without: asyncio and SQLAlchemy's side of it, the moving and the checking of whole stores
+_LOADED_ON_USE = {
+    "AsyncSessionRepository": "snakestore.aio",
+    "CheckReport": "snakestore.repository.reports",
+    "CopyReport": "snakestore.copying",
+    "Finding": "snakestore.repository.reports",
+    "SessionView": "snakestore.view",
+    "StoreStats": "snakestore.repository.reports",
+    "copy": "snakestore.copying",
+}
+
+
 def __getattr__(name: str) -> Any:
-    # asyncio and SQLAlchemy's side of it, and the moving of whole stores, are loaded by those who use them
-    if name == "AsyncSessionRepository":
-        from snakestore.aio import AsyncSessionRepository  # noqa: PLC0415 - that is the point
-
-        return AsyncSessionRepository
-    if name in {"copy", "CopyReport"}:
-        from snakestore import copying  # noqa: PLC0415 - that is the point
-
-        return getattr(copying, name)
+    if name in _LOADED_ON_USE:
+        return getattr(import_module(_LOADED_ON_USE[name]), name)
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snakestore.errors import InvalidNameError, shorten
 
@@ -72,8 +72,7 @@ def _next_prefix(prefix: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(NamedTuple):
     """A pattern in which ``*`` stands for any run of characters and everything else for itself.
 
     Matching is anchored at both ends, case-sensitive and takes time linear in the name for each star, so that no

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import secrets
+import uuid
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import datetime
@@ -295,7 +295,7 @@ def _text(value: object) -> str:
 
 def new_variable_id(name: str) -> str:
     """A fresh unique id that shows whose it is."""
-    return f"var_{name[:LONGEST_NAME_IN_ID]}_{secrets.token_hex(16)}"
+    return f"var_{name[:LONGEST_NAME_IN_ID]}_{uuid.uuid4().hex}"
 
 
 def create_variable(

@@ -12,7 +12,7 @@ from snakestore.repository.optimisation import Optimisation
 from snakestore.repository.past import History
 from snakestore.repository.placing import Placing
 from snakestore.repository.programs import ProgramVerbs
-from snakestore.repository.results import CheckReport, Finding, StoreStats, VariableBatch
+from snakestore.repository.results import VariableBatch
 from snakestore.repository.sessions import SessionVerbs
 from snakestore.repository.variables import VariableReads
 from snakestore.repository.writing import VariableWrites
@@ -20,7 +20,7 @@ from snakestore.repository.writing import VariableWrites
 if TYPE_CHECKING:
     from snakestore.view import SessionView
 
-__all__ = ["CheckReport", "Finding", "SessionRepository", "StoreStats", "VariableBatch"]
+__all__ = ["SessionRepository", "VariableBatch"]
 
 
 class SessionRepository(

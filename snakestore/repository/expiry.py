@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from snakestore.repository.access import ask_nothing, has_expired
 from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.bound import Bound
 from snakestore.repository.maintenance import Turns, give_back, sizes
-from snakestore.repository.results import StoreStats
 from snakestore.repository.sessions import delete_sessions
 from snakestore.session import Session, expiry
 from snakestore.storage import rows
 from snakestore.storage.channels import Work
 from snakestore.storage.sql import sessions as sql
+
+if TYPE_CHECKING:
+    from snakestore.repository.reports import StoreStats
 
 
 class Expiry(Bound):
@@ -87,6 +90,8 @@ def _sweep(work: Work, most: int) -> tuple[int, int]:
 
 
 def _stats(work: Work) -> StoreStats:
+    from snakestore.repository.reports import StoreStats  # noqa: PLC0415 - loaded by those who ask
+
     sessions, expired, variables, programs, versions = work.one(sql.COUNTS, bound=work.now)
     size, free, wal = sizes(work)
     return StoreStats(

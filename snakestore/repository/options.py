@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from snakestore.clock import Clock
 from snakestore.errors import ValidationError
@@ -16,8 +16,7 @@ DEFAULT_BUSY_TIMEOUT = 30.0
 DEFAULT_MAX_VALUE_BYTES = 64 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """The options of a repository, checked."""
 
     default_ttl: float | None

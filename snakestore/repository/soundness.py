@@ -8,7 +8,7 @@ from typing import Any
 from snakestore import types
 from snakestore.errors import ConstraintError, CorruptStoreError, UnknownTypeError, shorten
 from snakestore.names import why_no_name
-from snakestore.repository.results import Finding
+from snakestore.repository.reports import Finding
 from snakestore.storage import rows
 from snakestore.storage.channels import Work
 from snakestore.storage.statements import Row

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from snakestore import types
 from snakestore.errors import SessionNotFoundError, UnknownTypeError, VariableLockedError, VariableNotFoundError, VersionConflictError
@@ -21,8 +20,7 @@ from snakestore.storage.statements import Row
 from snakestore.variable import Variable, merged_metadata, next_version
 
 
-@dataclass(slots=True)
-class Target:
+class Target(NamedTuple):
     """A variable's row (VARIABLE_COLUMNS), under the lock of its session."""
 
     sid: str
@@ -153,8 +151,7 @@ def check_version(target: Target, expected: int | None) -> None:
         raise VersionConflictError(target.sid, target.identifier, expected, target.version)
 
 
-@dataclass(slots=True)
-class NewValue:
+class NewValue(NamedTuple):
     """What a variable is about to hold, checked and in its stored form."""
 
     value: Any

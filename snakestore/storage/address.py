@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from sqlalchemy import URL, make_url
@@ -25,8 +25,7 @@ _URI_PARAMETERS = frozenset({"mode", "cache", "immutable", "nolock", "psow", "vf
 _TRUE = frozenset({"1", "true", "yes", "on", "t", "y"})
 
 
-@dataclass(frozen=True, slots=True)
-class SQLiteAddress:
+class SQLiteAddress(NamedTuple):
     """A SQLite database: its absolute path (None: in memory) and the parameters of its SQLite URI."""
 
     path: str | None

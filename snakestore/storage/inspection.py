@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import enum
-import shlex
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, column, func, inspect, select, table
 
@@ -42,8 +40,7 @@ class State(enum.Enum):
     NEW = "a schema that this release does not know"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What a look found: the state, and the revision where our version table names one."""
 
     state: State
@@ -117,7 +114,7 @@ def _with_taken(found: Found, names_there: Callable[[], Iterable[str]]) -> Found
         return found
     done = 0 if found.current is None else REVISIONS.index(found.current) + 1
     wanted = {name for revision in REVISIONS[done:] for name in MADE_BY[revision]}
-    return replace(found, taken=tuple(sorted(wanted.intersection(names_there()))))
+    return found._replace(taken=tuple(sorted(wanted.intersection(names_there()))))
 
 
 def _judge(rows: Iterable[Any]) -> Found:
@@ -170,7 +167,9 @@ def refuse_outdated(found: Found, where: str) -> None:
         if where == IN_MEMORY:  # no command reaches it
             message = f"{where} {told}: open it with migrate=True"
             raise SchemaOutdatedError(message, current=found.current, head=HEAD)
-        name = shlex.quote(where)
+        from shlex import quote  # noqa: PLC0415 - for this message alone
+
+        name = quote(where)
         message = (
             f"{where} {told}: open it with migrate=True where it may be written, or run `snakestore db upgrade {name}`, "
             f"or in a clone `alembic -x url={name} upgrade head`"

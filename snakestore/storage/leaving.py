@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 
@@ -10,12 +9,17 @@ generation = 0
 """How many forks lie between this process and the first: a connection of an earlier one is the parent's."""
 
 
+def _load() -> None:
+    # before the fork: in the child, an import may wait for a thread that only the parent has
+    import ctypes  # noqa: F401, PLC0415 - a start can do without
+
+
 def _born() -> None:
     global generation  # noqa: PLW0603 - one count a process
     generation += 1
 
 
-os.register_at_fork(after_in_child=_born)
+os.register_at_fork(before=_load, after_in_child=_born)
 
 
 def never_close(held: object) -> None:
@@ -26,6 +30,8 @@ def never_close(held: object) -> None:
     replaced: to close it would delete the log of that name, which is the new file's.
     """
     if sys.implementation.name == "cpython":
+        import ctypes  # noqa: PLC0415 - rarely needed, and it takes as long to load as ten modules of ours
+
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
     _kept.append(held)
 

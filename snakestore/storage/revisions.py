@@ -10,6 +10,7 @@ MADE_BY = {
     "0002": ("variable_versions", "variable_history_overview"),
 }
 """The tables and views that each revision makes: names that have to be free before it."""
+VIEW_NAMES = ("session_overview", "variable_overview", "variable_history_overview")
 REVISIONS = tuple(MADE_BY)
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "snakestore_alembic_version"

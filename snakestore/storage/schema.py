@@ -31,11 +31,10 @@ from snakestore.storage.inspection import (
     refuse_taken_names,
 )
 from snakestore.storage.migrating import check_revision, locked, migrate
-from snakestore.storage.revisions import HEAD
+from snakestore.storage.revisions import HEAD, VIEW_NAMES
 from snakestore.storage.seam import translated
 from snakestore.storage.settings import Durability
 from snakestore.storage.tables import SessionRow
-from snakestore.storage.views import VIEW_NAMES
 
 Bind = Engine | Connection | orm.Session | orm.scoped_session[Any]
 _BINDS = (Engine, Connection, orm.Session, orm.scoped_session)

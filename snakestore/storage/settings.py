@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from snakestore.errors import ValidationError
 
@@ -12,8 +11,7 @@ LONGEST_BUSY_TIMEOUT = 24 * 3600.0
 """Seconds; SQLite counts milliseconds in 32 bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """``busy_timeout`` in seconds; ``durability`` "normal" survives ``kill -9``, "full" a power failure too."""
 
     busy_timeout: float

@@ -13,7 +13,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
@@ -105,11 +104,13 @@ def _open_memory(address: SQLiteAddress) -> sqlite3.Connection:
     return connection
 
 
-@dataclass(slots=True)
 class _Known:
     """What an engine knows of its file."""
 
-    opened: bool = False
+    __slots__ = ("opened",)
+
+    def __init__(self) -> None:
+        self.opened = False
 
 
 def _open_file(path: str, address: SQLiteAddress, settings: Settings, entry: ConnectionPoolEntry, known: _Known) -> sqlite3.Connection:

@@ -8,9 +8,8 @@ column types ask for, and hands plain tuples to and from the driver. What it run
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Dialect, Executable
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -34,8 +33,7 @@ def _converter(type_: TypeEngine[Any], dialect: Dialect, *, incoming: bool) -> C
     return cast("Convert | None", convert)
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A statement as one dialect's driver takes it."""
 
     sql: str

@@ -15,9 +15,8 @@ from sqlalchemy.sql.ddl import CreateView
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
 
+from snakestore.storage.revisions import VIEW_NAMES
 from snakestore.storage.tables import SessionRow, UtcDateTime, VariableRow, VariableVersionRow
-
-VIEW_NAMES = ("session_overview", "variable_overview", "variable_history_overview")
 
 
 class _present(FunctionElement[Any]):  # noqa: N801 - an SQL function, named as one

@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
-import fractions
+import numbers
 import pathlib
 import types
 import uuid
@@ -17,11 +17,11 @@ _BY_CLASS: Final[tuple[tuple[Any, str], ...]] = (
     (enum.Enum, "store its .value"),
     ((dt.date, dt.time), "store its .isoformat()"),
     (dt.timedelta, "store its .total_seconds()"),
-    ((decimal.Decimal, fractions.Fraction), "store float(...) or, to keep every digit, str(...) of it"),
     ((bytes, bytearray, memoryview), "store it as base64 text: base64.b64encode(...).decode()"),
     (str, "store str(...) of it, a plain str"),
     (int, "store int(...) of it, a plain int"),
     (float, "store float(...) of it, a plain float"),
+    ((decimal.Decimal, numbers.Rational), "store float(...) or, to keep every digit, str(...) of it"),
     (Mapping, "store dict(...) of it, a plain dict"),
     (types.ModuleType, "store its .__name__"),
     ((uuid.UUID, pathlib.PurePath), "store str(...) of it"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from snakestore.errors import shorten
-from snakestore.types import bounds, regex
+from snakestore.types import bounds
 from snakestore.types.advice import cure
 from snakestore.types.base import VariableType
 from snakestore.types.digits import MOST_DIGITS, TOO_LONG, text_of
@@ -186,6 +186,8 @@ class StringType(VariableType):
     def _search(self, pattern: Any, text: str) -> bool:
         if type(pattern) is not str:
             self.refuse(f"must be a str in Python's re syntax, not {type(pattern).__name__}", pattern, constraint="pattern")
+        from snakestore.types import regex  # noqa: PLC0415 - a translator and an engine, for those who give a pattern
+
         try:
             return regex.compiled(pattern).found_in(text)
         except regex.PatternError as problem:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from snakestore.errors import StoreError
 from snakestore.storage.dialects.base import Backend
-from snakestore.storage.dialects.postgresql import PostgreSQL
 from snakestore.storage.dialects.sqlite import SQLite
 
 __all__ = ["Backend", "backend_for"]
 
-_BACKENDS: dict[str, Backend] = {"sqlite": SQLite(), "postgresql": PostgreSQL()}
 
-
+@cache
 def backend_for(dialect_name: str) -> Backend:
     """The backend of a SQLAlchemy dialect.
 
     Raises:
         StoreError: snakestore does not run on it.
     """
-    backend = _BACKENDS.get(dialect_name)
-    if backend is None:
-        message = f"snakestore runs on SQLite and PostgreSQL; {dialect_name} is out of scope"
-        raise StoreError(message)
-    return backend
+    if dialect_name == "sqlite":
+        return SQLite()
+    if dialect_name == "postgresql":
+        from snakestore.storage.dialects.postgresql import PostgreSQL  # noqa: PLC0415 - for those who outgrew one machine
+
+        return PostgreSQL()
+    message = f"snakestore runs on SQLite and PostgreSQL; {dialect_name} is out of scope"
+    raise StoreError(message)

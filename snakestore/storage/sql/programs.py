@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select, update
 
 from snakestore.storage.moment import server_now
 from snakestore.storage.sql.names import programs, sessions
 from snakestore.storage.statements import Statement
 
-_this = and_(programs.c.session_id == bindparam("sid"), programs.c.id == bindparam("pid"))
+
+def _this() -> ColumnElement[bool]:
+    return and_(programs.c.session_id == bindparam("sid"), programs.c.id == bindparam("pid"))
+
 
 PROGRAM = Statement(
     lambda: (
@@ -20,5 +23,5 @@ PROGRAM = Statement(
 ALL = Statement(lambda: select(programs.c.id, programs.c.program).where(programs.c.session_id == bindparam("sid")).order_by(programs.c.id))
 IDS = Statement(lambda: select(programs.c.id).where(programs.c.session_id == bindparam("sid")).order_by(programs.c.id))
 INSERT = Statement(lambda: insert(programs))
-UPDATE = Statement(lambda: update(programs).where(_this).values(program=bindparam("new_program"), last_updated_at=bindparam("written")))
-DELETE = Statement(lambda: delete(programs).where(_this))
+UPDATE = Statement(lambda: update(programs).where(_this()).values(program=bindparam("new_program"), last_updated_at=bindparam("written")))
+DELETE = Statement(lambda: delete(programs).where(_this()))
