@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from snakestore.errors import InvalidNameError, shorten
 
@@ -11,7 +11,7 @@ LONGEST_NAME = 255
 _FIRST_SURROGATE, _LAST_SURROGATE, _LAST_CODE_POINT = 0xD800, 0xDFFF, 0x10FFFF
 
 
-def is_plain(name: object) -> bool:
+def is_plain(name: object) -> TypeGuard[str]:
     """Whether ``name`` is the text of a name beyond doubt: what nearly every call passes, told at once."""
     return type(name) is str and name.isascii() and 0 < len(name) <= LONGEST_NAME and "\0" not in name
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from snakestore import types
-from snakestore.clock import as_utc, now_or, seconds_between, to_iso, utc_now
+from snakestore.clock import as_utc, now_or, seconds_between, to_iso
 from snakestore.errors import MissingFieldsError, ValidationError, shorten
 from snakestore.names import checked_name, identifier_text
 from snakestore.optimization import NOT_OPTIMIZING, OptimizationStatus, checked_pid
@@ -315,18 +315,30 @@ def create_variable(
         ConstraintError: the value breaks a constraint, or a constraint is unsound.
         ValidationError: the value is not of the type, the metadata not JSON, a name or time may not be.
     """
-    checked = checked_name(name, "a variable's name")
+    text = checked_name(name, "a variable's name")
+    moment = now_or(created_at, "created_at")
+    return packed_variable(text, type, value, id, constraints, checked_object(metadata, "metadata"), moment)[0]
+
+
+def packed_variable(
+    name: object,
+    type: object,  # noqa: A002 - the field's own name
+    value: object,
+    id: object,  # noqa: A002 - the field's own name
+    constraints: dict[str, Any] | None,
+    metadata: dict[str, Any],
+    created_at: datetime,
+) -> tuple[Variable, str | None]:
+    """``create_variable`` of metadata and a time that are checked already; and the text of the value, beside its ``stored_form``.
+
+    Raises:
+        As ``create_variable``.
+    """
+    text_of_name = checked_name(name, "a variable's name")
     kind = identifier_text(type, "a variable's type")
     sound = types.check_constraints(kind, constraints)
-    normal, text, blob = types.pack(kind, value, sound)
-    made = Variable(
-        id=new_variable_id(checked) if id is None else id,
-        name=checked,
-        type=kind,
-        value=normal if blob is None else types.unpack(kind, text, blob),
-        created_at=utc_now() if created_at is None else created_at,
-        constraints=sound,
-        metadata=checked_object(metadata, "metadata"),
-    )
-    _fill_blob(made, blob)
-    return made
+    plain, text, blob = types.pack(kind, value, sound)
+    held = plain if blob is None else types.unpack(kind, text, blob)
+    vid = new_variable_id(text_of_name) if id is None else checked_name(id, "a variable's id")
+    made = Variable.restored(blob, vid, text_of_name, kind, held, created_at, sound, metadata, 0, created_at, NOT_OPTIMIZING, ())
+    return made, text

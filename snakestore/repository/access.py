@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple, cast
 
 from snakestore.errors import CorruptStoreError, SessionExpiredError, SessionNotFoundError, shorten
 from snakestore.names import identifier_text, is_plain
@@ -15,14 +14,17 @@ from snakestore.storage.sql import sessions as sql
 from snakestore.storage.statements import Row, Statement
 
 
-class Gate(NamedTuple):
+class Gate:
     """What a write knows of its session, whose row it has locked."""
 
-    sid: str
-    last_accessed: datetime
-    ttl: float | None
-    expires_at: datetime | None
-    history_limit: int | None
+    __slots__ = ("expires_at", "history_limit", "last_accessed", "sid", "ttl")
+
+    def __init__(self, sid: str, last_accessed: datetime, ttl: float | None, expires_at: datetime | None, history_limit: int | None) -> None:
+        self.sid = sid
+        self.last_accessed = last_accessed
+        self.ttl = ttl
+        self.expires_at = expires_at
+        self.history_limit = history_limit
 
 
 def check_alive(sid: str, last_accessed: datetime, ttl: float | None, now: datetime) -> float:
@@ -77,7 +79,7 @@ def session_text(sid: object) -> str:
         SessionNotFoundError: no session can have it.
     """
     if is_plain(sid):
-        return cast("str", sid)
+        return sid
     text = look_up_text(sid, "a session id")
     if text is None:
         raise SessionNotFoundError(identifier_text(sid))

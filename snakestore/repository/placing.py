@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from snakestore import types
 from snakestore.errors import ValidationError, VariableExistsError, VersionConflictError
@@ -29,7 +29,7 @@ from snakestore.repository.targets import (
 from snakestore.storage.channels import Work
 from snakestore.storage.sql import variables as sql
 from snakestore.storage.statements import Row
-from snakestore.variable import Variable, checked_object, create_variable, next_version
+from snakestore.variable import Variable, checked_object, next_version, packed_variable
 
 
 class Placing(Bound):
@@ -170,9 +170,8 @@ def _replace(work: Work, gate: Gate, target: Target, variable: Variable, columns
 def _vacancy(work: Work, sid: object, name: object, vid: object) -> tuple[Gate, str, str | None, list[Row]]:
     """The session, the name and id as they may be stored, and the id and name of each variable in their way."""
     if vid is None and is_plain(name):  # nearly always: one look at both
-        plain = cast("str", name)
-        gate, found = open_with(work, sid, plain, with_value=False)
-        return gate, plain, None, [] if found[0] is None else [found[:2]]
+        gate, found = open_with(work, sid, name, with_value=False)
+        return gate, name, None, [] if found[0] is None else [found[:2]]
     gate = open_to_write(work, sid)
     text = checked_name(name, "a variable's name")
     if vid is None:
@@ -190,9 +189,8 @@ def _register(work: Work, sid: object, wanted: dict[str, Any], description: obje
     metadata = checked_metadata(wanted["metadata"])
     if description is not None:
         metadata["description"] = _checked_description(description)
-    variable = create_variable(**wanted | {"id": given_id, "metadata": metadata, "created_at": work.now})
-    # checked just now: only its stored form is still to be had
-    text, blob = types.encoded(variable.type, variable.value, variable.stored_form())
+    variable, text = packed_variable(name, wanted["type"], wanted["value"], given_id, wanted["constraints"], metadata, work.now)
+    blob = variable.stored_form()
     check_size(variable.type, text, blob, most_bytes)
     _insert(work, gate, variable, _stored(variable, text, blob, variable.constraints, variable.metadata, []))
     record(work, gate, variables=1, updates=1)

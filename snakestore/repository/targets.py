@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from snakestore import types
 from snakestore.errors import SessionNotFoundError, UnknownTypeError, VariableLockedError, VariableNotFoundError, VersionConflictError
@@ -20,12 +20,15 @@ from snakestore.storage.statements import Row
 from snakestore.variable import Variable, merged_metadata, next_version
 
 
-class Target(NamedTuple):
+class Target:
     """A variable's row (VARIABLE_COLUMNS), under the lock of its session."""
 
-    sid: str
-    identifier: str
-    row: Row
+    __slots__ = ("identifier", "row", "sid")
+
+    def __init__(self, sid: str, identifier: str, row: Row) -> None:
+        self.sid = sid
+        self.identifier = identifier
+        self.row = row
 
     @property
     def id(self) -> str:
@@ -92,11 +95,10 @@ def open_target(work: Work, sid: object, identifier: object, *, with_value: bool
     if not is_plain(identifier):
         gate = open_to_write(work, sid)
         return gate, find(work, gate.sid, identifier)
-    name = cast("str", identifier)
-    gate, found = open_with(work, sid, name, with_value=with_value)
+    gate, found = open_with(work, sid, identifier, with_value=with_value)
     if found[0] is None:
-        raise VariableNotFoundError(gate.sid, name)
-    return gate, Target(gate.sid, name, found)
+        raise VariableNotFoundError(gate.sid, identifier)
+    return gate, Target(gate.sid, identifier, found)
 
 
 def open_with(work: Work, sid: object, identifier: str, *, with_value: bool) -> tuple[Gate, Row]:

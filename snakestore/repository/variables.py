@@ -113,7 +113,7 @@ class VariableReads(Bound):
 
 def _looked_up(work: Work, statement: Statement, sid: object, identifier: object) -> tuple[str, Row]:
     """The session's id, and the row of session and variable, the variable's columns NULL where there is none; one statement."""
-    session = session_text(sid)
+    session = sid if is_plain(sid) else session_text(sid)
     wanted = identifier if is_plain(identifier) else _unusual(work, session, identifier)
     row = work.first(statement, sid=session, identifier=wanted)
     if row is None:

@@ -14,7 +14,7 @@ from snakestore.storage.channels import Channel, DriverChannel, Work
 from snakestore.storage.dialects.base import access_is_due
 from snakestore.storage.seam import is_foreign, translate
 from snakestore.storage.statements import Row, Statement
-from snakestore.storage.transactions import EngineRunner, Mode, holds_any
+from snakestore.storage.transactions import LOOKUP, EngineRunner, Mode, holds_any
 
 MOST_BYTES = 16 * 2**20
 """What one connection remembers at most, as far as values weigh."""
@@ -98,7 +98,7 @@ class CachingRunner(EngineRunner):
             self._channels.release(channel)
 
     def _work(self, channel: Channel, mode: Mode) -> Work:
-        if mode is not Mode.LOOKUP or not isinstance(channel, DriverChannel):
+        if mode is not LOOKUP or not isinstance(channel, DriverChannel):
             return super()._work(channel, mode)
         memory = memory_of(channel)
         version = channel.execute("PRAGMA data_version").fetchone()[0]

@@ -41,6 +41,9 @@ class Mode(Enum):
     WRITE = "changes something"
 
 
+LOOKUP, READ, WRITE = Mode  # names of the module, for every verb asks: to look a member up in its Enum takes as long as a call
+
+
 class Channels(Protocol):
     """Where a runner has its channels from."""
 
@@ -67,15 +70,15 @@ class EngineRunner(Runner):
 
     def lookup(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a verb that reads with one statement."""
-        return self._run(Mode.LOOKUP, verb, args, kwargs)
+        return self._run(LOOKUP, verb, args, kwargs)
 
     def read(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a verb on one snapshot."""
-        return self._run(Mode.READ, verb, args, kwargs)
+        return self._run(READ, verb, args, kwargs)
 
     def write(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a verb that changes something."""
-        return self._run(Mode.WRITE, verb, args, kwargs)
+        return self._run(WRITE, verb, args, kwargs)
 
     def write_calling(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a verb that changes something, this thread marked as the one that would wait for itself."""
@@ -88,49 +91,51 @@ class EngineRunner(Runner):
             finally:
                 _holding.set(held)
 
-        return self._run(Mode.WRITE, marked, args, kwargs)
+        return self._run(WRITE, marked, args, kwargs)
 
     def close(self) -> None:
         """Lend no more connections."""
         self._channels.close()
 
     def _run(self, mode: Mode, verb: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
-        """Run ``verb``, again where that may help."""
+        """Run ``verb`` in one transaction, then record the access that a read was; again where that may help."""
         again: _Again | None = None
         while True:
             channel: Channel | None = None
             try:
                 if _holding.get():
-                    self._refuse_to_wait_for_itself(write=mode is Mode.WRITE)
+                    self._refuse_to_wait_for_itself(write=mode is WRITE)
                 channel = self._channels.acquire()
-                result = self._once(channel, mode, verb, args, kwargs)
+                if mode is not LOOKUP:
+                    channel.begin(write=mode is WRITE)
+                # read once others are kept out, so that the order of writes is the order of their times
+                work = self._work(channel, mode)
+                result = verb(work, *args, **kwargs)
+                if mode is WRITE:
+                    commit_write(channel)
+                elif mode is READ or isinstance(channel, ConnectionChannel):
+                    channel.commit()
+                if work.accessed is not None:
+                    self._record_access(channel, work)
             except BaseException as error:
-                if channel is not None:
-                    self._give_back(channel)
-                again = again or _Again(self.backend, self._busy_timeout, reached=self._reached)
-                if again.after(error, channel):
-                    continue
-                if again.is_foreign(error, channel):
-                    raise translate(error) from error
-                raise
-            self._reached = True
-            self._channels.release(channel)
-            return result
+                again = self._again(error, channel, again)
+                if again is None:
+                    raise
+            else:
+                self._reached = True
+                self._channels.release(channel)
+                return result
 
-    def _once(self, channel: Channel, mode: Mode, verb: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
-        """Run ``verb`` in one transaction, then record the access that a read was."""
-        if mode is not Mode.LOOKUP:
-            channel.begin(write=mode is Mode.WRITE)
-        # read once others are kept out, so that the order of writes is the order of their times
-        work = self._work(channel, mode)
-        result = verb(work, *args, **kwargs)
-        if mode is Mode.WRITE:
-            commit_write(channel)
-        elif mode is Mode.READ or isinstance(channel, ConnectionChannel):
-            channel.commit()
-        if work.accessed is not None:
-            self._record_access(channel, work)
-        return result
+    def _again(self, error: BaseException, channel: Channel | None, again: _Again | None) -> _Again | None:
+        """Undo what a verb left, and wait for one more try where that may help; else None, or a driver's error told as ours."""
+        if channel is not None:
+            self._give_back(channel)
+        again = again or _Again(self.backend, self._busy_timeout, reached=self._reached)
+        if again.after(error, channel):
+            return again
+        if again.is_foreign(error, channel):
+            raise translate(error) from error
+        return None
 
     def _work(self, channel: Channel, mode: Mode) -> Work:
         """What a verb gets to work with."""

@@ -156,19 +156,6 @@ def pack(type_name: str, value: Any, constraints: dict[str, Any], like: bytes | 
         raise _refusal(of, value, problem) from problem
 
 
-def encoded(type_name: str, value: Any, blob: bytes | None) -> tuple[str | None, bytes | None]:
-    """The text and the bytes of a value that ``pack`` or ``create_variable`` returned, with its ``blob`` if it has one.
-
-    Raises:
-        UnknownTypeError: no such type is registered.
-        ValidationError: its encoded form is none that a database stores.
-    """
-    of = get(type_name)
-    if blob is not None and type(of).encode in {EmbeddingType.encode, TensorType.encode}:
-        return None, blob
-    return of.storable(of.encode(value))
-
-
 def unpack(type_name: str, text: str | None, blob: bytes | None) -> Any:
     """The value stored as ``text`` and ``blob``.
 

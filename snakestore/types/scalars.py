@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from snakestore.errors import shorten
@@ -51,13 +52,6 @@ def _cure_for_number(value: object) -> str:
     return ": give float(...) or int(...) of it if it is meant as a number"
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
-
-
 class FloatType(VariableType):
     """A float, NaN and the infinities included; an int where a float holds it exactly."""
 
@@ -96,7 +90,10 @@ class FloatType(VariableType):
     def decode(self, text: str | None, blob: bytes | None) -> float:
         """The float that ``text`` spells."""
         if blob is None and type(text) is str and "." in text and "_" not in text and text[:1] in _FIRST_OF_A_NUMBER:
-            number = _number(text)
+            try:
+                number = float(text)
+            except ValueError:
+                number = math.nan
             if number - number == 0.0:
                 return number
         value = loads(text) if blob is None else super().decode(text, blob)
