@@ -26,6 +26,7 @@ class Job:
 
     run: Callable[[int], object]  # does it that many times; this is timed
     prepare: Callable[[int], object] = _nothing  # before each run, not timed
+    settle: Callable[[int], object] = _nothing  # after each run, timed with it: what the run left to be paid later
 
 
 class Contender(Protocol):

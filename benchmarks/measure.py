@@ -74,7 +74,7 @@ def _warmed_up(row: Row, job: Job, effort: Effort) -> int:
     _timed(job, few, perf_counter)
     each = _timed(job, few, perf_counter) / few
     fitting = max(1, min(row.calls, int(effort.longest_batch / each)))
-    if row.figure == "worst returned":
+    if row.figure == "worst returned" or (row.whole and effort.longest_batch):
         return row.calls
     if effort.longest_batch:
         _timed(job, fitting, perf_counter)
@@ -85,6 +85,7 @@ def _timed(job: Job, calls: int, clock: Callable[[], float]) -> float:
     job.prepare(calls)
     started = clock()
     job.run(calls)
+    job.settle(calls)
     return clock() - started
 
 

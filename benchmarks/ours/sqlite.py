@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks import seed
 from benchmarks.contenders import Lab, UnavailableError
 from benchmarks.floors.sqlite import connect
-from benchmarks.work import Bench, Verbs, array_makers, filled_array, reading, scalar_makers, writing
+from benchmarks.work import Bench, Verbs, array_makers, filled_array, logged, reading, scalar_makers, writing
 from benchmarks.workload import NAMES, PLAIN, PREFIX_PATTERN, READS, UPDATED, UPDATES
 from snakestore import SessionRepository
 
@@ -52,7 +52,7 @@ def open_default(lab: Lab) -> Bench:
     """With the options as they are."""
     repo, verbs = new_repository(lab, "snakestore.db")
     makers = scalar_makers(verbs) | array_makers(verbs)
-    makers["history"] = lambda: writing(verbs.update, UPDATES, UPDATED)
+    makers["history"] = lambda: logged(verbs, writing(verbs.update, UPDATES, UPDATED))
     makers["history-read"] = lambda: reading(verbs.get_value, UPDATES, UPDATED)
     return Bench(makers, [repo.close, verbs.seeds.close])
 
@@ -61,7 +61,7 @@ def open_without_history(lab: Lab) -> Bench:
     """With ``history=0``."""
     repo, verbs = new_repository(lab, "no-history.db", history=0)
     makers = {
-        "history": lambda: writing(verbs.update, PLAIN, UPDATED),
+        "history": lambda: logged(verbs, writing(verbs.update, PLAIN, UPDATED)),
         "history-read": lambda: reading(verbs.get_value, PLAIN, UPDATED),
     }
     return Bench(makers, [repo.close, verbs.seeds.close])

@@ -14,7 +14,7 @@ from snakestore.repository.arguments import checked_expected_version, checked_id
 from snakestore.repository.bound import Bound
 from snakestore.repository.moments import as_of
 from snakestore.repository.results import VariableBatch
-from snakestore.repository.targets import NewValue, Target, check_may_write, check_version, keep_history, prepare, prune_history, written
+from snakestore.repository.targets import NewValue, Target, check_may_write, check_version, keep_history, prepare, written
 from snakestore.storage import rows
 from snakestore.storage.channels import Work
 from snakestore.storage.sql import variables as sql
@@ -200,5 +200,4 @@ def _write(work: Work, gate: Gate, accepted: dict[str, tuple[Target, NewValue]])
     targets = [target for target, _ in accepted.values()]
     keep_history(work, gate, targets)
     work.change_many(sql.UPDATE, [{"sid": gate.sid, "vid": target.id, **new.parameters} for target, new in accepted.values()])
-    prune_history(work, gate, targets)
     record(work, gate, updates=len(accepted))

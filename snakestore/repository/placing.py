@@ -24,7 +24,6 @@ from snakestore.repository.targets import (
     find,
     keep_history,
     open_with,
-    prune_history,
 )
 from snakestore.storage.channels import Work
 from snakestore.storage.sql import variables as sql
@@ -158,13 +157,10 @@ def _replace(work: Work, gate: Gate, target: Target, variable: Variable, columns
     version = variable.version
     if version <= target.version:
         version = target.version if same else next_version(target.version)
-    changed = version != target.version
-    if changed:
+    if version != target.version:
         keep_history(work, gate, [target])
     new = {f"new_{column}": value for column, value in columns.items()}
     work.change(sql.REPLACE, sid=gate.sid, vid=target.id, new_version=version, written=variable.last_updated_at, **new)
-    if changed:
-        prune_history(work, gate, [target])
 
 
 def _vacancy(work: Work, sid: object, name: object, vid: object) -> tuple[Gate, str, str | None, list[Row]]:

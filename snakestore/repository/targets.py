@@ -210,7 +210,6 @@ def apply(work: Work, gate: Gate, target: Target, new: NewValue) -> Variable:
     """Replace the value in one transaction with its move into the history; the version rises by one, in SQL."""
     keep_history(work, gate, [target])
     work.change(sql.UPDATE, sid=gate.sid, vid=target.id, **new.parameters)
-    prune_history(work, gate, [target])
     return written(target, new)
 
 
@@ -225,15 +224,14 @@ def written(target: Target, new: NewValue) -> Variable:
 
 
 def keep_history(work: Work, gate: Gate, targets: list[Target]) -> None:
-    """Move values that are about to be replaced into the history, by SQL, where the session keeps one."""
-    if gate.history_limit == 0:
-        return
-    work.change_many(sql.KEEP, [{"sid": gate.sid, "vid": target.id} for target in targets])
+    """Move values that are about to be replaced into the history, by SQL, where the session keeps one.
 
-
-def prune_history(work: Work, gate: Gate, targets: list[Target]) -> None:
-    """Forget what the session's history_limit no longer holds; fewer versions than that cannot exceed it."""
+    What its history_limit has no room for is forgotten first: the pages that this frees are used again at once. Variables
+    of fewer versions than that have room.
+    """
     limit = gate.history_limit
-    if limit:
-        which = [{"sid": gate.sid, "vid": target.id, "keep": limit} for target in targets if target.version >= limit]
-        work.change_many(sql.PRUNE, which)
+    if limit == 0:
+        return
+    if limit is not None:
+        work.change_many(sql.PRUNE, [{"sid": gate.sid, "vid": target.id, "keep": limit - 1} for target in targets if target.version >= limit])
+    work.change_many(sql.KEEP, [{"sid": gate.sid, "vid": target.id} for target in targets])
