@@ -64,6 +64,13 @@ def value_from(sid: str, identifier: str, type_name: str, text: Any, blob: Any) 
         CorruptStoreError: the type cannot have written this.
     """
     try:
+        return types.get(type_name).decode(text, blob)
+    except Exception:  # noqa: BLE001 - it is told below: a type of somebody else's may raise anything
+        return _value_or_reason(sid, identifier, type_name, text, blob)
+
+
+def _value_or_reason(sid: str, identifier: str, type_name: str, text: Any, blob: Any) -> Any:
+    try:
         return types.unpack(type_name, text, blob)
     except UnknownTypeError as problem:
         raise UnknownTypeError(type_name, known=types.supported_types(), where=f"variable {identifier!r} of session {sid!r}") from problem

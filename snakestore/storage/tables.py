@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 from sqlalchemy import (
@@ -72,6 +73,8 @@ def _in_utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.astimezone(UTC)
 
 
+# a few moments are read again and again: a session's access with each of its variables, a variable's creation with its value
+@lru_cache(maxsize=1024)
 def _read_time(text: str | None) -> datetime | None:
     if text is None:
         return None

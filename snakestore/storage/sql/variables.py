@@ -79,9 +79,11 @@ def _target(columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
 
 
 TARGET = Statement(lambda: _target(VARIABLE_COLUMNS))
-# A value that is about to be replaced need not be read, however large it is.
+# A value that is about to be replaced need not be read, however large it is, nor the time when it was written.
 TARGET_WITHOUT_VALUE = Statement(
-    lambda: _target([null() if each in {variables.c.value, variables.c.value_blob} else each for each in VARIABLE_COLUMNS])
+    lambda: _target(
+        [null() if each in {variables.c.value, variables.c.value_blob, variables.c.last_updated_at} else each for each in VARIABLE_COLUMNS]
+    )
 )
 CALLED = Statement(lambda: select(*VARIABLE_COLUMNS).where(_here, _is_called()))
 HELD = Statement(
