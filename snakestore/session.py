@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from snakestore.clock import now_or, seconds_between, shifted
@@ -60,7 +61,12 @@ class Session:
 
 def expiry(last_accessed: datetime, ttl: float | None) -> datetime | None:
     """The last instant at which a session accessed at ``last_accessed`` is alive; None where ``ttl`` is None."""
-    return None if ttl is None else shifted(last_accessed, timedelta(seconds=ttl))
+    return None if ttl is None else shifted(last_accessed, _span(ttl))
+
+
+@lru_cache(maxsize=64)
+def _span(ttl: float) -> timedelta:
+    return timedelta(seconds=ttl)  # of the few that there are, asked for by every write
 
 
 def is_expired(last_accessed: datetime, ttl: float | None, now: datetime) -> bool:

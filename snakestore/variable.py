@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -14,8 +13,6 @@ from snakestore.clock import as_utc, now_or, seconds_between, to_iso
 from snakestore.errors import MissingFieldsError, ValidationError, shorten
 from snakestore.names import checked_name, identifier_text
 from snakestore.optimization import NOT_OPTIMIZING, OptimizationStatus, checked_pid
-from snakestore.types.digits import TOO_LONG
-from snakestore.types.documents import DEEPEST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,15 +133,38 @@ class Variable(_WithBlob):
         put(self, "metadata", {} if self.metadata is None else self.metadata)
 
     @classmethod
-    def restored(cls, blob: bytes | None, *fields_in_order: Any) -> Variable:
-        """A Variable of what was checked before it was stored: its bytes, and the fields in the order of their definition.
+    def restored(  # noqa: PLR0913, PLR0917 - the fields in the order of their definition
+        cls,
+        blob: bytes | None,
+        id: str,  # noqa: A002 - the field's own name
+        name: str,
+        type: str,  # noqa: A002 - the field's own name
+        value: Any,
+        created_at: datetime,
+        constraints: dict[str, Any],
+        metadata: dict[str, Any],
+        version: int,
+        last_updated_at: datetime,
+        optimization_status: OptimizationStatus,
+        access_rules: tuple[dict[str, Any], ...],
+    ) -> Variable:
+        """A Variable of what was checked before it was stored: its bytes and its fields.
 
         Nothing is checked: doing so again for what the store itself wrote would cost more than reading it.
         """
         made = object.__new__(cls)
         _fill_blob(made, blob)
-        for fill, value in zip(_FILLS, fields_in_order, strict=True):
-            fill(made, value)
+        _fill_id(made, id)
+        _fill_name(made, name)
+        _fill_type(made, type)
+        _fill_value(made, value)
+        _fill_created_at(made, created_at)
+        _fill_constraints(made, constraints)
+        _fill_metadata(made, metadata)
+        _fill_version(made, version)
+        _fill_last_updated_at(made, last_updated_at)
+        _fill_optimization_status(made, optimization_status)
+        _fill_access_rules(made, access_rules)
         return made
 
     @classmethod
@@ -213,9 +233,9 @@ class Variable(_WithBlob):
             "id": self.id,
             "name": self.name,
             "type": self.type,
-            "value": _json_ready(self.type, self.value),
-            "constraints": _json_ready("json", self.constraints),
-            "metadata": _json_ready("json", self.metadata),
+            "value": types.json_ready(self.type, self.value),
+            "constraints": types.json_ready("json", self.constraints),
+            "metadata": types.json_ready("json", self.metadata),
             "version": self.version,
             "created_at": self.created_at.isoformat(),
             "last_updated_at": self.last_updated_at.isoformat(),
@@ -245,52 +265,21 @@ class Variable(_WithBlob):
         return seconds_between(self.last_updated_at, now_or(now))
 
 
-_FILLS = tuple(getattr(Variable, each.name).__set__ for each in fields(Variable))
+(
+    _fill_id,
+    _fill_name,
+    _fill_type,
+    _fill_value,
+    _fill_created_at,
+    _fill_constraints,
+    _fill_metadata,
+    _fill_version,
+    _fill_last_updated_at,
+    _fill_optimization_status,
+    _fill_access_rules,
+) = (getattr(Variable, each.name).__set__ for each in fields(Variable))
 _fill_blob = _WithBlob.__dict__["_blob"].__set__
 """What sets each slot, past the frozen class's refusal to."""
-
-
-def _json_ready(type_name: str, value: Any, around: tuple[int, ...] = ()) -> Any:
-    """``value``, which nobody may have checked, as JSON; ``around`` are the ids of what it is nested in."""
-    if value is None or isinstance(value, str | int | float):
-        return _scalar(value)
-    if not isinstance(value, Mapping | list | tuple):
-        return _encoded(type_name, value)
-    if id(value) in around or len(around) >= DEEPEST:
-        return shorten(value)
-    inside = (*around, id(value))
-    if isinstance(value, Mapping):
-        return {_text(key): _json_ready("json", item, inside) for key, item in value.items()}
-    return [_json_ready("json", item, inside) for item in value]
-
-
-def _scalar(value: str | float | None) -> str | float | None:
-    if isinstance(value, float) and not math.isfinite(value):
-        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
-    if isinstance(value, int) and abs(value) >= TOO_LONG:
-        return hex(value)  # the interpreter writes no more decimal digits
-    return value
-
-
-def _encoded(type_name: str, value: Any) -> Any:
-    """A value of a type that somebody registered: its readable text where it has one, read as JSON where it is that."""
-    try:
-        normal, text, _ = types.pack(type_name, value, {})
-    except Exception:  # noqa: BLE001 - a Variable does not check its value, and what a type makes of a wrong one may be anything
-        return _text(value)
-    if isinstance(normal, float | list | dict):
-        return _json_ready("json", normal)
-    try:
-        return _text(normal) if text is None else types.loads(text)
-    except (ValueError, RecursionError):
-        return text
-
-
-def _text(value: object) -> str:
-    try:
-        return str(value)
-    except Exception:  # noqa: BLE001 - somebody else's __str__ may raise anything, and a long int's does
-        return shorten(value)
 
 
 def new_variable_id(name: str) -> str:

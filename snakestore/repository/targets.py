@@ -23,22 +23,14 @@ from snakestore.variable import Variable, merged_metadata, next_version
 class Target:
     """A variable's row (VARIABLE_COLUMNS), under the lock of its session."""
 
-    __slots__ = ("identifier", "row", "sid")
+    __slots__ = ("id", "identifier", "row", "sid", "type")
 
     def __init__(self, sid: str, identifier: str, row: Row) -> None:
         self.sid = sid
         self.identifier = identifier
         self.row = row
-
-    @property
-    def id(self) -> str:
-        """The variable's id."""
-        return str(self.row[0])
-
-    @property
-    def type(self) -> str:
-        """The name of the variable's type."""
-        return str(self.row[2])
+        self.id: str = row[0]
+        self.type: str = row[2]
 
     @property
     def version(self) -> int:

@@ -298,10 +298,12 @@ class Work:
 
     def change_many(self, statement: Statement, parameters: Sequence[dict[str, Any]]) -> None:
         """Run a change for each set of parameters."""
+        if not parameters:
+            return
+        prepared = statement.prepare(self._dialect)
         if len(parameters) == 1:
-            self.change(statement, **parameters[0])
-        elif parameters:
-            prepared = statement.prepare(self._dialect)
+            self._channel.execute(prepared.sql, prepared.bind(parameters[0]))
+        else:
             self._channel.execute_many(prepared.sql, [prepared.bind(each) for each in parameters])
 
     def _spread(self, statement: Statement, piece: list[Any], parameters: dict[str, Any]) -> tuple[Prepared, Any]:

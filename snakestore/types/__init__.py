@@ -10,6 +10,7 @@ from snakestore.types.json import JsonType
 from snakestore.types.module import ModuleType
 from snakestore.types.registry import check_constraints, get, pack, register_type, supported_types, unpack, validate
 from snakestore.types.scalars import BooleanType, FloatType, IntegerType, StringType
+from snakestore.types.showing import json_ready
 
 __all__ = [
     "BooleanType",
@@ -26,6 +27,7 @@ __all__ = [
     "checked_document",
     "dumps",
     "get",
+    "json_ready",
     "loads",
     "loads_each",
     "pack",
