@@ -103,7 +103,7 @@ def read(blob: object) -> Block:
         ValueError: it is not of the form above, or a number in it is not finite.
     """
     code, shape, start = split(blob)
-    data = memoryview(blob)[start:]  # type: ignore[arg-type] # split has seen that it is bytes
+    data = bytes(memoryview(blob)[start:])  # type: ignore[arg-type] # split has seen that it is bytes
     if code == "f2":
         half: list[float] = list(struct.unpack(f"<{len(data) // 2}e", data))
         return Block(code, shape, _finite(half))
@@ -112,7 +112,7 @@ def read(blob: object) -> Block:
     if _BIG_ENDIAN:
         numbers.byteswap()
     flat: Any = numbers.tolist()
-    return Block(code, shape, _finite(flat) if code[0] == "f" else flat)
+    return Block(code, shape, flat if code[0] != "f" or _surely_finite(data, int(code[1])) else _finite(flat))
 
 
 def all_finite(numbers: list[float]) -> bool:
@@ -120,6 +120,15 @@ def all_finite(numbers: list[float]) -> bool:
     total = sum(numbers)
     # Only NaN or an infinity makes a sum that is not finite, save for an overflow, which the slow way then judges.
     return math.isfinite(total) or all(map(math.isfinite, numbers))
+
+
+def _surely_finite(data: bytes, size: int) -> bool:
+    """Whether all floats of ``data``, 4 or 8 bytes each, are finite; False where that cannot be told from their highest bytes.
+
+    Those of NaN and the infinities are 0x7F and 0xFF, which else only numbers beyond 1e38 (4 bytes) or 1e303 have.
+    """
+    highest = data[size - 1 :: size]
+    return b"\x7f" not in highest and b"\xff" not in highest
 
 
 def _finite(numbers: list[float]) -> list[float]:

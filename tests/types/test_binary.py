@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 
 import numpy as np
@@ -132,3 +133,21 @@ def test_a_machine_of_the_other_byte_order_swaps_what_it_reads(monkeypatch):
 def test_memory_views_and_byte_arrays_from_a_driver_are_read():
     for view in (bytearray, memoryview):
         assert types.unpack("tensor", None, view(GOOD))["data"] == [[1, 2, 3], [4, 5, 6]]
+
+
+@pytest.mark.parametrize(("code", "size"), [("f4", 4), ("f8", 8)])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_float_that_is_not_finite_is_told_wherever_it_lies(code, size, bad):
+    for place in (0, 1, 6):
+        numbers = [0.5] * 7
+        numbers[place] = bad
+
+        with pytest.raises(ValueError, match="NaN or infinity"):
+            binary.read(binary.header(code, (7,)) + struct.pack(f"<7{'f' if size == 4 else 'd'}", *numbers))
+
+
+@pytest.mark.parametrize(("code", "largest"), [("f4", 3.4028234663852886e38), ("f8", 1.7976931348623157e308)])
+def test_the_largest_floats_are_read_as_they_are(code, largest):
+    numbers = [largest, -largest, 0.0, -0.0]
+
+    assert binary.read(binary.write(code, (4,), numbers)).flat == numbers
