@@ -46,7 +46,7 @@ other names are never read. A trigger that is planted while a store is open, or 
 
 - `repo.check()`, or `snakestore check FILE`, goes through everything in pages while others work; `repair=True` (`--repair`) mends the counts of sessions and nothing else.
 - `repo.backup(path)`, or `snakestore backup FILE TO`, copies one state into a single file while others write. To restore, close the store everywhere, remove its `-wal` and `-shm`, and put the copy in its place.
-- `delete_expired()` gives the space back in steps of some milliseconds. The log is brought in by itself every 1000 pages, after a sweep, and when the last connection closes; under a long reader it grows, and is cut to
+- `delete_expired()` works in small transactions, leaves the writer's place free for others after every 20 ms of them, and gives the space back in steps of some milliseconds. The log is brought in by itself every 1000 pages, after a sweep, and when the last connection closes; under a long reader it grows, and is cut to
   64 MiB once the reader is done. `store_stats()` and `check()` show the sizes.
 
 """
