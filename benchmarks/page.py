@@ -24,7 +24,8 @@ other stores that are used for such state. This page and its picture are made by
 
 - Each row of the table is one piece of work. Every contender gets a batch of it in turn, round after round, in alternating order, so that
   whatever drifts on the machine meets all of them; a ratio is taken within a round, to the row's own base, and the table gives the median
-  of the rounds and the quartiles between which the middle half of them lies. Each contender is warmed up before.
+  of the rounds and the quartiles between which the middle half of them lies. Each contender is warmed up before. Peers meet the floor in
+  rounds of their own, so that nobody starts with caches that a heavier one has just emptied.
 - In the rows that write to a SQLite file, a batch is about as much as fills a log, and ends, timed, with bringing the log into the file: it
   would else be chance whose batch meets that work, which costs as much as all commits of the batch.
 - The floors are in `benchmarks/floors/`: prepared SQL strings on one connection a thread, with `BEGIN IMMEDIATE`, the session's expiry, its

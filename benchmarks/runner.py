@@ -112,8 +112,15 @@ def _one(row: Row, taking: Field, effort: Effort, failed: dict[str, str]) -> Row
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are still measured; it is shown and the exit code tells
             failed[f"{name}, {row.title}"] = f"{type(error).__name__}: {error}"
             broken.append(name)
-    result = measure(row, jobs, {entry.name: entry for entry in taking.entries}, effort)
-    return replace(result, absent=[*taking.absentees(row), *broken])
+    entries = {entry.name: entry for entry in taking.entries}
+    peers = {name: job for name, job in jobs.items() if entries[name].kind == "peer"}
+    # in rounds of their own: whoever comes next finds the processor's caches as the one before has left them
+    result = measure(row, {name: job for name, job in jobs.items() if name not in peers}, entries, effort)
+    timings = list(result.timings)
+    if peers:
+        based = {name: job for name, job in jobs.items() if name == row.base} | peers
+        timings += [timing for timing in measure(row, based, entries, effort).timings if timing.contender in peers]
+    return replace(result, timings=timings, absent=[*taking.absentees(row), *broken])
 
 
 def _tried(job: Job) -> Job:

@@ -7,17 +7,18 @@ import sys
 import threading
 import time
 
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.0005, 0.02
-SHARE = 0.05
-"""Of the time that was waited already, the next pause at most."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.02
+"""Seconds that a pause takes at most: at first, and after a long wait."""
+SHARE = 0.02
+"""Of the time that was waited already, what the next pause takes at most."""
 
 
 class Patience:
     """How long to wait for the next try, and when to give up.
 
-    Short random pauses let every waiter have its turn; SQLite's own busy handler lets some wait ten times as long. They grow
-    with the time that was waited already, so that asking costs next to nothing of it and whoever waits for long does not miss
-    the moments in which a sweep leaves the writer's place free.
+    Short random pauses let every waiter have its turn; SQLite's own busy handler lets some wait ten times as long. For a tenth
+    of a second they are as long as at first, so that those who wait longer have an even chance and do not miss the moments in
+    which a sweep leaves the writer's place free; then they grow, so that to wait for somebody who is long at work costs nothing.
     """
 
     def __init__(self, limit: float, *, share: float = SHARE, longest: float = LONGEST_PAUSE) -> None:
@@ -31,7 +32,7 @@ class Patience:
         waited = time.monotonic() - self._began
         if waited >= self._limit:
             return False
-        longest = min(max(SHORTEST_PAUSE, waited * self._share), self._longest)
+        longest = min(max(FIRST_PAUSE, waited * self._share), self._longest)
         pause(min(self._limit - waited, random.uniform(0, longest)))  # noqa: S311 - jitter, no secret
         return True
 

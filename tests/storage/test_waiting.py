@@ -42,7 +42,7 @@ def test_pauses_are_a_small_share_of_what_was_waited_already(time):
 
     waited = 0.0
     for pause in time.pauses[:-1]:
-        assert pause <= max(waiting.SHORTEST_PAUSE, waiting.SHARE * waited) + 1e-9
+        assert pause <= max(waiting.FIRST_PAUSE, waiting.SHARE * waited) + 1e-9
         waited += pause
     assert max(time.pauses) == waiting.LONGEST_PAUSE
     assert all(one <= next_ + 1e-9 for one, next_ in pairwise(time.pauses[:-1]))
@@ -63,7 +63,9 @@ def test_no_wait_at_all_where_the_limit_is_zero(time):
 
 
 def test_who_waited_as_long_as_a_turn_lasts_tries_again_within_a_rest():
-    assert waiting.SHARE * (maintenance.LONGEST_TURN + maintenance.REST) < maintenance.REST
+    waited = maintenance.LONGEST_TURN + maintenance.REST
+
+    assert max(waiting.FIRST_PAUSE, waiting.SHARE * waited) < maintenance.REST
 
 
 @pytest.fixture
