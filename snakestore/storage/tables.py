@@ -70,7 +70,11 @@ def _written_time(moment: datetime | None) -> str | None:
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC)
+    if moment is None:
+        return None
+    if moment.tzinfo is None:  # what asyncpg makes of infinity, which is what it makes of the last moment there is
+        return moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC)
 
 
 # a few moments are read again and again: a session's access with each of its variables, a variable's creation with its value

@@ -1,0 +1,34 @@
+"""Times as drivers give them."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy.dialects import postgresql
+
+from snakestore.storage.tables import UtcDateTime
+
+READ = UtcDateTime().result_processor(postgresql.dialect(), None)
+
+
+@pytest.fixture
+def far_from_greenwich(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("end", [datetime.min, datetime.max])  # noqa: DTZ901 - naive, as the driver gives them
+@pytest.mark.usefixtures("far_from_greenwich")
+def test_the_infinity_of_a_driver_is_the_last_moment_there_is_wherever_the_machine_stands(end):
+    assert READ(end) == end.replace(tzinfo=UTC)
+
+
+def test_a_time_in_the_servers_zone_is_read_as_utc():
+    there = datetime(2026, 3, 1, 9, 0, tzinfo=timezone(timedelta(hours=9)))
+
+    assert READ(there).isoformat() == "2026-03-01T00:00:00+00:00"
