@@ -50,9 +50,15 @@ class HeldChannels:
             channel = DriverChannel(self._engine.raw_connection(), self._engine.dialect, self._backend)
             channel.part()
             return channel
-        if channel.watch is not None and monotonic() - channel.watch.looked > SECONDS_BETWEEN_LOOKS and channel.outdated():
-            channel.close()
-            return self.acquire()
+        if channel.watch is not None and monotonic() - channel.watch.looked > SECONDS_BETWEEN_LOOKS:
+            try:
+                outdated = channel.outdated()
+            except StoreError:
+                channel.close()  # which knows what not to do; to be collected would close it in earnest
+                raise
+            if outdated:
+                channel.close()
+                return self.acquire()
         return channel
 
     def release(self, channel: DriverChannel) -> None:

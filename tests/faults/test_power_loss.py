@@ -150,7 +150,7 @@ def counted_syncs(path: Path, durability: str) -> tuple[str, int | None]:
 @pytest.mark.parametrize(("durability", "pragma"), [("normal", 1), ("full", 2)])
 def test_full_durability_syncs_every_commit_and_normal_does_not(tmp_path, durability, pragma, figures):
     with SessionRepository.open(tmp_path / "p.db", durability=durability) as repo:
-        synchronous = repo._runner._channels.acquire().driver_connection.execute("PRAGMA synchronous").fetchone()[0]
+        synchronous = repo._runner.lookup(lambda work: work.driver_connection.execute("PRAGMA synchronous").fetchone()[0])
 
     way, syncs = counted_syncs(tmp_path / "s.db", durability)
 
