@@ -347,7 +347,7 @@ def taken(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item
 
 def _is_about_the_rest(item: pytest.Item) -> bool:
     """Whether a test is about what async has not, the view, or has tests of its own for: binds of the caller's."""
-    return item.path.name == "test_view.py" or "engine" in getattr(item, "fixturenames", ())
+    return item.path.name.startswith("test_view") or "engine" in getattr(item, "fixturenames", ())
 
 
 def _kind(item: pytest.Item) -> type[Backend] | None:
