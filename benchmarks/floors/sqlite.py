@@ -24,7 +24,7 @@ PRAGMAS = (
 )
 SWEEP_BATCH = 100
 
-_FOUND = "FROM sessions AS s LEFT JOIN variables AS v ON v.session_id = s.id AND (v.id = ?2 OR v.name = ?2) WHERE s.id = ?1"
+_FOUND = "FROM sessions AS s LEFT JOIN variables AS v ON v.session_id = s.id AND (v.id = ? OR v.name = ?) WHERE s.id = ?"
 _SESSION = "s.last_accessed, s.ttl, s.history_limit"
 _COLUMNS = (
     "v.id, v.name, v.type, v.value, v.value_blob, v.constraints, v.metadata, v.version, v.created_at, v.last_updated_at,"
@@ -33,14 +33,14 @@ _COLUMNS = (
 GET = f"SELECT s.last_accessed, s.ttl, v.type, v.value, v.value_blob {_FOUND}"
 GET_BY_NAME = (
     "SELECT s.last_accessed, s.ttl, v.type, v.value, v.value_blob"
-    " FROM sessions AS s LEFT JOIN variables AS v ON v.session_id = s.id AND v.name = ?2 WHERE s.id = ?1"
+    " FROM sessions AS s LEFT JOIN variables AS v ON v.session_id = s.id AND v.name = ? WHERE s.id = ?"
 )
 FIND = f"SELECT {_SESSION}, {_COLUMNS} {_FOUND}"
 SESSION = f"SELECT {_SESSION} FROM sessions AS s WHERE s.id = ?"
 SELECT = f"SELECT {_COLUMNS} FROM variables AS v WHERE v.session_id = ? AND"
 LIST = f"SELECT {_COLUMNS} FROM variables AS v WHERE v.session_id = ? ORDER BY v.created_at, v.id"
 PREFIX = f"SELECT {_COLUMNS} FROM variables AS v WHERE v.session_id = ? AND v.name >= ? AND v.name < ? ORDER BY v.created_at, v.id"
-TAKEN = "SELECT 1 FROM variables WHERE session_id = ?1 AND id = ?2 UNION ALL SELECT 1 FROM variables WHERE session_id = ?1 AND name = ?3"
+TAKEN = "SELECT 1 FROM variables WHERE session_id = ? AND id = ? UNION ALL SELECT 1 FROM variables WHERE session_id = ? AND name = ?"
 INSERT = (
     "INSERT INTO variables (session_id, id, name, type, value, value_blob, constraints, metadata, version, created_at, last_updated_at, access_rules)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '[]')"
@@ -120,7 +120,7 @@ class SqliteFloor:
         try:
             moment = now()
             stamp = text_of(moment)
-            row = execute(FIND, (sid, identifier)).fetchone()
+            row = execute(FIND, (identifier, identifier, sid)).fetchone()
             session, record = self._writable(row, moment)
             record.metadata |= {"source": "python", "updated_at": stamp}
             if session[2] != 0:
@@ -180,7 +180,7 @@ class SqliteFloor:
             session = self._alive(execute(SESSION, (sid,)).fetchone(), moment)
             identifier = f"var_{name}_{uuid4().hex}"
             # what the unique keys do not see: a name that is another's id, an id that is another's name
-            _not_taken(name, execute(TAKEN, (sid, name, identifier)).fetchone())
+            _not_taken(name, execute(TAKEN, (sid, name, sid, identifier)).fetchone())
             execute(INSERT, (sid, identifier, name, type_name, text, blob, json.dumps(constraints), "{}", stamp, stamp))
             execute(COUNT, (*_stamps(moment, session[1]), 1, 1, sid))
         except BaseException:
@@ -226,7 +226,8 @@ class SqliteFloor:
         return len(ids)
 
     def _found(self, sql: str, sid: str, identifier: str, column: int = 2) -> Sequence[Any]:
-        row = self.connection.execute(sql, (sid, identifier)).fetchone()
+        keys = (identifier, sid) if sql is GET_BY_NAME else (identifier, identifier, sid)
+        row = self.connection.execute(sql, keys).fetchone()
         self._accessed(sid, row, now())
         if row[column] is None:
             message = f"no variable {identifier}"
