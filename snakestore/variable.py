@@ -305,29 +305,29 @@ def create_variable(
         ValidationError: the value is not of the type, the metadata not JSON, a name or time may not be.
     """
     text = checked_name(name, "a variable's name")
+    given_id = None if id is None else checked_name(id, "a variable's id")
     moment = now_or(created_at, "created_at")
-    return packed_variable(text, type, value, id, constraints, checked_object(metadata, "metadata"), moment)[0]
+    return packed_variable(text, type, value, given_id, constraints, checked_object(metadata, "metadata"), moment)[0]
 
 
 def packed_variable(
-    name: object,
+    name: str,
     type: object,  # noqa: A002 - the field's own name
     value: object,
-    id: object,  # noqa: A002 - the field's own name
+    id: str | None,  # noqa: A002 - the field's own name
     constraints: dict[str, Any] | None,
     metadata: dict[str, Any],
     created_at: datetime,
 ) -> tuple[Variable, str | None]:
-    """``create_variable`` of metadata and a time that are checked already; and the text of the value, beside its ``stored_form``.
+    """``create_variable`` of names, metadata and a time that are checked already; and the value's text, beside its ``stored_form``.
 
     Raises:
         As ``create_variable``.
     """
-    text_of_name = checked_name(name, "a variable's name")
     kind = identifier_text(type, "a variable's type")
     sound = types.check_constraints(kind, constraints)
     plain, text, blob = types.pack(kind, value, sound)
     held = plain if blob is None else types.unpack(kind, text, blob)
-    vid = new_variable_id(text_of_name) if id is None else checked_name(id, "a variable's id")
-    made = Variable.restored(blob, vid, text_of_name, kind, held, created_at, sound, metadata, 0, created_at, NOT_OPTIMIZING, ())
+    vid = new_variable_id(name) if id is None else id
+    made = Variable.restored(blob, vid, name, kind, held, created_at, sound, metadata, 0, created_at, NOT_OPTIMIZING, ())
     return made, text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -10,6 +11,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -238,6 +240,22 @@ def test_a_reader_too_learns_of_it_in_time(tmp_path, monkeypatch):
 
         with pytest.raises(StoreError, match="removed or replaced"):
             repo.get_value("s", "v")
+
+
+def test_the_connection_of_a_reader_that_learns_of_it_is_kept_not_collected(tmp_path, monkeypatch):
+    for module in (watching, held):
+        monkeypatch.setattr(module, "SECONDS_BETWEEN_LOOKS", 0.0, raising=False)
+    with fill(tmp_path / "s.db") as repo:
+        [idle] = repo._runner._channels._idle
+        old = weakref.ref(idle)
+        del idle
+        (tmp_path / "s.db").unlink()
+
+        with pytest.raises(StoreError, match="removed or replaced"):
+            repo.get_value("s", "v")
+        gc.collect()
+
+        assert old() is not None
 
 
 # --- where, and who ----------------------------------------------------------------------------------------------------------

@@ -111,3 +111,17 @@ def test_a_sweep_within_a_transaction_does_not_rest_for_nobody_could_write_meanw
 
     assert deleted == 25
     assert rests == []
+
+
+def test_a_sweep_rests_once_for_each_twenty_milliseconds_of_work(tmp_path, rests, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(maintenance, "time", SimpleNamespace(monotonic=lambda: now))
+    with SessionRepository.open(tmp_path / "s.db") as repo:
+        turns = maintenance.Turns(repo._runner)
+        before = []
+        for _ in range(10):
+            with turns.turn():
+                before.append(len(rests))
+                now += 0.008
+
+    assert before == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3]
