@@ -31,10 +31,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     effort, mode = (QUICK, "quick") if options.quick else (FULL, "full")
     if options.cpu:
         if options.peers or options.page:
-            parser.error("--cpu sees this process alone, and some peers are servers: leave out --peers and --page")
+            parser.error(
+                "--cpu sees this process alone, and some peers are servers: leave out --peers and"
+                " --page"
+            )
         rows = [row for row in rows if row in OWN_ROWS]
         effort, mode = replace(effort, clock=process_time), f"{mode}, processor time"
-    report = run(rows if command in {"rows", "all"} else [], effort, mode=mode, peers=options.peers or options.page, said=_said)
+    report = run(
+        rows if command in {"rows", "all"} else [],
+        effort,
+        mode=mode,
+        peers=options.peers or options.page,
+        said=_said,
+    )
     for slower in COMMANDS[1:-1]:
         if command in {slower, "all"}:
             report.results.extend(_slower(slower, quick=options.quick))
@@ -42,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         options.json.write_text(as_json(report), encoding="utf-8")
     if options.page:
-        from benchmarks.page import write  # noqa: PLC0415 - matplotlib may be missing and is slow to import
+        from benchmarks.page import write  # noqa: PLC0415 - matplotlib is for this option alone
 
         write(report, Path(__file__).parent.parent / "docs")
     return 1 if report.failed else 0
@@ -81,7 +90,10 @@ def _said(what: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Times snakestore against hand-written statements on the same tables, and against its peers.",
+        description=(
+            "Times snakestore against hand-written statements on the same tables, and against its"
+            " peers."
+        ),
         epilog=f"Rows: {', '.join(row.key for row in ROWS)}.",
     )
     parser.add_argument(
@@ -89,14 +101,34 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         default="rows",
         choices=COMMANDS,
-        help="rows of the table (the default); imports: starting; growth: a million variables; memory: 100,000 sessions; all of them",
+        help=(
+            "rows of the table (the default); imports: starting; growth: a million variables;"
+            " memory: 100,000 sessions; all of them"
+        ),
     )
-    parser.add_argument("--quick", action="store_true", help="under two minutes, with more noise, and smaller files for growth and memory")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="under two minutes, with more noise, and smaller files for growth and memory",
+    )
     parser.add_argument("--only", nargs="+", default=[], metavar="ROW", help="these rows alone")
     parser.add_argument("--peers", action="store_true", help="the peers that are installed, too")
     parser.add_argument(
-        "--cpu", action="store_true", help="processor time instead of the clock's, where others keep the machine busy; rows of this process alone"
+        "--cpu",
+        action="store_true",
+        help=(
+            "processor time instead of the clock's, where others keep the machine busy; rows of"
+            " this process alone"
+        ),
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="writes the figures there as JSON")
-    parser.add_argument("--page", action="store_true", help="measures all, with the peers, and writes docs/performance.md and docs/performance.png")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="writes the figures there as JSON"
+    )
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help=(
+            "measures all, with the peers, and writes docs/performance.md and docs/performance.png"
+        ),
+    )
     return parser

@@ -26,7 +26,9 @@ class Job:
 
     run: Callable[[int], object]  # does it that many times; this is timed
     prepare: Callable[[int], object] = _nothing  # before each run, not timed
-    settle: Callable[[int], object] = _nothing  # after each run, timed with it: what the run left to be paid later
+    settle: Callable[[int], object] = (
+        _nothing  # after each run, timed with it: what the run left to be paid later
+    )
 
 
 class Contender(Protocol):
@@ -69,7 +71,11 @@ class Entry:
     def missing(self) -> str | None:
         """Why it cannot take part, as far as one can tell without opening it."""
         absent = [module for module in self.needs if not _importable(module)]
-        return f"not installed: {', '.join(absent)} (pip install {self.install or ' '.join(absent)})" if absent else None
+        return (
+            f"not installed: {', '.join(absent)} (pip install {self.install or ' '.join(absent)})"
+            if absent
+            else None
+        )
 
 
 def _importable(module: str) -> bool:

@@ -7,7 +7,12 @@ from typing import cast
 
 from benchmarks.contenders import Contender, Entry, Lab
 from benchmarks.peers.caches import DISKCACHE_UNEQUAL, SQLITEDICT_UNEQUAL
-from benchmarks.peers.frameworks import ADK_UNEQUAL, LANGGRAPH_UNEQUAL, OPENAI_UNEQUAL, OPTUNA_UNEQUAL
+from benchmarks.peers.frameworks import (
+    ADK_UNEQUAL,
+    LANGGRAPH_UNEQUAL,
+    OPENAI_UNEQUAL,
+    OPTUNA_UNEQUAL,
+)
 from benchmarks.peers.servers import REDIS_UNEQUAL
 from benchmarks.rows import (
     ASYNC_FLOOR,
@@ -27,7 +32,19 @@ from benchmarks.rows import (
     TO_NUMPY,
 )
 
-SCALARS = ("get", "record", "update-plain", "update", "register", "batch-plain", "batch", "list", "prefix", "sweep", "sweep-lock")
+SCALARS = (
+    "get",
+    "record",
+    "update-plain",
+    "update",
+    "register",
+    "batch-plain",
+    "batch",
+    "list",
+    "prefix",
+    "sweep",
+    "sweep-lock",
+)
 ARRAYS = ("embedding-store", "embedding-load", "tensor-store", "tensor-load")
 HISTORIES = ("history", "history-read")
 MEMORY = ("memory-get", "memory-update")
@@ -46,7 +63,9 @@ def open_entry(place: str, lab: Lab) -> Contender:
 
 
 FLOORS = (
-    Entry(name=FLOOR, kind="floor", place="floors.jobs:open_sqlite", rows=SCALARS + ARRAYS + PROCESSES),
+    Entry(
+        name=FLOOR, kind="floor", place="floors.jobs:open_sqlite", rows=SCALARS + ARRAYS + PROCESSES
+    ),
     Entry(
         name=NAME_ONLY,
         kind="floor",
@@ -60,16 +79,38 @@ FLOORS = (
         place="floors.jobs:open_bytes",
         rows=ARRAYS,
         needs=("numpy",),
-        unequal="bare bytes, of a length and dtype that the program knows; a tensor is given back as a numpy array",
+        unequal=(
+            "bare bytes, of a length and dtype that the program knows; a tensor is given back as a"
+            " numpy array"
+        ),
     ),
     Entry(name=MEMORY_FLOOR, kind="floor", place="floors.jobs:open_memory", rows=MEMORY),
     Entry(name=ASYNC_FLOOR, kind="floor", place="floors.jobs:open_threaded", rows=ASYNC),
-    Entry(name=POSTGRES_FLOOR, kind="floor", place="floors.postgres:open_postgres", rows=POSTGRES, needs=SERVER, install=SERVER_INSTALL),
-    Entry(name=ASYNC_POSTGRES_FLOOR, kind="floor", place="floors.postgres:open_threaded", rows=ASYNC_POSTGRES, needs=SERVER, install=SERVER_INSTALL),
+    Entry(
+        name=POSTGRES_FLOOR,
+        kind="floor",
+        place="floors.postgres:open_postgres",
+        rows=POSTGRES,
+        needs=SERVER,
+        install=SERVER_INSTALL,
+    ),
+    Entry(
+        name=ASYNC_POSTGRES_FLOOR,
+        kind="floor",
+        place="floors.postgres:open_threaded",
+        rows=ASYNC_POSTGRES,
+        needs=SERVER,
+        install=SERVER_INSTALL,
+    ),
 )
 OURSELVES = (
     Entry(name=NO_HISTORY, kind="ours", place="ours.sqlite:open_without_history", rows=HISTORIES),
-    Entry(name=OURS, kind="ours", place="ours.sqlite:open_default", rows=SCALARS + ARRAYS + HISTORIES + PROCESSES),
+    Entry(
+        name=OURS,
+        kind="ours",
+        place="ours.sqlite:open_default",
+        rows=SCALARS + ARRAYS + HISTORIES + PROCESSES,
+    ),
     Entry(
         name=CACHED,
         kind="ours",
@@ -87,8 +128,22 @@ OURSELVES = (
     ),
     Entry(name=MEMORY_OURS, kind="ours", place="ours.sqlite:open_memory", rows=MEMORY),
     Entry(name=ASYNC_OURS, kind="ours", place="ours.awaited:open_sqlite", rows=ASYNC),
-    Entry(name=POSTGRES_OURS, kind="ours", place="ours.postgres:open_postgres", rows=POSTGRES, needs=SERVER, install=SERVER_INSTALL),
-    Entry(name=ASYNC_POSTGRES_OURS, kind="ours", place="ours.awaited:open_postgres", rows=ASYNC_POSTGRES, needs=SERVER, install=SERVER_INSTALL),
+    Entry(
+        name=POSTGRES_OURS,
+        kind="ours",
+        place="ours.postgres:open_postgres",
+        rows=POSTGRES,
+        needs=SERVER,
+        install=SERVER_INSTALL,
+    ),
+    Entry(
+        name=ASYNC_POSTGRES_OURS,
+        kind="ours",
+        place="ours.awaited:open_postgres",
+        rows=ASYNC_POSTGRES,
+        needs=SERVER,
+        install=SERVER_INSTALL,
+    ),
 )
 PEERS = (
     Entry(

@@ -23,8 +23,16 @@ SMALL_SESSIONS, LARGE_SESSIONS, QUICK_LARGE_SESSIONS = 10, 10_000, 1_000  # of 1
 CHUNK = 500
 MOST = Target(1.2)
 CALLS = {"get": 200, "update": 50, "list-prefix": 50, "sweep": 100}
-TITLES = {"get": "get_value", "update": "update_variable", "list-prefix": "list_variables, prefix: 10 of 100", "sweep": "delete_expired, a session"}
-NOTE = "How much slower a call is in the large file than in a small one; the ratio is ours to the floor's own."
+TITLES = {
+    "get": "get_value",
+    "update": "update_variable",
+    "list-prefix": "list_variables, prefix: 10 of 100",
+    "sweep": "delete_expired, a session",
+}
+NOTE = (
+    "How much slower a call is in the large file than in a small one; the ratio is ours to the"
+    " floor's own."
+)
 
 
 @dataclass(slots=True)
@@ -95,10 +103,18 @@ def _round(subject: Subject, chance: random.Random, *, swapped: bool) -> None:
         verbs = subject.verbs()[name]
         for verb, calls in CALLS.items():
             sids = [_sid(chance.randrange(subject.sessions)) for _ in range(calls)]
-            subject.samples.setdefault((name, verb), []).append(_seconds(subject, verb, verbs[verb], sids, chance) / calls)
+            subject.samples.setdefault((name, verb), []).append(
+                _seconds(subject, verb, verbs[verb], sids, chance) / calls
+            )
 
 
-def _seconds(subject: Subject, verb: str, call: Callable[..., Any], sids: Sequence[str], chance: random.Random) -> float:
+def _seconds(
+    subject: Subject,
+    verb: str,
+    call: Callable[..., Any],
+    sids: Sequence[str],
+    chance: random.Random,
+) -> float:
     if verb == "sweep":
         with Committed(subject.floor.connection) as cursor:
             seed.expired_sessions(cursor, len(sids))
@@ -120,7 +136,13 @@ def _seconds(subject: Subject, verb: str, call: Callable[..., Any], sids: Sequen
 
 def _row(verb: str, variables: int, subjects: Sequence[Subject]) -> RowResult:
     small, large = subjects
-    grown = {name: statistics.median(large.samples[name, verb]) / statistics.median(small.samples[name, verb]) for name in (FLOOR, OURS)}
+    grown = {
+        name: (
+            statistics.median(large.samples[name, verb])
+            / statistics.median(small.samples[name, verb])
+        )
+        for name in (FLOOR, OURS)
+    }
     timings = [
         Timing(
             contender=name,
@@ -128,8 +150,17 @@ def _row(verb: str, variables: int, subjects: Sequence[Subject]) -> RowResult:
             microseconds=statistics.median(large.samples[name, verb]) * 1e6,
             ratio=grown[name] / grown[FLOOR],
             target=MOST if name == OURS else None,
-            unequal=f"{grown[name]:.2f} times as long as in a file of {small.sessions * len(NAMES):,} variables",
+            unequal=(
+                f"{grown[name]:.2f} times as long as in a file of {small.sessions * len(NAMES):,}"
+                " variables"
+            ),
         )
         for name in (FLOOR, OURS)
     ]
-    return RowResult(key=f"growth-{verb}", title=f"{variables:,} variables: {TITLES[verb]}", base=FLOOR, note=NOTE, timings=timings)
+    return RowResult(
+        key=f"growth-{verb}",
+        title=f"{variables:,} variables: {TITLES[verb]}",
+        base=FLOOR,
+        note=NOTE,
+        timings=timings,
+    )

@@ -87,7 +87,11 @@ class VariableVersionRow(Base):
     created_at: Mapped[datetime]
 
     __table_args__ = (
-        ForeignKeyConstraint(["session_id", "variable_id"], ["variables.session_id", "variables.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(
+            ["session_id", "variable_id"],
+            ["variables.session_id", "variables.id"],
+            ondelete="CASCADE",
+        ),
         CheckConstraint("version >= 0", name="version"),
         CheckConstraint("value IS NOT NULL OR value_blob IS NOT NULL", name="has_value"),
     )

@@ -21,7 +21,9 @@ class Effort:
     longest_batch: float  # seconds; slower contenders are given fewer calls a batch
     fewest_rounds: int
     most_rounds: int
-    clock: Callable[[], float] = perf_counter  # seconds; process_time on a machine that others keep busy
+    clock: Callable[[], float] = (
+        perf_counter  # seconds; process_time on a machine that others keep busy
+    )
 
 
 FULL = Effort(row_seconds=3.0, longest_batch=0.06, fewest_rounds=15, most_rounds=120)
@@ -29,16 +31,21 @@ QUICK = Effort(row_seconds=0.6, longest_batch=0.04, fewest_rounds=7, most_rounds
 ONCE = Effort(row_seconds=0.0, longest_batch=0.0, fewest_rounds=1, most_rounds=1)
 
 
-def measure(row: Row, jobs: Mapping[str, Job], entries: Mapping[str, Entry], effort: Effort) -> RowResult:
+def measure(
+    row: Row, jobs: Mapping[str, Job], entries: Mapping[str, Entry], effort: Effort
+) -> RowResult:
     """Measures one row; ``jobs`` by the contender's name."""
     calls = {name: _warmed_up(row, job, effort) for name, job in jobs.items()}
     samples: dict[str, list[float]] = {name: [] for name in jobs}
     order = list(jobs)
     gc.collect()
-    gc.freeze()  # so that a full collection of what the imports left does not land in one contender's batch
+    # so that a full collection of what the imports left does not land in one contender's batch
+    gc.freeze()
     started = perf_counter()
     for turn in range(effort.most_rounds):
-        if turn >= effort.fewest_rounds and perf_counter() - started > effort.row_seconds * len(jobs):
+        if turn >= effort.fewest_rounds and perf_counter() - started > effort.row_seconds * len(
+            jobs
+        ):
             break
         for name in order if turn % 2 else reversed(order):
             samples[name].append(_sample(row, jobs[name], calls[name], effort.clock))

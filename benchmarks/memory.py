@@ -18,7 +18,8 @@ from snakestore import SessionRepository
 
 SESSIONS, QUICK_SESSIONS, CHUNK = 100_000, 10_000, 2_000
 MOST_MEGABYTES = 50.0
-# of this program alone: what getrusage tells begins at the peak of the process that started this one
+# of this program alone: what getrusage tells begins at the peak of the process that started this
+# one
 PEAK = """
 from pathlib import Path
 
@@ -56,7 +57,10 @@ def measure(*, quick: bool, said: Said) -> list[RowResult]:
     with laboratory() as lab:
         path = lab.new_path("memory.db")
         SessionRepository.open(path).close()
-        said(f"making {sessions:,} sessions that have expired, each with {len(SWEPT_NAMES)} variables")
+        said(
+            f"making {sessions:,} sessions that have expired, each with {len(SWEPT_NAMES)}"
+            " variables"
+        )
         seeds = connect(path)
         for start in range(0, sessions, CHUNK):
             ids = [f"session{number:06}" for number in range(start, start + CHUNK)]
@@ -84,6 +88,18 @@ def _row(key: str, title: str, sessions: int, measured: Sequence[int]) -> RowRes
     if met != sessions:
         message = f"{title} met {met} sessions of {sessions}"
         raise RuntimeError(message)
-    timing = Timing(contender=OURS, kind="ours", microseconds=0.0, count=round(kilobytes / 1024, 1), target=Target(MOST_MEGABYTES, unit="count"))
+    timing = Timing(
+        contender=OURS,
+        kind="ours",
+        microseconds=0.0,
+        count=round(kilobytes / 1024, 1),
+        target=Target(MOST_MEGABYTES, unit="count"),
+    )
     note = "MiB over the idle process, at the peak, as Linux counts (VmHWM)."
-    return RowResult(key=f"memory-{key}", title=f"{sessions:,} sessions: {title}, MiB", base="", note=note, timings=[timing])
+    return RowResult(
+        key=f"memory-{key}",
+        title=f"{sessions:,} sessions: {title}, MiB",
+        base="",
+        note=note,
+        timings=[timing],
+    )

@@ -59,7 +59,9 @@ def write(report: Report, directory: Path) -> None:
 
 def page(report: Report) -> str:
     """The page as Markdown."""
-    return "\n".join([HEAD, *_machine(report), *_table(report), *_notes(report), *_unequal(report), WORKERS])
+    return "\n".join(
+        [HEAD, *_machine(report), *_table(report), *_notes(report), *_unequal(report), WORKERS]
+    )
 
 
 def draw(report: Report, path: Path) -> None:
@@ -67,7 +69,11 @@ def draw(report: Report, path: Path) -> None:
     matplotlib = importlib.import_module("matplotlib")
     matplotlib.use("Agg")
     pyplot = importlib.import_module("matplotlib.pyplot")
-    rows = [result for result in report.results if any(_drawn(timing, result) for timing in result.timings)]
+    rows = [
+        result
+        for result in report.results
+        if any(_drawn(timing, result) for timing in result.timings)
+    ]
     bars = sum(len(_bars(result)) for result in rows) + len(rows)
     figure, axes = pyplot.subplots(figsize=(10, 1.2 + 0.2 * bars))
     place, ticks, labels = 0.0, [], []
@@ -84,7 +90,10 @@ def draw(report: Report, path: Path) -> None:
     axes.set_xscale("log")
     axes.set_xlim(LEAST_DRAWN, MOST_DRAWN)
     axes.axvline(1.0, color="#444444", linewidth=0.8)
-    axes.set_xlabel("times the base of each row (hand-written statements, mostly); a black mark is the target; less is better")
+    axes.set_xlabel(
+        "times the base of each row (hand-written statements, mostly); a black mark is the target;"
+        " less is better"
+    )
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.tight_layout()
@@ -102,8 +111,14 @@ def _drawn(timing: Timing, result: RowResult) -> bool:
 
 def _bar(axes: Any, place: float, timing: Timing) -> None:
     drawn = min(max(timing.ratio or 0.0, LEAST_DRAWN * 1.05), MOST_DRAWN / 2)
-    axes.barh(place, drawn - LEAST_DRAWN, left=LEAST_DRAWN, height=0.75, color=BAR_COLOURS[timing.kind])
-    mark = timing.target.at_most if timing.target is not None and timing.target.unit == "ratio" else 0.0
+    axes.barh(
+        place, drawn - LEAST_DRAWN, left=LEAST_DRAWN, height=0.75, color=BAR_COLOURS[timing.kind]
+    )
+    mark = (
+        timing.target.at_most
+        if timing.target is not None and timing.target.unit == "ratio"
+        else 0.0
+    )
     axes.text(max(drawn, mark) * 1.08, place, ratio_text(timing.ratio), va="center", fontsize=7)
     if mark:
         axes.plot([mark, mark], [place - 0.45, place + 0.45], color="black", linewidth=1.6)
@@ -119,13 +134,19 @@ def _machine(report: Report) -> Iterator[str]:
 
 def _table(report: Report) -> Iterator[str]:
     yield "\n## The table\n"
-    yield "| work | contender | a call | ratio | quartiles | target | |\n| --- | --- | ---: | ---: | --- | --- | --- |"
+    yield (
+        "| work | contender | a call | ratio | quartiles | target | |\n| --- | --- | ---: | ---: |"
+        " --- | --- | --- |"
+    )
     for result in report.results:
         for number, timing in enumerate(result.timings):
             name = f"**{timing.contender}**" if timing.kind == "ours" else timing.contender
             target, word = verdict(timing)
             title = result.title if number == 0 else ""
-            yield f"| {title} | {name} | {a_call(timing)} | {ratio(timing, result)} | {spread(timing)} | {target} | {word} |"
+            yield (
+                f"| {title} | {name} | {a_call(timing)} | {ratio(timing, result)} |"
+                f" {spread(timing)} | {target} | {word} |"
+            )
         for name in result.absent:
             yield f"| | {name} | | | | | not measured |"
 

@@ -80,10 +80,16 @@ class Team:
             worker.join()
 
 
-def measure(lab: Lab, entries: Mapping[str, Entry], effort: Effort, updates: int) -> list[RowResult]:
+def measure(
+    lab: Lab, entries: Mapping[str, Entry], effort: Effort, updates: int
+) -> list[RowResult]:
     """The rows about processes."""
     openers = {FLOOR: (open_floor, _floor_file), OURS: (open_ours, _our_file)}
-    teams = {name: _team(opener, file(lab)) for name, (opener, file) in openers.items() if name in entries}
+    teams = {
+        name: _team(opener, file(lab))
+        for name, (opener, file) in openers.items()
+        if name in entries
+    }
     rounds = max(effort.fewest_rounds, min(effort.most_rounds, int(effort.row_seconds * 20)))
     for team in teams.values():
         team.round(WARM_UPDATES)
@@ -123,7 +129,12 @@ def open_ours(path: Path) -> Callable[[str, str, Any], Any]:
     return SessionRepository.open(path).update_variable
 
 
-def work(opener: Callable[[Path], Callable[[str, str, Any], Any]], path: Path, pipe: Connection, barrier: Any) -> None:
+def work(
+    opener: Callable[[Path], Callable[[str, str, Any], Any]],
+    path: Path,
+    pipe: Connection,
+    barrier: Any,
+) -> None:
     """What each process does: so many updates as it is told, until it is told None."""
     update = opener(path)
     pipe.send("ready")
@@ -150,7 +161,10 @@ def _team(opener: Callable[[Path], Callable[[str, str, Any], Any]], path: Path) 
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(PROCESSES)
     pairs: Sequence[tuple[Any, Any]] = [context.Pipe() for _ in range(PROCESSES)]
-    workers = [context.Process(target=partial(work, opener, path, theirs, barrier), daemon=True) for _, theirs in pairs]
+    workers = [
+        context.Process(target=partial(work, opener, path, theirs, barrier), daemon=True)
+        for _, theirs in pairs
+    ]
     for worker in workers:
         worker.start()
     for ours, theirs in pairs:

@@ -17,7 +17,9 @@ class Timing:
     contender: str
     kind: Kind
     microseconds: float  # a call: the median, or the worst where the row asks for the worst
-    ratio: float | None = None  # to the row's base, the median of the rounds; None where there is no base
+    ratio: float | None = (
+        None  # to the row's base, the median of the rounds; None where there is no base
+    )
     low: float | None = None  # the quartiles of the rounds' ratios
     high: float | None = None
     target: Target | None = None
@@ -34,12 +36,20 @@ class Timing:
     @property
     def met(self) -> bool | None:
         """Whether the target is met; None without one."""
-        return None if self.target is None or self.measured is None else self.measured <= self.target.at_most
+        return (
+            None
+            if self.target is None or self.measured is None
+            else self.measured <= self.target.at_most
+        )
 
     @property
     def reached(self) -> bool | None:
         """Whether what was to be reached for is reached; None where nothing was."""
-        return None if self.target is None or self.target.reach is None or self.measured is None else self.measured <= self.target.reach
+        return (
+            None
+            if self.target is None or self.target.reach is None or self.measured is None
+            else self.measured <= self.target.reach
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +71,13 @@ class Report:
     machine: dict[str, str]
     mode: str
     results: list[RowResult] = field(default_factory=list)
-    absent: dict[str, str] = field(default_factory=dict)  # contenders that could not take part, and why
+    absent: dict[str, str] = field(
+        default_factory=dict
+    )  # contenders that could not take part, and why
     failed: dict[str, str] = field(default_factory=dict)  # what broke where it should have worked
-    unequal: dict[str, str] = field(default_factory=dict)  # contenders whose work is not quite the same, and how
+    unequal: dict[str, str] = field(
+        default_factory=dict
+    )  # contenders whose work is not quite the same, and how
 
 
 def compared(samples: Sequence[float], base: Sequence[float]) -> tuple[float, float, float]:

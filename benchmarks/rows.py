@@ -9,12 +9,24 @@ from typing import Literal
 Unit = Literal["ratio", "ms", "count"]
 Figure = Literal["median time", "worst returned"]
 
-FLOOR, OURS, CACHED, NO_HISTORY = "hand-written sqlite3", "snakestore", "snakestore cache=True", "snakestore history=0"
-NAME_ONLY, PLAIN_BYTES, TO_NUMPY = "hand-written, by name only", "hand-written, bytes", "snakestore to_numpy()"
+FLOOR, OURS, CACHED, NO_HISTORY = (
+    "hand-written sqlite3",
+    "snakestore",
+    "snakestore cache=True",
+    "snakestore history=0",
+)
+NAME_ONLY, PLAIN_BYTES, TO_NUMPY = (
+    "hand-written, by name only",
+    "hand-written, bytes",
+    "snakestore to_numpy()",
+)
 MEMORY_FLOOR, MEMORY_OURS = "hand-written sqlite3, :memory:", "snakestore, sqlite://"
 ASYNC_FLOOR, ASYNC_OURS = "asyncio.to_thread(hand-written)", "snakestore async"
 POSTGRES_FLOOR, POSTGRES_OURS = "hand-written psycopg", "snakestore PostgreSQL"
-ASYNC_POSTGRES_FLOOR, ASYNC_POSTGRES_OURS = "asyncio.to_thread(psycopg)", "snakestore async PostgreSQL"
+ASYNC_POSTGRES_FLOOR, ASYNC_POSTGRES_OURS = (
+    "asyncio.to_thread(psycopg)",
+    "snakestore async PostgreSQL",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +40,9 @@ class Target:
     def __str__(self) -> str:
         """As it stands in the table."""
         unit = " ms" if self.unit == "ms" else ""
-        return f"{self.at_most:g}{unit}" + (f" (reach {self.reach:g}{unit})" if self.reach is not None else "")
+        return f"{self.at_most:g}{unit}" + (
+            f" (reach {self.reach:g}{unit})" if self.reach is not None else ""
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +56,9 @@ class Row:
     targets: Mapping[str, Target] = field(default_factory=dict)
     figure: Figure = "median time"
     note: str = ""
-    whole: bool = False  # everyone does that many calls in a batch, about as many as fill a log, and brings the log in at its end
+    # everyone does that many calls in a batch, about as many as fill a log, and brings the log in
+    # at its end
+    whole: bool = False
 
 
 def _ours(at_most: float, reach: float | None = None) -> dict[str, Target]:
@@ -55,7 +71,10 @@ SQLITE_ROWS = (
         title="get_value by name",
         calls=500,
         targets={OURS: Target(1.3, 1.05), CACHED: Target(0.7, 0.5)},
-        note="One statement: the session's expiry and the variable, found by id or by name, as the verb must. A touch once a minute.",
+        note=(
+            "One statement: the session's expiry and the variable, found by id or by name, as the"
+            " verb must. A touch once a minute."
+        ),
     ),
     Row(key="record", title="get_variable, the whole record", calls=300, targets=_ours(1.3, 1.0)),
     Row(
@@ -64,7 +83,10 @@ SQLITE_ROWS = (
         calls=300,
         targets=_ours(1.3, 1.1),
         whole=True,
-        note="BEGIN IMMEDIATE, read, merge the metadata, UPDATE the variable, UPDATE the session (counter, access), COMMIT.",
+        note=(
+            "BEGIN IMMEDIATE, read, merge the metadata, UPDATE the variable, UPDATE the session"
+            " (counter, access), COMMIT."
+        ),
     ),
     Row(
         key="update",
@@ -100,30 +122,78 @@ SQLITE_ROWS = (
         whole=True,
         note="The floor reads the hundred by one statement and writes them by executemany.",
     ),
-    Row(key="batch", title="update_variables of 100, the last 100 kept", calls=5, targets=_ours(1.2, 0.7), whole=True),
+    Row(
+        key="batch",
+        title="update_variables of 100, the last 100 kept",
+        calls=5,
+        targets=_ours(1.2, 0.7),
+        whole=True,
+    ),
     Row(key="list", title="list_variables of 100", calls=10, targets=_ours(0.9, 0.5)),
     Row(key="prefix", title="list_variables, prefix: 10 of 100", calls=60, targets=_ours(1.2, 0.8)),
     Row(
-        key="embedding-store", title="embedding of 1536: update", calls=50, targets=_ours(0.15, 0.12), note="Of a floor that writes JSON.", whole=True
+        key="embedding-store",
+        title="embedding of 1536: update",
+        calls=50,
+        targets=_ours(0.15, 0.12),
+        note="Of a floor that writes JSON.",
+        whole=True,
     ),
-    Row(key="embedding-load", title="embedding of 1536: get_value", calls=20, targets=_ours(0.10, 0.07), note="Of a floor that reads JSON."),
-    Row(key="tensor-store", title="tensor of 64x64 float32: update", calls=50, note="A numpy array; of a floor that writes JSON.", whole=True),
-    Row(key="tensor-load", title="tensor of 64x64 float32: get_value", calls=10, note="Of a floor that reads JSON into nested lists."),
-    Row(key="sweep", title="delete_expired, a session of 10 variables", calls=200, targets=_ours(1.1, 1.0)),
+    Row(
+        key="embedding-load",
+        title="embedding of 1536: get_value",
+        calls=20,
+        targets=_ours(0.10, 0.07),
+        note="Of a floor that reads JSON.",
+    ),
+    Row(
+        key="tensor-store",
+        title="tensor of 64x64 float32: update",
+        calls=50,
+        note="A numpy array; of a floor that writes JSON.",
+        whole=True,
+    ),
+    Row(
+        key="tensor-load",
+        title="tensor of 64x64 float32: get_value",
+        calls=10,
+        note="Of a floor that reads JSON into nested lists.",
+    ),
+    Row(
+        key="sweep",
+        title="delete_expired, a session of 10 variables",
+        calls=200,
+        targets=_ours(1.1, 1.0),
+    ),
     Row(
         key="sweep-lock",
         title="delete_expired, longest transaction",
         calls=200,
         targets={OURS: Target(30.0, unit="ms")},
         figure="worst returned",
-        note="From one call of progress to the next, so no less than the time for which the lock is held.",
+        note=(
+            "From one call of progress to the next, so no less than the time for which the lock is"
+            " held."
+        ),
     ),
 )
 BACKEND_ROWS = (
     Row(key="memory-get", title="in memory: get_value", calls=500, base=MEMORY_FLOOR),
     Row(key="memory-update", title="in memory: update_variable", calls=100, base=MEMORY_FLOOR),
-    Row(key="async-get", title="async get_value", calls=100, base=ASYNC_FLOOR, targets={ASYNC_OURS: Target(1.3, 1.0)}),
-    Row(key="async-update", title="async update_variable", calls=50, base=ASYNC_FLOOR, targets={ASYNC_OURS: Target(1.3, 1.0)}),
+    Row(
+        key="async-get",
+        title="async get_value",
+        calls=100,
+        base=ASYNC_FLOOR,
+        targets={ASYNC_OURS: Target(1.3, 1.0)},
+    ),
+    Row(
+        key="async-update",
+        title="async update_variable",
+        calls=50,
+        base=ASYNC_FLOOR,
+        targets={ASYNC_OURS: Target(1.3, 1.0)},
+    ),
     Row(
         key="postgres-get",
         title="PostgreSQL get_value",
@@ -138,13 +208,31 @@ BACKEND_ROWS = (
         calls=20,
         base=POSTGRES_FLOOR,
         targets={POSTGRES_OURS: Target(1.3, 1.1)},
-        note="BEGIN, lock the session, read, history, prune, variable, session, COMMIT: eight round trips, no pipeline.",
+        note=(
+            "BEGIN, lock the session, read, history, prune, variable, session, COMMIT: eight round"
+            " trips, no pipeline."
+        ),
     ),
-    Row(key="async-postgres-get", title="async PostgreSQL get_value", calls=50, base=ASYNC_POSTGRES_FLOOR),
-    Row(key="async-postgres-update", title="async PostgreSQL update_variable", calls=20, base=ASYNC_POSTGRES_FLOOR),
+    Row(
+        key="async-postgres-get",
+        title="async PostgreSQL get_value",
+        calls=50,
+        base=ASYNC_POSTGRES_FLOOR,
+    ),
+    Row(
+        key="async-postgres-update",
+        title="async PostgreSQL update_variable",
+        calls=20,
+        base=ASYNC_POSTGRES_FLOOR,
+    ),
 )
 PROCESS_ROWS = (
-    Row(key="processes", title="4 processes update one variable: an update", calls=50, targets=_ours(1.4, 1.2)),
+    Row(
+        key="processes",
+        title="4 processes update one variable: an update",
+        calls=50,
+        targets=_ours(1.4, 1.2),
+    ),
     Row(
         key="processes-wait",
         title="4 processes: the worst wait",
@@ -164,4 +252,8 @@ PROCESS_ROWS = (
 )
 ROWS = SQLITE_ROWS + BACKEND_ROWS + PROCESS_ROWS
 # done by this process alone, so that its processor time tells all
-OWN_ROWS = tuple(row for row in SQLITE_ROWS + BACKEND_ROWS if row.figure == "median time" and "postgres" not in row.key)
+OWN_ROWS = tuple(
+    row
+    for row in SQLITE_ROWS + BACKEND_ROWS
+    if row.figure == "median time" and "postgres" not in row.key
+)

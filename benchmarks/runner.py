@@ -30,11 +30,19 @@ class Field:
 
     def taking_part(self, row: Row) -> dict[str, Contender]:
         """Who can do the work of ``row``, by name."""
-        return {entry.name: contender for entry in self.entries if row.key in entry.rows and (contender := self._contender(entry)) is not None}
+        return {
+            entry.name: contender
+            for entry in self.entries
+            if row.key in entry.rows and (contender := self._contender(entry)) is not None
+        }
 
     def absentees(self, row: Row) -> list[str]:
         """Who would do it if they could."""
-        return [entry.name for entry in self.entries if row.key in entry.rows and entry.name in self.absent]
+        return [
+            entry.name
+            for entry in self.entries
+            if row.key in entry.rows and entry.name in self.absent
+        ]
 
     def close(self) -> None:
         """Closes all that were opened."""
@@ -75,7 +83,9 @@ def chosen_rows(only: Sequence[str]) -> list[Row]:
     """
     unknown = sorted(set(only) - {row.key for row in ROWS})
     if unknown:
-        message = f"no such row: {', '.join(unknown)}; there are {', '.join(row.key for row in ROWS)}"
+        message = (
+            f"no such row: {', '.join(unknown)}; there are {', '.join(row.key for row in ROWS)}"
+        )
         raise ValueError(message)
     return [row for row in ROWS if not only or row.key in only]
 
@@ -114,12 +124,19 @@ def _one(row: Row, taking: Field, effort: Effort, failed: dict[str, str]) -> Row
             broken.append(name)
     entries = {entry.name: entry for entry in taking.entries}
     peers = {name: job for name, job in jobs.items() if entries[name].kind == "peer"}
-    # in rounds of their own: whoever comes next finds the processor's caches as the one before has left them
-    result = measure(row, {name: job for name, job in jobs.items() if name not in peers}, entries, effort)
+    # in rounds of their own: whoever comes next finds the processor's caches as the one before has
+    # left them
+    result = measure(
+        row, {name: job for name, job in jobs.items() if name not in peers}, entries, effort
+    )
     timings = list(result.timings)
     if peers:
         based = {name: job for name, job in jobs.items() if name == row.base} | peers
-        timings += [timing for timing in measure(row, based, entries, effort).timings if timing.contender in peers]
+        timings += [
+            timing
+            for timing in measure(row, based, entries, effort).timings
+            if timing.contender in peers
+        ]
     return replace(result, timings=timings, absent=[*taking.absentees(row), *broken])
 
 
@@ -133,4 +150,8 @@ def _several(rows: Sequence[Row], taking: Field, effort: Effort) -> list[RowResu
     able = taking.taking_part(PROCESS_ROWS[0])
     entries = {entry.name: entry for entry in taking.entries if entry.name in able}
     results = processes.measure(taking.lab, entries, effort, PROCESS_ROWS[0].calls)
-    return [replace(result, absent=taking.absentees(PROCESS_ROWS[0])) for result in results if result.key in {row.key for row in rows}]
+    return [
+        replace(result, absent=taking.absentees(PROCESS_ROWS[0]))
+        for result in results
+        if result.key in {row.key for row in rows}
+    ]

@@ -28,16 +28,19 @@ from benchmarks.workload import (
 )
 
 INSERT_SESSION = (
-    "INSERT INTO sessions (id, metadata, created_at, last_accessed, ttl, expires_at, last_worker_id,"
-    " variable_count, program_count, total_variable_updates, history_limit) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO sessions (id, metadata, created_at, last_accessed, ttl, expires_at,"
+    " last_worker_id, variable_count, program_count, total_variable_updates, history_limit) VALUES"
+    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 INSERT_VARIABLE = (
-    "INSERT INTO variables (session_id, id, name, type, value, value_blob, constraints, metadata, version, created_at, last_updated_at,"
-    " optimizer_id, optimizer_pid, optimization_started_at, optimization_expires_at, access_rules)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO variables (session_id, id, name, type, value, value_blob, constraints, metadata,"
+    " version, created_at, last_updated_at, optimizer_id, optimizer_pid, optimization_started_at,"
+    " optimization_expires_at, access_rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+    " ?, ?)"
 )
 INSERT_VERSION = (
-    "INSERT INTO variable_versions (session_id, variable_id, version, type, value, value_blob, metadata, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO variable_versions (session_id, variable_id, version, type, value, value_blob,"
+    " metadata, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 OTHER_SESSIONS = 100
 
@@ -74,20 +77,67 @@ def insert(cursor: Cursor, plan: Plan) -> None:
     count, updates = len(ids), len(ids) * (plan.past + 1)
     cursor.executemany(
         INSERT_SESSION,
-        ((sid, "{}", accessed, accessed, TTL, expires, None, count, 0, updates, plan.history_limit) for sid in plan.ids),
+        (
+            (
+                sid,
+                "{}",
+                accessed,
+                accessed,
+                TTL,
+                expires,
+                None,
+                count,
+                0,
+                updates,
+                plan.history_limit,
+            )
+            for sid in plan.ids
+        ),
     )
-    variable = ("float", "0.5", None, CONSTRAINTS_TEXT, METADATA_TEXT, plan.past, accessed, accessed, None, None, None, None, "[]")
-    cursor.executemany(INSERT_VARIABLE, ((sid, identifier, name, *variable) for sid in plan.ids for name, identifier in ids))
+    variable = (
+        "float",
+        "0.5",
+        None,
+        CONSTRAINTS_TEXT,
+        METADATA_TEXT,
+        plan.past,
+        accessed,
+        accessed,
+        None,
+        None,
+        None,
+        None,
+        "[]",
+    )
+    cursor.executemany(
+        INSERT_VARIABLE,
+        ((sid, identifier, name, *variable) for sid in plan.ids for name, identifier in ids),
+    )
     if plan.past:
         version = ("float", "0.25", None, METADATA_TEXT, accessed)
         versions = range(plan.past)
-        cursor.executemany(INSERT_VERSION, ((sid, identifier, number, *version) for sid in plan.ids for _, identifier in ids for number in versions))
+        cursor.executemany(
+            INSERT_VERSION,
+            (
+                (sid, identifier, number, *version)
+                for sid in plan.ids
+                for _, identifier in ids
+                for number in versions
+            ),
+        )
 
 
 def everything(cursor: Cursor) -> None:
     """The sessions that the rows of the table work on, among others that they never touch."""
     moment = now()
-    insert(cursor, Plan(ids=[f"other{number}" for number in range(OTHER_SESSIONS)], names=NAMES[:20], accessed=moment))
+    insert(
+        cursor,
+        Plan(
+            ids=[f"other{number}" for number in range(OTHER_SESSIONS)],
+            names=NAMES[:20],
+            accessed=moment,
+        ),
+    )
     insert(cursor, Plan(ids=[READS], names=NAMES, accessed=moment))
     insert(cursor, Plan(ids=[PLAIN], names=UPDATED, history_limit=0, accessed=moment))
     insert(cursor, Plan(ids=[PLAIN_BATCH], names=NAMES, history_limit=0, accessed=moment))
@@ -104,7 +154,14 @@ def empty_session(cursor: Cursor) -> str:
 
 def expired_sessions(cursor: Cursor, count: int) -> None:
     """Makes ``count`` sessions that have expired, each with ten variables."""
-    insert(cursor, Plan(ids=[f"old{next(_unique)}" for _ in range(count)], names=SWEPT_NAMES, accessed=long_ago()))
+    insert(
+        cursor,
+        Plan(
+            ids=[f"old{next(_unique)}" for _ in range(count)],
+            names=SWEPT_NAMES,
+            accessed=long_ago(),
+        ),
+    )
 
 
 def in_file(connection: sqlite3.Connection) -> None:

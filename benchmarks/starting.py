@@ -19,7 +19,9 @@ PARTED = ("alembic", "numpy", "typer", "rich", "asyncio")  # what an import has 
 PREAMBLE = "import sys, time; started = time.perf_counter(); "
 UNCOLLECTED = "import gc; gc.disable(); " + PREAMBLE
 COLLECTOR_OFF = ", collector off"
-AFTERWARDS = "; print(time.perf_counter() - started, *[name for name in {names!r} if name in sys.modules])"
+AFTERWARDS = (
+    "; print(time.perf_counter() - started, *[name for name in {names!r} if name in sys.modules])"
+)
 STATEMENTS = {
     BASE: "import sqlalchemy.orm; import benchmarks.mapped",
     OURS: "import snakestore",
@@ -55,7 +57,8 @@ def measure(*, quick: bool) -> list[RowResult]:
                 "import",
                 "import, in a fresh process",
                 {name: samples[name] for name in STATEMENTS},
-                "SQLAlchemy makes so many objects that the next few thousand, whoever makes them, start the process's first full garbage collection.",
+                "SQLAlchemy makes so many objects that the next few thousand, whoever makes them,"
+                " start the process's first full garbage collection.",
             ),
             _import_row(
                 "import-work",
@@ -71,13 +74,21 @@ def measure(*, quick: bool) -> list[RowResult]:
 def _run(code: str, bytecode: Path) -> tuple[float, list[str]]:
     """The seconds that ``code`` measured in a new process, and which of the parted modules it had loaded.
 
-    The process keeps its bytecode below ``bytecode``: an installed package has it, a checkout may be told to write none.
+    The process keeps its bytecode below ``bytecode``: an installed package has it, a checkout may
+    be told to write none.
     """
     root = Path(__file__).parent.parent
-    environment = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {
+        name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+    }
     program = [sys.executable, "-c", code + AFTERWARDS.format(names=PARTED)]
     done = subprocess.run(  # noqa: S603 - this interpreter, on code of this file
-        program, check=True, capture_output=True, text=True, cwd=root, env={**environment, "PYTHONPYCACHEPREFIX": str(bytecode)}
+        program,
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env={**environment, "PYTHONPYCACHEPREFIX": str(bytecode)},
     )
     seconds, *modules = done.stdout.split()
     return float(seconds), modules
@@ -98,16 +109,38 @@ def _import_row(key: str, title: str, samples: dict[str, list[float]], note: str
                 target=None if name == BASE else Target(1.1),
             )
         )
-    return RowResult(key=key, title=title, base=BASE, note=f"Bytecode files are there. {note}", timings=timings)
+    return RowResult(
+        key=key, title=title, base=BASE, note=f"Bytecode files are there. {note}", timings=timings
+    )
 
 
 def _open_row(samples: list[float]) -> RowResult:
-    timing = Timing(contender=OURS, kind="ours", microseconds=statistics.median(samples) * 1e6, target=Target(5.0, unit="ms"))
-    note = "After the import, in the same process: SessionRepository.open on a file of the newest schema, and one read."
-    return RowResult(key="open", title="open a warm file, and one read", base="", note=note, timings=[timing])
+    timing = Timing(
+        contender=OURS,
+        kind="ours",
+        microseconds=statistics.median(samples) * 1e6,
+        target=Target(5.0, unit="ms"),
+    )
+    note = (
+        "After the import, in the same process: SessionRepository.open on a file of the newest"
+        " schema, and one read."
+    )
+    return RowResult(
+        key="open", title="open a warm file, and one read", base="", note=note, timings=[timing]
+    )
 
 
 def _loaded_row(loaded: set[str]) -> RowResult:
-    timing = Timing(contender=OURS, kind="ours", microseconds=0.0, count=float(len(loaded)), target=Target(0.0, unit="count"))
-    note = f"Of {', '.join(PARTED)}, less what the base loads" + (f"; loaded: {', '.join(sorted(loaded))}." if loaded else "; none was loaded.")
-    return RowResult(key="loaded", title="modules loaded without need", base="", note=note, timings=[timing])
+    timing = Timing(
+        contender=OURS,
+        kind="ours",
+        microseconds=0.0,
+        count=float(len(loaded)),
+        target=Target(0.0, unit="count"),
+    )
+    note = f"Of {', '.join(PARTED)}, less what the base loads" + (
+        f"; loaded: {', '.join(sorted(loaded))}." if loaded else "; none was loaded."
+    )
+    return RowResult(
+        key="loaded", title="modules loaded without need", base="", note=note, timings=[timing]
+    )

@@ -34,7 +34,14 @@ def table_lines(report: Report) -> Iterator[tuple[str, ...]]:
     """The lines of the table as text."""
     for result in report.results:
         for number, timing in enumerate(result.timings):
-            yield (result.title if number == 0 else "", timing.contender, a_call(timing), ratio(timing, result), spread(timing), *verdict(timing))
+            yield (
+                result.title if number == 0 else "",
+                timing.contender,
+                a_call(timing),
+                ratio(timing, result),
+                spread(timing),
+                *verdict(timing),
+            )
         for name in result.absent:
             yield ("" if result.timings else result.title, name, "", "", "", "", "not measured")
 
@@ -80,11 +87,19 @@ def _show_rich(lines: list[tuple[str, ...]]) -> None:
     colours = {"met": "green", "reached": "bold green", "missed": "red"}
     for line in lines:
         colour = colours.get(line[-1])
-        table.add_row(*line[:-1], f"[{colour}]{line[-1]}[/]" if colour else line[-1], end_section=False)
-    importlib.import_module("rich.console").Console(width=None if importlib.import_module("sys").stdout.isatty() else 150).print(table)
+        table.add_row(
+            *line[:-1], f"[{colour}]{line[-1]}[/]" if colour else line[-1], end_section=False
+        )
+    importlib.import_module("rich.console").Console(
+        width=None if importlib.import_module("sys").stdout.isatty() else 150
+    ).print(table)
 
 
 def _show_plain(lines: list[tuple[str, ...]]) -> None:
-    widths = [max(len(line[column]) for line in [HEADINGS, *lines]) for column in range(len(HEADINGS))]
+    widths = [
+        max(len(line[column]) for line in [HEADINGS, *lines]) for column in range(len(HEADINGS))
+    ]
     for line in [HEADINGS, tuple("-" * width for width in widths), *lines]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        )

@@ -11,7 +11,21 @@ from typing import Any
 
 from benchmarks import seed
 from benchmarks.contenders import Job
-from benchmarks.workload import BATCH, CONSTRAINTS, DIMENSIONS, EMBEDDINGS, FLOATS, HISTORY, NAMES, PLAIN, PLAIN_BATCH, READS, SIDE, UPDATED, UPDATES
+from benchmarks.workload import (
+    BATCH,
+    CONSTRAINTS,
+    DIMENSIONS,
+    EMBEDDINGS,
+    FLOATS,
+    HISTORY,
+    NAMES,
+    PLAIN,
+    PLAIN_BATCH,
+    READS,
+    SIDE,
+    UPDATED,
+    UPDATES,
+)
 
 Makers = dict[str, Callable[[], Job]]
 NEW_NAMES = tuple(f"parameter{number}" for number in range(1000))
@@ -62,7 +76,12 @@ def reading(verb: Callable[[str, str], Any], sid: str, names: Iterable[str]) -> 
     return Job(run)
 
 
-def writing(verb: Callable[[str, str, Any], Any], sid: str, names: Iterable[str], values: Iterable[Any] = FLOATS) -> Job:
+def writing(
+    verb: Callable[[str, str, Any], Any],
+    sid: str,
+    names: Iterable[str],
+    values: Iterable[Any] = FLOATS,
+) -> Job:
     """One call of ``verb`` a turn, with one name and one value after the other."""
     turns = zip(cycle(names), cycle(values), strict=False)
 
@@ -83,7 +102,12 @@ def calling(verb: Callable[..., Any], *arguments: Any) -> Job:
     return Job(run)
 
 
-def read_by(loop: asyncio.AbstractEventLoop, verb: Callable[[str, str], Awaitable[Any]], sid: str, names: Iterable[str]) -> Job:
+def read_by(
+    loop: asyncio.AbstractEventLoop,
+    verb: Callable[[str, str], Awaitable[Any]],
+    sid: str,
+    names: Iterable[str],
+) -> Job:
     """As ``reading``, awaited in one task."""
     turns = cycle(names)
 
@@ -94,7 +118,12 @@ def read_by(loop: asyncio.AbstractEventLoop, verb: Callable[[str, str], Awaitabl
     return awaited(loop, run)
 
 
-def written_by(loop: asyncio.AbstractEventLoop, verb: Callable[[str, str, Any], Awaitable[Any]], sid: str, names: Iterable[str]) -> Job:
+def written_by(
+    loop: asyncio.AbstractEventLoop,
+    verb: Callable[[str, str, Any], Awaitable[Any]],
+    sid: str,
+    names: Iterable[str],
+) -> Job:
     """As ``writing``, awaited in one task."""
     turns = zip(cycle(names), cycle(FLOATS), strict=False)
 
@@ -105,14 +134,18 @@ def written_by(loop: asyncio.AbstractEventLoop, verb: Callable[[str, str, Any], 
     return awaited(loop, run)
 
 
-def awaited(loop: asyncio.AbstractEventLoop, run: Callable[[int], Coroutine[Any, Any, None]]) -> Job:
+def awaited(
+    loop: asyncio.AbstractEventLoop, run: Callable[[int], Coroutine[Any, Any, None]]
+) -> Job:
     """A job whose loop runs in an event loop."""
     return Job(lambda times: loop.run_until_complete(run(times)))
 
 
 def logged(verbs: Verbs, job: Job) -> Job:
     """A writing job that brings its own log in: else it would be chance whose batch meets SQLite's automatic checkpoint."""
-    return replace(job, settle=lambda _: verbs.seeds.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone())
+    return replace(
+        job, settle=lambda _: verbs.seeds.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    )
 
 
 def scalar_makers(verbs: Verbs) -> Makers:
@@ -128,16 +161,25 @@ def scalar_makers(verbs: Verbs) -> Makers:
         "list": lambda: calling(verbs.list_records, READS),
         "prefix": lambda: calling(verbs.list_records, READS, verbs.pattern),
         "sweep": lambda: _sweeping(verbs),
-        "sweep-lock": lambda: Job(lambda _: verbs.longest_transaction(), lambda times: _make_expired(verbs.seeds, times)),
+        "sweep-lock": lambda: Job(
+            lambda _: verbs.longest_transaction(), lambda times: _make_expired(verbs.seeds, times)
+        ),
     }
 
 
 def array_makers(verbs: Verbs) -> Makers:
     """The jobs of the rows about embeddings and tensors."""
     return {
-        "embedding-store": lambda: logged(verbs, writing(verbs.update, filled_array(verbs, "embedding"), ["embedding"], EMBEDDINGS)),
-        "embedding-load": lambda: reading(verbs.get_value, filled_array(verbs, "embedding"), ["embedding"]),
-        "tensor-store": lambda: logged(verbs, writing(verbs.update, filled_array(verbs, "tensor"), ["tensor"], tensors())),
+        "embedding-store": lambda: logged(
+            verbs,
+            writing(verbs.update, filled_array(verbs, "embedding"), ["embedding"], EMBEDDINGS),
+        ),
+        "embedding-load": lambda: reading(
+            verbs.get_value, filled_array(verbs, "embedding"), ["embedding"]
+        ),
+        "tensor-store": lambda: logged(
+            verbs, writing(verbs.update, filled_array(verbs, "tensor"), ["tensor"], tensors())
+        ),
         "tensor-load": lambda: reading(verbs.get_value, filled_array(verbs, "tensor"), ["tensor"]),
     }
 

@@ -18,7 +18,11 @@ DIMENSIONS = 1536
 SIDE = 64
 CONSTRAINTS = {"min": 0.0, "max": 1.0}
 CONSTRAINTS_TEXT = json.dumps(CONSTRAINTS)
-METADATA = {"description": "how daring the answers are", "source": "python", "updated_at": "2026-01-02T03:04:05.678901Z"}
+METADATA = {
+    "description": "how daring the answers are",
+    "source": "python",
+    "updated_at": "2026-01-02T03:04:05.678901Z",
+}
 METADATA_TEXT = json.dumps(METADATA)
 FLOATS = tuple(number / 1009 for number in range(1009))
 _EMBEDDINGS = random.Random(11)

@@ -11,7 +11,10 @@ def main() -> None:
         repo.create_session("assistant", metadata={"owner": "ada"}, exist_ok=True)
         state = repo.session("assistant")
         state["runs"] = state.get("runs", 0) + 1
-        state["transcript"] = [*state.get("transcript", []), {"role": "user", "text": f"hello for the {state['runs']}. time"}]
+        state["transcript"] = [
+            *state.get("transcript", []),
+            {"role": "user", "text": f"hello for the {state['runs']}. time"},
+        ]
 
         print("ran", state["runs"], "times; said last:", state["transcript"][-1]["text"])
         for name in state:

@@ -28,7 +28,13 @@ def open_ticket(engine_session: orm.Session, title: str) -> int:
     engine_session.flush()
     repo = SessionRepository(engine_session)
     repo.create_session(f"ticket-{ticket.id}", metadata={"title": title})
-    repo.register_variable(f"ticket-{ticket.id}", "state", "choice", "open", constraints={"choices": ["open", "answered"]})
+    repo.register_variable(
+        f"ticket-{ticket.id}",
+        "state",
+        "choice",
+        "open",
+        constraints={"choices": ["open", "answered"]},
+    )
     return ticket.id
 
 
@@ -45,7 +51,11 @@ def main() -> None:
     with orm.Session(engine) as work, work.begin():
         repo = SessionRepository(work)
         print("tickets:", work.scalars(select(Ticket.id)).all())
-        print("sessions there:", repo.session_exists(f"ticket-{kept}"), repo.session_exists(f"ticket-{gone}"))
+        print(
+            "sessions there:",
+            repo.session_exists(f"ticket-{kept}"),
+            repo.session_exists(f"ticket-{gone}"),
+        )
     engine.dispose()
 
 

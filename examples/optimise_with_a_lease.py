@@ -16,7 +16,14 @@ def main() -> None:
     """Climb in small steps, holding a lease that is renewed at each."""
     with SessionRepository.open("optimise.db") as repo:
         repo.create_session("tuning", exist_ok=True)
-        repo.register_variable("tuning", "temperature", "float", 1.0, constraints={"min": 0.0, "max": 2.0}, exist_ok=True)
+        repo.register_variable(
+            "tuning",
+            "temperature",
+            "float",
+            1.0,
+            constraints={"min": 0.0, "max": 2.0},
+            exist_ok=True,
+        )
         repo.update_variable("tuning", "temperature", 1.0, metadata={"why": "start anew"})
 
         best = repo.start_optimization("tuning", "temperature", OPTIMISER, lease=60).value
@@ -27,13 +34,27 @@ def main() -> None:
 
         while score(best - 0.01) > score(best):
             best = round(best - 0.01, 2)
-            repo.start_optimization("tuning", "temperature", OPTIMISER, lease=60)  # renews the lease
-            repo.update_variable("tuning", "temperature", best, metadata={"score": score(best)}, optimizer_id=OPTIMISER)
+            repo.start_optimization(
+                "tuning", "temperature", OPTIMISER, lease=60
+            )  # renews the lease
+            repo.update_variable(
+                "tuning",
+                "temperature",
+                best,
+                metadata={"score": score(best)},
+                optimizer_id=OPTIMISER,
+            )
         repo.end_optimization("tuning", "temperature", OPTIMISER)
 
         found = repo.get_variable("tuning", "temperature")
-        print(f"temperature {found.value}, version {found.version}, score {found.metadata['score']:.4f}")
-        print("the last three before:", [past.value for past in repo.variable_history("tuning", "temperature", limit=3)])
+        print(
+            f"temperature {found.value}, version {found.version}, score"
+            f" {found.metadata['score']:.4f}"
+        )
+        print(
+            "the last three before:",
+            [past.value for past in repo.variable_history("tuning", "temperature", limit=3)],
+        )
 
 
 if __name__ == "__main__":

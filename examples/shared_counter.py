@@ -25,7 +25,9 @@ def main() -> None:
     with SessionRepository.open(STORE) as repo:
         before = repo.get_value("visits", "count", 0) if repo.session_exists("visits") else 0
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=count, args=(f"worker-{number}",)) for number in range(PROCESSES)]
+    workers = [
+        context.Process(target=count, args=(f"worker-{number}",)) for number in range(PROCESSES)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -1,8 +1,9 @@
 """How Alembic reaches the database: over a connection it is lent, or by URL from the ``alembic`` command.
 
-The library lends a connection whose transaction it commits itself. The command takes its URL from ``-x url=...``, else
-from the environment variable SNAKESTORE_URL, else from alembic.ini, and opens it with our own settings. Either way the
-database is locked before its revision is read, so that upgraders wait for one another, and DDL rolls back.
+The library lends a connection whose transaction it commits itself. The command takes its URL from
+``-x url=...``, else from the environment variable SNAKESTORE_URL, else from alembic.ini, and opens
+it with our own settings. Either way the database is locked before its revision is read, so that
+upgraders wait for one another, and DDL rolls back.
 """
 
 from __future__ import annotations
@@ -33,16 +34,28 @@ def migrate(connection: Connection) -> None:
 
 def named_url() -> str:
     """The URL or path that the command was given."""
-    url = context.get_x_argument(as_dictionary=True).get("url") or os.environ.get("SNAKESTORE_URL") or config.get_main_option("sqlalchemy.url")
+    url = (
+        context.get_x_argument(as_dictionary=True).get("url")
+        or os.environ.get("SNAKESTORE_URL")
+        or config.get_main_option("sqlalchemy.url")
+    )
     if not url:
-        message = "no database is named: give -x url=..., SNAKESTORE_URL, or sqlalchemy.url in alembic.ini"
+        message = (
+            "no database is named: give -x url=..., SNAKESTORE_URL, or sqlalchemy.url in"
+            " alembic.ini"
+        )
         raise SystemExit(message)
     return url
 
 
 def offline() -> None:
     """Print the SQL; no database is opened."""
-    context.configure(url=parse(named_url()), literal_binds=True, dialect_opts={"paramstyle": "named"}, **configure_options())
+    context.configure(
+        url=parse(named_url()),
+        literal_binds=True,
+        dialect_opts={"paramstyle": "named"},
+        **configure_options(),
+    )
     with context.begin_transaction():
         context.run_migrations()
 

@@ -101,7 +101,8 @@ __all__ = [
 ]
 
 
-# what a start can do without: asyncio and SQLAlchemy's side of it, the moving and the checking of whole stores
+# what a start can do without: asyncio and SQLAlchemy's side of it, the moving and the checking of
+# whole stores
 _LOADED_ON_USE = {
     "AsyncSessionRepository": "snakestore.aio",
     "CheckReport": "snakestore.repository.reports",

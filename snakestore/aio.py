@@ -1,8 +1,9 @@
 """The same verbs, awaited: one body of SQL, run in a thread or in SQLAlchemy's asyncio.
 
-A store that ``open`` opened runs its verbs in worker threads on the driver's own connections, which is the quickest way to
-SQLite, and the event loop never waits for the disk. On an AsyncEngine, AsyncConnection or AsyncSession of yours the verbs
-run in SQLAlchemy's greenlets, on your pool and in your transaction.
+A store that ``open`` opened runs its verbs in worker threads on the driver's own connections, which
+is the quickest way to SQLite, and the event loop never waits for the disk. On an AsyncEngine,
+AsyncConnection or AsyncSession of yours the verbs run in SQLAlchemy's greenlets, on your pool and
+in your transaction.
 """
 
 from __future__ import annotations
@@ -26,14 +27,21 @@ from sqlalchemy.util import greenlet_spawn
 from snakestore.clock import Clock
 from snakestore.errors import StoreError
 from snakestore.repository import SessionRepository
-from snakestore.repository.options import DEFAULT_BUSY_TIMEOUT, DEFAULT_HISTORY, DEFAULT_MAX_VALUE_BYTES, DEFAULT_TTL
+from snakestore.repository.options import (
+    DEFAULT_BUSY_TIMEOUT,
+    DEFAULT_HISTORY,
+    DEFAULT_MAX_VALUE_BYTES,
+    DEFAULT_TTL,
+)
 from snakestore.storage.settings import Durability
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 WORKERS = 8
-"""Threads of a store that ``open`` opened; SQLite has one writer at a time and reads take microseconds, so more gain nothing."""
+"""Threads of a store that ``open`` opened; SQLite has one writer at a time and reads take
+microseconds, so more gain nothing.
+"""
 
 AsyncBind = AsyncEngine | AsyncConnection | AsyncSession
 A = TypeVar("A", bound="AsyncSessionRepository")
@@ -53,7 +61,12 @@ class Opening(Generic[A]):
         self._opened = await self._start()
         return self._opened
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._opened is not None:
             await self._opened.close()
 
@@ -119,8 +132,9 @@ class _Greenlets:
         try:
             return await greenlet_spawn(call)
         except asyncio.CancelledError as cancelled:
-            # SQLAlchemy has closed the connection, but SQLite keeps its locks as long as a cursor lives that was not read to
-            # its end, and the frames that the cancellation went through hold it until the garbage is collected
+            # SQLAlchemy has closed the connection, but SQLite keeps its locks as long as a cursor
+            # lives that was not read to its end, and the frames that the cancellation went through
+            # hold it until the garbage is collected
             traceback.clear_frames(cancelled.__traceback__)
             raise
 
@@ -164,10 +178,16 @@ def _synchronous(bind: object) -> Engine | Connection | orm.Session:
         return bind.sync_session
     if not isinstance(bind, AsyncConnection):
         kind = type(bind).__name__
-        message = f"an async repository binds to an AsyncEngine, AsyncConnection or AsyncSession, not {kind}; open() takes paths and URLs"
+        message = (
+            "an async repository binds to an AsyncEngine, AsyncConnection or AsyncSession, not"
+            f" {kind}; open() takes paths and URLs"
+        )
         raise StoreError(message)
     if bind.sync_connection is None:
-        message = "this AsyncConnection was not started: await engine.connect() first, or use it in an async with"
+        message = (
+            "this AsyncConnection was not started: await engine.connect() first, or use it in an"
+            " async with"
+        )
         raise StoreError(message)
     return bind.sync_connection
 
@@ -187,8 +207,9 @@ def awaited(
 class AsyncSessionRepository:
     """A SessionRepository whose verbs are awaited. There is no mapping view: a mapping cannot be awaited.
 
-    ``fn`` of ``modify_variable`` and callbacks such as ``progress`` are plain functions; they run where the verb runs, in a
-    worker thread or a greenlet, so they must not block for long nor touch the event loop.
+    ``fn`` of ``modify_variable`` and callbacks such as ``progress`` are plain functions; they run
+    where the verb runs, in a worker thread or a greenlet, so they must not block for long nor touch
+    the event loop.
     """
 
     def __init__(  # noqa: PLR0913 - the options, each by its name
@@ -275,7 +296,12 @@ class AsyncSessionRepository:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         await self.close()
 
     @asynccontextmanager
@@ -296,7 +322,7 @@ class AsyncSessionRepository:
         else:
             await way.run_to_end(partial(block.__exit__, None, None, None))
 
-    # --- the verbs ------------------------------------------------------------------------------------------------------
+    # --- the verbs
 
     create_session = awaited(SessionRepository.create_session)
     get_session = awaited(SessionRepository.get_session)

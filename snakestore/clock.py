@@ -31,7 +31,10 @@ def as_utc(moment: datetime, what: str = "a time") -> datetime:
         message = f"{what} must be an aware datetime, not {type(moment).__name__}"
         raise ValidationError(message, value=moment)
     if moment.utcoffset() is None:
-        message = f"{what} must be an aware datetime: {moment!r} is naive and could mean any instant; add a timezone, e.g. tzinfo=datetime.UTC"
+        message = (
+            f"{what} must be an aware datetime: {moment!r} is naive and could mean any instant; add"
+            " a timezone, e.g. tzinfo=datetime.UTC"
+        )
         raise ValidationError(message, value=moment)
     return moment.astimezone(UTC)
 
@@ -46,7 +49,15 @@ def to_text(moment: datetime) -> str:
     global _last_text  # noqa: PLW0603 - a memo of one, swapped whole, so that threads need no lock
     remembered, text = _last_text
     if remembered is not moment:  # one write puts the same moment into several columns
-        of = moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, moment.microsecond
+        of = (
+            moment.year,
+            moment.month,
+            moment.day,
+            moment.hour,
+            moment.minute,
+            moment.second,
+            moment.microsecond,
+        )
         text = "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % of  # noqa: UP031 - half the time of isoformat, in every write
         _last_text = (moment, text)
     return text
@@ -79,7 +90,11 @@ def shifted(moment: datetime, by: timedelta, *, back: bool = False) -> datetime:
     try:
         return moment - by if back else moment + by
     except OverflowError:
-        return datetime.min.replace(tzinfo=UTC) if back == (by > timedelta(0)) else datetime.max.replace(tzinfo=UTC)
+        return (
+            datetime.min.replace(tzinfo=UTC)
+            if back == (by > timedelta(0))
+            else datetime.max.replace(tzinfo=UTC)
+        )
 
 
 def seconds_between(earlier: datetime, later: datetime) -> float:

@@ -33,7 +33,9 @@ Progress = Callable[[int, int], None]
 SESSIONS_A_TRANSACTION = 50
 MOST_KEYS = 500
 MOST_BYTES = 4_000_000
-"""About how much of a session is in memory at once; a value that is larger by itself is there alone."""
+"""About how much of a session is in memory at once; a value that is larger by itself is there
+alone.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +59,23 @@ class CopyReport:
 def copy(source: Place, target: Place, *, progress: Progress | None = None) -> CopyReport:
     """Copy every session with its variables, history and programs to another store, exactly as it is stored.
 
-    Texts, bytes, times, versions and counters are the same there, of expired sessions too; nothing counts as an access. A
-    target that is missing or older is made or migrated first. It may hold other sessions; they stay. Copying again skips
-    what is equal there already and replaces what the source has changed since, so that a copy that was cut short goes on,
-    and a store in use is moved by a long copy, then a short one after its users stopped. Memory stays small.
+    Texts, bytes, times, versions and counters are the same there, of expired sessions too; nothing
+    counts as an access. A target that is missing or older is made or migrated first. It may hold
+    other sessions; they stay. Copying again skips what is equal there already and replaces what the
+    source has changed since, so that a copy that was cut short goes on, and a store in use is moved
+    by a long copy, then a short one after its users stopped. Memory stays small.
 
     Args:
-        source: a path, URL or Engine, with the present schema. Each session is read from one snapshot; nothing is changed.
+        source: a path, URL or Engine, with the present schema. Each session is read from one
+            snapshot; nothing is changed.
         target: a path, URL or Engine.
-        progress: called with the number of sessions done and of all of them, after each small transaction.
+        progress: called with the number of sessions done and of all of them, after each small
+            transaction.
 
     Raises:
         ValidationError: source and target are the same database.
-        SessionExistsError: the target has a session of that id which is another, or was used there since it was copied.
+        SessionExistsError: the target has a session of that id which is another, or was used there
+            since it was copied.
         SchemaError: the source has not the present schema, or the target is not ours to migrate.
         StoreError: one of them is out of reach, or the target did not give back what was written.
     """
@@ -112,11 +118,15 @@ def _identity(repository: SessionRepository) -> object:
 class _Copying:
     """One copy, on its way."""
 
-    def __init__(self, source: SessionRepository, target: SessionRepository, progress: Progress | None) -> None:
+    def __init__(
+        self, source: SessionRepository, target: SessionRepository, progress: Progress | None
+    ) -> None:
         self._source = _runner(source)
         self._target = _runner(target)
         self._progress = progress
-        self._tally = dict.fromkeys(("sessions", "copied", "replaced", "skipped", *(part.name for part in sql.PARTS)), 0)
+        self._tally = dict.fromkeys(
+            ("sessions", "copied", "replaced", "skipped", *(part.name for part in sql.PARTS)), 0
+        )
         self._checksum = hashlib.sha256()
 
     def run(self) -> CopyReport:
@@ -153,7 +163,9 @@ def _ids(work: Work, after: str) -> list[str]:
 
 
 def _copy_page(target: Work, source: Work, ids: list[str]) -> tuple[dict[str, int], list[bytes]]:
-    tally = dict.fromkeys(("sessions", "copied", "replaced", "skipped", *(part.name for part in sql.PARTS)), 0)
+    tally = dict.fromkeys(
+        ("sessions", "copied", "replaced", "skipped", *(part.name for part in sql.PARTS)), 0
+    )
     sums = []
     for sid in ids:
         row = source.first(sql.SESSION, sid=sid)
@@ -181,10 +193,15 @@ def _copy_session(target: Work, source: Work, row: Row) -> tuple[str, _Reading]:
     reading = _Reading(source, row)
     target.change(sql.INSERT_SESSION, **_session_columns(row))
     for part, rows in reading.pages():
-        target.change_many(part.insert, [dict(zip(part.columns, each, strict=True)) for each in rows])
+        target.change_many(
+            part.insert, [dict(zip(part.columns, each, strict=True)) for each in rows]
+        )
     written = target.first(sql.SESSION, sid=sid)
     if written is None or _Reading(target, written).finish().digest() != reading.digest():
-        message = f"session {sid!r} is not read back from the target as it was written; nothing of it was kept"
+        message = (
+            f"session {sid!r} is not read back from the target as it was written; nothing of it was"
+            " kept"
+        )
         raise StoreError(message)
     return "copied" if there is None else "replaced", reading
 
@@ -202,7 +219,10 @@ def _refuse_unless_earlier(row: Row, there: Row) -> None:
         SessionExistsError: it is another session, or was used since it was copied.
     """
     ours, theirs = (dict(zip(sql.SESSION_COLUMNS, each, strict=True)) for each in (row, there))
-    if ours["created_at"] != theirs["created_at"] or ours["last_accessed"] < theirs["last_accessed"]:
+    if (
+        ours["created_at"] != theirs["created_at"]
+        or ours["last_accessed"] < theirs["last_accessed"]
+    ):
         raise SessionExistsError(row[0])
 
 
@@ -214,8 +234,17 @@ class _Reading:
         self._sid = row[0]
         self._hash = hashlib.sha256()
         self.counts = dict.fromkeys((part.name for part in sql.PARTS), 0)
-        # when a session expires follows from its access and ttl; how exactly that is kept is the database's own affair
-        self._hash_rows([tuple(value for name, value in zip(sql.SESSION_COLUMNS, row, strict=True) if name != "expires_at")])
+        # when a session expires follows from its access and ttl; how exactly that is kept is the
+        # database's own affair
+        self._hash_rows(
+            [
+                tuple(
+                    value
+                    for name, value in zip(sql.SESSION_COLUMNS, row, strict=True)
+                    if name != "expires_at"
+                )
+            ]
+        )
 
     def pages(self) -> Iterator[tuple[sql.Part, list[Row]]]:
         """All rows, in the order in which they may be written."""
@@ -239,7 +268,9 @@ class _Reading:
     def _pages_of(self, part: sql.Part) -> Iterator[list[Row]]:
         width = len(part.key)
         after: tuple[Any, ...] = part.before
-        while keys := self._work.rows(part.sizes, sid=self._sid, most=MOST_KEYS, **_named("after", after)):
+        while keys := self._work.rows(
+            part.sizes, sid=self._sid, most=MOST_KEYS, **_named("after", after)
+        ):
             first, size = 0, 0
             for number, key in enumerate(keys):
                 size += key[width]

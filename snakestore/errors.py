@@ -1,8 +1,9 @@
 """Every error that leaves snakestore: one root, data as attributes, messages that name the cure.
 
-The errors carry what a program needs to decide (ids, versions, the holder of a lock) as attributes, and what a
-person needs to act as their text. All of them pickle, so that they cross process boundaries whole. A driver's own
-exception is chained as ``__cause__`` and never reaches a user bare.
+The errors carry what a program needs to decide (ids, versions, the holder of a lock) as attributes,
+and what a person needs to act as their text. All of them pickle, so that they cross process
+boundaries whole. A driver's own exception is chained as ``__cause__`` and never reaches a user
+bare.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def shorten(value: object) -> str:
     return text
 
 
-def _rebuild(cls: type[SnakeStoreError], args: tuple[Any, ...], state: dict[str, Any]) -> SnakeStoreError:
+def _rebuild(
+    cls: type[SnakeStoreError], args: tuple[Any, ...], state: dict[str, Any]
+) -> SnakeStoreError:
     error = cls.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)
@@ -41,11 +44,12 @@ class SnakeStoreError(Exception):
         return _rebuild, (type(self), self.args, dict(self.__dict__))
 
     def __str__(self) -> str:
-        # KeyError shows the repr of its argument; ours show the message, whichever built-in they also are.
+        # KeyError shows the repr of its argument; ours show the message, whichever built-in they
+        # also are.
         return str(self.args[0]) if self.args else type(self).__name__
 
 
-# --- nothing there ---------------------------------------------------------------------------------------------------
+# --- nothing there
 
 
 class NotFoundError(SnakeStoreError, LookupError):
@@ -56,7 +60,10 @@ class SessionNotFoundError(NotFoundError):
     """No session has this id. ``.session_id``."""
 
     def __init__(self, session_id: str) -> None:
-        super().__init__(f"No session {shorten(session_id)}: create it with create_session, or list_sessions to see which there are")
+        super().__init__(
+            f"No session {shorten(session_id)}: create it with create_session, or list_sessions to"
+            " see which there are"
+        )
         self.session_id = session_id
 
 
@@ -65,7 +72,10 @@ class SessionExpiredError(SessionNotFoundError):
 
     def __init__(self, session_id: str) -> None:
         super().__init__(session_id)
-        told = "it was idle for longer than its ttl and cannot be revived; create_session makes it anew, empty"
+        told = (
+            "it was idle for longer than its ttl and cannot be revived; create_session makes it"
+            " anew, empty"
+        )
         self.args = (f"Session {shorten(session_id)} has expired: {told}",)
 
 
@@ -74,8 +84,9 @@ class VariableNotFoundError(NotFoundError, KeyError):
 
     def __init__(self, session_id: str, identifier: str) -> None:
         super().__init__(
-            f"Session {shorten(session_id)} has no variable with the id or name {shorten(identifier)}: "
-            "register_variable makes one, variable_names lists those there are",
+            f"Session {shorten(session_id)} has no variable with the id or name"
+            f" {shorten(identifier)}: register_variable makes one, variable_names lists those"
+            " there are",
         )
         self.session_id = session_id
         self.identifier = identifier
@@ -86,7 +97,8 @@ class ProgramNotFoundError(NotFoundError, KeyError):
 
     def __init__(self, session_id: str, program_id: str) -> None:
         super().__init__(
-            f"Session {shorten(session_id)} has no program {shorten(program_id)}: put_program stores one, program_ids lists those there are",
+            f"Session {shorten(session_id)} has no program {shorten(program_id)}: put_program"
+            " stores one, program_ids lists those there are",
         )
         self.session_id = session_id
         self.program_id = program_id
@@ -95,18 +107,24 @@ class ProgramNotFoundError(NotFoundError, KeyError):
 class VersionNotFoundError(NotFoundError):
     """The variable has no such version, or its history no longer holds it. ``.session_id`` ``.identifier`` ``.version``."""
 
-    def __init__(self, session_id: str, identifier: str, version: int | None, *, at: datetime | None = None) -> None:
-        asked = f"version {shorten(version)}" if at is None else f"a version known for {at.isoformat()}"
+    def __init__(
+        self, session_id: str, identifier: str, version: int | None, *, at: datetime | None = None
+    ) -> None:
+        asked = (
+            f"version {shorten(version)}" if at is None else f"a version known for {at.isoformat()}"
+        )
         super().__init__(
-            f"Variable {shorten(identifier)} of session {shorten(session_id)} has no {asked.removeprefix('a ')}: it never was, or the history "
-            "(the session's history_limit, prune_history) no longer holds it; variable_history lists what there is",
+            f"Variable {shorten(identifier)} of session {shorten(session_id)} has no"
+            f" {asked.removeprefix('a ')}: it never was, or the history (the session's"
+            " history_limit, prune_history) no longer holds it; variable_history lists what"
+            " there is",
         )
         self.session_id = session_id
         self.identifier = identifier
         self.version = version
 
 
-# --- somebody else was first -----------------------------------------------------------------------------------------
+# --- somebody else was first
 
 
 class ConflictError(SnakeStoreError):
@@ -117,7 +135,10 @@ class SessionExistsError(ConflictError):
     """A live session has this id already. ``.session_id``."""
 
     def __init__(self, session_id: str) -> None:
-        super().__init__(f"Session {shorten(session_id)} exists: use it as it is (exist_ok=True), or choose another id")
+        super().__init__(
+            f"Session {shorten(session_id)} exists: use it as it is (exist_ok=True), or choose"
+            " another id"
+        )
         self.session_id = session_id
 
 
@@ -126,7 +147,10 @@ class VariableExistsError(ConflictError):
 
     def __init__(self, session_id: str, name: str, reason: str | None = None) -> None:
         told = reason or "a variable has this name or id already"
-        super().__init__(f"Variable {shorten(name)} of session {shorten(session_id)}: {told}; choose another name, or update the one there")
+        super().__init__(
+            f"Variable {shorten(name)} of session {shorten(session_id)}: {told}; choose another"
+            " name, or update the one there"
+        )
         self.session_id = session_id
         self.name = name
 
@@ -135,10 +159,13 @@ class VersionConflictError(ConflictError):
     """The variable is not at the version that was expected. ``.session_id`` ``.identifier`` ``.expected`` ``.actual`` (None: no variable)."""
 
     def __init__(self, session_id: str, identifier: str, expected: int, actual: int | None) -> None:
-        found = "there is no such variable" if actual is None else f"it is at version {shorten(actual)}"
+        found = (
+            "there is no such variable" if actual is None else f"it is at version {shorten(actual)}"
+        )
         super().__init__(
-            f"Variable {shorten(identifier)} of session {shorten(session_id)} was expected at version {shorten(expected)}, but {found}: "
-            "read it again and decide anew, or use modify_variable",
+            f"Variable {shorten(identifier)} of session {shorten(session_id)} was expected at"
+            f" version {shorten(expected)}, but {found}: read it again and decide anew, or use"
+            " modify_variable",
         )
         self.session_id = session_id
         self.identifier = identifier
@@ -149,13 +176,25 @@ class VersionConflictError(ConflictError):
 class VariableLockedError(ConflictError):
     """The variable is being optimised by another, or not by the one named. ``.session_id`` ``.identifier`` ``.holder`` ``.expires_at``."""
 
-    def __init__(self, session_id: str, identifier: str, holder: str | None, expires_at: datetime | None) -> None:
+    def __init__(
+        self, session_id: str, identifier: str, holder: str | None, expires_at: datetime | None
+    ) -> None:
         where = f"Variable {shorten(identifier)} of session {shorten(session_id)}"
         if holder is None:
-            told = f"{where} is optimised by nobody (a lease may have run out): start_optimization again before writing as an optimiser"
+            told = (
+                f"{where} is optimised by nobody (a lease may have run out): start_optimization"
+                " again before writing as an optimiser"
+            )
         else:
-            until = "until it ends the optimisation" if expires_at is None else f"until {expires_at.isoformat()}"
-            told = f"{where} is being optimised by {shorten(holder)} {until}: wait, write with its optimizer_id, or end_optimization"
+            until = (
+                "until it ends the optimisation"
+                if expires_at is None
+                else f"until {expires_at.isoformat()}"
+            )
+            told = (
+                f"{where} is being optimised by {shorten(holder)} {until}: wait, write with its"
+                " optimizer_id, or end_optimization"
+            )
         super().__init__(told)
         self.session_id = session_id
         self.identifier = identifier
@@ -163,13 +202,20 @@ class VariableLockedError(ConflictError):
         self.expires_at = expires_at
 
 
-# --- a value that may not be -----------------------------------------------------------------------------------------
+# --- a value that may not be
 
 
 class ValidationError(SnakeStoreError, ValueError):
     """A value, name, time or argument that may not be. ``.type`` ``.value`` (shortened text) ``.path`` (in a document, or None)."""
 
-    def __init__(self, message: str, *, type: str | None = None, value: object = None, path: str | None = None) -> None:  # noqa: A002 - the contract's attribute
+    def __init__(
+        self,
+        message: str,
+        *,
+        type: str | None = None,  # noqa: A002 - the contract's name
+        value: object = None,
+        path: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.type = type
         self.value = shorten(value)
@@ -182,7 +228,8 @@ class UnknownTypeError(ValidationError):
     def __init__(self, type: str, *, known: Iterable[str] = (), where: str | None = None) -> None:  # noqa: A002 - the contract's attribute
         place = f" (needed by {where})" if where else ""
         super().__init__(
-            f"Unknown variable type {shorten(type)}{place}: known are {', '.join(known) or 'none'}; register_type adds your own",
+            f"Unknown variable type {shorten(type)}{place}: known are {', '.join(known) or 'none'};"
+            " register_type adds your own",
             type=type,
             value=type,
         )
@@ -217,7 +264,7 @@ class MissingFieldsError(ValidationError):
         self.fields = self_fields
 
 
-# --- many at once ----------------------------------------------------------------------------------------------------
+# --- many at once
 
 
 class BatchError(SnakeStoreError):
@@ -233,10 +280,12 @@ class BatchError(SnakeStoreError):
     @property
     def conflicts(self) -> dict[str, SnakeStoreError]:
         """The refusals that come from others' writes, which a retry on fresh reads may mend."""
-        return {key: error for key, error in self.errors.items() if isinstance(error, ConflictError)}
+        return {
+            key: error for key, error in self.errors.items() if isinstance(error, ConflictError)
+        }
 
 
-# --- the store itself ------------------------------------------------------------------------------------------------
+# --- the store itself
 
 
 class StoreError(SnakeStoreError):

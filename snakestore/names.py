@@ -13,7 +13,9 @@ _FIRST_SURROGATE, _LAST_SURROGATE, _LAST_CODE_POINT = 0xD800, 0xDFFF, 0x10FFFF
 
 def is_plain(name: object) -> TypeGuard[str]:
     """Whether ``name`` is the text of a name beyond doubt: what nearly every call passes, told at once."""
-    return type(name) is str and name.isascii() and 0 < len(name) <= LONGEST_NAME and "\0" not in name
+    return (
+        type(name) is str and name.isascii() and 0 < len(name) <= LONGEST_NAME and "\0" not in name
+    )
 
 
 def identifier_text(name: object, what: str = "an identifier") -> str:
@@ -40,7 +42,9 @@ def why_no_name(text: str) -> str | None:
         return f"it has {len(text)} characters, more than {LONGEST_NAME}"
     if "\0" in text:
         return "it holds a NUL character"
-    if not text.isascii() and any(_FIRST_SURROGATE <= ord(character) <= _LAST_SURROGATE for character in text):
+    if not text.isascii() and any(
+        _FIRST_SURROGATE <= ord(character) <= _LAST_SURROGATE for character in text
+    ):
         return "it holds a lone surrogate, which no database can store as text"
     return None
 
@@ -75,9 +79,9 @@ def _next_prefix(prefix: str) -> str | None:
 class Pattern(NamedTuple):
     """A pattern in which ``*`` stands for any run of characters and everything else for itself.
 
-    Matching is anchored at both ends, case-sensitive and takes time linear in the name for each star, so that no
-    pattern can hang a process. ``lower`` (inclusive) and ``upper`` (exclusive, None: open) bound, by code point, the
-    names that can match: an index range in the database.
+    Matching is anchored at both ends, case-sensitive and takes time linear in the name for each
+    star, so that no pattern can hang a process. ``lower`` (inclusive) and ``upper`` (exclusive,
+    None: open) bound, by code point, the names that can match: an index range in the database.
     """
 
     pieces: tuple[str, ...]
@@ -118,7 +122,11 @@ class Pattern(NamedTuple):
         if not rest:
             return name == first
         *middle, last = rest
-        if len(name) < len(first) + len(last) or not name.startswith(first) or not name.endswith(last):
+        if (
+            len(name) < len(first) + len(last)
+            or not name.startswith(first)
+            or not name.endswith(last)
+        ):
             return False
         position, end = len(first), len(name) - len(last)
         for piece in middle:

@@ -51,11 +51,21 @@ def checked_lease(lease: object) -> timedelta | None:
     if isinstance(lease, timedelta):
         length = lease
     elif isinstance(lease, bool) or not isinstance(lease, int | float):
-        message = f"a lease is a number of seconds, a timedelta or None (until ended), not {type(lease).__name__}"
+        message = (
+            "a lease is a number of seconds, a timedelta or None (until ended), not"
+            f" {type(lease).__name__}"
+        )
         raise ValidationError(message, value=lease)
     else:
-        length = timedelta(seconds=lease) if abs(lease) <= LONGEST_LEASE.total_seconds() else timedelta.max
+        length = (
+            timedelta(seconds=lease)
+            if abs(lease) <= LONGEST_LEASE.total_seconds()
+            else timedelta.max
+        )
     if not timedelta(0) < length <= LONGEST_LEASE:
-        message = f"a lease must be longer than nothing and at most 100 years, not {shorten(lease)}; None runs until ended"
+        message = (
+            f"a lease must be longer than nothing and at most 100 years, not {shorten(lease)}; None"
+            " runs until ended"
+        )
         raise ValidationError(message, value=lease)
     return length

@@ -14,7 +14,8 @@ from snakestore.clock import now_or, seconds_between, shifted
 class SessionStats:
     """What a session holds, in numbers.
 
-    ``age`` and ``time_since_access`` are seconds at the moment of reading, so they take no part in comparison.
+    ``age`` and ``time_since_access`` are seconds at the moment of reading, so they take no part in
+    comparison.
     """
 
     variable_count: int
@@ -71,4 +72,6 @@ def _span(ttl: float) -> timedelta:
 
 def is_expired(last_accessed: datetime, ttl: float | None, now: datetime) -> bool:
     """Whether a session is idle, at ``now``, for strictly longer than its ``ttl``: the one place that says so."""
-    return ttl is not None and (now - last_accessed).total_seconds() > ttl  # exact: all are whole microseconds
+    return (
+        ttl is not None and (now - last_accessed).total_seconds() > ttl
+    )  # exact: all are whole microseconds

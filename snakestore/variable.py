@@ -43,7 +43,9 @@ def next_version(version: int) -> int:
         ValidationError: there is none; a 64-bit counter is used up.
     """
     if version >= HIGHEST_VERSION:
-        message = f"version {version} is the highest there is: delete the variable and register it anew"
+        message = (
+            f"version {version} is the highest there is: delete the variable and register it anew"
+        )
         raise ValidationError(message, value=version)
     return version + 1
 
@@ -59,10 +61,15 @@ def checked_object(value: object, what: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         message = f"{what} must be a dict, not {type(value).__name__}"
         raise ValidationError(message, value=value)
-    return cast("dict[str, Any]", types.checked_document(value if type(value) is dict else dict(value), what))
+    return cast(
+        "dict[str, Any]",
+        types.checked_document(value if type(value) is dict else dict(value), what),
+    )
 
 
-def merged_metadata(old: Mapping[str, Any], given: Mapping[str, Any] | None, source: object, now: datetime) -> dict[str, Any]:
+def merged_metadata(
+    old: Mapping[str, Any], given: Mapping[str, Any] | None, source: object, now: datetime
+) -> dict[str, Any]:
     """Metadata after an update: ``old``, over it ``given``, over it ``source`` and ``updated_at``; one level deep.
 
     Raises:
@@ -92,8 +99,8 @@ class _WithBlob:
 class Variable(_WithBlob):
     """A typed, constrained, versioned value with an id and a name.
 
-    A Variable checks its names, times and version only; values and constraints are checked by ``create_variable`` and by
-    the repository's verbs.
+    A Variable checks its names, times and version only; values and constraints are checked by
+    ``create_variable`` and by the repository's verbs.
 
     Attributes:
         version: 0 at first; each update adds one.
@@ -150,7 +157,8 @@ class Variable(_WithBlob):
     ) -> Variable:
         """A Variable of what was checked before it was stored: its bytes and its fields.
 
-        Nothing is checked: doing so again for what the store itself wrote would cost more than reading it.
+        Nothing is checked: doing so again for what the store itself wrote would cost more than
+        reading it.
         """
         made = object.__new__(cls)
         _fill_blob(made, blob)
@@ -178,9 +186,15 @@ class Variable(_WithBlob):
         if mapping is not None and not isinstance(mapping, Mapping):
             message = f"Variable.new takes a mapping of fields, not {type(mapping).__name__}"
             raise ValidationError(message, value=mapping)
-        named = {identifier_text(key, "a field's name"): value for key, value in (mapping or {}).items()} | given
+        named = {
+            identifier_text(key, "a field's name"): value for key, value in (mapping or {}).items()
+        } | given
         known = {each.name: each for each in fields(cls)}
-        required = [name for name, each in known.items() if each.default is MISSING and each.default_factory is MISSING]
+        required = [
+            name
+            for name, each in known.items()
+            if each.default is MISSING and each.default_factory is MISSING
+        ]
         missing = [name for name in required if name not in named]
         if missing:
             raise MissingFieldsError(missing)
@@ -195,11 +209,19 @@ class Variable(_WithBlob):
         """Whether somebody was optimising the variable when it was read."""
         return self.optimization_status.optimizing
 
-    def update_value(self, value: Any, *, metadata: Mapping[str, Any] | None = None, source: str = "python", now: datetime | None = None) -> Variable:
+    def update_value(
+        self,
+        value: Any,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        source: str = "python",
+        now: datetime | None = None,
+    ) -> Variable:
         """The variable with ``value``, one version on, its metadata merged one level deep. The value is not checked.
 
         Raises:
-            ValidationError: ``now`` is naive, ``metadata`` no mapping, or the version at its highest.
+            ValidationError: ``now`` is naive, ``metadata`` no mapping, or the version at its
+                highest.
         """
         moment = now_or(now)
         return replace(
@@ -210,7 +232,13 @@ class Variable(_WithBlob):
             metadata=merged_metadata(self.metadata, metadata, source, moment),
         )
 
-    def start_optimization(self, optimizer_id: str, optimizer_pid: str | int | None = None, *, now: datetime | None = None) -> Variable:
+    def start_optimization(
+        self,
+        optimizer_id: str,
+        optimizer_pid: str | int | None = None,
+        *,
+        now: datetime | None = None,
+    ) -> Variable:
         """The variable as being optimised by ``optimizer_id`` since ``now``; value and version stay."""
         status = OptimizationStatus(
             optimizing=True,
@@ -227,7 +255,8 @@ class Variable(_WithBlob):
     def to_dict(self) -> dict[str, Any]:
         """The variable as JSON-ready data: times in ISO 8601, non-finite floats as "NaN", "Infinity" and "-Infinity".
 
-        What else JSON cannot say, which a value that nobody checked may be, is shown as text; nothing is refused.
+        What else JSON cannot say, which a value that nobody checked may be, is shown as text;
+        nothing is refused.
         """
         return {
             "id": self.id,
@@ -245,15 +274,22 @@ class Variable(_WithBlob):
     def to_numpy(self) -> np.ndarray[Any, Any]:
         """The value of an embedding or tensor as an array of its own, in the dtype it was stored with.
 
-        An array that was stored keeps its dtype (float32 stays float32); a list becomes float64 or int64.
+        An array that was stored keeps its dtype (float32 stays float32); a list becomes float64 or
+        int64.
 
         Raises:
-            ValidationError: the type is no array type, the value none of its, or numpy is not installed.
+            ValidationError: the type is no array type, the value none of its, or numpy is not
+                installed.
         """
         if not isinstance(types.get(self.type), types.EmbeddingType | types.TensorType):
-            message = f"a variable of type {self.type} is no array: to_numpy() is for embedding and tensor"
+            message = (
+                f"a variable of type {self.type} is no array: to_numpy() is for embedding and"
+                " tensor"
+            )
             raise ValidationError(message, type=self.type, value=self.value)
-        normal, _, blob = types.pack(self.type, self.value, {}, self.stored_form())  # the list may have been changed since
+        normal, _, blob = types.pack(
+            self.type, self.value, {}, self.stored_form()
+        )  # the list may have been changed since
         return cast("np.ndarray[Any, Any]", types.to_numpy(normal, blob))
 
     def age(self, now: datetime | None = None) -> float:
@@ -302,12 +338,15 @@ def create_variable(
     Raises:
         UnknownTypeError: no such type is registered.
         ConstraintError: the value breaks a constraint, or a constraint is unsound.
-        ValidationError: the value is not of the type, the metadata not JSON, a name or time may not be.
+        ValidationError: the value is not of the type, the metadata not JSON, a name or time may not
+            be.
     """
     text = checked_name(name, "a variable's name")
     given_id = None if id is None else checked_name(id, "a variable's id")
     moment = now_or(created_at, "created_at")
-    return packed_variable(text, type, value, given_id, constraints, checked_object(metadata, "metadata"), moment)[0]
+    return packed_variable(
+        text, type, value, given_id, constraints, checked_object(metadata, "metadata"), moment
+    )[0]
 
 
 def packed_variable(
@@ -329,5 +368,7 @@ def packed_variable(
     plain, text, blob = types.pack(kind, value, sound)
     held = plain if blob is None else types.unpack(kind, text, blob)
     vid = new_variable_id(name) if id is None else id
-    made = Variable.restored(blob, vid, name, kind, held, created_at, sound, metadata, 0, created_at, NOT_OPTIMIZING, ())
+    made = Variable.restored(
+        blob, vid, name, kind, held, created_at, sound, metadata, 0, created_at, NOT_OPTIMIZING, ()
+    )
     return made, text

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, MutableMapping, ValuesView
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    ValuesView,
+)
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -17,7 +25,9 @@ R = TypeVar("R")
 _NONE_GIVEN = object()
 
 
-def on_session(verb: Callable[Concatenate[SessionRepository, str, P], R]) -> Callable[Concatenate[SessionView, P], R]:
+def on_session(
+    verb: Callable[Concatenate[SessionRepository, str, P], R],
+) -> Callable[Concatenate[SessionView, P], R]:
     """The verb as a method of a view: the same, without the session's id."""
 
     @wraps(verb)
@@ -39,22 +49,25 @@ def _without_sid(verb: Callable[..., Any]) -> Any:
 class SessionView(MutableMapping[str, Any]):
     """A session as a mapping of variable name to value; names are in the order of their code points.
 
-    Reading and writing a key is a verb of the repository: a versioned update, an access, a transaction. ``items()``,
-    ``values()``, ``update()`` and ``clear()`` are one transaction each. Making a view touches nothing. A missing session
-    raises SessionNotFoundError from everything but ``in``. Every verb that takes a session's id is a method without it.
+    Reading and writing a key is a verb of the repository: a versioned update, an access, a
+    transaction. ``items()``, ``values()``, ``update()`` and ``clear()`` are one transaction each.
+    Making a view touches nothing. A missing session raises SessionNotFoundError from everything but
+    ``in``. Every verb that takes a session's id is a method without it.
     """
 
     __slots__ = ("repository", "session_id", "strict")
 
-    def __init__(self, repository: SessionRepository, session_id: str, *, strict: bool = False) -> None:
+    def __init__(
+        self, repository: SessionRepository, session_id: str, *, strict: bool = False
+    ) -> None:
         """View session ``session_id`` of ``repository``.
 
         Args:
             repository: whose verbs the view calls.
             session_id: the session's id; it need not exist yet.
-            strict: assigning to a name that no variable has raises VariableNotFoundError, instead of registering a
-                variable of an inferred type (bool boolean, int integer, float float, str string, numpy array tensor, all
-                else json).
+            strict: assigning to a name that no variable has raises VariableNotFoundError, instead
+                of registering a variable of an inferred type (bool boolean, int integer, float
+                float, str string, numpy array tensor, all else json).
 
         Raises:
             InvalidNameError: the id is neither str nor Enum.
@@ -66,7 +79,7 @@ class SessionView(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return f"SessionView({self.session_id!r}, strict={self.strict})"
 
-    # --- one key --------------------------------------------------------------------------------------------------------
+    # --- one key
 
     def __getitem__(self, key: str) -> Any:
         return self.repository._runner.lookup(named_value, self.session_id, _name(key))  # noqa: SLF001 - a view is the repository's other face
@@ -77,7 +90,9 @@ class SessionView(MutableMapping[str, Any]):
             if name in SessionView(transaction, self.session_id):
                 transaction.update_variable(self.session_id, name, value)
             elif self.strict:
-                transaction.touch(self.session_id)  # a missing session is told before a missing variable
+                transaction.touch(
+                    self.session_id
+                )  # a missing session is told before a missing variable
                 raise VariableNotFoundError(self.session_id, name)
             else:
                 transaction.register_variable(self.session_id, name, inferred_type(value), value)
@@ -86,7 +101,9 @@ class SessionView(MutableMapping[str, Any]):
         name = _name(key)
         with self.repository.transaction() as transaction:
             if name not in SessionView(transaction, self.session_id):
-                transaction.touch(self.session_id)  # a missing session is told before a missing variable
+                transaction.touch(
+                    self.session_id
+                )  # a missing session is told before a missing variable
                 raise VariableNotFoundError(self.session_id, name)
             transaction.delete_variable(self.session_id, name)
 
@@ -105,7 +122,7 @@ class SessionView(MutableMapping[str, Any]):
             return default
         return self.repository._runner.lookup(named_value, self.session_id, name, default)  # noqa: SLF001 - a view is the repository's other face
 
-    # --- all of them ----------------------------------------------------------------------------------------------------
+    # --- all of them
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.repository.variable_names(self.session_id))
@@ -125,13 +142,14 @@ class SessionView(MutableMapping[str, Any]):
         """All names and values as a dict of its own, from one snapshot."""
         return self.repository._runner.read(names_and_values, self.session_id)  # noqa: SLF001 - a view is the repository's other face
 
-    # --- changes of several, each one transaction ------------------------------------------------------------------------
+    # --- changes of several, each one transaction
 
     def update(self, other: Any = (), /, **values: Any) -> None:
         """Assign every name and value of ``other`` and of the keywords, all or none.
 
         Raises:
-            What assigning one of them raises; nothing is changed then. TypeError: ``other`` is neither mapping nor pairs.
+            What assigning one of them raises; nothing is changed then. TypeError: ``other`` is
+            neither mapping nor pairs.
         """
         given = dict(_pairs(other)) | values
         with self.repository.transaction() as transaction:
@@ -188,7 +206,7 @@ class SessionView(MutableMapping[str, Any]):
                 view[key] = default
                 return view[key]
 
-    # --- the verbs, without the session's id -----------------------------------------------------------------------------
+    # --- the verbs, without the session's id
 
     create_session = on_session(SessionRepository.create_session)
     get_session = on_session(SessionRepository.get_session)

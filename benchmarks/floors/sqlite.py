@@ -24,46 +24,71 @@ PRAGMAS = (
 )
 SWEEP_BATCH = 100
 
-_FOUND = "FROM sessions AS s LEFT JOIN variables AS v ON v.session_id = s.id AND (v.id = ? OR v.name = ?) WHERE s.id = ?"
+_FOUND = (
+    "FROM sessions AS s LEFT JOIN variables AS v ON v.session_id = s.id AND (v.id = ? OR v.name ="
+    " ?) WHERE s.id = ?"
+)
 _SESSION = "s.last_accessed, s.ttl, s.history_limit"
 _COLUMNS = (
-    "v.id, v.name, v.type, v.value, v.value_blob, v.constraints, v.metadata, v.version, v.created_at, v.last_updated_at,"
-    " v.optimizer_id, v.optimization_expires_at, v.access_rules"
+    "v.id, v.name, v.type, v.value, v.value_blob, v.constraints, v.metadata, v.version,"
+    " v.created_at, v.last_updated_at, v.optimizer_id, v.optimization_expires_at, v.access_rules"
 )
 GET = f"SELECT s.last_accessed, s.ttl, v.type, v.value, v.value_blob {_FOUND}"
 GET_BY_NAME = (
-    "SELECT s.last_accessed, s.ttl, v.type, v.value, v.value_blob"
-    " FROM sessions AS s LEFT JOIN variables AS v ON v.session_id = s.id AND v.name = ? WHERE s.id = ?"
+    "SELECT s.last_accessed, s.ttl, v.type, v.value, v.value_blob FROM sessions AS s LEFT JOIN"
+    " variables AS v ON v.session_id = s.id AND v.name = ? WHERE s.id = ?"
 )
 FIND = f"SELECT {_SESSION}, {_COLUMNS} {_FOUND}"
 SESSION = f"SELECT {_SESSION} FROM sessions AS s WHERE s.id = ?"
 SELECT = f"SELECT {_COLUMNS} FROM variables AS v WHERE v.session_id = ? AND"
 LIST = f"SELECT {_COLUMNS} FROM variables AS v WHERE v.session_id = ? ORDER BY v.created_at, v.id"
-PREFIX = f"SELECT {_COLUMNS} FROM variables AS v WHERE v.session_id = ? AND v.name >= ? AND v.name < ? ORDER BY v.created_at, v.id"
-TAKEN = "SELECT 1 FROM variables WHERE session_id = ? AND id = ? UNION ALL SELECT 1 FROM variables WHERE session_id = ? AND name = ?"
-INSERT = (
-    "INSERT INTO variables (session_id, id, name, type, value, value_blob, constraints, metadata, version, created_at, last_updated_at, access_rules)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '[]')"
+PREFIX = (
+    f"SELECT {_COLUMNS} FROM variables AS v WHERE v.session_id = ? AND v.name >= ? AND v.name < ?"
+    " ORDER BY v.created_at, v.id"
 )
-UPDATE = "UPDATE variables SET value = ?, value_blob = ?, metadata = ?, version = version + 1, last_updated_at = ? WHERE session_id = ? AND id = ?"
+TAKEN = (
+    "SELECT 1 FROM variables WHERE session_id = ? AND id = ? UNION ALL SELECT 1 FROM variables"
+    " WHERE session_id = ? AND name = ?"
+)
+INSERT = (
+    "INSERT INTO variables (session_id, id, name, type, value, value_blob, constraints, metadata,"
+    " version, created_at, last_updated_at, access_rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?,"
+    " '[]')"
+)
+UPDATE = (
+    "UPDATE variables SET value = ?, value_blob = ?, metadata = ?, version = version + 1,"
+    " last_updated_at = ? WHERE session_id = ? AND id = ?"
+)
 KEEP = (
-    "INSERT INTO variable_versions (session_id, variable_id, version, type, value, value_blob, metadata, created_at)"
-    " SELECT session_id, id, version, type, value, value_blob, metadata, last_updated_at FROM variables WHERE session_id = ? AND id = ?"
+    "INSERT INTO variable_versions (session_id, variable_id, version, type, value, value_blob,"
+    " metadata, created_at) SELECT session_id, id, version, type, value, value_blob, metadata,"
+    " last_updated_at FROM variables WHERE session_id = ? AND id = ?"
 )
 PRUNE = "DELETE FROM variable_versions WHERE session_id = ? AND variable_id = ? AND version < ?"
-ACCESS = "UPDATE sessions SET last_accessed = max(last_accessed, ?), expires_at = max(expires_at, ?) WHERE id = ?"
+ACCESS = (
+    "UPDATE sessions SET last_accessed = max(last_accessed, ?), expires_at = max(expires_at, ?)"
+    " WHERE id = ?"
+)
 COUNT = (
     "UPDATE sessions SET last_accessed = max(last_accessed, ?), expires_at = max(expires_at, ?),"
-    " variable_count = variable_count + ?, total_variable_updates = total_variable_updates + ? WHERE id = ?"
+    " variable_count = variable_count + ?, total_variable_updates = total_variable_updates + ?"
+    " WHERE id = ?"
 )
 EXPIRED = f"SELECT id FROM sessions WHERE expires_at < ? ORDER BY expires_at LIMIT {SWEEP_BATCH}"
 PAGES_BACK = 64
-SWEPT_TABLES = (("variable_versions", "session_id"), ("variables", "session_id"), ("programs", "session_id"), ("sessions", "id"))
+SWEPT_TABLES = (
+    ("variable_versions", "session_id"),
+    ("variables", "session_id"),
+    ("programs", "session_id"),
+    ("sessions", "id"),
+)
 
 
 def connect(path: Path | str) -> sqlite3.Connection:
     """A connection with the pragmas that the library sets."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)  # whoever opens several closes them
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False
+    )  # whoever opens several closes them
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     return connection
@@ -105,13 +130,23 @@ class SqliteFloor:
             if prefix is None:
                 rows = execute(LIST, (sid,)).fetchall()
             else:
-                rows = execute(PREFIX, (sid, prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1))).fetchall()
+                rows = execute(
+                    PREFIX, (sid, prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1))
+                ).fetchall()
         finally:
             execute("COMMIT")
         self._accessed(sid, session, moment)
         return [_record(row, moment) for row in rows]
 
-    def update(self, sid: str, identifier: str, value: Any, *, text: str | None = None, blob: bytes | None = None) -> Record:
+    def update(
+        self,
+        sid: str,
+        identifier: str,
+        value: Any,
+        *,
+        text: str | None = None,
+        blob: bytes | None = None,
+    ) -> Record:
         """A new value as a new version; ``text`` or ``blob`` is its stored form, JSON by default."""
         if text is None and blob is None:
             text = json.dumps(value)
@@ -148,17 +183,38 @@ class SqliteFloor:
             in_list = f"IN ({marks(len(names))})"
             # two searches by key; with OR, SQLite reads the whole session
             found = f"{SELECT} v.id {in_list} UNION ALL {SELECT} v.name {in_list}"
-            records = {record.name: record for record in (_free(row, moment) for row in execute(found, (sid, *names, sid, *names)))}
+            records = {
+                record.name: record
+                for record in (
+                    _free(row, moment) for row in execute(found, (sid, *names, sid, *names))
+                )
+            }
             _all_there(records, names)
             for record in records.values():
                 record.metadata |= {"source": "python", "updated_at": stamp}
             if session[2] != 0:
                 executemany(KEEP, [(sid, record.id) for record in records.values()])
                 if session[2] is not None:
-                    executemany(PRUNE, [(sid, record.id, record.version + 1 - session[2]) for record in records.values()])
+                    executemany(
+                        PRUNE,
+                        [
+                            (sid, record.id, record.version + 1 - session[2])
+                            for record in records.values()
+                        ],
+                    )
             executemany(
                 UPDATE,
-                [(json.dumps(values[name]), None, json.dumps(record.metadata), stamp, sid, record.id) for name, record in records.items()],
+                [
+                    (
+                        json.dumps(values[name]),
+                        None,
+                        json.dumps(record.metadata),
+                        stamp,
+                        sid,
+                        record.id,
+                    )
+                    for name, record in records.items()
+                ],
             )
             execute(COUNT, (*_stamps(moment, session[1]), 0, len(names), sid))
         except BaseException:
@@ -166,10 +222,23 @@ class SqliteFloor:
             raise
         execute("COMMIT")
         for name, record in records.items():
-            record.value, record.version, record.last_updated_at = values[name], record.version + 1, moment
+            record.value, record.version, record.last_updated_at = (
+                values[name],
+                record.version + 1,
+                moment,
+            )
         return records
 
-    def register(self, sid: str, name: str, type_name: str, value: Any, *, constraints: Mapping[str, Any], blob: bytes | None = None) -> Record:
+    def register(
+        self,
+        sid: str,
+        name: str,
+        type_name: str,
+        value: Any,
+        *,
+        constraints: Mapping[str, Any],
+        blob: bytes | None = None,
+    ) -> Record:
         """A new variable."""
         execute = self.connection.execute
         text = None if blob is not None else json.dumps(value)
@@ -179,15 +248,42 @@ class SqliteFloor:
             stamp = text_of(moment)
             session = self._alive(execute(SESSION, (sid,)).fetchone(), moment)
             identifier = f"var_{name}_{uuid4().hex}"
-            # what the unique keys do not see: a name that is another's id, an id that is another's name
+            # what the unique keys do not see: a name that is another's id, an id that is another's
+            # name
             _not_taken(name, execute(TAKEN, (sid, name, sid, identifier)).fetchone())
-            execute(INSERT, (sid, identifier, name, type_name, text, blob, json.dumps(constraints), "{}", stamp, stamp))
+            execute(
+                INSERT,
+                (
+                    sid,
+                    identifier,
+                    name,
+                    type_name,
+                    text,
+                    blob,
+                    json.dumps(constraints),
+                    "{}",
+                    stamp,
+                    stamp,
+                ),
+            )
             execute(COUNT, (*_stamps(moment, session[1]), 1, 1, sid))
         except BaseException:
             execute("ROLLBACK")
             raise
         execute("COMMIT")
-        return Record(identifier, name, type_name, value, dict(constraints), {}, 0, moment, moment, optimizing=False, access_rules=[])
+        return Record(
+            identifier,
+            name,
+            type_name,
+            value,
+            dict(constraints),
+            {},
+            0,
+            moment,
+            moment,
+            optimizing=False,
+            access_rules=[],
+        )
 
     def delete_expired(self) -> tuple[int, float]:
         """Deletes all sessions that expired, a hundred a transaction; how many, and the longest transaction in seconds."""
@@ -254,7 +350,9 @@ class SqliteFloor:
         check_alive((moment - datetime.fromisoformat(row[0])).total_seconds(), row[1])
         return row
 
-    def _writable(self, row: Sequence[Any] | None, moment: datetime) -> tuple[Sequence[Any], Record]:
+    def _writable(
+        self, row: Sequence[Any] | None, moment: datetime
+    ) -> tuple[Sequence[Any], Record]:
         alive = self._alive(row, moment)
         if alive[3] is None:
             message = "no such variable"
@@ -283,7 +381,21 @@ def _free(row: Sequence[Any], moment: datetime) -> Record:
 
 
 def _record(row: Sequence[Any], moment: datetime) -> Record:
-    identifier, name, type_name, text, blob, constraints, metadata, version, created, updated, optimizer, lease, rules = row
+    (
+        identifier,
+        name,
+        type_name,
+        text,
+        blob,
+        constraints,
+        metadata,
+        version,
+        created,
+        updated,
+        optimizer,
+        lease,
+        rules,
+    ) = row
     return Record(
         identifier,
         name,

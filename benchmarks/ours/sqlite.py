@@ -11,7 +11,16 @@ from typing import Any
 from benchmarks import seed
 from benchmarks.contenders import Lab, UnavailableError
 from benchmarks.floors.sqlite import connect
-from benchmarks.work import Bench, Verbs, array_makers, filled_array, logged, reading, scalar_makers, writing
+from benchmarks.work import (
+    Bench,
+    Verbs,
+    array_makers,
+    filled_array,
+    logged,
+    reading,
+    scalar_makers,
+    writing,
+)
 from benchmarks.workload import NAMES, PLAIN, PREFIX_PATTERN, READS, UPDATED, UPDATES
 from snakestore import SessionRepository
 
@@ -74,7 +83,9 @@ def open_cached(lab: Lab) -> Bench:
     except TypeError as error:
         message = f"this version of snakestore has no option cache ({error})"
         raise UnavailableError(message) from error
-    return Bench({"get": lambda: reading(verbs.get_value, READS, NAMES)}, [repo.close, verbs.seeds.close])
+    return Bench(
+        {"get": lambda: reading(verbs.get_value, READS, NAMES)}, [repo.close, verbs.seeds.close]
+    )
 
 
 def open_to_numpy(lab: Lab) -> Bench:
@@ -101,9 +112,13 @@ def open_memory(_: Lab) -> Bench:
     repo.create_session(UPDATES)
     with repo.transaction() as transaction:
         for name in NAMES:
-            transaction.register_variable(READS, name, "float", 0.5, constraints={"min": 0.0, "max": 1.0})
+            transaction.register_variable(
+                READS, name, "float", 0.5, constraints={"min": 0.0, "max": 1.0}
+            )
         for name in UPDATED:
-            transaction.register_variable(UPDATES, name, "float", 0.5, constraints={"min": 0.0, "max": 1.0})
+            transaction.register_variable(
+                UPDATES, name, "float", 0.5, constraints={"min": 0.0, "max": 1.0}
+            )
             for number in range(100):
                 transaction.update_variable(UPDATES, name, number / 100)
     makers = {

@@ -10,22 +10,48 @@ from typing import Any
 
 from benchmarks.contenders import Job, Lab
 from benchmarks.work import BATCHES, NEW_NAMES, Bench, calling, reading, writing
-from benchmarks.workload import CONSTRAINTS, METADATA, NAMES, PLAIN, READS, SWEPT_VARIABLES, TTL, UPDATED
+from benchmarks.workload import (
+    CONSTRAINTS,
+    METADATA,
+    NAMES,
+    PLAIN,
+    READS,
+    SWEPT_VARIABLES,
+    TTL,
+    UPDATED,
+)
 
-DISKCACHE_UNEQUAL = "a value by its key, pickled where it is no plain scalar; a key has a time to live but nothing is grouped into sessions"
-SQLITEDICT_UNEQUAL = "pickles; a thread of its own writes, with synchronous OFF; no time to live; read and write of an update are not one transaction"
+DISKCACHE_UNEQUAL = (
+    "a value by its key, pickled where it is no plain scalar; a key has a time to live but nothing"
+    " is grouped into sessions"
+)
+SQLITEDICT_UNEQUAL = (
+    "pickles; a thread of its own writes, with synchronous OFF; no time to live; read and write of"
+    " an update are not one transaction"
+)
 
 
 def record(value: Any, version: int = 0) -> dict[str, Any]:
     """A variable as a plain document."""
-    return {"type": "float", "value": value, "version": version, "constraints": CONSTRAINTS, "metadata": METADATA}
+    return {
+        "type": "float",
+        "value": value,
+        "version": version,
+        "constraints": CONSTRAINTS,
+        "metadata": METADATA,
+    }
 
 
 def open_diskcache(lab: Lab) -> Bench:
     """A cache whose values are the scalars, and another whose values are whole records."""
     module = importlib.import_module("diskcache")
-    values, records = module.Cache(str(lab.new_path("values"))), module.Cache(str(lab.new_path("records")))
-    expiring = module.Cache(str(lab.new_path("expiring")), cull_limit=0)  # so that nothing but the sweep deletes
+    values, records = (
+        module.Cache(str(lab.new_path("values"))),
+        module.Cache(str(lab.new_path("records"))),
+    )
+    expiring = module.Cache(
+        str(lab.new_path("expiring")), cull_limit=0
+    )  # so that nothing but the sweep deletes
     for name in NAMES:
         values.set((READS, name), 0.5, expire=TTL)
         for sid in (READS, PLAIN):
@@ -129,7 +155,11 @@ def registering(add: Callable[[str, str], Any]) -> Job:
     return Job(run)
 
 
-def changing_many(transaction: Callable[[], AbstractContextManager[Any]], change: Callable[[str, str, Any], Any], sid: str) -> Job:
+def changing_many(
+    transaction: Callable[[], AbstractContextManager[Any]],
+    change: Callable[[str, str, Any], Any],
+    sid: str,
+) -> Job:
     """A hundred updates in one transaction."""
 
     def many(values: Mapping[str, Any]) -> None:

@@ -14,11 +14,21 @@ from benchmarks.work import Bench, calling, read_by, reading, writing, written_b
 from benchmarks.workload import NAMES, PLAIN, READS, UPDATED
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
-LANGGRAPH_UNEQUAL = "read and write of an update are two transactions; a value is one JSON document; no sessions that expire as a whole"
-ADK_UNEQUAL = "awaited; a read loads the session's whole state of 100 values, an update appends an event to a log that only grows"
-OPENAI_UNEQUAL = "awaited; a log of messages: a value is read as the last message and updated by taking it off and adding another, two transactions"
+LANGGRAPH_UNEQUAL = (
+    "read and write of an update are two transactions; a value is one JSON document; no sessions"
+    " that expire as a whole"
+)
+ADK_UNEQUAL = (
+    "awaited; a read loads the session's whole state of 100 values, an update appends an event to a"
+    " log that only grows"
+)
+OPENAI_UNEQUAL = (
+    "awaited; a log of messages: a value is read as the last message and updated by taking it off"
+    " and adding another, two transactions"
+)
 OPTUNA_UNEQUAL = (
-    "user attributes of a study, one study a variable, since all of a study's are read at once; an update has no version and reads nothing"
+    "user attributes of a study, one study a variable, since all of a study's are read at once; an"
+    " update has no version and reads nothing"
 )
 
 
@@ -36,8 +46,13 @@ def _set_pragmas(connection: Any, _: object) -> None:
 
 def open_langgraph(lab: Lab) -> Bench:
     """``SqliteStore``: a document under a namespace and a key."""
-    base, module = importlib.import_module("langgraph.store.base"), importlib.import_module("langgraph.store.sqlite")
-    store = lab.stack.enter_context(module.SqliteStore.from_conn_string(str(lab.new_path("langgraph.db"))))
+    base, module = (
+        importlib.import_module("langgraph.store.base"),
+        importlib.import_module("langgraph.store.sqlite"),
+    )
+    store = lab.stack.enter_context(
+        module.SqliteStore.from_conn_string(str(lab.new_path("langgraph.db")))
+    )
     store.setup()
     for pragma in PRAGMAS:
         store.conn.execute(f"PRAGMA {pragma}")
@@ -56,8 +71,13 @@ def open_langgraph(lab: Lab) -> Bench:
 
     def update_many(sid: str) -> None:
         found = store.batch([base.GetOp(namespace=(sid,), key=name) for name in NAMES])
-        changes = [(item.key, item.value | {"value": 0.25, "version": item.value["version"] + 1}) for item in found]
-        store.batch([base.PutOp(namespace=(sid,), key=name, value=value) for name, value in changes])
+        changes = [
+            (item.key, item.value | {"value": 0.25, "version": item.value["version"] + 1})
+            for item in found
+        ]
+        store.batch(
+            [base.PutOp(namespace=(sid,), key=name, value=value) for name, value in changes]
+        )
 
     makers = {
         "get": lambda: reading(get_value, READS, NAMES),
@@ -73,29 +93,48 @@ def open_langgraph(lab: Lab) -> Bench:
 def open_adk(lab: Lab) -> Bench:
     """``DatabaseSessionService``: state changed by events."""
     sessions = importlib.import_module("google.adk.sessions.database_session_service")
-    events, actions = importlib.import_module("google.adk.events.event"), importlib.import_module("google.adk.events.event_actions")
-    recent = importlib.import_module("google.adk.sessions.base_session_service").GetSessionConfig(num_recent_events=1)
+    events, actions = (
+        importlib.import_module("google.adk.events.event"),
+        importlib.import_module("google.adk.events.event_actions"),
+    )
+    recent = importlib.import_module("google.adk.sessions.base_session_service").GetSessionConfig(
+        num_recent_events=1
+    )
     loop = asyncio.new_event_loop()
-    service = sessions.DatabaseSessionService(db_url=f"sqlite+aiosqlite:///{lab.new_path('adk.db')}")
+    service = sessions.DatabaseSessionService(
+        db_url=f"sqlite+aiosqlite:///{lab.new_path('adk.db')}"
+    )
     alike(service.db_engine.sync_engine)
     created = {
-        sid: loop.run_until_complete(service.create_session(app_name="bench", user_id="user", session_id=sid, state=dict.fromkeys(NAMES, 0.5)))
+        sid: loop.run_until_complete(
+            service.create_session(
+                app_name="bench", user_id="user", session_id=sid, state=dict.fromkeys(NAMES, 0.5)
+            )
+        )
         for sid in (READS, PLAIN)
     }
 
     async def get_value(sid: str, name: str) -> Any:
-        session = await service.get_session(app_name="bench", user_id="user", session_id=sid, config=recent)
+        session = await service.get_session(
+            app_name="bench", user_id="user", session_id=sid, config=recent
+        )
         return session.state[name]
 
     async def update(sid: str, name: str, value: Any) -> Any:
-        event = events.Event(author="bench", invocation_id="bench", actions=actions.EventActions(state_delta={name: value}))
+        event = events.Event(
+            author="bench",
+            invocation_id="bench",
+            actions=actions.EventActions(state_delta={name: value}),
+        )
         return await service.append_event(created[sid], event)
 
     makers = {
         "get": lambda: read_by(loop, get_value, READS, NAMES),
         "update-plain": lambda: written_by(loop, update, PLAIN, UPDATED),
     }
-    return Bench(makers, [lambda: loop.run_until_complete(service.close()), partial(close_loop, loop)])
+    return Bench(
+        makers, [lambda: loop.run_until_complete(service.close()), partial(close_loop, loop)]
+    )
 
 
 def open_openai(lab: Lab) -> Bench:
@@ -128,7 +167,9 @@ def open_openai(lab: Lab) -> Bench:
         "get": lambda: read_by(loop, get_value, READS, NAMES),
         "update-plain": lambda: written_by(loop, update, PLAIN, UPDATED),
     }
-    return Bench(makers, [lambda: loop.run_until_complete(engine.dispose()), partial(close_loop, loop)])
+    return Bench(
+        makers, [lambda: loop.run_until_complete(engine.dispose()), partial(close_loop, loop)]
+    )
 
 
 def open_optuna(lab: Lab) -> Bench:
@@ -140,7 +181,9 @@ def open_optuna(lab: Lab) -> Bench:
     storage.engine.dispose()  # the connections that there are were opened without
     direction = [optuna.study.StudyDirection.MINIMIZE]
     studies = {
-        (sid, name): storage.create_new_study(direction, f"{sid}/{name}") for sid, names in ((READS, NAMES), (PLAIN, UPDATED)) for name in names
+        (sid, name): storage.create_new_study(direction, f"{sid}/{name}")
+        for sid, names in ((READS, NAMES), (PLAIN, UPDATED))
+        for name in names
     }
     for study in studies.values():
         storage.set_study_user_attr(study, "variable", record(0.5))

@@ -16,7 +16,8 @@ from benchmarks.work import Bench, calling, reading, writing
 from benchmarks.workload import NAMES, PLAIN, READS, TTL, UPDATED
 
 REDIS_UNEQUAL = (
-    "a server besides; appended to its log once a second, so a crash may lose a second of acknowledged writes; the session is a key of its own"
+    "a server besides; appended to its log once a second, so a crash may lose a second of"
+    " acknowledged writes; the session is a key of its own"
 )
 START_SECONDS = 10.0
 
@@ -63,7 +64,10 @@ def _fill(client: Any) -> None:
     seeds = client.pipeline()
     for sid in (READS, PLAIN):
         for name in NAMES:
-            seeds.hset(f"{sid}/{name}", mapping={key: json.dumps(value) for key, value in record(0.5).items()})
+            seeds.hset(
+                f"{sid}/{name}",
+                mapping={key: json.dumps(value) for key, value in record(0.5).items()},
+            )
             seeds.expire(f"{sid}/{name}", int(TTL))
     seeds.execute()
 
@@ -87,7 +91,18 @@ def _started(lab: Lab) -> Any:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", "", "--appendonly", "yes"]
+    arguments = [
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--dir",
+        str(directory),
+        "--save",
+        "",
+        "--appendonly",
+        "yes",
+    ]
     command = [program, *arguments]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - a server that is installed here
     lab.stack.callback(server.wait)

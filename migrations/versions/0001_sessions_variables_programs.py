@@ -19,7 +19,8 @@ depends_on = None
 
 VIEWS = {
     "sqlite": {
-        "session_overview": """
+        "session_overview": (
+            """
             SELECT
                 sessions.id,
                 CASE WHEN (sessions.expires_at < strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')) THEN 'expired' ELSE 'live' END AS state,
@@ -32,8 +33,10 @@ VIEWS = {
                 sessions.created_at,
                 sessions.last_accessed
             FROM sessions
-        """,
-        "variable_overview": """
+        """
+        ),
+        "variable_overview": (
+            """
             SELECT
                 variables.session_id,
                 variables.name,
@@ -49,10 +52,12 @@ VIEWS = {
                     THEN variables.optimizer_id ELSE NULL END AS optimizer_id,
                 variables.last_updated_at
             FROM variables
-        """,
+        """
+        ),
     },
     "postgresql": {
-        "session_overview": """
+        "session_overview": (
+            """
             SELECT
                 sessions.id,
                 CASE WHEN (sessions.last_accessed + sessions.ttl * interval '1 second' < clock_timestamp()) THEN 'expired' ELSE 'live' END AS state,
@@ -65,8 +70,10 @@ VIEWS = {
                 sessions.created_at,
                 sessions.last_accessed
             FROM sessions
-        """,
-        "variable_overview": """
+        """
+        ),
+        "variable_overview": (
+            """
             SELECT
                 variables.session_id,
                 variables.name,
@@ -82,7 +89,8 @@ VIEWS = {
                     THEN variables.optimizer_id ELSE NULL END AS optimizer_id,
                 variables.last_updated_at
             FROM variables
-        """,
+        """
+        ),
     },
 }
 
@@ -100,7 +108,9 @@ def _json() -> sa.types.TypeEngine[Any]:
 
 
 def _length(table: str, column: str) -> sa.CheckConstraint:
-    return sa.CheckConstraint(f"length({column}) BETWEEN 1 AND 255", name=op.f(f"ck_{table}_{column}_length"))
+    return sa.CheckConstraint(
+        f"length({column}) BETWEEN 1 AND 255", name=op.f(f"ck_{table}_{column}_length")
+    )
 
 
 def _not_negative(table: str, column: str) -> sa.CheckConstraint:
@@ -123,7 +133,9 @@ def _create_sessions() -> None:
         _length("sessions", "id"),
         _length("sessions", "last_worker_id"),
         sa.CheckConstraint("ttl > 0", name=op.f("ck_sessions_ttl_positive")),
-        sa.CheckConstraint("(ttl IS NULL) = (expires_at IS NULL)", name=op.f("ck_sessions_expires_with_ttl")),
+        sa.CheckConstraint(
+            "(ttl IS NULL) = (expires_at IS NULL)", name=op.f("ck_sessions_expires_with_ttl")
+        ),
         _not_negative("sessions", "variable_count"),
         _not_negative("sessions", "program_count"),
         _not_negative("sessions", "total_variable_updates"),
@@ -163,12 +175,17 @@ def _create_variables() -> None:
         _length("variables", "type"),
         _length("variables", "optimizer_id"),
         _not_negative("variables", "version"),
-        sa.CheckConstraint("value IS NOT NULL OR value_blob IS NOT NULL", name=op.f("ck_variables_has_value")),
         sa.CheckConstraint(
-            "optimizer_id IS NOT NULL OR (optimizer_pid IS NULL AND optimization_started_at IS NULL AND optimization_expires_at IS NULL)",
+            "value IS NOT NULL OR value_blob IS NOT NULL", name=op.f("ck_variables_has_value")
+        ),
+        sa.CheckConstraint(
+            "optimizer_id IS NOT NULL OR (optimizer_pid IS NULL AND optimization_started_at IS NULL"
+            " AND optimization_expires_at IS NULL)",
             name=op.f("ck_variables_optimization_has_optimizer"),
         ),
-        sa.ForeignKeyConstraint(["session_id"], ["sessions.id"], name=op.f("fk_variables_sessions"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("fk_variables_sessions"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("session_id", "id", name=op.f("pk_variables")),
         sa.UniqueConstraint("session_id", "name", name=op.f("uq_variables_session_id_name")),
     )
@@ -183,7 +200,9 @@ def _create_programs() -> None:
         sa.Column("created_at", _moment(), nullable=False),
         sa.Column("last_updated_at", _moment(), nullable=False),
         _length("programs", "id"),
-        sa.ForeignKeyConstraint(["session_id"], ["sessions.id"], name=op.f("fk_programs_sessions"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("fk_programs_sessions"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("session_id", "id", name=op.f("pk_programs")),
     )
 

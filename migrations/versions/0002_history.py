@@ -47,11 +47,18 @@ _VIEW = """
     ORDER BY session_id, name, version
 """
 _SOURCE = {
-    "sqlite": "(SELECT member.value FROM json_each({0}.metadata) AS member WHERE member.key = 'source')",
-    "postgresql": r"CASE WHEN position('\u0000' IN CAST({0}.metadata AS TEXT)) = 0 THEN {0}.metadata ->> 'source' END",
+    "sqlite": (
+        "(SELECT member.value FROM json_each({0}.metadata) AS member WHERE member.key = 'source')"
+    ),
+    "postgresql": (
+        r"CASE WHEN position('\u0000' IN CAST({0}.metadata AS TEXT)) = 0 THEN {0}.metadata ->>"
+        r" 'source' END"
+    ),
 }
 VIEW = {
-    dialect: _VIEW.format(past_source=source.format("variable_versions"), present_source=source.format("variables"))
+    dialect: _VIEW.format(
+        past_source=source.format("variable_versions"), present_source=source.format("variables")
+    )
     for dialect, source in _SOURCE.items()
 }
 
@@ -70,9 +77,12 @@ def _json() -> sa.types.TypeEngine[Any]:
 
 def upgrade() -> None:
     """Give sessions a limit and variables a past, which begins empty."""
-    # The CHECK is the column's own, so that SQLite adds it in place: copying the table would drop the old one, and with
-    # foreign keys on that deletes every variable and program.
-    op.execute("ALTER TABLE sessions ADD COLUMN history_limit BIGINT CONSTRAINT ck_sessions_history_limit_not_negative CHECK (history_limit >= 0)")
+    # The CHECK is the column's own, so that SQLite adds it in place: copying the table would drop
+    # the old one, and with foreign keys on that deletes every variable and program.
+    op.execute(
+        "ALTER TABLE sessions ADD COLUMN history_limit BIGINT CONSTRAINT"
+        " ck_sessions_history_limit_not_negative CHECK (history_limit >= 0)"
+    )
     sessions = sa.table("sessions", sa.column("history_limit", sa.BigInteger()))
     op.execute(sessions.update().values(history_limit=LIMIT_OF_OLD_SESSIONS))
     op.create_table(
@@ -86,16 +96,24 @@ def upgrade() -> None:
         sa.Column("metadata", _json(), nullable=False),
         sa.Column("created_at", _moment(), nullable=False),
         sa.CheckConstraint("version >= 0", name=op.f("ck_variable_versions_version_not_negative")),
-        sa.CheckConstraint("value IS NOT NULL OR value_blob IS NOT NULL", name=op.f("ck_variable_versions_has_value")),
+        sa.CheckConstraint(
+            "value IS NOT NULL OR value_blob IS NOT NULL",
+            name=op.f("ck_variable_versions_has_value"),
+        ),
         sa.ForeignKeyConstraint(
             ["session_id", "variable_id"],
             ["variables.session_id", "variables.id"],
             name=op.f("fk_variable_versions_variables"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("session_id", "variable_id", "version", name=op.f("pk_variable_versions")),
+        sa.PrimaryKeyConstraint(
+            "session_id", "variable_id", "version", name=op.f("pk_variable_versions")
+        ),
     )
-    op.execute(f"CREATE VIEW variable_history_overview AS{dedent(VIEW[op.get_context().dialect.name]).rstrip()}")
+    op.execute(
+        "CREATE VIEW variable_history_overview"
+        f" AS{dedent(VIEW[op.get_context().dialect.name]).rstrip()}"
+    )
 
 
 def downgrade() -> None:

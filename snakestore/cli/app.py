@@ -26,7 +26,9 @@ class _Commands(TyperGroup):
             typer.echo(f"snakestore: {plain(str(error))}", err=True)
             raise typer.Exit(1) from error
         except OSError as error:
-            if error.errno == errno.EPIPE:  # whoever reads has seen enough, which typer ends quietly
+            if (
+                error.errno == errno.EPIPE
+            ):  # whoever reads has seen enough, which typer ends quietly
                 raise
             typer.echo(f"snakestore: {plain(str(error))}", err=True)
             raise typer.Exit(1) from error
@@ -55,7 +57,12 @@ def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
 @app.callback()
 def _options(
     *,
-    _version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
 ) -> None:
     """Hold the options that come before the verb."""
 
@@ -64,5 +71,7 @@ def run() -> None:
     """Run the command and exit: 0 done, 1 refused (told on stderr), 2 wrong usage."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # an emoji in a name is no reason to fail on a terminal without emoji
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # an emoji in a name is no reason to fail on a terminal without emoji
     app()

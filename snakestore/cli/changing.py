@@ -14,7 +14,9 @@ from snakestore.cli.stores import Store, StoreCommand, writing
 
 def add_to(app: typer.Typer) -> None:
     """Give ``app`` these verbs."""
-    app.command(name="set", cls=StoreCommand, context_settings={"ignore_unknown_options": True})(set_)  # a VALUE may be -5
+    app.command(name="set", cls=StoreCommand, context_settings={"ignore_unknown_options": True})(
+        set_
+    )  # a VALUE may be -5
     app.command(cls=StoreCommand)(sweep)
 
 
@@ -22,21 +24,37 @@ def set_(
     store: Store,
     session_id: SessionId,
     identifier: Identifier,
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="The new value as JSON; text needs its quotes: '\"fast\"'.", show_default=False)],
+    value: Annotated[
+        str,
+        typer.Argument(
+            metavar="VALUE",
+            help="The new value as JSON; text needs its quotes: '\"fast\"'.",
+            show_default=False,
+        ),
+    ],
     expected_version: Annotated[
-        int | None, typer.Option("--expected-version", help="Only if the variable is still at this version.", show_default=False)
+        int | None,
+        typer.Option(
+            "--expected-version",
+            help="Only if the variable is still at this version.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Give a variable a new value, checked against its type and constraints."""
     document = _parsed(value)
     with writing(store) as repository:
-        variable = repository.update_variable(session_id, identifier, document, expected_version=expected_version, source="cli")
+        variable = repository.update_variable(
+            session_id, identifier, document, expected_version=expected_version, source="cli"
+        )
     typer.echo(f"version {variable.version}: {json_line(variable.value)}")
 
 
 def sweep(
     store: Store,
-    limit: Annotated[int | None, typer.Option(min=0, help="At most so many sessions.", show_default=False)] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="At most so many sessions.", show_default=False)
+    ] = None,
 ) -> None:
     """Delete the sessions that have expired."""
     with writing(store) as repository:

@@ -15,9 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 LONGEST_CELL = 60
-# control characters drive a terminal; marks of direction, line and paragraph separators make text look like other text;
-# lone surrogates cannot be printed at all
-_NOT_FOR_A_TERMINAL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# control characters drive a terminal; marks of direction, line and paragraph separators make text
+# look like other text; lone surrogates cannot be printed at all
+_NOT_FOR_A_TERMINAL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -42,7 +44,9 @@ def cell(value: Any) -> str:
 
 def print_json(document: Any) -> None:
     """Print ``document`` as indented JSON."""
-    for line in json.dumps(document, ensure_ascii=False, indent=2).split("\n"):  # JSON itself escapes the line breaks of its texts
+    for line in json.dumps(document, ensure_ascii=False, indent=2).split(
+        "\n"
+    ):  # JSON itself escapes the line breaks of its texts
         typer.echo(plain(line))
 
 
@@ -59,4 +63,6 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         return
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     for row in [head, *cells]:
-        typer.echo("  ".join(entry.ljust(width) for entry, width in zip(row, widths, strict=True)).rstrip())
+        typer.echo(
+            "  ".join(entry.ljust(width) for entry, width in zip(row, widths, strict=True)).rstrip()
+        )

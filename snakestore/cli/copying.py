@@ -20,16 +20,45 @@ def add_to(app: typer.Typer) -> None:
 
 def copy_(
     store: Store,
-    target: Annotated[str, typer.Argument(metavar="TO", help="The store to copy to, a file or a URL; made or migrated first.", show_default=False)],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TO",
+            help="The store to copy to, a file or a URL; made or migrated first.",
+            show_default=False,
+        ),
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:
     """Copy every session to another store, SQLite or PostgreSQL, exactly as it is stored; run again, go on where it stopped."""
-    columns = (TextColumn("copying"), BarColumn(), MofNCompleteColumn(), TextColumn("sessions"), TimeRemainingColumn())
+    columns = (
+        TextColumn("copying"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("sessions"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as bar:
         task = bar.add_task("copying", total=None)
-        report = copy(store, target, progress=lambda done, total: bar.update(task, completed=done, total=total))
-    counts = {name: getattr(report, name) for name in ("sessions", "copied", "replaced", "skipped", "variables", "versions", "programs", "checksum")}
+        report = copy(
+            store,
+            target,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    counts = {
+        name: getattr(report, name)
+        for name in (
+            "sessions",
+            "copied",
+            "replaced",
+            "skipped",
+            "variables",
+            "versions",
+            "programs",
+            "checksum",
+        )
+    }
     if as_json:
         print_json(counts)
     else:

@@ -55,11 +55,15 @@ class Crew:
         ours, theirs = context.Pipe()
         process = context.Process(target=work, args=(task, theirs), daemon=True)
         self.started[ours] = self.working[ours] = process
-        with _sigint(signal.SIG_IGN):  # a process inherits that, so that Ctrl-C makes no traceback while it imports
+        with _sigint(
+            signal.SIG_IGN
+        ):  # a process inherits that, so that Ctrl-C makes no traceback while it imports
             process.start()
         theirs.close()
 
-    def watch(self, files: tuple[bytes, ...], progress: Callable[[int], None], deadline: float) -> Reports:
+    def watch(
+        self, files: tuple[bytes, ...], progress: Callable[[int], None], deadline: float
+    ) -> Reports:
         """Send the workers off when all are there, and listen until the last one has ended.
 
         Args:
@@ -113,7 +117,9 @@ class Crew:
             process = self.working.pop(connection)
             process.join()
             if process.exitcode:
-                self.reports.failures.append(f"a worker ended with {_told(process.exitcode)}; what it had stored is kept")
+                self.reports.failures.append(
+                    f"a worker ended with {_told(process.exitcode)}; what it had stored is kept"
+                )
             return
         if isinstance(report, Failed):
             self.reports.failures.append(report.message)

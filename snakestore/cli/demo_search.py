@@ -34,7 +34,12 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """The settings under zlib's own names, which are the names of the session's variables."""
-        return {"level": self.level, "wbits": self.wbits, "memLevel": self.mem_level, "strategy": self.strategy}
+        return {
+            "level": self.level,
+            "wbits": self.wbits,
+            "memLevel": self.mem_level,
+            "strategy": self.strategy,
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Settings:
@@ -55,7 +60,9 @@ class Settings:
 ZLIB_DEFAULT = Settings(level=6, wbits=15, mem_level=8, strategy="default")
 SPACE = tuple(
     Settings(level, wbits, mem_level, strategy)
-    for level, wbits, mem_level, strategy in product(RANGES["level"], RANGES["wbits"], RANGES["memLevel"], STRATEGIES)
+    for level, wbits, mem_level, strategy in product(
+        RANGES["level"], RANGES["wbits"], RANGES["memLevel"], STRATEGIES
+    )
 )
 BY_SIZE_NAME = {settings.size_name: settings for settings in SPACE}
 
@@ -66,13 +73,23 @@ def compressed_size(files: Iterable[bytes], settings: Settings) -> int:
 
 
 def _compressed_size_of_one(data: bytes, settings: Settings) -> int:
-    compressor = zlib.compressobj(settings.level, zlib.DEFLATED, settings.wbits, settings.mem_level, STRATEGIES[settings.strategy])
+    compressor = zlib.compressobj(
+        settings.level,
+        zlib.DEFLATED,
+        settings.wbits,
+        settings.mem_level,
+        STRATEGIES[settings.strategy],
+    )
     return len(compressor.compress(data)) + len(compressor.flush())
 
 
 def distance(one: Settings, other: Settings) -> int:
     """How many single steps lie between two settings; another strategy is two steps."""
-    steps = abs(one.level - other.level) + abs(one.wbits - other.wbits) + abs(one.mem_level - other.mem_level)
+    steps = (
+        abs(one.level - other.level)
+        + abs(one.wbits - other.wbits)
+        + abs(one.mem_level - other.mem_level)
+    )
     return steps + (2 if one.strategy != other.strategy else 0)
 
 
@@ -90,10 +107,13 @@ def share(worker: int, workers: int) -> list[Settings]:
     return list(SPACE[worker::workers])
 
 
-def with_result(best: Mapping[str, Any] | None, settings: Settings, size: int, found_by: str) -> dict[str, Any] | None:
+def with_result(
+    best: Mapping[str, Any] | None, settings: Settings, size: int, found_by: str
+) -> dict[str, Any] | None:
     """The document ``best`` with a measured result put in its place, or None if it is not among those kept.
 
-    The smallest is at the top, the next ones under ``runners_up``; of equal sizes the one that takes least memory is ahead.
+    The smallest is at the top, the next ones under ``runners_up``; of equal sizes the one that
+    takes least memory is ahead.
     """
     entry = {"size": size, "settings": settings.to_dict(), "found_by": found_by}
     kept = sorted([*ranking(best), entry], key=_rank)[:KEPT]

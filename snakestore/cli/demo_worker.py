@@ -10,7 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from snakestore import SessionRepository, SnakeStoreError, Variable, VariableExistsError, VersionConflictError
+from snakestore import (
+    SessionRepository,
+    SnakeStoreError,
+    Variable,
+    VariableExistsError,
+    VersionConflictError,
+)
 from snakestore.cli.demo_search import (
     BY_SIZE_NAME,
     SETTING_NAMES,
@@ -50,7 +56,8 @@ class Word(enum.Enum):
 class Go:
     """Sent to all workers once all are ready, so that they really share the work: the files to compress.
 
-    Were the files part of a task, the parent would wait at each start until that worker has imported all it needs.
+    Were the files part of a task, the parent would wait at each start until that worker has
+    imported all it needs.
     """
 
     files: tuple[bytes, ...]
@@ -74,7 +81,9 @@ class Failed:
 
 def work(task: Task, parent: Connection) -> None:
     """Work until the round is done, nothing is left, or the parent says stop or is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent tells us to stop
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C goes to the whole group; the parent tells us to stop
     try:
         with SessionRepository.open(task.store) as repository:
             parent.send(Word.READY)
@@ -88,7 +97,13 @@ def work(task: Task, parent: Connection) -> None:
 
 
 class _Worker:
-    def __init__(self, repository: SessionRepository, task: Task, parent: Connection, files: tuple[bytes, ...]) -> None:
+    def __init__(
+        self,
+        repository: SessionRepository,
+        task: Task,
+        parent: Connection,
+        files: tuple[bytes, ...],
+    ) -> None:
         self.repository = repository
         self.task = task
         self.parent = parent
@@ -98,11 +113,19 @@ class _Worker:
         self.own = self._without_known(share(task.worker, task.workers))
 
     def run(self) -> None:
-        while not self.parent.poll():  # a word from the parent means stop; so does its death, which ends the pipe
-            snapshot = self.repository.get_variables(self.task.session_id, [*SETTING_NAMES, "best", "evaluations", "target"]).found
+        while (
+            not self.parent.poll()
+        ):  # a word from the parent means stop; so does its death, which ends the pipe
+            snapshot = self.repository.get_variables(
+                self.task.session_id, [*SETTING_NAMES, "best", "evaluations", "target"]
+            ).found
             if snapshot["evaluations"].value >= snapshot["target"].value:
                 return
-            settings = propose(Settings.from_dict({name: snapshot[name].value for name in SETTING_NAMES}), self._untried(), self.chance)
+            settings = propose(
+                Settings.from_dict({name: snapshot[name].value for name in SETTING_NAMES}),
+                self._untried(),
+                self.chance,
+            )
             if settings is None:
                 return
             size = compressed_size(self.files, settings)
@@ -127,9 +150,19 @@ class _Worker:
         try:
             with self.repository.transaction() as transaction:
                 transaction.register_variable(
-                    self.task.session_id, settings.size_name, "integer", size, constraints={"min": 0}, metadata={"found_by": self.task.name}
+                    self.task.session_id,
+                    settings.size_name,
+                    "integer",
+                    size,
+                    constraints={"min": 0},
+                    metadata={"found_by": self.task.name},
                 )
-                transaction.modify_variable(self.task.session_id, "evaluations", lambda count: count + 1, source=self.task.name)
+                transaction.modify_variable(
+                    self.task.session_id,
+                    "evaluations",
+                    lambda count: count + 1,
+                    source=self.task.name,
+                )
         except VariableExistsError:
             return False
         return True
@@ -140,9 +173,17 @@ class _Worker:
         while (improved := with_result(seen.value, settings, size, self.task.name)) is not None:
             try:
                 with self.repository.transaction() as transaction:
-                    transaction.update_variable(session_id, "best", improved, expected_version=seen.version, source=self.task.name)
+                    transaction.update_variable(
+                        session_id,
+                        "best",
+                        improved,
+                        expected_version=seen.version,
+                        source=self.task.name,
+                    )
                     if improved["settings"] == settings.to_dict():
-                        transaction.update_variables(session_id, settings.to_dict(), source=self.task.name)
+                        transaction.update_variables(
+                            session_id, settings.to_dict(), source=self.task.name
+                        )
             except VersionConflictError:
                 conflicts += 1
                 seen = self.repository.get_variable(session_id, "best")
@@ -152,4 +193,8 @@ class _Worker:
 
 
 def _sizes_in(repository: SessionRepository, session_id: str) -> set[str]:
-    return {name for name in repository.variable_names(session_id, f"{SIZE_PREFIX}*") if name in BY_SIZE_NAME}
+    return {
+        name
+        for name in repository.variable_names(session_id, f"{SIZE_PREFIX}*")
+        if name in BY_SIZE_NAME
+    }

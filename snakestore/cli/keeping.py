@@ -25,7 +25,9 @@ def add_to(app: typer.Typer) -> None:
 def check(
     store: Store,
     *,
-    repair: Annotated[bool, typer.Option("--repair", help="Mend the counts of sessions; nothing else is changed.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend the counts of sessions; nothing else is changed.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check the whole store: exit code 0 where nothing is wrong (any more), 1 where something is."""
@@ -36,7 +38,10 @@ def check(
         with opened_read_only(store) as repository:
             report = repository.check()
     if as_json:
-        found = {kind: [finding._asdict() for finding in getattr(report, kind)] for kind in ("problems", "notes")}
+        found = {
+            kind: [finding._asdict() for finding in getattr(report, kind)]
+            for kind in ("problems", "notes")
+        }
         print_json({"ok": report.ok, **dataclasses.asdict(report), **found})
     else:
         _print(report)
@@ -47,8 +52,14 @@ def check(
 def _print(report: CheckReport) -> None:
     counted = dataclasses.asdict(report)
     hidden = {"problems", "notes", "problem_count", "note_count", "repaired"}
-    print_table(["checked", "found"], [[name.replace("_", " "), value] for name, value in counted.items() if name not in hidden])
-    for title, findings, count in (("problem", report.problems, report.problem_count), ("note", report.notes, report.note_count)):
+    print_table(
+        ["checked", "found"],
+        [[name.replace("_", " "), value] for name, value in counted.items() if name not in hidden],
+    )
+    for title, findings, count in (
+        ("problem", report.problems, report.problem_count),
+        ("note", report.notes, report.note_count),
+    ):
         if findings:
             typer.echo()
             print_table([title, "where", "what"], findings)
@@ -56,16 +67,22 @@ def _print(report: CheckReport) -> None:
             typer.echo(f"and {count - len(findings)} more")
     left = report.problem_count - report.repaired
     typer.echo()
-    typer.echo("nothing is wrong" if not left else f"{left} {'problem' if left == 1 else 'problems'}")
+    typer.echo(
+        "nothing is wrong" if not left else f"{left} {'problem' if left == 1 else 'problems'}"
+    )
     if report.repaired:
         typer.echo(f"{report.repaired} mended")
 
 
 def backup(
     store: Store,
-    path: Annotated[str, typer.Argument(metavar="TO", help="The file to make.", show_default=False)],
+    path: Annotated[
+        str, typer.Argument(metavar="TO", help="The file to make.", show_default=False)
+    ],
     *,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Take the place of a file that is there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Take the place of a file that is there.")
+    ] = False,
 ) -> None:
     """Copy a SQLite store, while others use it, into a single file that is a store itself."""
     told = time.monotonic()

@@ -13,8 +13,12 @@ from snakestore.cli.console import cell, json_line, print_json, print_table
 from snakestore.cli.stores import AsJson, Store, StoreCommand, reading, session_in
 from snakestore.errors import CorruptStoreError, UnknownTypeError
 
-SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="The id of the session.", show_default=False)]
-Identifier = Annotated[str, typer.Argument(metavar="NAME", help="The name or id of the variable.", show_default=False)]
+SessionId = Annotated[
+    str, typer.Argument(metavar="SESSION", help="The id of the session.", show_default=False)
+]
+Identifier = Annotated[
+    str, typer.Argument(metavar="NAME", help="The name or id of the variable.", show_default=False)
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,11 +30,20 @@ def add_to(app: typer.Typer) -> None:
 def sessions(
     store: Store,
     pattern: Annotated[
-        str | None, typer.Argument(metavar="PATTERN", help="Only ids like this; * stands for any run of characters.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="PATTERN",
+            help="Only ids like this; * stands for any run of characters.",
+            show_default=False,
+        ),
     ] = None,
     *,
-    expired: Annotated[bool, typer.Option("--expired", help="Also those that have expired and are not swept yet.")] = False,
-    limit: Annotated[int | None, typer.Option(min=0, help="At most so many.", show_default=False)] = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Also those that have expired and are not swept yet.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="At most so many.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the sessions."""
@@ -59,13 +72,21 @@ def show(store: Store, session_id: SessionId, *, as_json: AsJson = False) -> Non
     """Show a session with its variables and programs."""
     with reading(store) as snapshot:
         session = session_in(snapshot, session_id)
-        variables = {name: _variable_or_why_not(snapshot, session_id, name) for name in snapshot.variable_names(session_id)}
+        variables = {
+            name: _variable_or_why_not(snapshot, session_id, name)
+            for name in snapshot.variable_names(session_id)
+        }
         programs = snapshot.get_programs(session_id)
     if as_json:
-        listed = [value.to_dict() if isinstance(value, Variable) else {"name": name, "error": value} for name, value in variables.items()]
+        listed = [
+            value.to_dict() if isinstance(value, Variable) else {"name": name, "error": value}
+            for name, value in variables.items()
+        ]
         print_json({"session": session_record(session), "variables": listed, "programs": programs})
         return
-    print_table(["session", session.id], [[name, text] for name, text in _described(session).items()])
+    print_table(
+        ["session", session.id], [[name, text] for name, text in _described(session).items()]
+    )
     typer.echo()
     print_table(
         ["variable", "type", "value", "version", "updated", "optimised by"],
@@ -73,10 +94,15 @@ def show(store: Store, session_id: SessionId, *, as_json: AsJson = False) -> Non
     )
     if programs:
         typer.echo()
-        print_table(["program", "document"], [[program_id, cell(document)] for program_id, document in programs.items()])
+        print_table(
+            ["program", "document"],
+            [[program_id, cell(document)] for program_id, document in programs.items()],
+        )
 
 
-def get(store: Store, session_id: SessionId, identifier: Identifier, *, as_json: AsJson = False) -> None:
+def get(
+    store: Store, session_id: SessionId, identifier: Identifier, *, as_json: AsJson = False
+) -> None:
     """Print the value of a variable as JSON; with --json the whole variable."""
     with reading(store) as snapshot:
         variable = snapshot.get_variable(session_id, identifier)
@@ -91,18 +117,32 @@ def history(
     session_id: SessionId,
     identifier: Identifier,
     *,
-    limit: Annotated[int | None, typer.Option(min=0, help="At most so many past values.", show_default=False)] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="At most so many past values.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the values of a variable, the present one first."""
     with reading(store) as snapshot:
-        values = [snapshot.get_variable(session_id, identifier), *snapshot.variable_history(session_id, identifier, limit=limit)]
+        values = [
+            snapshot.get_variable(session_id, identifier),
+            *snapshot.variable_history(session_id, identifier, limit=limit),
+        ]
     if as_json:
         print_json([value.to_dict() for value in values])
         return
     print_table(
         ["version", "value", "type", "written", "source"],
-        [[value.version, cell(value.value), value.type, _moment(value.last_updated_at), value.metadata.get("source", "")] for value in values],
+        [
+            [
+                value.version,
+                cell(value.value),
+                value.type,
+                _moment(value.last_updated_at),
+                value.metadata.get("source", ""),
+            ]
+            for value in values
+        ],
     )
 
 
@@ -113,7 +153,10 @@ def stats(store: Store, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json(counted)
     else:
-        print_table(["stored", "count"], [[name.replace("_", " "), value] for name, value in counted.items()])
+        print_table(
+            ["stored", "count"],
+            [[name.replace("_", " "), value] for name, value in counted.items()],
+        )
 
 
 def session_record(session: Session) -> dict[str, Any]:
@@ -154,7 +197,14 @@ def _variable_or_why_not(snapshot: SessionRepository, session_id: str, name: str
 def _row(name: str, value: Variable | str) -> list[object]:
     if isinstance(value, str):
         return [name, "", value, "", "", ""]
-    return [name, value.type, cell(value.value), value.version, _moment(value.last_updated_at), value.optimization_status.optimizer_id or ""]
+    return [
+        name,
+        value.type,
+        cell(value.value),
+        value.version,
+        _moment(value.last_updated_at),
+        value.optimization_status.optimizer_id or "",
+    ]
 
 
 def _moment(moment: datetime | None) -> str:

@@ -16,7 +16,12 @@ from snakestore.storage.address import parse, sqlite_address
 STORE_VARIABLE = "SNAKESTORE_URL"
 
 Store = Annotated[
-    str, typer.Argument(metavar="FILE", help=f"The store: a file or a SQLAlchemy URL. Left out: what {STORE_VARIABLE} names.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help=f"The store: a file or a SQLAlchemy URL. Left out: what {STORE_VARIABLE} names.",
+        show_default=False,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -29,7 +34,11 @@ class StoreCommand(TyperCommand):
         store = os.environ.get(STORE_VARIABLE)
         if store:
             given, _, _ = self.make_parser(ctx).parse_args(list(args))
-            required = [parameter.name for parameter in self.get_params(ctx) if parameter.param_type_name == "argument" and parameter.required]
+            required = [
+                parameter.name
+                for parameter in self.get_params(ctx)
+                if parameter.param_type_name == "argument" and parameter.required
+            ]
             if any(not isinstance(given.get(str(name)), str) for name in required):
                 args = [store, *args]
         return super().parse_args(ctx, args)
@@ -57,7 +66,8 @@ def opened_read_only(store: str) -> Iterator[SessionRepository]:
     with ExitStack() as stack:
         repository = SessionRepository.open(address, migrate=False)
         if address != store:
-            # who may only read cannot take away the empty log that reading takes, and asking for the revision does
+            # who may only read cannot take away the empty log that reading takes, and asking for
+            # the revision does
             stack.callback(current, store)
         yield stack.enter_context(repository)
 
@@ -77,7 +87,9 @@ def session_in(snapshot: SessionRepository, session_id: str) -> Session:
     """
     snapshot.get_stats(session_id)
     # listed, not got: get_session shows the access that it is
-    return next(session for session in snapshot.list_sessions(session_id) if session.id == session_id)
+    return next(
+        session for session in snapshot.list_sessions(session_id) if session.id == session_id
+    )
 
 
 def read_only(store: str) -> str:

@@ -38,15 +38,17 @@ class SessionRepository(
 ):
     """Sessions, variables and programs in a database, shared by threads, processes and machines.
 
-    Open one with ``SessionRepository.open(path_or_url)``, or bind one to an Engine, a Connection or an ``orm.Session``
-    of yours. On an Engine it may be shared by threads; on a Connection or ``orm.Session`` it is as single-threaded as that.
+    Open one with ``SessionRepository.open(path_or_url)``, or bind one to an Engine, a Connection or
+    an ``orm.Session`` of yours. On an Engine it may be shared by threads; on a Connection or
+    ``orm.Session`` it is as single-threaded as that.
     """
 
     def session(self, sid: str, *, strict: bool = False) -> SessionView:
         """The session as a mapping of name to value. Making the view touches nothing.
 
         Args:
-            strict: assigning to a name that no variable has raises VariableNotFoundError instead of registering one.
+            strict: assigning to a name that no variable has raises VariableNotFoundError instead of
+                registering one.
 
         Raises:
             InvalidNameError: the id is neither str nor Enum.

@@ -19,7 +19,14 @@ class Gate:
 
     __slots__ = ("expires_at", "history_limit", "last_accessed", "sid", "ttl")
 
-    def __init__(self, sid: str, last_accessed: datetime, ttl: float | None, expires_at: datetime | None, history_limit: int | None) -> None:
+    def __init__(
+        self,
+        sid: str,
+        last_accessed: datetime,
+        ttl: float | None,
+        expires_at: datetime | None,
+        history_limit: int | None,
+    ) -> None:
         self.sid = sid
         self.last_accessed = last_accessed
         self.ttl = ttl
@@ -34,9 +41,13 @@ def check_alive(sid: str, last_accessed: datetime, ttl: float | None, now: datet
         SessionExpiredError: it had been idle for longer than its ttl.
         CorruptStoreError: its ttl is no number.
     """
-    idle = (now - last_accessed).total_seconds()  # exact: both are whole microseconds, as is the ttl
+    idle = (
+        now - last_accessed
+    ).total_seconds()  # exact: both are whole microseconds, as is the ttl
     try:
-        expired = ttl is not None and idle > ttl  # as is_expired says, without reckoning the idle time twice
+        expired = (
+            ttl is not None and idle > ttl
+        )  # as is_expired says, without reckoning the idle time twice
     except TypeError as problem:
         raise _damaged(sid, ttl) from problem
     if expired:
@@ -57,7 +68,9 @@ def has_expired(sid: str, last_accessed: datetime, ttl: float | None, now: datet
 
 
 def _damaged(sid: str, ttl: object) -> CorruptStoreError:
-    return CorruptStoreError(f"the ttl of session {sid!r} is damaged: {shorten(ttl)} is no number of seconds")
+    return CorruptStoreError(
+        f"the ttl of session {sid!r} is damaged: {shorten(ttl)} is no number of seconds"
+    )
 
 
 def check_read(work: Work, sid: str, last_accessed: datetime, ttl: float | None) -> None:
@@ -127,11 +140,23 @@ def open_to_write(work: Work, sid: object) -> Gate:
     return Gate(text, row[0], row[1], row[2], row[3])
 
 
-def record(work: Work, gate: Gate, *, variables: int = 0, programs: int = 0, updates: int = 0) -> None:
+def record(
+    work: Work, gate: Gate, *, variables: int = 0, programs: int = 0, updates: int = 0
+) -> None:
     """Record a write: the access, which never moves back, and the counts, in the same transaction as what they count."""
     accessed = max(gate.last_accessed, work.now)
-    expires = work.backend.expires_at(recorded=gate.expires_at, ttl=gate.ttl, last_accessed=accessed)
-    work.change(sql.RECORD, sid=gate.sid, accessed=accessed, expires=expires, variables=variables, programs=programs, updates=updates)
+    expires = work.backend.expires_at(
+        recorded=gate.expires_at, ttl=gate.ttl, last_accessed=accessed
+    )
+    work.change(
+        sql.RECORD,
+        sid=gate.sid,
+        accessed=accessed,
+        expires=expires,
+        variables=variables,
+        programs=programs,
+        updates=updates,
+    )
 
 
 def record_read(work: Work, sid: str) -> tuple[datetime, datetime | None] | None:

@@ -49,12 +49,22 @@ def checked_ttl(ttl: object) -> float | None:
     if isinstance(ttl, timedelta):
         length = ttl
     elif isinstance(ttl, bool) or not isinstance(ttl, int | float):
-        message = f"ttl is a number of seconds, a timedelta or None (never expires), not {type(ttl).__name__}"
+        message = (
+            "ttl is a number of seconds, a timedelta or None (never expires), not"
+            f" {type(ttl).__name__}"
+        )
         raise ValidationError(message, value=ttl)
-    else:  # what is out of range is refused below; NaN compares false, and an int may be larger than any float
-        length = timedelta(seconds=ttl) if abs(ttl) <= LONGEST_TTL.total_seconds() else LONGEST_TTL * 2
+    # what is out of range is refused below; NaN compares false, and an int may be larger than any
+    # float
+    else:
+        length = (
+            timedelta(seconds=ttl) if abs(ttl) <= LONGEST_TTL.total_seconds() else LONGEST_TTL * 2
+        )
     if not SHORTEST_TTL < length <= LONGEST_TTL:
-        message = f"ttl must be more than a microsecond and at most 100 years, not {shorten(ttl)}; None never expires"
+        message = (
+            f"ttl must be more than a microsecond and at most 100 years, not {shorten(ttl)}; None"
+            " never expires"
+        )
         raise ValidationError(message, value=ttl)
     return length.total_seconds()
 
@@ -124,7 +134,10 @@ def checked_variable(variable: object) -> Variable:
         ValidationError: it is something else.
     """
     if not isinstance(variable, Variable):
-        message = f"a Variable is wanted, not {type(variable).__name__}: make one with create_variable or Variable.new"
+        message = (
+            f"a Variable is wanted, not {type(variable).__name__}: make one with create_variable or"
+            " Variable.new"
+        )
         raise ValidationError(message, value=variable)
     return variable
 
@@ -149,11 +162,16 @@ def check_size(what: str, text: str | None, blob: bytes | None, most: int | None
         ValidationError: it is; says how large.
     """
     binary = 0 if blob is None else len(blob)
-    if most is None or binary + (0 if text is None else len(text) * 4) <= most:  # UTF-8 takes at most 4 a character
+    if (
+        most is None or binary + (0 if text is None else len(text) * 4) <= most
+    ):  # UTF-8 takes at most 4 a character
         return
     size = binary + (0 if text is None else len(text.encode()))
     if size > most:
-        message = f"{what}: {size:,} bytes are more than max_value_bytes, {most:,}: keep it in a file and store its name, or raise the limit"
+        message = (
+            f"{what}: {size:,} bytes are more than max_value_bytes, {most:,}: keep it in a file and"
+            " store its name, or raise the limit"
+        )
         raise ValidationError(message, type=what, value=text if blob is None else blob)
 
 

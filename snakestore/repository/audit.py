@@ -1,7 +1,7 @@
 """The check of a whole store: what the database finds wrong itself, and what only we can tell.
 
-Everything is read in pages, each in a snapshot of its own, so that no writer waits and memory stays bounded. What cannot
-be read is a finding like any other, and the rest is checked all the same.
+Everything is read in pages, each in a snapshot of its own, so that no writer waits and memory stays
+bounded. What cannot be read is a finding like any other, and the rest is checked all the same.
 """
 
 from __future__ import annotations
@@ -46,10 +46,38 @@ class _Table:
 
 
 _TABLES = (
-    _Table("sessions", sql.SESSION_KEYS, sql.SESSION_PAGE, sql.SESSIONS_UNSOUND, ("",), soundness.session),
-    _Table("variables", sql.VARIABLE_KEYS, sql.VARIABLE_PAGE, sql.VARIABLES_UNSOUND, ("", ""), soundness.variable),
-    _Table("variable_versions", sql.VERSION_KEYS, sql.VERSION_PAGE, sql.VERSIONS_UNSOUND, ("", "", -1), soundness.past_value),
-    _Table("programs", sql.PROGRAM_KEYS, sql.PROGRAM_PAGE, sql.PROGRAMS_UNSOUND, ("", ""), soundness.program),
+    _Table(
+        "sessions",
+        sql.SESSION_KEYS,
+        sql.SESSION_PAGE,
+        sql.SESSIONS_UNSOUND,
+        ("",),
+        soundness.session,
+    ),
+    _Table(
+        "variables",
+        sql.VARIABLE_KEYS,
+        sql.VARIABLE_PAGE,
+        sql.VARIABLES_UNSOUND,
+        ("", ""),
+        soundness.variable,
+    ),
+    _Table(
+        "variable_versions",
+        sql.VERSION_KEYS,
+        sql.VERSION_PAGE,
+        sql.VERSIONS_UNSOUND,
+        ("", "", -1),
+        soundness.past_value,
+    ),
+    _Table(
+        "programs",
+        sql.PROGRAM_KEYS,
+        sql.PROGRAM_PAGE,
+        sql.PROGRAMS_UNSOUND,
+        ("", ""),
+        soundness.program,
+    ),
 )
 
 
@@ -75,7 +103,12 @@ def audit(runner: Runner, *, repair: bool) -> CheckReport:
         _check_table(runner, table, walk, repair=repair)
     size, free, wal = runner.lookup(sizes)
     if wal > 2 * JOURNAL_SIZE_LIMIT:
-        walk.found.note("log", "the write-ahead log", f"it has {wal} bytes: somebody reads for long, and it cannot be written over until then")
+        walk.found.note(
+            "log",
+            "the write-ahead log",
+            f"it has {wal} bytes: somebody reads for long, and it cannot be written over until"
+            " then",
+        )
     return CheckReport(
         problems=walk.found.problems,
         notes=walk.found.notes,
@@ -115,7 +148,12 @@ def _check_table(runner: Runner, table: _Table, walk: _Walk, *, repair: bool) ->
     try:
         [[unsound]] = runner.lookup(_ask, table.unsound)
         if unsound:
-            walk.found.problem("key", table.name, f"{unsound} rows have keys that are empty or of the wrong kind and were passed over")
+            walk.found.problem(
+                "key",
+                table.name,
+                f"{unsound} rows have keys that are empty or of the wrong kind and were passed"
+                " over",
+            )
         while after is not None:
             found, met, after = runner.read(_check_page, table, after)
             walk.found.add(found)
@@ -136,19 +174,29 @@ def _check_schema(work: Work) -> tuple[str | None, Findings]:
     revisions = [row[0] for row in work.rows(sql.REVISIONS_THERE)]
     if revisions != [HEAD]:
         found.problem(
-            "schema", "the schema", f"it is at {', '.join(map(str, revisions)) or 'no revision'}, not at {HEAD}: run `snakestore db upgrade`"
+            "schema",
+            "the schema",
+            f"it is at {', '.join(map(str, revisions)) or 'no revision'}, not at {HEAD}: run"
+            " `snakestore db upgrade`",
         )
-    there = {(kind, str(name).lower(), str(column).lower()) for kind, name, column in work.rows(work.backend.parts)}
+    there = {
+        (kind, str(name).lower(), str(column).lower())
+        for kind, name, column in work.rows(work.backend.parts)
+    }
     wanted = {("view", name, "") for name in VIEW_NAMES}
     for table in Base.metadata.sorted_tables:
-        wanted |= {("table", table.name, "")} | {("column", table.name, column.name) for column in table.columns}
+        wanted |= {("table", table.name, "")} | {
+            ("column", table.name, column.name) for column in table.columns
+        }
         wanted |= {("index", str(index.name), "") for index in table.indexes}
     for kind, name, column in sorted(wanted - there):
         found.problem("schema", name, f"the {kind} {column or name} is missing")
     return (str(revisions[0]) if revisions else None), found
 
 
-def _check_page(work: Work, table: _Table, after: tuple[str | int, ...]) -> tuple[Findings, int, tuple[str | int, ...] | None]:
+def _check_page(
+    work: Work, table: _Table, after: tuple[str | int, ...]
+) -> tuple[Findings, int, tuple[str | int, ...] | None]:
     """Judge the rows beyond ``after``, at most a page; what was found, how many rows were met, and the last key if there may be more."""
     found = Findings()
     keys = work.rows(table.keys, **_after(after), most=PAGE)
@@ -178,7 +226,9 @@ def _groups(keys: list[Row], size_at: int) -> Iterator[list[Row]]:
         yield group
 
 
-def _rows_behind(work: Work, table: _Table, after: tuple[str | int, ...], group: list[Row], found: Findings) -> list[Row | None]:
+def _rows_behind(
+    work: Work, table: _Table, after: tuple[str | int, ...], group: list[Row], found: Findings
+) -> list[Row | None]:
     """The rows of a group of keys; None, and a finding, for one that cannot be read."""
     try:
         with translated():
@@ -202,5 +252,11 @@ def _mend(work: Work, sid: str) -> bool:
     if work.first(sessions_sql.LOCKED, sid=sid) is None:
         return False
     updates, variables, programs, versions = work.one(sql.COUNTED, sid=sid)
-    work.change(sql.MEND, sid=sid, variables=variables, programs=programs, updates=soundness.mended_updates(updates, variables + versions))
+    work.change(
+        sql.MEND,
+        sid=sid,
+        variables=variables,
+        programs=programs,
+        updates=soundness.mended_updates(updates, variables + versions),
+    )
     return True

@@ -7,14 +7,33 @@ from datetime import datetime
 from typing import Any, Literal, overload
 
 from snakestore.clock import as_utc
-from snakestore.errors import BatchError, SnakeStoreError, StoreError, ValidationError, VariableNotFoundError
+from snakestore.errors import (
+    BatchError,
+    SnakeStoreError,
+    StoreError,
+    ValidationError,
+    VariableNotFoundError,
+)
 from snakestore.names import identifier_text, why_no_name
 from snakestore.repository.access import Gate, open_to_read, open_to_write, record
-from snakestore.repository.arguments import checked_expected_version, checked_identifiers, checked_metadata, key_text
+from snakestore.repository.arguments import (
+    checked_expected_version,
+    checked_identifiers,
+    checked_metadata,
+    key_text,
+)
 from snakestore.repository.bound import Bound
 from snakestore.repository.moments import as_of
 from snakestore.repository.results import VariableBatch
-from snakestore.repository.targets import NewValue, Target, check_may_write, check_version, keep_history, prepare, written
+from snakestore.repository.targets import (
+    NewValue,
+    Target,
+    check_may_write,
+    check_version,
+    keep_history,
+    prepare,
+    written,
+)
 from snakestore.storage import rows
 from snakestore.storage.channels import Work
 from snakestore.storage.sql import variables as sql
@@ -25,12 +44,15 @@ from snakestore.variable import Variable, merged_metadata
 class Batches(Bound):
     """The part of a repository that reads and writes many variables."""
 
-    def get_variables(self, sid: str, identifiers: Iterable[str], *, at: datetime | None = None) -> VariableBatch:
+    def get_variables(
+        self, sid: str, identifiers: Iterable[str], *, at: datetime | None = None
+    ) -> VariableBatch:
         """Several variables from one snapshot. An access.
 
         Args:
             identifiers: ids or names; one given twice is read once.
-            at: as they were at this time; variables that were made later, or are deleted since, are missing.
+            at: as they were at this time; variables that were made later, or are deleted since, are
+                missing.
 
         Raises:
             SessionNotFoundError, SessionExpiredError: there is no such session.
@@ -40,7 +62,12 @@ class Batches(Bound):
             UnknownTypeError, CorruptStoreError: what is stored cannot be read as its type.
         """
         # an iterator can be read once, and the verb may be run again
-        wanted = identifiers if isinstance(identifiers, str | bytes | Mapping) or not isinstance(identifiers, Iterable) else list(identifiers)
+        wanted = (
+            identifiers
+            if isinstance(identifiers, str | bytes | Mapping)
+            or not isinstance(identifiers, Iterable)
+            else list(identifiers)
+        )
         return self._runner.read(_get, sid, wanted, at)
 
     @overload
@@ -85,29 +112,49 @@ class Batches(Bound):
         Args:
             updates: value by id or name.
             expected_versions: by the same keys: only if the variable is at this version.
-            atomic: all or nothing; False applies what it can and returns the error instance under each refused key.
+            atomic: all or nothing; False applies what it can and returns the error instance under
+                each refused key.
             metadata: merged into the metadata of each.
 
         Raises:
             SessionNotFoundError, SessionExpiredError: there is no such session.
-            BatchError: a key was refused (not found, locked, conflict, invalid); ``.errors`` holds every one of them.
+            BatchError: a key was refused (not found, locked, conflict, invalid); ``.errors`` holds
+                every one of them.
             ValidationError: an argument that concerns the whole call may not be.
         """
         return self._runner.write(
-            _update, sid, updates, expected_versions, metadata, source, optimizer_id, atomic=atomic, most_bytes=self._options.max_value_bytes
+            _update,
+            sid,
+            updates,
+            expected_versions,
+            metadata,
+            source,
+            optimizer_id,
+            atomic=atomic,
+            most_bytes=self._options.max_value_bytes,
         )
 
 
-def _expected(updates: Mapping[Any, Any], versions: Mapping[Any, Any] | None) -> dict[str, int | None]:
+def _expected(
+    updates: Mapping[Any, Any], versions: Mapping[Any, Any] | None
+) -> dict[str, int | None]:
     if versions is None:
         return {}
     if not isinstance(versions, Mapping):
-        message = f"expected_versions must be a dict of versions by identifier, not {type(versions).__name__}"
+        message = (
+            "expected_versions must be a dict of versions by identifier, not"
+            f" {type(versions).__name__}"
+        )
         raise ValidationError(message, value=versions)
-    expected = {key_text(key): checked_expected_version(version) for key, version in versions.items()}
+    expected = {
+        key_text(key): checked_expected_version(version) for key, version in versions.items()
+    }
     unknown = sorted(expected.keys() - {key_text(key) for key in updates})
     if unknown:
-        message = f"expected_versions names what is not updated: {unknown!r}; use the same keys as in the updates"
+        message = (
+            f"expected_versions names what is not updated: {unknown!r}; use the same keys as in the"
+            " updates"
+        )
         raise ValidationError(message, value=unknown)
     return expected
 
@@ -126,11 +173,21 @@ def _get(work: Work, sid: object, given: object, moment: datetime | None) -> Var
     at = None if moment is None else as_utc(moment, "at")
     found = _called(work, session, identifiers)
     if at is None:
-        variables = {each: rows.variable_from(session, found[each], work.now) for each in identifiers if each in found}
+        variables = {
+            each: rows.variable_from(session, found[each], work.now)
+            for each in identifiers
+            if each in found
+        }
     else:
         then = as_of(work, session, list({row[0]: row for row in found.values()}.values()), at)
-        variables = {each: then[found[each][0]] for each in identifiers if each in found and found[each][0] in then}
-    return VariableBatch(found=variables, missing=[each for each in identifiers if each not in variables])
+        variables = {
+            each: then[found[each][0]]
+            for each in identifiers
+            if each in found and found[each][0] in then
+        }
+    return VariableBatch(
+        found=variables, missing=[each for each in identifiers if each not in variables]
+    )
 
 
 def _update(  # noqa: PLR0913 - the verb's arguments
@@ -150,7 +207,9 @@ def _update(  # noqa: PLR0913 - the verb's arguments
         message = f"updates must be a dict of values by identifier, not {type(updates).__name__}"
         raise ValidationError(message, value=updates)
     expected = _expected(updates, expected_versions)
-    merged_metadata({}, checked_metadata(metadata), source, work.now)  # what concerns every key concerns the call
+    merged_metadata(
+        {}, checked_metadata(metadata), source, work.now
+    )  # what concerns every key concerns the call
     targets, errors = _targets(work, gate, updates)
     accepted: dict[str, tuple[Target, NewValue]] = {}
     for key, value in updates.items():
@@ -160,7 +219,10 @@ def _update(  # noqa: PLR0913 - the verb's arguments
         try:
             check_may_write(targets[text], optimizer_id, work.now)
             check_version(targets[text], expected.get(text))
-            accepted[text] = targets[text], prepare(targets[text], value, metadata, source, work.now, most_bytes=most_bytes)
+            accepted[text] = (
+                targets[text],
+                prepare(targets[text], value, metadata, source, work.now, most_bytes=most_bytes),
+            )
         except StoreError:
             raise  # the store's trouble is the whole call's
         except SnakeStoreError as refusal:
@@ -169,10 +231,15 @@ def _update(  # noqa: PLR0913 - the verb's arguments
         raise BatchError({text: errors[text] for text in map(key_text, updates) if text in errors})
     if accepted or not updates:  # where all was refused nothing happened, and it is no access
         _write(work, gate, accepted)
-    return {text: errors[text] if text in errors else written(*accepted[text]) for text in map(key_text, updates)}
+    return {
+        text: errors[text] if text in errors else written(*accepted[text])
+        for text in map(key_text, updates)
+    }
 
 
-def _targets(work: Work, gate: Gate, updates: Mapping[Any, Any]) -> tuple[dict[str, Target], dict[str, SnakeStoreError]]:
+def _targets(
+    work: Work, gate: Gate, updates: Mapping[Any, Any]
+) -> tuple[dict[str, Target], dict[str, SnakeStoreError]]:
     """What each key is about, and the keys that are about nothing, or about the same variable as another."""
     errors: dict[str, SnakeStoreError] = {}
     texts: list[str] = []
@@ -191,7 +258,9 @@ def _targets(work: Work, gate: Gate, updates: Mapping[Any, Any]) -> tuple[dict[s
             errors[text] = VariableNotFoundError(gate.sid, text)
     for keys in keys_of.values():
         if len(keys) > 1:
-            message = f"one variable is updated under {len(keys)} keys, {sorted(keys)!r}: give it once"
+            message = (
+                f"one variable is updated under {len(keys)} keys, {sorted(keys)!r}: give it once"
+            )
             errors |= {text: ValidationError(message, value=keys) for text in keys}
     return targets, errors
 
@@ -199,5 +268,11 @@ def _targets(work: Work, gate: Gate, updates: Mapping[Any, Any]) -> tuple[dict[s
 def _write(work: Work, gate: Gate, accepted: dict[str, tuple[Target, NewValue]]) -> None:
     targets = [target for target, _ in accepted.values()]
     keep_history(work, gate, targets)
-    work.change_many(sql.UPDATE, [{"sid": gate.sid, "vid": target.id, **new.parameters} for target, new in accepted.values()])
+    work.change_many(
+        sql.UPDATE,
+        [
+            {"sid": gate.sid, "vid": target.id, **new.parameters}
+            for target, new in accepted.values()
+        ],
+    )
     record(work, gate, updates=len(accepted))

@@ -15,7 +15,13 @@ from sqlalchemy.pool import StaticPool
 from snakestore.clock import Clock, utc_now
 from snakestore.errors import StoreError, ValidationError
 from snakestore.repository.access import record_read
-from snakestore.repository.options import DEFAULT_BUSY_TIMEOUT, DEFAULT_HISTORY, DEFAULT_MAX_VALUE_BYTES, DEFAULT_TTL, Options
+from snakestore.repository.options import (
+    DEFAULT_BUSY_TIMEOUT,
+    DEFAULT_HISTORY,
+    DEFAULT_MAX_VALUE_BYTES,
+    DEFAULT_TTL,
+    Options,
+)
 from snakestore.storage.caching import CachingRunner
 from snakestore.storage.dialects import Backend, backend_for
 from snakestore.storage.engine import is_ours
@@ -47,19 +53,23 @@ class Bound:
     ) -> None:
         """Bind to an Engine, a Connection or an ``orm.Session`` of yours; nothing is installed on it, nothing asked of it yet.
 
-        On an Engine each verb is a transaction of its own, retried while the database is busy. On a Connection or
-        ``orm.Session`` a verb joins the caller's transaction and never ends it.
+        On an Engine each verb is a transaction of its own, retried while the database is busy. On a
+        Connection or ``orm.Session`` a verb joins the caller's transaction and never ends it.
 
         Args:
             bind: what to work on. ``close()`` does not dispose it.
             default_ttl: seconds or timedelta that a new session may be idle; None: for ever.
-            history: how many replaced values each variable of a new session keeps; None all, 0 none.
+            history: how many replaced values each variable of a new session keeps; None all, 0
+                none.
             busy_timeout: seconds to try while others keep the database busy.
             durability: for ``open`` and ``create_engine``; an engine of yours has its own settings.
-            clock: where time is read from, an aware datetime; default the system's (PostgreSQL: the server's).
-            max_value_bytes: values and programs that are larger in their stored form are refused; None: no limit.
-            cache: answer ``get_value`` and ``get_variable`` from memory while nobody has committed anything, in this process
-                or another: on SQLite, over an engine of ``open`` or ``create_engine``; each connection remembers up to 16 MiB.
+            clock: where time is read from, an aware datetime; default the system's (PostgreSQL: the
+                server's).
+            max_value_bytes: values and programs that are larger in their stored form are refused;
+                None: no limit.
+            cache: answer ``get_value`` and ``get_variable`` from memory while nobody has committed
+                anything, in this process or another: on SQLite, over an engine of ``open`` or
+                ``create_engine``; each connection remembers up to 16 MiB.
 
         Raises:
             ValidationError: an option may not be, or not with this bind.
@@ -95,14 +105,18 @@ class Bound:
         """Open a store, making and migrating a SQLite file where needed.
 
         Args:
-            path_or_url: a path, ``"sqlite://"`` (a database in memory, this repository's alone) or any SQLAlchemy URL.
+            path_or_url: a path, ``"sqlite://"`` (a database in memory, this repository's alone) or
+                any SQLAlchemy URL.
             migrate: bring an older schema up to date; None: True for SQLite, False for a server.
             default_ttl, history, busy_timeout, clock, max_value_bytes, cache: as the constructor's.
-            durability: "normal" (an acknowledged write survives ``kill -9``) or "full" (also power loss).
+            durability: "normal" (an acknowledged write survives ``kill -9``) or "full" (also power
+                loss).
 
         Raises:
-            SchemaOutdatedError: ``migrate`` is False and the database is missing or older. Nothing is made.
-            SchemaTooNewError, SchemaError: a newer snakestore made it, or it is someone else's. Not a byte is changed.
+            SchemaOutdatedError: ``migrate`` is False and the database is missing or older. Nothing
+                is made.
+            SchemaTooNewError, SchemaError: a newer snakestore made it, or it is someone else's. Not
+                a byte is changed.
             CorruptStoreError: it is no database.
             ValidationError, StoreError: an option may not be; the place is out of reach.
         """
@@ -116,7 +130,12 @@ class Bound:
             cache=cache,
         )
         settings = options.settings
-        engine = open_engine(path_or_url, migrate=migrate, busy_timeout=settings.busy_timeout, durability=settings.durability)
+        engine = open_engine(
+            path_or_url,
+            migrate=migrate,
+            busy_timeout=settings.busy_timeout,
+            durability=settings.durability,
+        )
         return cls._on(options, _runner_for(engine, options), owned=engine)
 
     @classmethod
@@ -134,21 +153,29 @@ class Bound:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
 
     @contextmanager
     def transaction(self, *, read_only: bool = False) -> Iterator[Self]:
         """A repository whose verbs make one transaction: kept at the end of the block, undone by an exception.
 
-        Use the repository that the block gives, in this thread. Inside another transaction it is a savepoint.
+        Use the repository that the block gives, in this thread. Inside another transaction it is a
+        savepoint.
 
         Args:
             read_only: read one snapshot, writing nothing and keeping no writer waiting.
 
         Raises:
-            StoreBusyError: others kept the database busy, or this thread holds a transaction of this repository.
-            StoreError: the repository is closed, or the database rolled the transaction back by itself.
+            StoreBusyError: others kept the database busy, or this thread holds a transaction of
+                this repository.
+            StoreError: the repository is closed, or the database rolled the transaction back by
+                itself.
         """
         with self._runner.transaction(read_only=read_only) as runner:
             yield self._on(self._options, runner)
@@ -162,13 +189,23 @@ def _runner_for(bind: object, options: Options) -> Runner:
     if isinstance(bind, Connection):
         connection = bind
         backend = backend_for(bind.dialect.name)
-        return CallerRunner(lambda: connection, backend, _clock_for(backend, options.clock), record_read)
+        return CallerRunner(
+            lambda: connection, backend, _clock_for(backend, options.clock), record_read
+        )
     if isinstance(bind, orm.Session):
         session = bind
         arguments: dict[str, Any] = {"mapper": SessionRow}
         backend = backend_for(session.get_bind(**arguments).dialect.name)
-        return CallerRunner(lambda: session.connection(bind_arguments=arguments), backend, _clock_for(backend, options.clock), record_read)
-    message = f"a repository binds to an Engine, a Connection or an orm.Session, not {type(bind).__name__}; open() takes paths and URLs"
+        return CallerRunner(
+            lambda: session.connection(bind_arguments=arguments),
+            backend,
+            _clock_for(backend, options.clock),
+            record_read,
+        )
+    message = (
+        "a repository binds to an Engine, a Connection or an orm.Session, not"
+        f" {type(bind).__name__}; open() takes paths and URLs"
+    )
     raise StoreError(message)
 
 
@@ -184,13 +221,25 @@ def _engine_runner(engine: Engine, options: Options) -> EngineRunner:
     else:
         channels = HeldChannels(engine, backend)
     if options.cache and (backend.remote or not is_ours(engine)):
-        _refuse_cache("a server" if backend.remote else "an engine that snakestore.create_engine did not make")
+        _refuse_cache(
+            "a server" if backend.remote else "an engine that snakestore.create_engine did not make"
+        )
     kind = CachingRunner if options.cache else EngineRunner
-    return kind(channels, backend, _clock_for(backend, options.clock), record_read, busy_timeout=busy_timeout, sole=memory)
+    return kind(
+        channels,
+        backend,
+        _clock_for(backend, options.clock),
+        record_read,
+        busy_timeout=busy_timeout,
+        sole=memory,
+    )
 
 
 def _refuse_cache(bind: str) -> NoReturn:
-    message = f"cache=True needs SQLite's own word on whether anything changed, which {bind} does not give: open() a file, or leave it out"
+    message = (
+        f"cache=True needs SQLite's own word on whether anything changed, which {bind} does not"
+        " give: open() a file, or leave it out"
+    )
     raise ValidationError(message, value=True)
 
 

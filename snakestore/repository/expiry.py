@@ -33,11 +33,18 @@ class Expiry(Bound):
         """
         return self._runner.lookup(_list, checked_count(limit, "limit"))
 
-    def delete_expired(self, limit: int | None = None, *, batch_size: int = 100, progress: Callable[[int], None] | None = None) -> int:
+    def delete_expired(
+        self,
+        limit: int | None = None,
+        *,
+        batch_size: int = 100,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
         """Delete expired sessions with all they held, in small transactions between which others write; how many.
 
-        Several sweepers share the work: what they return adds up to the sessions removed. The space that they took is given
-        back to the disk (SQLite, in a file that this library made), in small transactions too.
+        Several sweepers share the work: what they return adds up to the sessions removed. The space
+        that they took is given back to the disk (SQLite, in a file that this library made), in
+        small transactions too.
 
         Args:
             limit: at most so many.
@@ -71,8 +78,16 @@ class Expiry(Bound):
 
 def _list(work: Work, most: int | None) -> list[Session]:
     bound = work.backend.sweep_bound(work.now)
-    found = work.rows(sql.EXPIRED, bound=bound) if most is None else work.rows(sql.EXPIRED_SOME, bound=bound, most=most)
-    return [rows.session_from(row, work.now) for row in found if has_expired(row[0], row[2], row[3], work.now)]
+    found = (
+        work.rows(sql.EXPIRED, bound=bound)
+        if most is None
+        else work.rows(sql.EXPIRED_SOME, bound=bound, most=most)
+    )
+    return [
+        rows.session_from(row, work.now)
+        for row in found
+        if has_expired(row[0], row[2], row[3], work.now)
+    ]
 
 
 def _sweep(work: Work, most: int) -> tuple[int, int]:

@@ -18,7 +18,9 @@ from snakestore.storage.transactions import EngineRunner
 from snakestore.storage.waiting import pause
 
 LONGEST_TURN = 0.02
-"""Seconds of transactions one after another, with hardly a moment between them, before others get theirs."""
+"""Seconds of transactions one after another, with hardly a moment between them, before others get
+theirs.
+"""
 REST = 0.0025
 """Seconds that others then have: more than those who waited for so long sleep between two tries."""
 
@@ -26,19 +28,28 @@ REST = 0.0025
 class Maintenance(Bound):
     """The part of a repository that copies the whole store."""
 
-    def backup(self, path: str | os.PathLike[str], *, overwrite: bool = False, progress: Callable[[int, int], None] | None = None) -> None:
+    def backup(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
         """Copy the store, as it is at this moment, into a single file that is a store itself (SQLite). No access.
 
-        Others go on reading and writing meanwhile. The copy appears at ``path`` complete, synced to the disk and readable
-        by its owner only (mode 0600), or not at all. What a transaction has not committed is not in it.
+        Others go on reading and writing meanwhile. The copy appears at ``path`` complete, synced to
+        the disk and readable by its owner only (mode 0600), or not at all. What a transaction has
+        not committed is not in it.
 
         Args:
             path: where the copy is to be; the folder must be there.
             overwrite: take the place of a file that is there, unless that is a store in use.
-            progress: called with the pages copied so far and the pages in all, now and then; what it raises ends the copy.
+            progress: called with the pages copied so far and the pages in all, now and then; what
+                it raises ends the copy.
 
         Raises:
-            StoreError: there is a file at ``path``, the folder is missing, or the database is PostgreSQL, which has ``pg_dump``.
+            StoreError: there is a file at ``path``, the folder is missing, or the database is
+                PostgreSQL, which has ``pg_dump``.
             StoreFullError: no room is left.
             ValidationError: ``path`` is no path.
         """
@@ -66,7 +77,9 @@ class Turns:
 
     def __init__(self, runner: Runner) -> None:
         self.shared = isinstance(runner, EngineRunner) and runner.backend.file is not None
-        """Whether others may wait between two transactions: not inside a caller's own, nor where rows are locked."""
+        """Whether others may wait between two transactions: not inside a caller's own, nor where
+        rows are locked.
+        """
         self._taken = 0.0
 
     @contextmanager
@@ -101,12 +114,17 @@ def _checkpoint(work: Work) -> None:
 
 def _source(work: Work) -> str:
     if work.backend.file is None:
-        message = "a server's database is not a file that could be copied: use pg_dump for a backup of PostgreSQL"
+        message = (
+            "a server's database is not a file that could be copied: use pg_dump for a backup of"
+            " PostgreSQL"
+        )
         raise StoreError(message)
     return str(work.one(work.backend.file)[0] or "")
 
 
-def _copy_memory(work: Work, target: str, *, overwrite: bool, progress: Callable[[int, int], None] | None) -> None:
+def _copy_memory(
+    work: Work, target: str, *, overwrite: bool, progress: Callable[[int, int], None] | None
+) -> None:
     connection = work.driver_connection
     if not isinstance(connection, sqlite3.Connection):
         message = "this driver's database in memory cannot be copied: open it with sqlite://"

@@ -32,20 +32,23 @@ class Optimisation(Bound):
     ) -> Variable:
         """Take the variable for one optimiser: until it ends the optimisation, or the lease runs out, only it may write.
 
-        The holder renews its lease this way. A lease that ran out is no lease, and the next one takes over. Value,
-        version and stats stay. An access.
+        The holder renews its lease this way. A lease that ran out is no lease, and the next one
+        takes over. Value, version and stats stay. An access.
 
         Args:
             lease: seconds or timedelta; None: until ended.
 
         Raises:
             SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
-            VariableLockedError: another holds it; ``.holder`` and ``.expires_at`` say who and until when.
+            VariableLockedError: another holds it; ``.holder`` and ``.expires_at`` say who and until
+                when.
             InvalidNameError, ValidationError: an argument may not be.
         """
         return self._runner.write(_start, sid, identifier, optimizer_id, optimizer_pid, lease)
 
-    def end_optimization(self, sid: str, identifier: str, optimizer_id: str | None = None) -> Variable:
+    def end_optimization(
+        self, sid: str, identifier: str, optimizer_id: str | None = None
+    ) -> Variable:
         """Let everybody write again. A variable that nobody holds is returned unchanged. An access.
 
         Args:
@@ -58,12 +61,21 @@ class Optimisation(Bound):
         return self._runner.write(_end, sid, identifier, optimizer_id)
 
 
-def _start(work: Work, sid: object, identifier: object, optimizer_id: object, optimizer_pid: object, lease: object) -> Variable:
+def _start(
+    work: Work,
+    sid: object,
+    identifier: object,
+    optimizer_id: object,
+    optimizer_pid: object,
+    lease: object,
+) -> Variable:
     gate, target = open_target(work, sid, identifier)
     optimizer = checked_name(optimizer_id, "an optimizer_id")
     status = rows.status_from(target.row[10:14], work.now)
     if status.optimizing and status.optimizer_id != optimizer:
-        raise VariableLockedError(gate.sid, target.identifier, status.optimizer_id, status.expires_at)
+        raise VariableLockedError(
+            gate.sid, target.identifier, status.optimizer_id, status.expires_at
+        )
     pid, length = checked_pid(optimizer_pid), checked_lease(lease)
     kept_pid = status.optimizer_pid if pid is None else pid
     work.change(
@@ -84,7 +96,17 @@ def _end(work: Work, sid: object, identifier: object, optimizer_id: object) -> V
     status = rows.status_from(target.row[10:14], work.now)
     named = None if optimizer_id is None else identifier_text(optimizer_id, "an optimizer_id")
     if status.optimizing and named not in (None, status.optimizer_id):
-        raise VariableLockedError(gate.sid, target.identifier, status.optimizer_id, status.expires_at)
-    work.change(sql.OPTIMIZE, sid=gate.sid, vid=target.id, optimizer=None, pid=None, started=None, expires=None)
+        raise VariableLockedError(
+            gate.sid, target.identifier, status.optimizer_id, status.expires_at
+        )
+    work.change(
+        sql.OPTIMIZE,
+        sid=gate.sid,
+        vid=target.id,
+        optimizer=None,
+        pid=None,
+        started=None,
+        expires=None,
+    )
     record(work, gate)
     return find(work, gate.sid, target.id).variable(work.now)

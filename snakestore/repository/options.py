@@ -44,7 +44,10 @@ class Options(NamedTuple):
             ValidationError: one of them may not be.
         """
         if clock is not None and not callable(clock):
-            message = f"clock must be a function that returns an aware datetime, not {type(clock).__name__}"
+            message = (
+                "clock must be a function that returns an aware datetime, not"
+                f" {type(clock).__name__}"
+            )
             raise ValidationError(message, value=clock)
         return cls(
             default_ttl=checked_ttl(default_ttl),

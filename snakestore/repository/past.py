@@ -9,9 +9,21 @@ from typing import Any
 from snakestore.clock import as_utc, shifted
 from snakestore.errors import ValidationError, VersionNotFoundError
 from snakestore.repository.access import open_to_read, record
-from snakestore.repository.arguments import checked_count, checked_expected_version, checked_positive
+from snakestore.repository.arguments import (
+    checked_count,
+    checked_expected_version,
+    checked_positive,
+)
 from snakestore.repository.bound import Bound
-from snakestore.repository.targets import Target, apply, check_may_write, check_version, find, open_target, prepare
+from snakestore.repository.targets import (
+    Target,
+    apply,
+    check_may_write,
+    check_version,
+    find,
+    open_target,
+    prepare,
+)
 from snakestore.storage import rows
 from snakestore.storage.channels import Work
 from snakestore.storage.sql import variables as sql
@@ -22,11 +34,14 @@ from snakestore.variable import Variable
 class History(Bound):
     """The part of a repository that is about past values."""
 
-    def variable_history(self, sid: str, identifier: str, *, limit: int | None = None) -> list[Variable]:
+    def variable_history(
+        self, sid: str, identifier: str, *, limit: int | None = None
+    ) -> list[Variable]:
         """The values that the variable had and the session's ``history_limit`` still holds, newest first. An access.
 
-        A past Variable has the id, name, constraints, created_at and access rules of today, and the type, value, metadata
-        and version of then; its ``last_updated_at`` is when that version was written.
+        A past Variable has the id, name, constraints, created_at and access rules of today, and the
+        type, value, metadata and version of then; its ``last_updated_at`` is when that version was
+        written.
 
         Args:
             limit: at most so many.
@@ -59,17 +74,26 @@ class History(Bound):
     ) -> Variable:
         """Write the value of an earlier ``version`` again, as a new version; nothing is taken out of the history.
 
-        The metadata is the present one with ``rolled_back_to``, ``reason`` if given, and source "rollback".
+        The metadata is the present one with ``rolled_back_to``, ``reason`` if given, and source
+        "rollback".
 
         Raises:
             SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
             VariableLockedError: it is being optimised by another, or not by ``optimizer_id``.
             VersionConflictError: it is not at ``expected_version``.
             VersionNotFoundError: it never had ``version``, or the history no longer holds it.
-            ConstraintError, ValidationError: the old value does not satisfy today's type and constraints.
+            ConstraintError, ValidationError: the old value does not satisfy today's type and
+                constraints.
         """
         return self._runner.write(
-            _rollback, sid, identifier, version, expected_version, reason, optimizer_id, most_bytes=self._options.max_value_bytes
+            _rollback,
+            sid,
+            identifier,
+            version,
+            expected_version,
+            reason,
+            optimizer_id,
+            most_bytes=self._options.max_value_bytes,
         )
 
     def prune_history(
@@ -97,7 +121,11 @@ class History(Bound):
         if older_than is None and keep is None:
             message = "prune_history needs older_than=, keep= or both: say what may be forgotten"
             raise ValidationError(message)
-        bound = older_than if older_than is None or isinstance(older_than, timedelta) else as_utc(older_than, "older_than")
+        bound = (
+            older_than
+            if older_than is None or isinstance(older_than, timedelta)
+            else as_utc(older_than, "older_than")
+        )
         kept, size = checked_count(keep, "keep") or 0, checked_positive(batch_size, "batch_size")
         session = None if sid is None else self._runner.lookup(_existing, sid)
         forgotten, after = 0, ("", "")
@@ -127,7 +155,11 @@ def _history(work: Work, sid: object, identifier: object, limit: object) -> list
     target = _target(work, sid, identifier)
     most = checked_count(limit, "limit")
     which = {"sid": target.sid, "vid": target.id}
-    found = work.rows(sql.HISTORY, **which) if most is None else work.rows(sql.HISTORY_SOME, **which, most=most)
+    found = (
+        work.rows(sql.HISTORY, **which)
+        if most is None
+        else work.rows(sql.HISTORY_SOME, **which, most=most)
+    )
     return [rows.past_variable_from(target.sid, target.row, row) for row in found]
 
 
@@ -140,7 +172,11 @@ def _get(work: Work, sid: object, identifier: object, asked: object) -> Variable
 
 
 def _version_row(work: Work, target: Target, version: int) -> Row:
-    row = work.first(sql.VERSION, sid=target.sid, vid=target.id, wanted=version) if 0 <= version < target.version else None
+    row = (
+        work.first(sql.VERSION, sid=target.sid, vid=target.id, wanted=version)
+        if 0 <= version < target.version
+        else None
+    )
     if row is None:
         raise VersionNotFoundError(target.sid, target.identifier, version)
     return row
@@ -166,8 +202,15 @@ def _rollback(  # noqa: PLR0913 - the verb's arguments
     else:
         _, type_name, text, like, *_ = _version_row(work, target, version)
         value = rows.value_from(target.sid, target.identifier, type_name, text, like)
-    told: dict[str, Any] = {"rolled_back_to": version} | ({} if reason is None else {"reason": reason})
-    changed = apply(work, gate, target, prepare(target, value, told, "rollback", work.now, most_bytes=most_bytes, like=like))
+    told: dict[str, Any] = {"rolled_back_to": version} | (
+        {} if reason is None else {"reason": reason}
+    )
+    changed = apply(
+        work,
+        gate,
+        target,
+        prepare(target, value, told, "rollback", work.now, most_bytes=most_bytes, like=like),
+    )
     record(work, gate, updates=1)
     return changed
 
@@ -179,7 +222,12 @@ def _existing(work: Work, sid: object) -> str:
 
 
 def _prune(
-    work: Work, session: str | None, after: tuple[str, str], bound: datetime | timedelta | None, keep: int, size: int
+    work: Work,
+    session: str | None,
+    after: tuple[str, str],
+    bound: datetime | timedelta | None,
+    keep: int,
+    size: int,
 ) -> tuple[int, tuple[str, str] | None]:
     """Forget of the next ``size`` variables with a past; how many, and the last variable looked at."""
     if session is None:
@@ -190,5 +238,9 @@ def _prune(
     forgotten = 0
     for sid, vid in page:
         which = {"sid": sid, "vid": vid, "keep": keep}
-        forgotten += work.change(sql.PRUNE, **which) if moment is None else work.change(sql.PRUNE_OLDER, **which, moment=moment)
+        forgotten += (
+            work.change(sql.PRUNE, **which)
+            if moment is None
+            else work.change(sql.PRUNE_OLDER, **which, moment=moment)
+        )
     return forgotten, tuple(page[-1]) if page else None

@@ -34,20 +34,37 @@ from snakestore.variable import Variable, checked_object, next_version, packed_v
 class Placing(Bound):
     """The part of a repository that takes whole variables."""
 
-    def put_variable(self, sid: str, variable: Variable, *, expected_version: int | None = None, optimizer_id: str | None = None) -> Variable:
+    def put_variable(
+        self,
+        sid: str,
+        variable: Variable,
+        *,
+        expected_version: int | None = None,
+        optimizer_id: str | None = None,
+    ) -> Variable:
         """Insert a variable, or replace the one of the same id; as stored. Its optimisation status is not taken over.
 
-        The given version is kept where it is greater than the stored one (and for a new variable); if not, the stored
-        version stays when type and value are the same and rises by one when they are not.
+        The given version is kept where it is greater than the stored one (and for a new variable);
+        if not, the stored version stays when type and value are the same and rises by one when they
+        are not.
 
         Raises:
             SessionNotFoundError, SessionExpiredError: there is no such session.
             VariableLockedError: it is being optimised by another, or not by ``optimizer_id``.
-            VersionConflictError: it is not at ``expected_version`` (``.actual`` None: there is none).
+            VersionConflictError: it is not at ``expected_version`` (``.actual`` None: there is
+                none).
             VariableExistsError: its name is another's name or id, or its id another's name.
-            UnknownTypeError, ConstraintError, ValidationError: value, constraints, metadata or rules may not be.
+            UnknownTypeError, ConstraintError, ValidationError: value, constraints, metadata or
+                rules may not be.
         """
-        return self._runner.write(_put, sid, variable, expected_version, optimizer_id, most_bytes=self._options.max_value_bytes)
+        return self._runner.write(
+            _put,
+            sid,
+            variable,
+            expected_version,
+            optimizer_id,
+            most_bytes=self._options.max_value_bytes,
+        )
 
     def register_variable(  # noqa: PLR0913 - the contract's arguments
         self,
@@ -67,25 +84,52 @@ class Placing(Bound):
         Args:
             id: its id; a fresh unique one where None.
             description: kept as ``metadata["description"]``.
-            exist_ok: return the variable of this name that is there, as an access, if type and constraints agree.
+            exist_ok: return the variable of this name that is there, as an access, if type and
+                constraints agree.
 
         Raises:
             SessionNotFoundError, SessionExpiredError: there is no such session.
-            VariableExistsError: the name or id is taken (with ``exist_ok``: by one of another type or constraints).
+            VariableExistsError: the name or id is taken (with ``exist_ok``: by one of another type
+                or constraints).
             InvalidNameError: name or id may not be.
-            UnknownTypeError, ConstraintError, ValidationError: value, constraints or metadata may not be.
+            UnknownTypeError, ConstraintError, ValidationError: value, constraints or metadata may
+                not be.
         """
-        wanted = {"name": name, "type": type, "value": value, "id": id, "constraints": constraints, "metadata": metadata}
-        return self._runner.write(_register, sid, wanted, description, exist_ok=exist_ok, most_bytes=self._options.max_value_bytes)
+        wanted = {
+            "name": name,
+            "type": type,
+            "value": value,
+            "id": id,
+            "constraints": constraints,
+            "metadata": metadata,
+        }
+        return self._runner.write(
+            _register,
+            sid,
+            wanted,
+            description,
+            exist_ok=exist_ok,
+            most_bytes=self._options.max_value_bytes,
+        )
 
 
-def _put(work: Work, sid: object, given: object, expected_version: object, optimizer_id: object, *, most_bytes: int | None) -> Variable:
+def _put(
+    work: Work,
+    sid: object,
+    given: object,
+    expected_version: object,
+    optimizer_id: object,
+    *,
+    most_bytes: int | None,
+) -> Variable:
     gate = open_to_write(work, sid)
     variable, expected = checked_variable(given), checked_expected_version(expected_version)
     taken = work.rows(sql.TAKEN, sid=gate.sid, new_id=variable.id, new_name=variable.name)
     target = None
     if any(vid == variable.id for vid, _ in taken):
-        target = Target(gate.sid, variable.id, work.rows_in(sql.BY_ID, [variable.id], sid=gate.sid)[0])
+        target = Target(
+            gate.sid, variable.id, work.rows_in(sql.BY_ID, [variable.id], sid=gate.sid)[0]
+        )
         check_may_write(target, optimizer_id, work.now)
         check_version(target, expected)
     else:
@@ -108,21 +152,35 @@ def _refuse_taken(sid: str, new_id: str, new_name: str, vid: str, name: str) -> 
     if name == new_name:
         raise VariableExistsError(sid, new_name, f"another variable (id {vid!r}) has this name")
     if vid == new_name:
-        raise VariableExistsError(sid, new_name, f"the name is the id of another variable ({name!r})")
-    raise VariableExistsError(sid, new_name, f"its id {new_id!r} is the name of another variable (id {vid!r})")
+        raise VariableExistsError(
+            sid, new_name, f"the name is the id of another variable ({name!r})"
+        )
+    raise VariableExistsError(
+        sid, new_name, f"its id {new_id!r} is the name of another variable (id {vid!r})"
+    )
 
 
 def _columns(variable: Variable, present: bytes | None, most_bytes: int | None) -> dict[str, Any]:
     """What of a variable is stored as it is given, checked and in its stored form; an array of the same numbers keeps its dtype."""
     constraints = types.check_constraints(variable.type, variable.constraints)
-    _, text, blob = types.pack(variable.type, variable.value, constraints, variable.stored_form() or present)
+    _, text, blob = types.pack(
+        variable.type, variable.value, constraints, variable.stored_form() or present
+    )
     check_size(variable.type, text, blob, most_bytes)
-    rules = [checked_object(rule, f"access_rules[{number}]") for number, rule in enumerate(variable.access_rules)]
+    rules = [
+        checked_object(rule, f"access_rules[{number}]")
+        for number, rule in enumerate(variable.access_rules)
+    ]
     return _stored(variable, text, blob, constraints, checked_metadata(variable.metadata), rules)
 
 
 def _stored(
-    variable: Variable, text: str | None, blob: bytes | None, constraints: dict[str, Any], metadata: dict[str, Any], rules: list[dict[str, Any]]
+    variable: Variable,
+    text: str | None,
+    blob: bytes | None,
+    constraints: dict[str, Any],
+    metadata: dict[str, Any],
+    rules: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """A variable's columns, of what was checked, but for those that only the store sets."""
     return {
@@ -139,7 +197,9 @@ def _stored(
 
 def _insert(work: Work, gate: Gate, variable: Variable, columns: dict[str, Any]) -> None:
     blob = columns.pop("blob")
-    nobody = dict.fromkeys(("optimizer_id", "optimizer_pid", "optimization_started_at", "optimization_expires_at"))
+    nobody = dict.fromkeys(
+        ("optimizer_id", "optimizer_pid", "optimization_started_at", "optimization_expires_at")
+    )
     work.change(
         sql.INSERT,
         session_id=gate.sid,
@@ -152,18 +212,33 @@ def _insert(work: Work, gate: Gate, variable: Variable, columns: dict[str, Any])
     )
 
 
-def _replace(work: Work, gate: Gate, target: Target, variable: Variable, columns: dict[str, Any]) -> None:
-    same = (target.row[2], target.row[3], target.row[4]) == (columns["type"], columns["value"], columns["blob"])
+def _replace(
+    work: Work, gate: Gate, target: Target, variable: Variable, columns: dict[str, Any]
+) -> None:
+    same = (target.row[2], target.row[3], target.row[4]) == (
+        columns["type"],
+        columns["value"],
+        columns["blob"],
+    )
     version = variable.version
     if version <= target.version:
         version = target.version if same else next_version(target.version)
     if version != target.version:
         keep_history(work, gate, [target])
     new = {f"new_{column}": value for column, value in columns.items()}
-    work.change(sql.REPLACE, sid=gate.sid, vid=target.id, new_version=version, written=variable.last_updated_at, **new)
+    work.change(
+        sql.REPLACE,
+        sid=gate.sid,
+        vid=target.id,
+        new_version=version,
+        written=variable.last_updated_at,
+        **new,
+    )
 
 
-def _vacancy(work: Work, sid: object, name: object, vid: object) -> tuple[Gate, str, str | None, list[Row]]:
+def _vacancy(
+    work: Work, sid: object, name: object, vid: object
+) -> tuple[Gate, str, str | None, list[Row]]:
     """The session, the name and id as they may be stored, and the id and name of each variable in their way."""
     if vid is None and is_plain(name):  # nearly always: one look at both
         gate, found = open_with(work, sid, name, with_value=False)
@@ -176,7 +251,15 @@ def _vacancy(work: Work, sid: object, name: object, vid: object) -> tuple[Gate, 
     return gate, text, given_id, work.rows(sql.TAKEN, sid=gate.sid, new_id=given_id, new_name=text)
 
 
-def _register(work: Work, sid: object, wanted: dict[str, Any], description: object, *, exist_ok: bool, most_bytes: int | None) -> Variable:
+def _register(
+    work: Work,
+    sid: object,
+    wanted: dict[str, Any],
+    description: object,
+    *,
+    exist_ok: bool,
+    most_bytes: int | None,
+) -> Variable:
     gate, name, given_id, taken = _vacancy(work, sid, wanted["name"], wanted["id"])
     for vid, called in taken:
         if exist_ok and called == name and given_id in (None, vid):
@@ -185,10 +268,17 @@ def _register(work: Work, sid: object, wanted: dict[str, Any], description: obje
     metadata = checked_metadata(wanted["metadata"])
     if description is not None:
         metadata["description"] = _checked_description(description)
-    variable, text = packed_variable(name, wanted["type"], wanted["value"], given_id, wanted["constraints"], metadata, work.now)
+    variable, text = packed_variable(
+        name, wanted["type"], wanted["value"], given_id, wanted["constraints"], metadata, work.now
+    )
     blob = variable.stored_form()
     check_size(variable.type, text, blob, most_bytes)
-    _insert(work, gate, variable, _stored(variable, text, blob, variable.constraints, variable.metadata, []))
+    _insert(
+        work,
+        gate,
+        variable,
+        _stored(variable, text, blob, variable.constraints, variable.metadata, []),
+    )
     record(work, gate, variables=1, updates=1)
     return variable
 
@@ -204,8 +294,13 @@ def _agreeing(work: Work, gate: Gate, name: str, wanted: dict[str, Any]) -> Vari
     """The variable of this name, an access, if its type and constraints are the wanted ones."""
     target = find(work, gate.sid, name)
     kind = checked_name(wanted["type"], "a variable's type")
-    if target.type != kind or target.constraints() != types.check_constraints(kind, wanted["constraints"]):
-        reason = f"a variable of type {target.type!r} with constraints {target.constraints()!r} has this name, not one of type {kind!r} as asked"
+    if target.type != kind or target.constraints() != types.check_constraints(
+        kind, wanted["constraints"]
+    ):
+        reason = (
+            f"a variable of type {target.type!r} with constraints {target.constraints()!r} has this"
+            f" name, not one of type {kind!r} as asked"
+        )
         raise VariableExistsError(gate.sid, name, reason)
     record(work, gate)
     return target.variable(work.now)

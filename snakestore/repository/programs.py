@@ -7,7 +7,13 @@ from typing import Any, TypeVar, overload
 from snakestore import types
 from snakestore.errors import ProgramNotFoundError, SessionNotFoundError
 from snakestore.names import checked_name, identifier_text
-from snakestore.repository.access import check_read, open_to_read, open_to_write, record, session_text
+from snakestore.repository.access import (
+    check_read,
+    open_to_read,
+    open_to_write,
+    record,
+    session_text,
+)
 from snakestore.repository.arguments import NOT_GIVEN, NotGiven, check_size, look_up_text
 from snakestore.repository.bound import Bound
 from snakestore.storage import rows
@@ -41,7 +47,8 @@ class ProgramVerbs(Bound):
         """The program of this id. An access.
 
         Args:
-            default: what to return where there is no such program; it never stands in for a missing session.
+            default: what to return where there is no such program; it never stands in for a missing
+                session.
 
         Raises:
             SessionNotFoundError, SessionExpiredError: there is no such session.
@@ -94,7 +101,9 @@ class ProgramVerbs(Bound):
 def _looked_up(work: Work, sid: object, program_id: object) -> tuple[str, str, Row]:
     session = session_text(sid)
     # no program is called "", so an id that none can have finds nothing
-    wanted = (look_up_text(program_id, "a program id") or "") if isinstance(program_id, str) else None
+    wanted = (
+        (look_up_text(program_id, "a program id") or "") if isinstance(program_id, str) else None
+    )
     if wanted is None:
         open_to_read(work, session)  # the session comes first in the order of refusals
         wanted = look_up_text(program_id, "a program id") or ""
@@ -128,7 +137,9 @@ def _has(work: Work, sid: object, program_id: object) -> bool:
 
 def _all(work: Work, sid: object) -> dict[str, Any]:
     session = open_to_read(work, sid)
-    return {pid: rows.program_from(session, pid, text) for pid, text in work.rows(sql.ALL, sid=session)}
+    return {
+        pid: rows.program_from(session, pid, text) for pid, text in work.rows(sql.ALL, sid=session)
+    }
 
 
 def _ids(work: Work, sid: object) -> list[str]:
@@ -136,14 +147,23 @@ def _ids(work: Work, sid: object) -> list[str]:
     return [pid for (pid,) in work.rows(sql.IDS, sid=session)]
 
 
-def _put(work: Work, sid: object, program_id: object, program: object, *, most_bytes: int | None) -> None:
+def _put(
+    work: Work, sid: object, program_id: object, program: object, *, most_bytes: int | None
+) -> None:
     gate = open_to_write(work, sid)
     pid = checked_name(program_id, "a program id")
     text = types.dumps(types.checked_document(program, "a program"))
     check_size("a program", text, None, most_bytes)
     replaced = work.change(sql.UPDATE, sid=gate.sid, pid=pid, new_program=text, written=work.now)
     if not replaced:
-        work.change(sql.INSERT, session_id=gate.sid, id=pid, program=text, created_at=work.now, last_updated_at=work.now)
+        work.change(
+            sql.INSERT,
+            session_id=gate.sid,
+            id=pid,
+            program=text,
+            created_at=work.now,
+            last_updated_at=work.now,
+        )
     record(work, gate, programs=1 - replaced)
 
 

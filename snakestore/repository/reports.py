@@ -14,9 +14,11 @@ class StoreStats:
         sessions: recorded sessions, expired ones that no sweep has removed yet among them.
         expired_sessions: those of them that have expired.
         variables, programs, versions: rows of each kind; versions are past values.
-        size_bytes: size of the database (SQLite: the main file's pages; PostgreSQL: our tables with their indexes).
+        size_bytes: size of the database (SQLite: the main file's pages; PostgreSQL: our tables with
+            their indexes).
         free_bytes: the part of it that is free for reuse (SQLite).
-        wal_bytes: size of the write-ahead log beside the file, most of which may wait to be written over (SQLite).
+        wal_bytes: size of the write-ahead log beside the file, most of which may wait to be written
+            over (SQLite).
     """
 
     sessions: int
@@ -32,8 +34,9 @@ class StoreStats:
 class Finding(NamedTuple):
     """What a check found: the ``kind`` of it, ``where`` it is, and a ``message`` for whoever mends it.
 
-    Kinds of problems are "integrity", "foreign key", "trigger", "schema", "key", "session", "stats", "variable", "name",
-    "constraint", "history" and "program"; kinds of notes are "type", "lease" and "log".
+    Kinds of problems are "integrity", "foreign key", "trigger", "schema", "key", "session",
+    "stats", "variable", "name", "constraint", "history" and "program"; kinds of notes are "type",
+    "lease" and "log".
     """
 
     kind: str
@@ -46,12 +49,15 @@ class CheckReport:
     """What ``check`` found.
 
     Attributes:
-        problems: what is wrong, at most the first 1000 findings; with ``repair``, what was mended is among them.
-        notes: what is worth knowing and no damage: types that are not registered here, leases that ran out, a large log.
+        problems: what is wrong, at most the first 1000 findings; with ``repair``, what was mended
+            is among them.
+        notes: what is worth knowing and no damage: types that are not registered here, leases that
+            ran out, a large log.
         problem_count, note_count: how many there were, also beyond those that are listed.
         repaired: how many of the problems were mended.
         schema: the revision of the schema, None where it cannot be told.
-        sessions, variables, programs, versions: rows that were gone through; versions are past values.
+        sessions, variables, programs, versions: rows that were gone through; versions are past
+            values.
         size_bytes, free_bytes, wal_bytes: as in StoreStats.
     """
 

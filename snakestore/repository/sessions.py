@@ -11,7 +11,17 @@ from typing import Any
 from snakestore import types
 from snakestore.errors import SessionExistsError, SessionNotFoundError
 from snakestore.names import Pattern, checked_name
-from snakestore.repository.access import Gate, ask_nothing, check_alive, check_read, gate_row, has_expired, open_to_write, record, session_text
+from snakestore.repository.access import (
+    Gate,
+    ask_nothing,
+    check_alive,
+    check_read,
+    gate_row,
+    has_expired,
+    open_to_write,
+    record,
+    session_text,
+)
 from snakestore.repository.arguments import (
     NOT_GIVEN,
     NotGiven,
@@ -48,11 +58,14 @@ class SessionVerbs(Bound):
 
         Args:
             session_id: its id; a fresh unique one where None.
-            ttl: seconds or timedelta that it may be idle; None: never expires; not given: the repository's ``default_ttl``.
+            ttl: seconds or timedelta that it may be idle; None: never expires; not given: the
+                repository's ``default_ttl``.
             metadata: a JSON object.
             worker_id: who makes it, kept as ``last_worker_id``.
-            history: how many replaced values each variable keeps; None all, 0 none; not given: the repository's ``history``.
-            exist_ok: return a live session as it is, as an access; ttl, metadata and history are then not applied, worker_id is.
+            history: how many replaced values each variable keeps; None all, 0 none; not given: the
+                repository's ``history``.
+            exist_ok: return a live session as it is, as an access; ttl, metadata and history are
+                then not applied, worker_id is.
 
         Raises:
             SessionExistsError: a live session has the id, and not ``exist_ok``.
@@ -77,8 +90,15 @@ class SessionVerbs(Bound):
         if work.recorded is None:
             return session
         last_accessed, _ = work.recorded
-        stats = replace(session.stats, time_since_access=max(0.0, (work.now - last_accessed).total_seconds()))
-        return replace(session, last_accessed=last_accessed, expires_at=expiry(last_accessed, session.ttl), stats=stats)
+        stats = replace(
+            session.stats, time_since_access=max(0.0, (work.now - last_accessed).total_seconds())
+        )
+        return replace(
+            session,
+            last_accessed=last_accessed,
+            expires_at=expiry(last_accessed, session.ttl),
+            stats=stats,
+        )
 
     def session_exists(self, sid: str) -> bool:
         """Whether there is a live session of this id; no access.
@@ -89,7 +109,12 @@ class SessionVerbs(Bound):
         return self._runner.lookup(_exists, sid)
 
     def list_sessions(
-        self, pattern: str | None = None, *, limit: int | None = None, after: str | None = None, include_expired: bool = False
+        self,
+        pattern: str | None = None,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        include_expired: bool = False,
     ) -> list[Session]:
         """Sessions by id, by code point; no access.
 
@@ -203,7 +228,9 @@ def _expired(work: Work, sid: str) -> bool:
     return has_expired(text, row[0], row[1], work.now)
 
 
-def _list(work: Work, pattern: Pattern, most: int | None, after: str | None, *, include_expired: bool) -> list[Session]:
+def _list(
+    work: Work, pattern: Pattern, most: int | None, after: str | None, *, include_expired: bool
+) -> list[Session]:
     """Pages of the index range, until enough of them are wanted and alive."""
     found: list[Session] = []
     upper = pattern.upper
@@ -211,9 +238,15 @@ def _list(work: Work, pattern: Pattern, most: int | None, after: str | None, *, 
     lower = after if beyond and after is not None else pattern.lower
     while True:
         bounds = {"lower": lower} | ({} if upper is None else {"upper": upper})
-        page = work.rows(sql.SESSION_LIST.form(after=beyond, bounded=upper is not None, limited=True), most=PAGE, **bounds)
+        page = work.rows(
+            sql.SESSION_LIST.form(after=beyond, bounded=upper is not None, limited=True),
+            most=PAGE,
+            **bounds,
+        )
         for row in page:
-            if (include_expired or not has_expired(row[0], row[2], row[3], work.now)) and (pattern.only_a_prefix or pattern.matches(row[0])):
+            if (include_expired or not has_expired(row[0], row[2], row[3], work.now)) and (
+                pattern.only_a_prefix or pattern.matches(row[0])
+            ):
                 found.append(rows.session_from(row, work.now))
                 if len(found) == most:
                     return found
@@ -248,19 +281,31 @@ def _create(work: Work, session_id: object, given: dict[str, Any], *, exist_ok: 
     return _look(work, sid)
 
 
-def _update(work: Work, sid: str, given: dict[str, Any], *, replace_metadata: bool = False) -> Session:
+def _update(
+    work: Work, sid: str, given: dict[str, Any], *, replace_metadata: bool = False
+) -> Session:
     gate = open_to_write(work, sid)
     changes = _checked_changes(given)
     row = work.one(sql.SESSION, sid=gate.sid)
     if changes or replace_metadata:
-        old = {} if replace_metadata else rows.decoded(row[5], f"the metadata of session {gate.sid!r}")
+        old = (
+            {}
+            if replace_metadata
+            else rows.decoded(row[5], f"the metadata of session {gate.sid!r}")
+        )
         metadata = types.dumps(old | changes.pop("metadata", {}))
         new = {"ttl": gate.ttl, "worker": row[4], "history": gate.history_limit} | changes
         accessed = max(gate.last_accessed, work.now)
         # ttl and expires_at change together, or the CHECK that ties them would refuse
         expires = expiry(accessed, new["ttl"])
         work.change(
-            sql.CHANGE, sid=gate.sid, new_metadata=metadata, new_ttl=new["ttl"], expires=expires, worker=new["worker"], history=new["history"]
+            sql.CHANGE,
+            sid=gate.sid,
+            new_metadata=metadata,
+            new_ttl=new["ttl"],
+            expires=expires,
+            worker=new["worker"],
+            history=new["history"],
         )
         if changes.get("history") is not None:
             _prune(work, gate.sid, new["history"])
@@ -284,7 +329,9 @@ def _prune(work: Work, sid: str, keep: int) -> None:
     """Forget what a smaller history no longer holds, a variable at a time: each costs an index probe."""
     after = ""
     while page := work.rows(variables_sql.WITH_PAST_OF, sid=sid, vid=after, most=PAGE):
-        work.change_many(variables_sql.PRUNE, [{"sid": sid, "vid": vid, "keep": keep} for _, vid in page])
+        work.change_many(
+            variables_sql.PRUNE, [{"sid": sid, "vid": vid, "keep": keep} for _, vid in page]
+        )
         after = page[-1][1]
 
 

@@ -14,7 +14,12 @@ from snakestore.storage.channels import Work
 from snakestore.storage.statements import Row
 
 MOST_LISTED = 1000
-KINDS = {"sessions": "session", "variables": "variable", "variable_versions": "history", "programs": "program"}
+KINDS = {
+    "sessions": "session",
+    "variables": "variable",
+    "variable_versions": "history",
+    "programs": "program",
+}
 
 
 class Findings:
@@ -72,21 +77,33 @@ def session(work: Work, key: Row, row: Row, found: Findings) -> None:
     if row[4] is not None:
         _judge_name(row[4], "the last worker's id", where, found)
     expires_at, history, variables, programs, versions = row[9:14]
-    counts, wanted = tuple(row[6:9]), (variables, programs, mended_updates(row[8], variables + versions))
+    counts, wanted = (
+        tuple(row[6:9]),
+        (variables, programs, mended_updates(row[8], variables + versions)),
+    )
     if counts != wanted:
         told = "variables, programs, updates"
-        found.problem("stats", where, f"its counts ({told}) are {shorten(counts)}, a recount gives {wanted}: check with repair=True mends them")
+        found.problem(
+            "stats",
+            where,
+            f"its counts ({told}) are {shorten(counts)}, a recount gives {wanted}: check with"
+            " repair=True mends them",
+        )
         found.miscounted.append(str(row[0]))
     if history is not None and not (isinstance(history, int) and history >= 0):
         found.problem("session", where, f"its history limit is {shorten(history)}, no count")
     try:
         whole = rows.session_from((*row[:6], *wanted), work.now)
-        recorded = work.backend.expires_at(recorded=expires_at, ttl=whole.ttl, last_accessed=whole.last_accessed)
+        recorded = work.backend.expires_at(
+            recorded=expires_at, ttl=whole.ttl, last_accessed=whole.last_accessed
+        )
     except (CorruptStoreError, TypeError, OverflowError) as error:
         found.problem("session", where, f"it cannot be read: {error}")
         return
     if recorded != expires_at:
-        found.problem("session", where, f"it is recorded to expire at {expires_at}, but expires at {recorded}")
+        found.problem(
+            "session", where, f"it is recorded to expire at {expires_at}, but expires at {recorded}"
+        )
 
 
 def variable(work: Work, key: Row, row: Row, found: Findings) -> None:
@@ -99,9 +116,15 @@ def variable(work: Work, key: Row, row: Row, found: Findings) -> None:
     if not isinstance(version, int) or version < 0:
         found.problem("history", where, f"its version is {shorten(version)}, no count")
     if isinstance(newest, int) and isinstance(version, int) and newest >= version:
-        found.problem("history", where, f"it is at version {version}, and its history holds version {newest}")
+        found.problem(
+            "history", where, f"it is at version {version}, and its history holds version {newest}"
+        )
     if isinstance(limit, int) and kept > limit:
-        found.problem("history", where, f"its history holds {kept} values, more than the session's limit of {limit}")
+        found.problem(
+            "history",
+            where,
+            f"its history holds {kept} values, more than the session's limit of {limit}",
+        )
     for what, name in (("the id", row[1]), ("the name", row[2]), ("the type's name", row[3])):
         _judge_name(name, what, where, found)
     if row[11] is not None:
@@ -116,7 +139,11 @@ def variable(work: Work, key: Row, row: Row, found: Findings) -> None:
         found.problem("variable", where, f"it cannot be read: {error}")
         return
     if row[11] is not None and not whole.optimizing:
-        found.note("lease", where, f"the lease of {shorten(row[11])} ran out at {row[14]} and was not ended")
+        found.note(
+            "lease",
+            where,
+            f"the lease of {shorten(row[11])} ran out at {row[14]} and was not ended",
+        )
     _judge_value(whole.value, whole.type, whole.constraints, where, found)
 
 
@@ -151,7 +178,11 @@ def _judge_name(name: object, what: str, where: str, found: Findings) -> None:
 
 def _judge_documents(row: Row, where: str, found: Findings) -> None:
     """What of a variable can be read without knowing its type."""
-    kinds: tuple[tuple[str, Any, type[Any]], ...] = (("constraints", row[6], dict), ("metadata", row[7], dict), ("access_rules", row[15], list))
+    kinds: tuple[tuple[str, Any, type[Any]], ...] = (
+        ("constraints", row[6], dict),
+        ("metadata", row[7], dict),
+        ("access_rules", row[15], list),
+    )
     for column, text, kind in kinds:
         try:
             rows.decoded(text, f"the {column} column of {where}", kind)
@@ -159,7 +190,9 @@ def _judge_documents(row: Row, where: str, found: Findings) -> None:
             found.problem("variable", where, str(error))
 
 
-def _judge_value(value: object, type_name: str, constraints: dict[str, Any], where: str, found: Findings) -> None:
+def _judge_value(
+    value: object, type_name: str, constraints: dict[str, Any], where: str, found: Findings
+) -> None:
     try:
         types.validate(value, type_name, constraints)
     except ConstraintError as error:

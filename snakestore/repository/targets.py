@@ -7,7 +7,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from snakestore import types
-from snakestore.errors import SessionNotFoundError, UnknownTypeError, VariableLockedError, VariableNotFoundError, VersionConflictError
+from snakestore.errors import (
+    SessionNotFoundError,
+    UnknownTypeError,
+    VariableLockedError,
+    VariableNotFoundError,
+    VersionConflictError,
+)
 from snakestore.names import identifier_text, is_plain
 from snakestore.optimization import NOT_OPTIMIZING, OptimizationStatus
 from snakestore.repository.access import Gate, check_alive, open_to_write, session_text
@@ -53,7 +59,10 @@ class Target:
         try:
             return rows.object_of(self.row[index])
         except (ValueError, TypeError):
-            told: dict[str, Any] = rows.decoded(self.row[index], f"the {column} column of variable {self.row[1]!r} of session {self.sid!r}")
+            told: dict[str, Any] = rows.decoded(
+                self.row[index],
+                f"the {column} column of variable {self.row[1]!r} of session {self.sid!r}",
+            )
             return told
 
     def variable(self, now: datetime) -> Variable:
@@ -75,7 +84,9 @@ def find(work: Work, sid: str, identifier: object) -> Target:
     return Target(sid, text, row)
 
 
-def open_target(work: Work, sid: object, identifier: object, *, with_value: bool = True) -> tuple[Gate, Target]:
+def open_target(
+    work: Work, sid: object, identifier: object, *, with_value: bool = True
+) -> tuple[Gate, Target]:
     """The session is there and alive, its row ours until the transaction ends, and the variable in it: one look at both.
 
     ``with_value`` False leaves the present value unread, which is about to be replaced.
@@ -102,7 +113,9 @@ def open_with(work: Work, sid: object, identifier: str, *, with_value: bool) -> 
     session = session_text(sid)
     if work.backend.locks_rows:
         work.first(sessions_sql.LOCKED, sid=session)
-    row = work.first(sql.TARGET if with_value else sql.TARGET_WITHOUT_VALUE, sid=session, identifier=identifier)
+    row = work.first(
+        sql.TARGET if with_value else sql.TARGET_WITHOUT_VALUE, sid=session, identifier=identifier
+    )
     if row is None:
         raise SessionNotFoundError(session)
     accessed, ttl, expires_at, history_limit, server_now = row[:5]
@@ -116,15 +129,20 @@ def check_may_write(target: Target, optimizer_id: object, now: datetime) -> None
     """While a variable is being optimised only the holder writes; and who names an optimizer_id must be the holder.
 
     Raises:
-        VariableLockedError: somebody else holds it, or nobody does and an ``optimizer_id`` was named.
+        VariableLockedError: somebody else holds it, or nobody does and an ``optimizer_id`` was
+            named.
         InvalidNameError: the ``optimizer_id`` is neither str nor Enum.
     """
     if optimizer_id is None and target.row[10] is None:
         return  # nearly always: nobody holds it, nobody claims to
-    check_holder(target.sid, target.identifier, rows.status_from(target.row[10:14], now), optimizer_id)
+    check_holder(
+        target.sid, target.identifier, rows.status_from(target.row[10:14], now), optimizer_id
+    )
 
 
-def check_holder(sid: str, identifier: str, status: OptimizationStatus, optimizer_id: object) -> None:
+def check_holder(
+    sid: str, identifier: str, status: OptimizationStatus, optimizer_id: object
+) -> None:
     """``check_may_write`` for a variable whose status alone was read.
 
     Raises:
@@ -159,10 +177,17 @@ class NewValue(NamedTuple):
     @property
     def parameters(self) -> dict[str, Any]:
         """For the statement UPDATE, but for whose value it is."""
-        return {"new_value": self.text, "new_blob": self.blob, "new_metadata": types.dumps(self.metadata), "written": self.written}
+        return {
+            "new_value": self.text,
+            "new_blob": self.blob,
+            "new_metadata": types.dumps(self.metadata),
+            "written": self.written,
+        }
 
 
-def packed(target: Target, value: object, constraints: dict[str, Any], like: bytes | None = None) -> tuple[Any, str | None, bytes | None]:
+def packed(
+    target: Target, value: object, constraints: dict[str, Any], like: bytes | None = None
+) -> tuple[Any, str | None, bytes | None]:
     """A value checked against the variable's type and ``constraints``, in its stored form.
 
     Raises:
@@ -208,22 +233,44 @@ def apply(work: Work, gate: Gate, target: Target, new: NewValue) -> Variable:
 def written(target: Target, new: NewValue) -> Variable:
     """The variable as it is stored now."""
     row = target.row
-    rules = () if row[14] == "[]" else tuple(rows.decoded(row[14], f"the access_rules column of variable {row[1]!r}", list))
+    rules = (
+        ()
+        if row[14] == "[]"
+        else tuple(rows.decoded(row[14], f"the access_rules column of variable {row[1]!r}", list))
+    )
     status = NOT_OPTIMIZING if row[10] is None else rows.status_from(row[10:14], new.written)
     return Variable.restored(
-        new.blob, row[0], row[1], row[2], new.value, row[8], new.constraints, new.metadata, new.version, new.written, status, rules
+        new.blob,
+        row[0],
+        row[1],
+        row[2],
+        new.value,
+        row[8],
+        new.constraints,
+        new.metadata,
+        new.version,
+        new.written,
+        status,
+        rules,
     )
 
 
 def keep_history(work: Work, gate: Gate, targets: list[Target]) -> None:
     """Move values that are about to be replaced into the history, by SQL, where the session keeps one.
 
-    What its history_limit has no room for is forgotten first: the pages that this frees are used again at once. Variables
-    of fewer versions than that have room.
+    What its history_limit has no room for is forgotten first: the pages that this frees are used
+    again at once. Variables of fewer versions than that have room.
     """
     limit = gate.history_limit
     if limit == 0:
         return
     if limit is not None:
-        work.change_many(sql.PRUNE, [{"sid": gate.sid, "vid": target.id, "keep": limit - 1} for target in targets if target.version >= limit])
+        work.change_many(
+            sql.PRUNE,
+            [
+                {"sid": gate.sid, "vid": target.id, "keep": limit - 1}
+                for target in targets
+                if target.version >= limit
+            ],
+        )
     work.change_many(sql.KEEP, [{"sid": gate.sid, "vid": target.id} for target in targets])

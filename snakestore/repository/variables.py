@@ -37,7 +37,8 @@ class VariableReads(Bound):
         """The variable of this id or name. An access.
 
         Args:
-            default: what to return where there is no such variable; it never stands in for a missing session.
+            default: what to return where there is no such variable; it never stands in for a
+                missing session.
 
         Raises:
             SessionNotFoundError, SessionExpiredError: there is no such session.
@@ -62,7 +63,8 @@ class VariableReads(Bound):
         """The value of the variable of this id or name, without the rest of it. An access.
 
         Args:
-            default: what to return where there is no such variable; it never stands in for a missing session.
+            default: what to return where there is no such variable; it never stands in for a
+                missing session.
 
         Raises:
             As ``get_variable``.
@@ -94,12 +96,16 @@ class VariableReads(Bound):
         """
         return self._runner.read(_names, sid, pattern)
 
-    def list_variables(self, sid: str, pattern: str | None = None, *, at: datetime | None = None) -> list[Variable]:
+    def list_variables(
+        self, sid: str, pattern: str | None = None, *, at: datetime | None = None
+    ) -> list[Variable]:
         """The session's variables, by ``created_at`` and, where equal, by id. An access.
 
         Args:
-            pattern: only variables whose name it describes (``*`` any run of characters, all else literal).
-            at: as they were at this time; variables that were made later, or are deleted since, are left out.
+            pattern: only variables whose name it describes (``*`` any run of characters, all else
+                literal).
+            at: as they were at this time; variables that were made later, or are deleted since, are
+                left out.
 
         Raises:
             SessionNotFoundError, SessionExpiredError: there is no such session.
@@ -111,7 +117,9 @@ class VariableReads(Bound):
         return self._runner.read(_list, sid, pattern, at)
 
 
-def _looked_up(work: Work, statement: Statement, sid: object, identifier: object) -> tuple[str, Row]:
+def _looked_up(
+    work: Work, statement: Statement, sid: object, identifier: object
+) -> tuple[str, Row]:
     """The session's id, and the row of session and variable, the variable's columns NULL where there is none; one statement."""
     session = sid if is_plain(sid) else session_text(sid)
     wanted = identifier if is_plain(identifier) else _unusual(work, session, identifier)
@@ -135,16 +143,31 @@ def _unusual(work: Work, session: str, identifier: object) -> str:
 
 def _variable(work: Work, sid: object, identifier: object, default: object | NotGiven) -> object:
     session, row = _looked_up(work, sql.VARIABLE, sid, identifier)
-    return _absent(session, identifier, default) if row[_SESSION] is None else rows.variable_from(session, row[_SESSION:], work.now)
+    return (
+        _absent(session, identifier, default)
+        if row[_SESSION] is None
+        else rows.variable_from(session, row[_SESSION:], work.now)
+    )
 
 
 def _value(work: Work, sid: object, identifier: object, default: object | NotGiven) -> object:
     session, row = _looked_up(work, sql.VALUE, sid, identifier)
     name, type_name, text, blob = row[_SESSION:]
-    return _absent(session, identifier, default) if name is None else rows.value_from(session, name, type_name, text, blob)
+    return (
+        _absent(session, identifier, default)
+        if name is None
+        else rows.value_from(session, name, type_name, text, blob)
+    )
 
 
-def named_value(work: Work, sid: object, name: str, default: object | NotGiven = NOT_GIVEN, *, decode: bool = True) -> object:
+def named_value(
+    work: Work,
+    sid: object,
+    name: str,
+    default: object | NotGiven = NOT_GIVEN,
+    *,
+    decode: bool = True,
+) -> object:
     """The value of the variable of this name; an id does not do. ``decode`` False only asks whether it is there.
 
     Raises:
@@ -160,7 +183,9 @@ def names_and_values(work: Work, sid: object) -> dict[str, Any]:
     """All names and values of a session, by name."""
     session = open_to_read(work, sid)
     found = work.rows(sql.VALUES, sid=session)
-    return {name: rows.value_from(session, name, kind, text, blob) for name, kind, text, blob in found}
+    return {
+        name: rows.value_from(session, name, kind, text, blob) for name, kind, text, blob in found
+    }
 
 
 def _absent(session: str, identifier: object, default: object | NotGiven) -> object:
@@ -191,7 +216,10 @@ def _matching(work: Work, session: str, pattern: Pattern) -> list[str]:
         return []
     upper = pattern.upper
     bounds = {"lower": pattern.lower} | ({} if upper is None else {"upper": upper})
-    names = [name for (name,) in work.rows(sql.NAMES.form(bounded=upper is not None), sid=session, **bounds)]
+    names = [
+        name
+        for (name,) in work.rows(sql.NAMES.form(bounded=upper is not None), sid=session, **bounds)
+    ]
     return names if pattern.only_a_prefix else [name for name in names if pattern.matches(name)]
 
 

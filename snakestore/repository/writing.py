@@ -47,12 +47,14 @@ class VariableWrites(Bound):
 
         Args:
             expected_version: only if the variable is at this version.
-            metadata: merged one level deep into the present metadata, under ``source`` and ``updated_at``.
+            metadata: merged one level deep into the present metadata, under ``source`` and
+                ``updated_at``.
 
         Raises:
             SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
             VariableLockedError: it is being optimised by another, or not by ``optimizer_id``.
-            VersionConflictError: it is at another version. Nothing was changed, the session not touched.
+            VersionConflictError: it is at another version. Nothing was changed, the session not
+                touched.
             UnknownTypeError, ConstraintError, ValidationError: value or metadata may not be.
         """
         return self._runner.write(
@@ -79,26 +81,41 @@ class VariableWrites(Bound):
     ) -> Variable:
         """Replace a variable's value by ``fn`` of it, atomically: read, compute, write, nobody in between.
 
-        ``fn`` runs inside the write transaction, and again if that is retried: keep it quick and free of effects.
+        ``fn`` runs inside the write transaction, and again if that is retried: keep it quick and
+        free of effects.
 
         Raises:
             As ``update_variable``, and whatever ``fn`` raises; nothing is changed then.
         """
         try:
-            return self._runner.write_calling(_modify, sid, identifier, fn, metadata, source, optimizer_id, most_bytes=self._options.max_value_bytes)
+            return self._runner.write_calling(
+                _modify,
+                sid,
+                identifier,
+                fn,
+                metadata,
+                source,
+                optimizer_id,
+                most_bytes=self._options.max_value_bytes,
+            )
         except _RaisedByFn as raised:
             raise raised.error from raised.error.__cause__
 
-    def update_constraints(self, sid: str, identifier: str, constraints: dict[str, Any] | None) -> Variable:
+    def update_constraints(
+        self, sid: str, identifier: str, constraints: dict[str, Any] | None
+    ) -> Variable:
         """Replace a variable's constraints, if its present value satisfies them. Value, version and stats stay. An access.
 
         Raises:
             SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
-            ConstraintError, ValidationError: the constraints are unsound, or the present value breaks them.
+            ConstraintError, ValidationError: the constraints are unsound, or the present value
+                breaks them.
         """
         return self._runner.write(_constrain, sid, identifier, constraints)
 
-    def delete_variable(self, sid: str, identifier: str, *, optimizer_id: str | None = None) -> bool:
+    def delete_variable(
+        self, sid: str, identifier: str, *, optimizer_id: str | None = None
+    ) -> bool:
         """Delete a variable with its history; whether there was one (if not, it is no access).
 
         Raises:
@@ -123,7 +140,12 @@ def _update(  # noqa: PLR0913 - the verb's arguments
     gate, target = open_target(work, sid, identifier, with_value=False)
     check_may_write(target, optimizer_id, work.now)
     check_version(target, checked_expected_version(expected))
-    changed = apply(work, gate, target, prepare(target, value, metadata, source, work.now, most_bytes=most_bytes))
+    changed = apply(
+        work,
+        gate,
+        target,
+        prepare(target, value, metadata, source, work.now, most_bytes=most_bytes),
+    )
     record(work, gate, updates=1)
     return changed
 
@@ -148,19 +170,28 @@ def _modify(  # noqa: PLR0913 - the verb's arguments
     gate, target = open_target(work, sid, identifier)
     check_may_write(target, optimizer_id, work.now)
     if not callable(fn):
-        message = f"fn must be callable, not {type(fn).__name__}: use update_variable for a plain value"
+        message = (
+            f"fn must be callable, not {type(fn).__name__}: use update_variable for a plain value"
+        )
         raise ValidationError(message, value=fn)
     present = target.value()
     try:
         value = fn(present)
     except Exception as error:
         raise _RaisedByFn(error) from error
-    changed = apply(work, gate, target, prepare(target, value, metadata, source, work.now, most_bytes=most_bytes))
+    changed = apply(
+        work,
+        gate,
+        target,
+        prepare(target, value, metadata, source, work.now, most_bytes=most_bytes),
+    )
     record(work, gate, updates=1)
     return changed
 
 
-def _constrain(work: Work, sid: object, identifier: object, constraints: dict[str, Any] | None) -> Variable:
+def _constrain(
+    work: Work, sid: object, identifier: object, constraints: dict[str, Any] | None
+) -> Variable:
     gate, target = open_target(work, sid, identifier)
     sound = types.check_constraints(target.type, constraints)
     packed(target, target.value(), sound, target.row[4])
@@ -175,7 +206,9 @@ def _delete(work: Work, sid: object, identifier: object, optimizer_id: object) -
     row = None if text is None else work.first(sql.HELD, sid=gate.sid, identifier=text)
     if row is None or text is None:
         return False
-    vid, *holding = row  # no more of it is read, so that what is damaged, or of a type unknown, can be deleted
+    vid, *holding = (
+        row  # no more of it is read, so that what is damaged, or of a type unknown, can be deleted
+    )
     check_holder(gate.sid, text, rows.status_from(tuple(holding), work.now), optimizer_id)
     work.change(sql.FORGET, sid=gate.sid, vid=vid)
     work.change(sql.DELETE, sid=gate.sid, vid=vid)

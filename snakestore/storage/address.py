@@ -45,20 +45,34 @@ class SQLiteAddress(NamedTuple):
     @property
     def creates(self) -> bool:
         """Whether a missing file may be made."""
-        return self.path is not None and not self.immutable and self.parameters.get("mode", "rwc") == "rwc"
+        return (
+            self.path is not None
+            and not self.immutable
+            and self.parameters.get("mode", "rwc") == "rwc"
+        )
 
     def uri(self, **overriding: str) -> str:
         """The SQLite URI filename, every byte of the path safe from being read as syntax."""
         parameters = {**self.parameters, **overriding}
         base = f"{_URI}{quote(self.name)}" if self.path is None else Path(self.path).as_uri()
-        return "?".join([base, *(["&".join(f"{quote(key)}={quote(value)}" for key, value in parameters.items())] if parameters else [])])
+        return "?".join(
+            [
+                base,
+                *(
+                    ["&".join(f"{quote(key)}={quote(value)}" for key, value in parameters.items())]
+                    if parameters
+                    else []
+                ),
+            ]
+        )
 
 
 def parse(path_or_url: object) -> URL:
     """A path, SQLite URI filename or SQLAlchemy URL as a SQLAlchemy URL with an absolute path and a named driver.
 
-    A str that holds ``://`` is a URL, one that starts with ``file:`` a SQLite URI filename, ``:memory:`` a database in
-    memory, anything else a path; an ``os.PathLike`` is always a path. Parsing what this returned changes nothing.
+    A str that holds ``://`` is a URL, one that starts with ``file:`` a SQLite URI filename,
+    ``:memory:`` a database in memory, anything else a path; an ``os.PathLike`` is always a path.
+    Parsing what this returned changes nothing.
 
     Raises:
         ValidationError: it is none of these, or a malformed one.
@@ -76,7 +90,10 @@ def parse(path_or_url: object) -> URL:
         return _file(path_or_url)
     if isinstance(path_or_url, os.PathLike):
         return _file(os.fsdecode(path_or_url))
-    message = f"a store is given as a path, a SQLAlchemy URL or a URL as text ('agent.db', 'sqlite://'), not as {type(path_or_url).__name__}"
+    message = (
+        "a store is given as a path, a SQLAlchemy URL or a URL as text ('agent.db', 'sqlite://'),"
+        f" not as {type(path_or_url).__name__}"
+    )
     raise ValidationError(message)
 
 
@@ -90,7 +107,9 @@ def shown(url: URL) -> str:
 def sqlite_address(url: URL) -> SQLiteAddress:
     """The SQLite database that a URL from ``parse`` names."""
     database = url.database or MEMORY
-    parameters = {key: value for key, value in url.query.items() if key != "uri" and isinstance(value, str)}
+    parameters = {
+        key: value for key, value in url.query.items() if key != "uri" and isinstance(value, str)
+    }
     if "uri" not in url.query:
         return SQLiteAddress(None if database == MEMORY else database, database, parameters)
     name = os.fsdecode(unquote_to_bytes(database.removeprefix(_URI)))
@@ -103,8 +122,8 @@ def _made(text: str) -> URL:
     except (ArgumentError, ValueError):
         # neither the text nor its parser's message is shown: they may hold a password
         message = (
-            "a str with '://' is read as a SQLAlchemy URL, and this one is malformed: write dialect://user:password@host/database, "
-            "or give a pathlib.Path"
+            "a str with '://' is read as a SQLAlchemy URL, and this one is malformed: write"
+            " dialect://user:password@host/database, or give a pathlib.Path"
         )
         raise ValidationError(message) from None
 
@@ -116,8 +135,9 @@ def _checked(url: URL) -> URL:
     if backend == "postgresql":
         if driver not in {"", "psycopg"}:
             message = (
-                f"snakestore opens PostgreSQL with psycopg 3, not {driver}: write postgresql://, or make the Engine (asyncpg: the AsyncEngine) "
-                "yourself and give that to the repository"
+                f"snakestore opens PostgreSQL with psycopg 3, not {driver}: write postgresql://, or"
+                " make the Engine (asyncpg: the AsyncEngine) yourself and give that to the"
+                " repository"
             )
             raise StoreError(message)
         return url.set(drivername="postgresql+psycopg")
@@ -128,16 +148,28 @@ def _checked(url: URL) -> URL:
 
 def _sqlite(url: URL, driver: str) -> URL:
     if driver not in {"", "pysqlite"}:
-        message = f"snakestore talks to SQLite through Python's sqlite3, not {driver}: write sqlite://"
+        message = (
+            f"snakestore talks to SQLite through Python's sqlite3, not {driver}: write sqlite://"
+        )
         raise StoreError(message)
     if url.host or url.username or url.password or url.port:
-        message = "a SQLite URL has no host: write sqlite:///relative/path, sqlite:////absolute/path or sqlite:// (memory)"
+        message = (
+            "a SQLite URL has no host: write sqlite:///relative/path, sqlite:////absolute/path or"
+            " sqlite:// (memory)"
+        )
         raise ValidationError(message)
     parameters = dict(url.query)
     as_uri = str(parameters.pop("uri", "")).lower() in _TRUE
-    unknown = sorted(key for key, value in parameters.items() if key not in _URI_PARAMETERS or not isinstance(value, str))
+    unknown = sorted(
+        key
+        for key, value in parameters.items()
+        if key not in _URI_PARAMETERS or not isinstance(value, str)
+    )
     if unknown:
-        message = f"unknown or repeated parameters in the SQLite URL: {', '.join(unknown)}; known are {', '.join(sorted(_URI_PARAMETERS))} and uri"
+        message = (
+            f"unknown or repeated parameters in the SQLite URL: {', '.join(unknown)}; known are"
+            f" {', '.join(sorted(_URI_PARAMETERS))} and uri"
+        )
         raise ValidationError(message)
     single = {key: str(value) for key, value in parameters.items()}
     database = url.database or MEMORY
@@ -156,24 +188,38 @@ def _from_uri(text: str, given: Mapping[str, str]) -> URL:
     if rest.startswith("//"):
         host, slash, below = rest[2:].partition("/")
         if host not in {"", "localhost"}:
-            message = "a SQLite URI filename has no host: write file:relative/path?mode=ro or file:///absolute/path?mode=ro"
+            message = (
+                "a SQLite URI filename has no host: write file:relative/path?mode=ro or"
+                " file:///absolute/path?mode=ro"
+            )
             raise ValidationError(message)
         rest = slash + below
     name = os.fsdecode(unquote_to_bytes(rest))
     if _in_memory(name, parameters):
-        return URL.create("sqlite", database=_URI + quote(os.fsencode(name)), query={**parameters, "uri": "true"})
+        return URL.create(
+            "sqlite", database=_URI + quote(os.fsencode(name)), query={**parameters, "uri": "true"}
+        )
     return _file(name, parameters)
 
 
 def _in_memory(name: str, parameters: Mapping[str, str]) -> bool:
-    return name in {"", MEMORY} or parameters.get("mode") == "memory" or parameters.get("vfs") == "memdb"
+    return (
+        name in {"", MEMORY}
+        or parameters.get("mode") == "memory"
+        or parameters.get("vfs") == "memdb"
+    )
 
 
 def _file(path: str, parameters: Mapping[str, str] | None = None) -> URL:
     if not path or "\0" in path:
-        message = "the path of a store is empty or holds a NUL: give the name of a file, or sqlite:// for a database in memory"
+        message = (
+            "the path of a store is empty or holds a NUL: give the name of a file, or sqlite:// for"
+            " a database in memory"
+        )
         raise ValidationError(message)
     absolute = os.path.abspath(path)
     if not parameters:
         return URL.create("sqlite", database=absolute)
-    return URL.create("sqlite", database=_URI + quote(os.fsencode(absolute)), query={**parameters, "uri": "true"})
+    return URL.create(
+        "sqlite", database=_URI + quote(os.fsencode(absolute)), query={**parameters, "uri": "true"}
+    )

@@ -1,8 +1,9 @@
 """Rows that were read, remembered until anybody commits: SQLite tells that quicker than it reads a row.
 
-Each held connection has a memory of its own, valid while ``PRAGMA data_version`` of that connection stays, which changes
-with every commit of another connection, in this process or elsewhere (https://sqlite.org/pragma.html#pragma_data_version).
-A connection's own commits do not change it, so a write forgets everything first.
+Each held connection has a memory of its own, valid while ``PRAGMA data_version`` of that connection
+stays, which changes with every commit of another connection, in this process or elsewhere
+(https://sqlite.org/pragma.html#pragma_data_version). A connection's own commits do not change it,
+so a write forgets everything first.
 """
 
 from __future__ import annotations
@@ -69,11 +70,13 @@ class RememberingWork(Work):
 class CachingRunner(EngineRunner):
     """An EngineRunner of held connections to SQLite whose lookups are remembered."""
 
-    def recall(self, statement: Statement, sid: object, identifier: object) -> tuple[Row, datetime] | None:
+    def recall(
+        self, statement: Statement, sid: object, identifier: object
+    ) -> tuple[Row, datetime] | None:
         """The remembered row and the moment, where it is still what is stored; None sends the verb the common way.
 
-        That way also goes whatever needs more than the row: an access to be recorded, an expired session, a transaction
-        that this thread holds.
+        That way also goes whatever needs more than the row: an access to be recorded, an expired
+        session, a transaction that this thread holds.
         """
         if type(sid) is not str or type(identifier) is not str or holds_any():
             return None

@@ -70,7 +70,14 @@ class Forgetful(Protocol):
 class DriverChannel:
     """A driver connection that we hold: it begins nothing by itself, and one cursor serves it for good."""
 
-    def __init__(self, proxied: PoolProxiedConnection, dialect: Dialect, backend: Backend, *, copied_by_fork: bool = False) -> None:
+    def __init__(
+        self,
+        proxied: PoolProxiedConnection,
+        dialect: Dialect,
+        backend: Backend,
+        *,
+        copied_by_fork: bool = False,
+    ) -> None:
         """Take a connection for our own; one to a database in memory is copied whole by a fork, and is then the child's."""
         self.proxied = proxied
         self._copied_by_fork = copied_by_fork
@@ -256,7 +263,9 @@ class Work:
         """Run a query; all its rows."""
         prepared = statement.prepare(self._dialect)
         try:
-            return prepared.rows(self._channel.execute(prepared.sql, prepared.bind(parameters)).fetchall())
+            return prepared.rows(
+                self._channel.execute(prepared.sql, prepared.bind(parameters)).fetchall()
+            )
         except CorruptStoreError as problem:
             raise _asked_for(problem, parameters) from problem
 
@@ -273,7 +282,9 @@ class Work:
         """Run a query that gives exactly one row."""
         return self.rows(statement, **parameters)[0]
 
-    def rows_in(self, statement: Statement, values: Sequence[Any], /, **parameters: Any) -> list[Row]:
+    def rows_in(
+        self, statement: Statement, values: Sequence[Any], /, **parameters: Any
+    ) -> list[Row]:
         """Run a spread query over ``values``, a few statements for however many; the rows in no order."""
         found: list[Row] = []
         for piece in spread_sizes(values):
@@ -306,14 +317,18 @@ class Work:
         else:
             self._channel.execute_many(prepared.sql, [prepared.bind(each) for each in parameters])
 
-    def _spread(self, statement: Statement, piece: list[Any], parameters: dict[str, Any]) -> tuple[Prepared, Any]:
+    def _spread(
+        self, statement: Statement, piece: list[Any], parameters: dict[str, Any]
+    ) -> tuple[Prepared, Any]:
         prepared = statement.prepare_spread(self._dialect, len(piece))
         return prepared, prepared.bind(parameters | dict(zip(EACH, piece, strict=False)))
 
 
 def _asked_for(problem: CorruptStoreError, parameters: dict[str, Any]) -> CorruptStoreError:
     """The error with what was asked for, so that it says which row is damaged."""
-    asked = ", ".join(f"{_TOLD[name]} {value!r}" for name, value in parameters.items() if name in _TOLD and value)
+    asked = ", ".join(
+        f"{_TOLD[name]} {value!r}" for name, value in parameters.items() if name in _TOLD and value
+    )
     return CorruptStoreError(f"{problem}; found when asked for {asked}" if asked else str(problem))
 
 

@@ -30,7 +30,9 @@ def copy_file(source: str, target: str, *, overwrite: bool, progress: Progress) 
         copy_connection(connection, target, overwrite=overwrite, progress=progress)
 
 
-def copy_connection(connection: sqlite3.Connection, target: str, *, overwrite: bool, progress: Progress) -> None:
+def copy_connection(
+    connection: sqlite3.Connection, target: str, *, overwrite: bool, progress: Progress
+) -> None:
     """Copy the database of ``connection``, which has no transaction open, to ``target``, whole or not at all.
 
     Raises:
@@ -38,7 +40,8 @@ def copy_connection(connection: sqlite3.Connection, target: str, *, overwrite: b
     """
     _refuse_taken(target, overwrite=overwrite)
     with files.draft(target) as draft:
-        # a transaction of ours keeps the snapshot; without it the copy would begin anew whenever somebody writes
+        # a transaction of ours keeps the snapshot; without it the copy would begin anew whenever
+        # somebody writes
         connection.execute("BEGIN")
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -60,7 +63,10 @@ def _told(progress: Progress) -> Callable[[int, int, int], None] | None:
 def _settle(target: str) -> None:
     """Have SQLite take away a log that nobody uses any more, as readers leave one behind."""
     if os.path.lexists(target + "-wal"):
-        with suppress(sqlite3.Error), closing(sqlite3.connect(target, isolation_level=None)) as connection:
+        with (
+            suppress(sqlite3.Error),
+            closing(sqlite3.connect(target, isolation_level=None)) as connection,
+        ):
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
@@ -72,5 +78,8 @@ def _refuse_taken(target: str, *, overwrite: bool) -> None:
         _settle(target)
     # a log that stays beside a file that is replaced would be taken for the new file's
     if any(os.path.lexists(target + suffix) for suffix in ("-wal", "-journal")):
-        message = f"{target} is a store in use, or one that was not closed, for its log lies beside it: give another name"
+        message = (
+            f"{target} is a store in use, or one that was not closed, for its log lies beside it:"
+            " give another name"
+        )
         raise StoreError(message)

@@ -25,16 +25,21 @@ _OLDEST_SQLITE = (3, 35, 0)
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
-def create_engine(path_or_url: PathOrUrl, *, busy_timeout: float = 30.0, durability: Durability = "normal") -> Engine:
+def create_engine(
+    path_or_url: PathOrUrl, *, busy_timeout: float = 30.0, durability: Durability = "normal"
+) -> Engine:
     """A SQLAlchemy Engine with our settings; nothing is opened or made before its first connection.
 
     Args:
-        path_or_url: "agent.db", a Path, "sqlite://" (memory), "file:agent.db?mode=ro" or any SQLAlchemy URL of SQLite or PostgreSQL.
+        path_or_url: "agent.db", a Path, "sqlite://" (memory), "file:agent.db?mode=ro" or any
+            SQLAlchemy URL of SQLite or PostgreSQL.
         busy_timeout: how many seconds to wait for other writers.
-        durability: "normal": an acknowledged write survives ``kill -9``; "full": a power failure too. A server decides for itself.
+        durability: "normal": an acknowledged write survives ``kill -9``; "full": a power failure
+            too. A server decides for itself.
 
-    A transaction on a SQLite file begins with its first statement, with BEGIN IMMEDIATE where that writes; DDL rolls back,
-    savepoints work. Connections made before a fork are left alone in the child.
+    A transaction on a SQLite file begins with its first statement, with BEGIN IMMEDIATE where that
+    writes; DDL rolls back, savepoints work. Connections made before a fork are left alone in the
+    child.
 
     Raises:
         ValidationError: an argument may not be.
@@ -42,7 +47,11 @@ def create_engine(path_or_url: PathOrUrl, *, busy_timeout: float = 30.0, durabil
     """
     url = parse(path_or_url)
     settings = Settings.checked(busy_timeout, durability)
-    engine = _sqlite_engine(url, settings) if url.get_backend_name() == "sqlite" else _postgresql_engine(url, settings)
+    engine = (
+        _sqlite_engine(url, settings)
+        if url.get_backend_name() == "sqlite"
+        else _postgresql_engine(url, settings)
+    )
     _engines.add(engine)
     return engine
 
@@ -67,12 +76,18 @@ def settings_of(bind: Engine | Connection) -> Settings:
 
 def _sqlite_engine(url: URL, settings: Settings) -> Engine:
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
-        message = f"this Python has SQLite {sqlite3.sqlite_version}, but snakestore needs 3.35 or newer: use a newer Python"
+        message = (
+            f"this Python has SQLite {sqlite3.sqlite_version}, but snakestore needs 3.35 or newer:"
+            " use a newer Python"
+        )
         raise StoreError(message)
     address = sqlite_address(url)
-    # a database in memory is its one connection; files get as many as there are threads at work, which wait for none
+    # a database in memory is its one connection; files get as many as there are threads at work,
+    # which wait for none
     pool: dict[str, Any] = (
-        {"poolclass": StaticPool} if address.path is None else {"poolclass": QueuePool, "pool_size": _KEPT_OPEN, "max_overflow": -1}
+        {"poolclass": StaticPool}
+        if address.path is None
+        else {"poolclass": QueuePool, "pool_size": _KEPT_OPEN, "max_overflow": -1}
     )
     engine = sqlalchemy.create_engine(url, execution_options={_SETTINGS: settings}, **pool)
     sqlite_connections.install(engine, address, settings)
@@ -105,12 +120,13 @@ def _postgresql_engine(url: URL, settings: Settings) -> Engine:
     return engine
 
 
-# --- after a fork ----------------------------------------------------------------------------------------------------
+# --- after a fork
 
 
 def _leave_parents_connections() -> None:
     for engine in list(_engines):
-        # a database in memory is copied with the process; there is no parent to disturb, and nothing else to read
+        # a database in memory is copied with the process; there is no parent to disturb, and
+        # nothing else to read
         if not isinstance(engine.pool, StaticPool):
             never_close(engine.pool)
             engine.dispose(close=False)

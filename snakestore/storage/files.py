@@ -1,7 +1,7 @@
 """The database file itself: made private to its owner, and asked what may be done with it.
 
-An existing database is never opened here: closing any file descriptor on it would drop the POSIX locks that SQLite
-holds on it elsewhere in this process.
+An existing database is never opened here: closing any file descriptor on it would drop the POSIX
+locks that SQLite holds on it elsewhere in this process.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from contextlib import contextmanager, suppress
 
 from snakestore.errors import CorruptStoreError, StoreError, StoreFullError
 
-_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK})
+_NO_LINKS = frozenset(
+    {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK}
+)
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PRIVATE = 0o600
 
@@ -32,11 +34,17 @@ def is_there(path: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        message = f"{path} cannot be looked at: {error.strerror}; check the path and the modes of its folders"
+        message = (
+            f"{path} cannot be looked at: {error.strerror}; check the path and the modes of its"
+            " folders"
+        )
         raise StoreError(message) from error
     if stat.S_ISREG(found.st_mode):
         if found.st_size == 1:
-            message = f"{path} holds one byte and is no SQLite database: open another file, or remove this one"
+            message = (
+                f"{path} holds one byte and is no SQLite database: open another file, or remove"
+                " this one"
+            )
             raise CorruptStoreError(message)
         return True
     # opening a pipe would wait for ever, and a device is nobody's database
@@ -61,7 +69,9 @@ def refuse_unreadable(path: str) -> None:
     """
     if not _allows(path, os.R_OK):
         found = os.stat(path)
-        told = f"its mode is {stat.S_IMODE(found.st_mode):04o} and its owner the user {found.st_uid}"
+        told = (
+            f"its mode is {stat.S_IMODE(found.st_mode):04o} and its owner the user {found.st_uid}"
+        )
         message = f"{path} may not be read: {told}; run as its owner, or have them change the mode"
         raise StoreError(message)
 
@@ -71,7 +81,9 @@ def writable(path: str) -> bool:
     real = os.path.realpath(path)
     if not _allows(real, os.W_OK):
         return False
-    return _allows(os.path.dirname(real), os.W_OK) or all(os.path.exists(real + suffix) for suffix in ("-wal", "-shm"))
+    return _allows(os.path.dirname(real), os.W_OK) or all(
+        os.path.exists(real + suffix) for suffix in ("-wal", "-shm")
+    )
 
 
 def _allows(path: str, what: int) -> bool:
@@ -81,7 +93,8 @@ def _allows(path: str, what: int) -> bool:
 def make_private(path: str) -> None:
     """Make an empty file that only its owner may read, unless one is there: SQLite gives its log the same mode.
 
-    It is made complete under another name and then linked, so that no process ever sees it with another mode.
+    It is made complete under another name and then linked, so that no process ever sees it with
+    another mode.
 
     Raises:
         StoreError: the folder is missing or may not be written.
@@ -164,7 +177,10 @@ def _told_for(folder: str, path: str) -> Iterator[None]:
         raise StoreError(message) from error
     except OSError as error:
         kind = StoreFullError if error.errno in _NO_SPACE else StoreError
-        message = f"{path} cannot be made: {error.strerror}; check the mode and the free space of its folder"
+        message = (
+            f"{path} cannot be made: {error.strerror}; check the mode and the free space of its"
+            " folder"
+        )
         raise kind(message) from error
 
 

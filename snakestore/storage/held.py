@@ -24,8 +24,8 @@ CLOSED = "the repository is closed: open it again to use it"
 class HeldChannels:
     """Channels of one engine, as many as verbs run at once; idle ones wait for the next verb.
 
-    In a forked child the parent's connections are left alone: using one would share a file position and locks, and
-    closing one could delete the write-ahead log under the parent.
+    In a forked child the parent's connections are left alone: using one would share a file position
+    and locks, and closing one could delete the write-ahead log under the parent.
     """
 
     def __init__(self, engine: Engine, backend: Backend) -> None:
@@ -47,14 +47,17 @@ class HeldChannels:
         try:
             channel = self._idle.pop()
         except IndexError:
-            channel = DriverChannel(self._engine.raw_connection(), self._engine.dialect, self._backend)
+            channel = DriverChannel(
+                self._engine.raw_connection(), self._engine.dialect, self._backend
+            )
             channel.part()
             return channel
         if channel.watch is not None and monotonic() - channel.watch.looked > SECONDS_BETWEEN_LOOKS:
             try:
                 outdated = channel.outdated()
             except StoreError:
-                channel.close()  # which knows what not to do; to be collected would close it in earnest
+                # which knows what not to do; to be collected would close it in earnest
+                channel.close()
                 raise
             if outdated:
                 channel.close()
@@ -66,7 +69,9 @@ class HeldChannels:
         if channel.broken:
             channel.close()
             if channel.lost:
-                _close_all(self._idle)  # a server that is gone or was restarted has dropped the others too
+                _close_all(
+                    self._idle
+                )  # a server that is gone or was restarted has dropped the others too
         elif channel.inherited:
             never_close(channel)
         else:
@@ -127,11 +132,19 @@ class SoleChannel:
         if self._closed:
             raise StoreError(CLOSED)
         if not take(self._lock, self._wait):
-            message = f"other threads used the database in memory for more than {self._wait} s; nothing was changed, try again"
+            message = (
+                f"other threads used the database in memory for more than {self._wait} s; nothing"
+                " was changed, try again"
+            )
             raise StoreBusyError(message)
         try:
             if self._channel is None:
-                self._channel = DriverChannel(self._engine.raw_connection(), self._engine.dialect, self._backend, copied_by_fork=True)
+                self._channel = DriverChannel(
+                    self._engine.raw_connection(),
+                    self._engine.dialect,
+                    self._backend,
+                    copied_by_fork=True,
+                )
         except BaseException:
             self._lock.release()
             raise
@@ -159,7 +172,11 @@ class LentChannels:
         self._wait = wait
         self._closed = False
         # a StaticPool hands the same connection to every thread: two verbs must not meet on it
-        self._lock = _sole_connections.setdefault(engine, threading.Lock()) if isinstance(engine.pool, StaticPool) else None
+        self._lock = (
+            _sole_connections.setdefault(engine, threading.Lock())
+            if isinstance(engine.pool, StaticPool)
+            else None
+        )
 
     def acquire(self) -> ConnectionChannel:
         """A connection of the pool.
@@ -171,7 +188,10 @@ class LentChannels:
         if self._closed:
             raise StoreError(CLOSED)
         if self._lock is not None and not take(self._lock, self._wait):
-            message = f"other threads used the engine's only connection for more than {self._wait} s; nothing was changed, try again"
+            message = (
+                f"other threads used the engine's only connection for more than {self._wait} s;"
+                " nothing was changed, try again"
+            )
             raise StoreBusyError(message)
         try:
             return ConnectionChannel(self._engine.connect(), self._backend)

@@ -18,14 +18,18 @@ from snakestore.storage.revisions import HEAD, MADE_BY, REVISIONS, VERSION_TABLE
 from snakestore.storage.sqlite_connections import open_to_look, told_as_damage
 from snakestore.storage.tables import Base
 
-_VERSION_TABLE_THERE = f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{VERSION_TABLE}'"  # noqa: S608 - a constant
+_VERSION_TABLE_THERE = (
+    f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{VERSION_TABLE}'"  # noqa: S608 - a constant
+)
 _ANYTHING_THERE = "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
 _NAMES = "SELECT lower(name) FROM sqlite_master WHERE type <> 'trigger'"
 _OURS = ", ".join(f"'{name}'" for name in (VERSION_TABLE, *Base.metadata.tables))
-# nothing of ours is a trigger, and all our tables are plain ones: what is not would be run by our own statements
+# nothing of ours is a trigger, and all our tables are plain ones: what is not would be run by our
+# own statements
 _PLANTED = (
     f"SELECT type, name FROM sqlite_master WHERE (type = 'trigger' AND lower(tbl_name) IN ({_OURS})) "  # noqa: S608 - constants
-    f"OR (lower(name) IN ({_OURS}) AND (type <> 'table' OR sql NOT LIKE 'CREATE TABLE%')) ORDER BY name"
+    f"OR (lower(name) IN ({_OURS}) AND (type <> 'table' OR sql NOT LIKE 'CREATE TABLE%')) ORDER BY"
+    " name"
 )
 _VERSIONS = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant
 
@@ -58,7 +62,10 @@ def refuse_planted(connection: sqlite3.Connection, where: str) -> None:
     planted = connection.execute(_PLANTED).fetchall()
     if planted:
         told = ", ".join(f"the {kind} {name}" for kind, name in planted)
-        message = f"{where} has {told} on snakestore's tables, which snakestore did not make and which could change what is stored: drop it first"
+        message = (
+            f"{where} has {told} on snakestore's tables, which snakestore did not make and which"
+            " could change what is stored: drop it first"
+        )
         raise SchemaError(message, current=None, head=HEAD)
 
 
@@ -92,7 +99,9 @@ def examine(connection: Connection) -> Found:
     if connection.scalar(select(func.to_regclass(VERSION_TABLE))) is None:
         found = Found(State.FOREIGN)
     else:
-        found = _judge(connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))))
+        found = _judge(
+            connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE)))
+        )
     return _with_taken(found, lambda: _names_on_server(connection))
 
 
@@ -122,7 +131,10 @@ def _judge(rows: Iterable[Any]) -> Found:
     if not versions:
         return Found(State.OLD)  # downgraded to base
     if len(versions) > 1 or not isinstance(versions[0], str):
-        message = f"the table {VERSION_TABLE} should name one revision and holds {len(versions)}: restore a backup"
+        message = (
+            f"the table {VERSION_TABLE} should name one revision and holds {len(versions)}: restore"
+            " a backup"
+        )
         raise CorruptStoreError(message)
     [current] = versions
     if current == HEAD:
@@ -137,7 +149,10 @@ def refuse_newer(found: Found, where: str) -> None:
         SchemaTooNewError: it is one.
     """
     if found.state is State.NEW:
-        message = f"{where} has the schema {found.current}, which this release does not know (its newest is {HEAD}): upgrade snakestore"
+        message = (
+            f"{where} has the schema {found.current}, which this release does not know (its newest"
+            f" is {HEAD}): upgrade snakestore"
+        )
         raise SchemaTooNewError(message, current=found.current, head=HEAD)
 
 
@@ -149,8 +164,9 @@ def refuse_foreign(found: Found, where: str) -> None:
     """
     if found.state is State.FOREIGN:
         message = (
-            f"{where} holds tables of someone else and none of snakestore's version table: open another file; "
-            "to keep a store beside your own tables, run snakestore.upgrade(engine) once"
+            f"{where} holds tables of someone else and none of snakestore's version table: open"
+            " another file; to keep a store beside your own tables, run snakestore.upgrade(engine)"
+            " once"
         )
         raise SchemaError(message, current=None, head=HEAD)
 
@@ -162,7 +178,11 @@ def refuse_outdated(found: Found, where: str) -> None:
         SchemaOutdatedError: it is one.
     """
     if found.state is not State.HEAD:
-        has = f"has the schema {found.current}, older than {HEAD}" if found.current else "has no tables of snakestore's"
+        has = (
+            f"has the schema {found.current}, older than {HEAD}"
+            if found.current
+            else "has no tables of snakestore's"
+        )
         told = "is missing or empty" if found.state is State.EMPTY else has
         if where == IN_MEMORY:  # no command reaches it
             message = f"{where} {told}: open it with migrate=True"
@@ -171,8 +191,8 @@ def refuse_outdated(found: Found, where: str) -> None:
 
         name = quote(where)
         message = (
-            f"{where} {told}: open it with migrate=True where it may be written, or run `snakestore db upgrade {name}`, "
-            f"or in a clone `alembic -x url={name} upgrade head`"
+            f"{where} {told}: open it with migrate=True where it may be written, or run `snakestore"
+            f" db upgrade {name}`, or in a clone `alembic -x url={name} upgrade head`"
         )
         raise SchemaOutdatedError(message, current=found.current, head=HEAD)
 
@@ -185,7 +205,10 @@ def refuse_taken_names(found: Found, where: str) -> None:
     """
     if found.taken:
         told = ", ".join(found.taken)
-        message = f"{where} has tables or views of other making under snakestore's names ({told}): use another database, or rename them"
+        message = (
+            f"{where} has tables or views of other making under snakestore's names ({told}): use"
+            " another database, or rename them"
+        )
         raise SchemaError(message, current=found.current, head=HEAD)
 
 
@@ -198,6 +221,8 @@ def refuse_for_downgrade(found: Found, where: str) -> None:
     """
     refuse_newer(found, where)
     if found.current is None:
-        told = "is missing or empty" if found.state is State.EMPTY else "has no tables of snakestore's"
+        told = (
+            "is missing or empty" if found.state is State.EMPTY else "has no tables of snakestore's"
+        )
         message = f"{where} {told}: there is nothing to downgrade"
         raise SchemaOutdatedError(message, current=None, head=HEAD)

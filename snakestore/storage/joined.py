@@ -25,11 +25,15 @@ class JoinedRunner(Runner):
     def _after_read(self, channel: Channel, work: Work) -> None:
         """Record an access that is due, where that is ours to do."""
 
-    def lookup(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def lookup(
+        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Run a verb that reads."""
         return self.read(verb, *args, **kwargs)
 
-    def read(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def read(
+        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Run a verb that reads, in the state that the transaction sees."""
         with translated():
             channel, began = self._join(write=False)
@@ -44,17 +48,25 @@ class JoinedRunner(Runner):
                 self._after_read(channel, work)
             return result
 
-    def write(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def write(
+        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Run a verb that changes something; refused, it leaves the transaction as it was and usable."""
         with translated():
             channel, began = self._join(write=True)
             try:
-                return self._savepoint(channel, lambda: verb(Work(channel, self._moment()), *args, **kwargs), began=began)
+                return self._savepoint(
+                    channel,
+                    lambda: verb(Work(channel, self._moment()), *args, **kwargs),
+                    began=began,
+                )
             except Exception as error:
                 if not is_duplicate(error):
                     raise
             # a row of that key came in between (only a server lets it): now it is seen
-            return self._savepoint(channel, lambda: verb(Work(channel, self._moment()), *args, **kwargs), began=False)
+            return self._savepoint(
+                channel, lambda: verb(Work(channel, self._moment()), *args, **kwargs), began=False
+            )
 
     def _savepoint(self, channel: Channel, action: Callable[[], R], *, began: bool) -> R:
         if not began:
@@ -83,7 +95,9 @@ class JoinedRunner(Runner):
             channel, began = self._join(write=not read_only)
             if not began:
                 channel.execute(f"SAVEPOINT {SAVEPOINT}")
-        inner = TransactionRunner(channel, self.backend, self._clock, self._record, read_only=read_only, records=False)
+        inner = TransactionRunner(
+            channel, self.backend, self._clock, self._record, read_only=read_only, records=False
+        )
         try:
             yield inner
             inner.check_alive()
@@ -101,7 +115,9 @@ class JoinedRunner(Runner):
 class CallerRunner(JoinedRunner):
     """Verbs join the transaction of a Connection or orm.Session that the caller owns, and never end it."""
 
-    def __init__(self, connect: Callable[[], Any], backend: Backend, clock: Clock | None, record: Recorder) -> None:
+    def __init__(
+        self, connect: Callable[[], Any], backend: Backend, clock: Clock | None, record: Recorder
+    ) -> None:
         super().__init__(backend, clock, record)
         self._connect = connect
         self._closed = False
@@ -125,7 +141,16 @@ class CallerRunner(JoinedRunner):
 class TransactionRunner(JoinedRunner):
     """Verbs of one ``transaction()`` block."""
 
-    def __init__(self, channel: Channel, backend: Backend, clock: Clock | None, record: Recorder, *, read_only: bool, records: bool = True) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        backend: Backend,
+        clock: Clock | None,
+        record: Recorder,
+        *,
+        read_only: bool,
+        records: bool = True,
+    ) -> None:
         super().__init__(backend, clock, record)
         self._channel = channel
         self._read_only = read_only
@@ -152,10 +177,16 @@ class TransactionRunner(JoinedRunner):
             StoreError: it has, or the transaction is the parent's.
         """
         if self._channel.inherited:
-            message = "this transaction() was opened by the parent of this forked process: only the parent goes on with it"
+            message = (
+                "this transaction() was opened by the parent of this forked process: only the"
+                " parent goes on with it"
+            )
             raise StoreError(message)
         if self._lost or self._channel.lost:
-            message = "the database ended this transaction, or its connection was lost: nothing of it was kept, run it again"
+            message = (
+                "the database ended this transaction, or its connection was lost: nothing of it was"
+                " kept, run it again"
+            )
             raise StoreError(message)
 
     def close(self) -> None:

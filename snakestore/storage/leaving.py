@@ -6,7 +6,9 @@ import os
 import sys
 
 generation = 0
-"""How many forks lie between this process and the first: a connection of an earlier one is the parent's."""
+"""How many forks lie between this process and the first: a connection of an earlier one is the
+parent's.
+"""
 
 
 def _load() -> None:
@@ -25,9 +27,10 @@ os.register_at_fork(before=_load, after_in_child=_born)
 def never_close(held: object) -> None:
     """Keep ``held`` and all that it refers to until the process is gone, past the interpreter's own clean-up.
 
-    For a forked child: to close the parent's connection there, or to have it collected, would undo the parent's
-    transaction in the shared log of SQLite, or end the parent's connection to the server. And for a file that was
-    replaced: to close it would delete the log of that name, which is the new file's.
+    For a forked child: to close the parent's connection there, or to have it collected, would undo
+    the parent's transaction in the shared log of SQLite, or end the parent's connection to the
+    server. And for a file that was replaced: to close it would delete the log of that name, which
+    is the new file's.
     """
     if sys.implementation.name == "cpython":
         import ctypes  # noqa: PLC0415 - rarely needed, and it takes as long to load as ten modules of ours

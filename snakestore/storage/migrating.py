@@ -26,8 +26,8 @@ _KNOWN = f"revisions are base, {', '.join(REVISIONS)} and head"
 ADVISORY_LOCK = int.from_bytes(b"snakedb")
 """The number that stands for our schema among a PostgreSQL server's advisory locks."""
 
-# Alembic keeps the migration at work in module globals: one at a time in a process. Taken after the database's lock, so
-# that nobody waits for the database while others wait for this.
+# Alembic keeps the migration at work in module globals: one at a time in a process. Taken after the
+# database's lock, so that nobody waits for the database while others wait for this.
 _alembic = threading.Lock()
 
 
@@ -43,7 +43,8 @@ def locked(connection: Connection) -> None:
     """Keep everybody else from migrating until the connection's transaction ends, which it begins where none is open.
 
     Raises:
-        StoreError: not a database that snakestore runs on, or a Connection in AUTOCOMMIT on a server, which has no transaction.
+        StoreError: not a database that snakestore runs on, or a Connection in AUTOCOMMIT on a
+            server, which has no transaction.
     """
     backend = backend_for(connection.dialect.name)
     if not connection.in_transaction():
@@ -78,7 +79,9 @@ def check_revision(revision: object) -> None:
     Raises:
         ValidationError: it is no revision's name, nor a number of steps ("+1", "-1").
     """
-    if not isinstance(revision, str) or (revision not in {"base", "head", "heads", *REVISIONS} and _STEPS.fullmatch(revision) is None):
+    if not isinstance(revision, str) or (
+        revision not in {"base", "head", "heads", *REVISIONS} and _STEPS.fullmatch(revision) is None
+    ):
         message = f"there is no revision {shorten(revision)}: {_KNOWN}"
         raise ValidationError(message, value=revision)
 
@@ -91,12 +94,14 @@ def migrate(connection: Connection, direction: Direction, revision: str) -> None
     Raises:
         ValidationError: there is no such revision, or it does not lie in that direction.
     """
-    from alembic import command  # noqa: PLC0415 - a fifth of a second that a warm start need not spend
+    from alembic import command  # noqa: PLC0415 - slow to import; a warm start does not need it
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415
 
     config = Config(stdout=io.StringIO())
-    config.set_main_option("script_location", str(files("snakestore.migrations")).replace("%", "%%"))
+    config.set_main_option(
+        "script_location", str(files("snakestore.migrations")).replace("%", "%%")
+    )
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     run = command.upgrade if direction == "upgrade" else command.downgrade

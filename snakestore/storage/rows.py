@@ -35,7 +35,10 @@ def session_from(row: Row, now: datetime) -> Session:
     """A session from SESSION_COLUMNS, its stats as of ``now``."""
     sid, created_at, last_accessed, ttl, worker, metadata, variables, programs, updates = row[:9]
     if not all(isinstance(count, int) for count in (variables, programs, updates)):
-        message = f"the counts of session {sid!r} are damaged: {(variables, programs, updates)!r}; repo.check(repair=True) counts anew"
+        message = (
+            f"the counts of session {sid!r} are damaged: {(variables, programs, updates)!r};"
+            " repo.check(repair=True) counts anew"
+        )
         raise CorruptStoreError(message)
     return Session(
         id=sid,
@@ -73,7 +76,11 @@ def _value_or_reason(sid: str, identifier: str, type_name: str, text: Any, blob:
     try:
         return types.unpack(type_name, text, blob)
     except UnknownTypeError as problem:
-        raise UnknownTypeError(type_name, known=types.supported_types(), where=f"variable {identifier!r} of session {sid!r}") from problem
+        raise UnknownTypeError(
+            type_name,
+            known=types.supported_types(),
+            where=f"variable {identifier!r} of session {sid!r}",
+        ) from problem
     except (ValidationError, ValueError, TypeError) as problem:
         message = f"the value of variable {identifier!r} of session {sid!r} is damaged: {problem}"
         raise CorruptStoreError(message) from problem
@@ -105,7 +112,8 @@ def variable_from(sid: str, row: Row, now: datetime) -> Variable:
     """A variable from VARIABLE_COLUMNS, as of ``now``.
 
     Raises:
-        UnknownTypeError, CorruptStoreError: see ``value_from``; the metadata, constraints or rules are no JSON.
+        UnknownTypeError, CorruptStoreError: see ``value_from``; the metadata, constraints or rules
+            are no JSON.
     """
     try:
         documents = [object_of(row[5]), object_of(row[6]), array_of(row[14])]
@@ -122,9 +130,16 @@ def variables_from(sid: str, found: list[Row], now: datetime) -> list[Variable]:
     """
     try:
         columns = [types.loads_each([row[index] for row in found]) for index in (5, 6, 14)]
-        if not all(type(each) is kind for kind, column in zip((dict, dict, list), columns, strict=True) for each in column):
+        if not all(
+            type(each) is kind
+            for kind, column in zip((dict, dict, list), columns, strict=True)
+            for each in column
+        ):
             return [_variable_told(sid, row, now) for row in found]
-        return [_variable(row, types.unpack(row[2], row[3], row[4]), documents, now) for row, *documents in zip(found, *columns, strict=True)]
+        return [
+            _variable(row, types.unpack(row[2], row[3], row[4]), documents, now)
+            for row, *documents in zip(found, *columns, strict=True)
+        ]
     except (ValueError, TypeError):
         return [_variable_told(sid, row, now) for row in found]
 
@@ -156,18 +171,38 @@ def array_of(text: Any) -> list[Any]:
 def _variable(row: Row, value: Any, documents: list[Any], now: datetime) -> Variable:
     """A variable whose parts were decoded; what SQLite lets anyone put into a column is looked at, no more."""
     vid, name, type_name, _, blob, _, _, version, created_at, updated_at, optimizer, *_ = row
-    if not (type(version) is int and version >= 0 and type(name) is str and type(vid) is str and created_at and updated_at):
+    if not (
+        type(version) is int
+        and version >= 0
+        and type(name) is str
+        and type(vid) is str
+        and created_at
+        and updated_at
+    ):
         raise TypeError
     status = NOT_OPTIMIZING if optimizer is None else status_from(row[10:14], now)
     constraints, metadata, rules = documents
     return Variable.restored(
-        blob, vid, name, type_name, value, created_at, constraints, metadata, version, updated_at, status, tuple(rules) if rules else ()
+        blob,
+        vid,
+        name,
+        type_name,
+        value,
+        created_at,
+        constraints,
+        metadata,
+        version,
+        updated_at,
+        status,
+        tuple(rules) if rules else (),
     )
 
 
 def _variable_told(sid: str, row: Row, now: datetime) -> Variable:
     """A variable whose parts are checked one by one, so that an error says which is damaged."""
-    vid, name, type_name, text, blob, constraints, metadata, version, created_at, updated_at = row[:10]
+    vid, name, type_name, text, blob, constraints, metadata, version, created_at, updated_at = row[
+        :10
+    ]
     where = f"of variable {name!r} of session {sid!r}"
     try:
         return Variable(
@@ -193,7 +228,23 @@ def _variable_told(sid: str, row: Row, now: datetime) -> Variable:
 def past_variable_from(sid: str, today: Row, row: Row) -> Variable:
     """A past variable: identity, constraints and rules of today (VARIABLE_COLUMNS), the rest of then (VERSION_COLUMNS)."""
     version, type_name, text, blob, metadata, written_at = row
-    then = (today[0], today[1], type_name, text, blob, today[5], metadata, version, today[8], written_at, None, None, None, None, today[14])
+    then = (
+        today[0],
+        today[1],
+        type_name,
+        text,
+        blob,
+        today[5],
+        metadata,
+        version,
+        today[8],
+        written_at,
+        None,
+        None,
+        None,
+        None,
+        today[14],
+    )
     return variable_from(sid, then, written_at)
 
 

@@ -34,18 +34,26 @@ class Runner(ABC):
         return None if self._clock is None else as_utc(self._clock(), "the clock's time")
 
     @abstractmethod
-    def lookup(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def lookup(
+        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Run a verb that reads with one statement, which needs no transaction around it."""
 
     @abstractmethod
-    def read(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def read(
+        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Run a verb whose statements must all see one state."""
 
     @abstractmethod
-    def write(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def write(
+        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Run a verb that changes something, whole or not at all."""
 
-    def write_calling(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def write_calling(
+        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Run a verb that changes something and calls the user's code meanwhile, which must not wait for it."""
         return self.write(verb, *args, **kwargs)
 

@@ -1,7 +1,7 @@
 """The schema of a database: asked for, migrated, and made when a store is opened.
 
-Whoever migrates holds the database's write lock before looking, so that of many processes that open a missing file at
-once one makes it and the others wait, look again and find it made.
+Whoever migrates holds the database's write lock before looking, so that of many processes that open
+a missing file at once one makes it and the others wait, look again and find it made.
 """
 
 from __future__ import annotations
@@ -42,22 +42,27 @@ _LOOKING = 30.0
 """Seconds that a look waits for a file that somebody locks whole."""
 
 
-# --- the migrations, in process ----------------------------------------------------------------------------------------
+# --- the migrations, in process
 
 
-def upgrade(bind_or_url: Bind | PathOrUrl, revision: str = "head", *, partitions: int | None = None) -> None:
+def upgrade(
+    bind_or_url: Bind | PathOrUrl, revision: str = "head", *, partitions: int | None = None
+) -> None:
     """Make our tables, or migrate them forward to ``revision``; tables of your own are not touched.
 
-    ``partitions``, on PostgreSQL alone, makes new tables partitioned by hash of the session, each into so many.
+    ``partitions``, on PostgreSQL alone, makes new tables partitioned by hash of the session, each
+    into so many.
 
-    A Connection or orm.Session is joined and not committed; on an Engine, path or URL it is one transaction. Either way
-    a migration that fails leaves nothing behind. A missing file, or database of a server, is made.
+    A Connection or orm.Session is joined and not committed; on an Engine, path or URL it is one
+    transaction. Either way a migration that fails leaves nothing behind. A missing file, or
+    database of a server, is made.
 
     Raises:
         SchemaTooNewError: the database has a schema that this release does not know.
         SchemaError: tables of other making have our names.
         ValidationError: there is no such revision, or number of partitions.
-        StoreError: the database is out of reach, busy or may not be written, or has rows that would have to be partitioned.
+        StoreError: the database is out of reach, busy or may not be written, or has rows that would
+            have to be partitioned.
     """
     check_revision(revision)
     wanted = None if partitions is None else checked_partitions(partitions)
@@ -144,12 +149,15 @@ def _downgrade(connection: Connection, revision: str) -> None:
     migrate(connection, "downgrade", revision)
 
 
-# --- binds -------------------------------------------------------------------------------------------------------------
+# --- binds
 
 
 def _parsed(path_or_url: object) -> URL:
     if hasattr(path_or_url, "sync_engine") or hasattr(path_or_url, "sync_session"):
-        message = "the migrations run on synchronous binds: await connection.run_sync(snakestore.upgrade), or give the URL"
+        message = (
+            "the migrations run on synchronous binds: await"
+            " connection.run_sync(snakestore.upgrade), or give the URL"
+        )
         raise ValidationError(message)
     return parse(path_or_url)
 
@@ -163,7 +171,9 @@ def _connected(bind: Bind) -> Iterator[Connection]:
     elif isinstance(bind, Connection):
         yield bind
     else:
-        yield bind.connection(bind_arguments={"mapper": SessionRow})  # a session may have several binds
+        yield bind.connection(
+            bind_arguments={"mapper": SessionRow}
+        )  # a session may have several binds
 
 
 @contextmanager
@@ -193,7 +203,9 @@ def _savepoint(connection: Connection) -> Iterator[None]:
         yield
     except BaseException:
         # SQLite has rolled back by itself when the disk is full
-        if connection.invalidated or backend_for(connection.dialect.name).in_transaction(connection):
+        if connection.invalidated or backend_for(connection.dialect.name).in_transaction(
+            connection
+        ):
             savepoint.rollback()
         raise
     savepoint.commit()
@@ -234,12 +246,17 @@ def _look_over(engine: Engine) -> Found:
 def _is_missing(url: URL) -> bool:
     """Whether a server that could not connect to a database does not have it; False also where that cannot be told.
 
-    sqlalchemy_utils.database_exists would say that it is missing of a server that is out of reach, too.
+    sqlalchemy_utils.database_exists would say that it is missing of a server that is out of reach,
+    too.
     """
     engine = create_engine(url.set(database="postgres"))
     try:
         with engine.connect() as connection:
-            names: Select[Any] = select(column("datname")).select_from(table("pg_database")).where(column("datname") == url.database)
+            names: Select[Any] = (
+                select(column("datname"))
+                .select_from(table("pg_database"))
+                .where(column("datname") == url.database)
+            )
             return connection.scalar(names) is None
     except OperationalError:
         return False
@@ -258,8 +275,9 @@ def _make_database(url: URL) -> None:
         return
     finally:
         engine.dispose()
-    # it knows how to make a database from outside. Its import takes a third of the time of SQLAlchemy's own, so it waits
-    # for this rare need; that is also why the rows have no generic_repr of it.
+    # it knows how to make a database from outside. Its import takes a third of the time of
+    # SQLAlchemy's own, so it waits for this rare need; that is also why the rows have no
+    # generic_repr of it.
     from sqlalchemy_utils import create_database  # noqa: PLC0415
 
     try:
@@ -269,18 +287,26 @@ def _make_database(url: URL) -> None:
             raise
 
 
-# --- opening a store ---------------------------------------------------------------------------------------------------
+# --- opening a store
 
 
-def open_engine(path_or_url: PathOrUrl, *, migrate: bool | None = None, busy_timeout: float = 30.0, durability: Durability = "normal") -> Engine:
+def open_engine(
+    path_or_url: PathOrUrl,
+    *,
+    migrate: bool | None = None,
+    busy_timeout: float = 30.0,
+    durability: Durability = "normal",
+) -> Engine:
     """An engine of ours on a database that has the present schema, made or migrated where that is wanted.
 
-    ``migrate`` None is True for SQLite and False for a server. Everything is refused after a look that changes no byte.
+    ``migrate`` None is True for SQLite and False for a server. Everything is refused after a look
+    that changes no byte.
 
     Raises:
         SchemaTooNewError: the database has a schema that this release does not know.
         SchemaError: a file of someone else's tables.
-        SchemaOutdatedError: it is missing or has an older schema, and is not to be migrated, or only to be read.
+        SchemaOutdatedError: it is missing or has an older schema, and is not to be migrated, or
+            only to be read.
         StoreReadOnlyError: it is to be migrated (``migrate=True``) and may only be read.
         CorruptStoreError: it is no database.
         StoreError: it is out of reach or busy.
@@ -302,19 +328,28 @@ def open_engine(path_or_url: PathOrUrl, *, migrate: bool | None = None, busy_tim
     return engine
 
 
-def _prepare_sqlite(engine: Engine, address: SQLiteAddress, busy_timeout: float, *, migrate: bool | None) -> None:
+def _prepare_sqlite(
+    engine: Engine, address: SQLiteAddress, busy_timeout: float, *, migrate: bool | None
+) -> None:
     where = shown(engine.url)
     found = _look_over(engine) if address.path is None else look(address.path, busy_timeout)
     refuse_newer(found, where)
     refuse_foreign(found, where)
     if found.state is State.HEAD:
         return
-    read_only = address.read_only or (address.path is not None and files.is_there(address.path) and not files.writable(address.path))
+    read_only = address.read_only or (
+        address.path is not None
+        and files.is_there(address.path)
+        and not files.writable(address.path)
+    )
     if migrate is False or (read_only and migrate is None):
         refuse_outdated(found, where)
     refuse_taken_names(found, where)
     if read_only:
-        message = f"{where} has to be migrated and may only be read: migrate it where it may be written, with `snakestore db upgrade`"
+        message = (
+            f"{where} has to be migrated and may only be read: migrate it where it may be written,"
+            " with `snakestore db upgrade`"
+        )
         raise StoreReadOnlyError(message)
     with _connected(engine) as connection:
         _upgrade(connection, HEAD, beside_others=False)

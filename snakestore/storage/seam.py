@@ -21,29 +21,61 @@ from snakestore.errors import (
 )
 from snakestore.storage.revisions import HEAD
 
-# SQLite's primary result codes (https://sqlite.org/rescode.html); extended codes carry them in their low byte
+# SQLite's primary result codes (https://sqlite.org/rescode.html); extended codes carry them in
+# their low byte
 _PRIMARY = 0xFF
 _SQLITE: dict[int, tuple[type[StoreError], str]] = {
-    sqlite3.SQLITE_BUSY: (StoreBusyError, "others kept the database busy; nothing was changed, try again or raise busy_timeout"),
-    sqlite3.SQLITE_LOCKED: (StoreBusyError, "the database is in use by this very process; end the other transaction first"),
-    sqlite3.SQLITE_READONLY: (StoreReadOnlyError, "the database may be read but not written: check the file's mode and the URL's mode=ro"),
-    sqlite3.SQLITE_FULL: (StoreFullError, "the disk or the database's size limit is used up; nothing was changed, free some space"),
-    sqlite3.SQLITE_CORRUPT: (CorruptStoreError, "the file is damaged: restore a backup, or salvage with the sqlite3 shell's .recover"),
+    sqlite3.SQLITE_BUSY: (
+        StoreBusyError,
+        "others kept the database busy; nothing was changed, try again or raise busy_timeout",
+    ),
+    sqlite3.SQLITE_LOCKED: (
+        StoreBusyError,
+        "the database is in use by this very process; end the other transaction first",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        StoreReadOnlyError,
+        "the database may be read but not written: check the file's mode and the URL's mode=ro",
+    ),
+    sqlite3.SQLITE_FULL: (
+        StoreFullError,
+        "the disk or the database's size limit is used up; nothing was changed, free some space",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        CorruptStoreError,
+        "the file is damaged: restore a backup, or salvage with the sqlite3 shell's .recover",
+    ),
     sqlite3.SQLITE_NOTADB: (CorruptStoreError, "the file is no SQLite database"),
-    sqlite3.SQLITE_CANTOPEN: (StoreError, "the database file cannot be opened: check that the folder exists and may be written"),
+    sqlite3.SQLITE_CANTOPEN: (
+        StoreError,
+        "the database file cannot be opened: check that the folder exists and may be written",
+    ),
     sqlite3.SQLITE_PERM: (StoreError, "access to the database was denied: check the file's mode"),
     sqlite3.SQLITE_IOERR: (StoreError, "the disk failed while the database was in use"),
     sqlite3.SQLITE_TOOBIG: (StoreError, "a value is larger than SQLite takes"),
     sqlite3.SQLITE_NOMEM: (StoreError, "the process ran out of memory"),
 }
-_NO_TEXT: tuple[type[StoreError], str] = (CorruptStoreError, "a text in the file is damaged: restore a backup, or mend the row by hand")
+_NO_TEXT: tuple[type[StoreError], str] = (
+    CorruptStoreError,
+    "a text in the file is damaged: restore a backup, or mend the row by hand",
+)
 _LOST = "the connection to the server failed; nothing was changed"
-# PostgreSQL's SQLSTATEs, whole or by class (https://www.postgresql.org/docs/current/errcodes-appendix.html)
+# PostgreSQL's SQLSTATEs, whole or by class
+# (https://www.postgresql.org/docs/current/errcodes-appendix.html)
 _POSTGRESQL: dict[str, tuple[type[StoreError], str]] = {
     "40001": (StoreBusyError, "the transaction met another's: roll back and run it again"),
-    "40P01": (StoreBusyError, "the transaction met another's (deadlock): roll back and run it again"),
-    "55P03": (StoreBusyError, "others kept a row locked for too long; nothing was changed, try again"),
-    "57014": (StoreBusyError, "the server cancelled the statement (statement_timeout or an administrator)"),
+    "40P01": (
+        StoreBusyError,
+        "the transaction met another's (deadlock): roll back and run it again",
+    ),
+    "55P03": (
+        StoreBusyError,
+        "others kept a row locked for too long; nothing was changed, try again",
+    ),
+    "57014": (
+        StoreBusyError,
+        "the server cancelled the statement (statement_timeout or an administrator)",
+    ),
     "25006": (StoreReadOnlyError, "the server or the transaction is read-only"),
     "53100": (StoreFullError, "the server's disk is full"),
     "25P02": (StoreError, "the transaction failed earlier: roll it back first"),
@@ -52,7 +84,10 @@ _POSTGRESQL: dict[str, tuple[type[StoreError], str]] = {
     "28": (StoreError, "the server refused the login"),
     "3D": (StoreError, "there is no such database on the server"),
     "08": (StoreError, _LOST),
-    "57": (StoreError, "the server is shutting down or not accepting connections; nothing was changed"),
+    "57": (
+        StoreError,
+        "the server is shutting down or not accepting connections; nothing was changed",
+    ),
 }
 _OF_DAMAGE = (TypeError, ValueError, OverflowError, AttributeError)
 _OUR_CODE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -75,18 +110,26 @@ def driver_error(error: BaseException) -> BaseException | None:
 def _drivers_own() -> tuple[type[BaseException], ...]:
     """What drivers raise that nobody wrapped: psycopg on our own cursors, asyncpg while SQLAlchemy connects."""
     psycopg, asyncpg = sys.modules.get("psycopg"), sys.modules.get("asyncpg")
-    return (*((psycopg.Error,) if psycopg else ()), *((asyncpg.PostgresError, asyncpg.InterfaceError) if asyncpg else ()))
+    return (
+        *((psycopg.Error,) if psycopg else ()),
+        *((asyncpg.PostgresError, asyncpg.InterfaceError) if asyncpg else ()),
+    )
 
 
 def is_foreign(error: BaseException) -> bool:
     """Whether ``error`` is a driver's or SQLAlchemy's, or comes of damaged data, and so must not leave as it is."""
-    return isinstance(error, exc.SQLAlchemyError) or driver_error(error) is not None or is_damage(error)
+    return (
+        isinstance(error, exc.SQLAlchemyError)
+        or driver_error(error) is not None
+        or is_damage(error)
+    )
 
 
 def is_damage(error: BaseException) -> bool:
     """Whether our own code met a cell that holds what no column of that kind may, which SQLite lets a file hold.
 
-    Arguments were checked before, and what a user's function or type raises comes from a frame that is not ours.
+    Arguments were checked before, and what a user's function or type raises comes from a frame that
+    is not ours.
     """
     if not isinstance(error, _OF_DAMAGE) or isinstance(error, SnakeStoreError):
         return False
@@ -128,10 +171,20 @@ def _sqlite_code(error: sqlite3.Error) -> int:
 
 def _of_no_driver(error: BaseException) -> SnakeStoreError:
     if is_damage(error):
-        return CorruptStoreError(f"a row in the database is damaged, and `check` tells which ({type(error).__name__}: {error})")
+        return CorruptStoreError(
+            f"a row in the database is damaged, and `check` tells which ({type(error).__name__}:"
+            f" {error})"
+        )
     if isinstance(error, exc.TimeoutError):
-        return StoreBusyError(f"others used all connections of the engine's pool for too long; nothing was changed, try again ({error})")
-    told = _LOST if isinstance(error, OSError) else f"the database layer refused: {type(error).__name__}"
+        return StoreBusyError(
+            "others used all connections of the engine's pool for too long; nothing was changed,"
+            f" try again ({error})"
+        )
+    told = (
+        _LOST
+        if isinstance(error, OSError)
+        else f"the database layer refused: {type(error).__name__}"
+    )
     return StoreError(f"{told} ({error})")
 
 
@@ -144,19 +197,28 @@ def translate(error: BaseException) -> SnakeStoreError:
     if isinstance(cause, sqlite3.Error):
         if text.startswith(("no such table", "no such column")) or "has no column named" in text:
             return _outdated(text)
-        kind, told = _NO_TEXT if text.startswith("Could not decode") else _SQLITE.get(_sqlite_code(cause), (StoreError, "the database refused"))
+        kind, told = (
+            _NO_TEXT
+            if text.startswith("Could not decode")
+            else _SQLITE.get(_sqlite_code(cause), (StoreError, "the database refused"))
+        )
         return kind(f"{told} (SQLite: {text})")
     state = _sqlstate(cause)
     if state in _MISSING_TABLE_SQLSTATES:
         return _outdated(text)
-    refused = _LOST if not state and type(cause).__name__ in _CONNECTION_ERRORS else "the database refused"
+    refused = (
+        _LOST
+        if not state and type(cause).__name__ in _CONNECTION_ERRORS
+        else "the database refused"
+    )
     kind, told = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2]) or (StoreError, refused)
     return kind(f"{told} ({text})")
 
 
 def _outdated(text: str) -> SchemaOutdatedError:
     return SchemaOutdatedError(
-        f"the database lacks our tables or an older snakestore made them ({text}): run `snakestore db upgrade`, or snakestore.upgrade(bind)",
+        f"the database lacks our tables or an older snakestore made them ({text}): run `snakestore"
+        " db upgrade`, or snakestore.upgrade(bind)",
         current=None,
         head=HEAD,
     )

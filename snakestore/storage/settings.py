@@ -24,10 +24,17 @@ class Settings(NamedTuple):
         Raises:
             ValidationError: one of them may not be.
         """
-        if not isinstance(busy_timeout, int | float) or isinstance(busy_timeout, bool) or not busy_timeout >= 0:
+        if (
+            not isinstance(busy_timeout, int | float)
+            or isinstance(busy_timeout, bool)
+            or not busy_timeout >= 0
+        ):
             message = "busy_timeout is a number of seconds, 0 or more"
             raise ValidationError(message, value=busy_timeout)
         if durability not in {"normal", "full"}:
-            message = 'durability is "normal" (an acknowledged write survives kill -9) or "full" (and a power failure)'
+            message = (
+                'durability is "normal" (an acknowledged write survives kill -9) or "full" (and a'
+                " power failure)"
+            )
             raise ValidationError(message, value=durability)
         return cls(float(min(busy_timeout, LONGEST_BUSY_TIMEOUT)), durability)

@@ -1,7 +1,8 @@
 """Opening a SQLite database with our settings, and beginning its transactions.
 
-The driver begins nothing by itself (``isolation_level=None``). What a user sends through SQLAlchemy on an engine of ours
-begins here, as late as its first statement, so that DDL rolls back and savepoints work.
+The driver begins nothing by itself (``isolation_level=None``). What a user sends through SQLAlchemy
+on an engine of ours begins here, as late as its first statement, so that DDL rolls back and
+savepoints work.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*|/\*[\s\S]*?\*/)*([A-Za-z]+)")
 _CHANGES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 _READS = frozenset({"SELECT", "VALUES"})
 # what opens or ends a transaction, may not run inside one, or takes effect only outside
-_ALONE = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "PRAGMA", "EXPLAIN", "VACUUM", "ATTACH", "DETACH"})
+_ALONE = frozenset(
+    {"BEGIN", "COMMIT", "END", "ROLLBACK", "PRAGMA", "EXPLAIN", "VACUUM", "ATTACH", "DETACH"}
+)
 
 
 def install(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
@@ -45,7 +48,9 @@ def install(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
     known = _Known()
 
     @event.listens_for(engine, "do_connect")
-    def connect(_dialect: Any, entry: ConnectionPoolEntry, _args: Any, _options: Any) -> sqlite3.Connection:
+    def connect(
+        _dialect: Any, entry: ConnectionPoolEntry, _args: Any, _options: Any
+    ) -> sqlite3.Connection:
         if address.path is None:
             return _open_memory(address)
         with told_as_damage():
@@ -62,12 +67,14 @@ def install(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
         event.listen(engine, "checkout", _refuse_stale)
 
 
-# --- opening ---------------------------------------------------------------------------------------------------------
+# --- opening
 
 
 def _connect(name: str, busy_timeout: float) -> sqlite3.Connection:
     """A bare connection: threads may share it in turn, as a pool needs, and it begins nothing by itself."""
-    return sqlite3.connect(name, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(
+        name, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False
+    )
 
 
 @contextmanager
@@ -80,15 +87,19 @@ def told_as_damage() -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        message = f"the file is damaged: restore a backup, or salvage with the sqlite3 shell's .recover (its schema is no text: {error})"
+        message = (
+            "the file is damaged: restore a backup, or salvage with the sqlite3 shell's .recover"
+            f" (its schema is no text: {error})"
+        )
         raise CorruptStoreError(message) from error
 
 
 def open_to_look(path: str, busy_timeout: float) -> sqlite3.Connection:
     """A connection that changes nothing, for a look at a file that is there.
 
-    A read-only connection to a database in WAL mode would make the log and leave it behind; one that may write takes it
-    away when it closes. It would also put what the log holds into the database, so a log is looked at read-only.
+    A read-only connection to a database in WAL mode would make the log and leave it behind; one
+    that may write takes it away when it closes. It would also put what the log holds into the
+    database, so a log is looked at read-only.
     """
     through_log = files.size(os.path.realpath(path) + "-wal") > 0
     if not files.writable(path):
@@ -113,19 +124,28 @@ class _Known:
         self.opened = False
 
 
-def _open_file(path: str, address: SQLiteAddress, settings: Settings, entry: ConnectionPoolEntry, known: _Known) -> sqlite3.Connection:
+def _open_file(
+    path: str, address: SQLiteAddress, settings: Settings, entry: ConnectionPoolEntry, known: _Known
+) -> sqlite3.Connection:
     if not files.is_there(path):
         if known.opened:
-            message = f"the file {path} is gone: put it back, or open the store again to make a new one"
+            message = (
+                f"the file {path} is gone: put it back, or open the store again to make a new one"
+            )
             raise StoreError(message)
         if not address.creates:
-            message = f"there is no file {path}, and its URL forbids to make one: open it once without mode={address.parameters.get('mode', 'ro')}"
+            message = (
+                f"there is no file {path}, and its URL forbids to make one: open it once without"
+                f" mode={address.parameters.get('mode', 'ro')}"
+            )
             raise StoreError(message)
         files.make_private(path)
     if not known.opened:
         warn_of_shared(path)
     if address.read_only or not files.writable(path):
-        connection, immutable = _open_read_only(path, dict(address.parameters), settings.busy_timeout)
+        connection, immutable = _open_read_only(
+            path, dict(address.parameters), settings.busy_timeout
+        )
         entry.info[_READ_ONLY] = True
         _execute_or_close(connection, "PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF")
         entry.info[WATCH] = Watch(path, unchanging=immutable and not address.immutable)
@@ -150,11 +170,13 @@ def _open_file(path: str, address: SQLiteAddress, settings: Settings, entry: Con
     return connection
 
 
-def _open_read_only(path: str, parameters: dict[str, str], busy_timeout: float) -> tuple[sqlite3.Connection, bool]:
+def _open_read_only(
+    path: str, parameters: dict[str, str], busy_timeout: float
+) -> tuple[sqlite3.Connection, bool]:
     """A connection that cannot write, and whether it takes the file for unchanging.
 
-    In WAL mode readers too need the log's index, which a folder that may not be written has no room for. Where there is
-    no log either, nothing is missed by reading the file as if it never changed.
+    In WAL mode readers too need the log's index, which a folder that may not be written has no room
+    for. Where there is no log either, nothing is missed by reading the file as if it never changed.
     """
     connection = _connect(_uri(path, "ro", parameters), busy_timeout)
     try:
@@ -162,7 +184,10 @@ def _open_read_only(path: str, parameters: dict[str, str], busy_timeout: float) 
     except sqlite3.Error as error:
         connection.close()
         code = error.sqlite_errorcode & _PRIMARY
-        if code not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} or files.size(os.path.realpath(path) + "-wal") > 0:
+        if (
+            code not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+            or files.size(os.path.realpath(path) + "-wal") > 0
+        ):
             raise
         return _connect(_uri(path, "ro", {**parameters, "immutable": "1"}), busy_timeout), True
     return connection, False
@@ -184,7 +209,8 @@ def _execute_or_close(connection: sqlite3.Connection, *pragmas: str) -> None:
 def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: float) -> None:
     """Put the database into WAL mode for good, if it is not; a new file also learns to give space back.
 
-    The switch takes an exclusive lock and does not wait for it as other statements do, so the waiting is done here.
+    The switch takes an exclusive lock and does not wait for it as other statements do, so the
+    waiting is done here.
     """
     if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
         return
@@ -195,14 +221,17 @@ def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: float) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if (
+                error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY
+                or time.monotonic() > deadline
+            ):
                 raise
         else:
             return
         time.sleep(random.uniform(_SHORTEST_PAUSE, _LONGEST_PAUSE))  # noqa: S311 - to spread processes, not to keep a secret
 
 
-# --- a file that was changed or replaced ----------------------------------------------------------------------------------
+# --- a file that was changed or replaced
 
 
 def _refuse_stale(connection: sqlite3.Connection, entry: ConnectionPoolEntry, _proxy: Any) -> None:
@@ -215,7 +244,7 @@ def _refuse_stale(connection: sqlite3.Connection, entry: ConnectionPoolEntry, _p
         raise DisconnectionError(message)
 
 
-# --- beginning -------------------------------------------------------------------------------------------------------
+# --- beginning
 
 
 @lru_cache(maxsize=1024)
@@ -230,8 +259,13 @@ def begin_for(statement: str) -> str | None:
     return "BEGIN IMMEDIATE"
 
 
-def _begin_late(connection: Connection, cursor: Any, statement: str, _parameters: Any, _context: Any, _many: Any) -> None:
-    if cursor.connection.in_transaction or connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+def _begin_late(
+    connection: Connection, cursor: Any, statement: str, _parameters: Any, _context: Any, _many: Any
+) -> None:
+    if (
+        cursor.connection.in_transaction
+        or connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+    ):
         return
     begin = begin_for(statement)
     if begin is not None:

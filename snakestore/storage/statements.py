@@ -1,8 +1,9 @@
 """Statements written in SQLAlchemy's language, compiled once a dialect, run on the driver's cursor.
 
-One SQLAlchemy execute costs several times the SQLite call under it; a statement compiled once costs almost nothing over
-it. So a ``Statement`` keeps, for each dialect, the SQL text, the order of its parameters and the conversions that the
-column types ask for, and hands plain tuples to and from the driver. What it runs is exactly what SQLAlchemy would.
+One SQLAlchemy execute costs several times the SQLite call under it; a statement compiled once costs
+almost nothing over it. So a ``Statement`` keeps, for each dialect, the SQL text, the order of its
+parameters and the conversions that the column types ask for, and hands plain tuples to and from the
+driver. What it runs is exactly what SQLAlchemy would.
 """
 
 from __future__ import annotations
@@ -36,10 +37,13 @@ def _converter(type_: TypeEngine[Any], dialect: Dialect, *, incoming: bool) -> C
 class Prepared:
     """A statement as one dialect's driver takes it."""
 
-    # by hand, as are others that every verb reads: quicker to read than a tuple's names, and to define than a dataclass
+    # by hand, as are others that every verb reads: quicker to read than a tuple's names, and to
+    # define than a dataclass
     __slots__ = ("bind", "row", "sql")
 
-    def __init__(self, sql: str, bind: Callable[[dict[str, Any]], Any], row: Callable[[Row], Row] | None) -> None:
+    def __init__(
+        self, sql: str, bind: Callable[[dict[str, Any]], Any], row: Callable[[Row], Row] | None
+    ) -> None:
         self.sql = sql
         self.bind = bind
         self.row = row
@@ -54,8 +58,8 @@ class Prepared:
 class Statement:
     """A statement built on first use and compiled once a dialect.
 
-    ``build`` returns the statement. One that takes a number is spread: it has ``IN (...)`` lists of that many
-    parameters named as ``EACH`` says and is compiled for a few sizes.
+    ``build`` returns the statement. One that takes a number is spread: it has ``IN (...)`` lists of
+    that many parameters named as ``EACH`` says and is compiled for a few sizes.
     """
 
     __slots__ = ("_build", "_prepared", "_spread", "spread")
@@ -89,13 +93,23 @@ def _prepare(built: Executable, dialect: Dialect) -> Prepared:
     compiled = cast("SQLCompiler", cast("Any", built).compile(dialect=dialect))
     # result columns carry the types that RETURNING or SELECT give; a plain change has none
     types = [entry[3] for entry in compiled._result_columns]  # noqa: SLF001 - no public name tells a compiled statement's column types
-    return Prepared(compiled.string, _binder(compiled, dialect), _row_converter([_converter(each, dialect, incoming=False) for each in types]))
+    return Prepared(
+        compiled.string,
+        _binder(compiled, dialect),
+        _row_converter([_converter(each, dialect, incoming=False) for each in types]),
+    )
 
 
 def _binder(compiled: SQLCompiler, dialect: Dialect) -> Callable[[dict[str, Any]], Any]:
     """A function from keyword parameters to what the driver's execute takes."""
-    converters = [(name, convert) for name, bind in compiled.binds.items() if (convert := _converter(bind.type, dialect, incoming=True)) is not None]
-    fixed = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
+    converters = [
+        (name, convert)
+        for name, bind in compiled.binds.items()
+        if (convert := _converter(bind.type, dialect, incoming=True)) is not None
+    ]
+    fixed = {
+        name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required
+    }
     order = compiled.positiontup if compiled.positional else None
 
     def converted(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The schema: the mapped classes are its only description; migrations are proved equal to them.
 
-Every table is keyed by session first, so that a cluster can shard by it. Names, times and JSON are plain text in the
-file, for whoever opens it with ``sqlite3``. Times go in and out of ``UtcDateTime`` as aware datetimes; JSON columns
-hold text that ``rows.py`` decodes, so that a statement that does not need the metadata does not pay for it.
+Every table is keyed by session first, so that a cluster can shard by it. Names, times and JSON are
+plain text in the file, for whoever opens it with ``sqlite3``. Times go in and out of
+``UtcDateTime`` as aware datetimes; JSON columns hold text that ``rows.py`` decodes, so that a
+statement that does not need the metadata does not pay for it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,14 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TIMESTAMP, BigInteger, Double, TypeDecorator, TypeEngine, UserDefinedType
+from sqlalchemy.types import (
+    TIMESTAMP,
+    BigInteger,
+    Double,
+    TypeDecorator,
+    TypeEngine,
+    UserDefinedType,
+)
 
 from snakestore.clock import from_text, to_text
 from snakestore.errors import CorruptStoreError, shorten
@@ -53,13 +61,17 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Text everywhere but on PostgreSQL."""
-        return dialect.type_descriptor(TIMESTAMP(timezone=True) if dialect.name == "postgresql" else Text())
+        return dialect.type_descriptor(
+            TIMESTAMP(timezone=True) if dialect.name == "postgresql" else Text()
+        )
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None] | None:
         """What makes text of a datetime, where the database has no type for it."""
         return None if dialect.name == "postgresql" else _written_time
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None] | None:
         """What reads the text, where the database has no type for it, and what makes UTC of a server's own time zone."""
         del coltype
         return _in_utc if dialect.name == "postgresql" else _read_time
@@ -72,12 +84,15 @@ def _written_time(moment: datetime | None) -> str | None:
 def _in_utc(moment: datetime | None) -> datetime | None:
     if moment is None:
         return None
-    if moment.tzinfo is None:  # what asyncpg makes of infinity, which is what it makes of the last moment there is
+    if (
+        moment.tzinfo is None
+    ):  # what asyncpg makes of infinity, which is what it makes of the last moment there is
         return moment.replace(tzinfo=UTC)
     return moment.astimezone(UTC)
 
 
-# a few moments are read again and again: a session's access with each of its variables, a variable's creation with its value
+# a few moments are read again and again: a session's access with each of its variables, a
+# variable's creation with its value
 @lru_cache(maxsize=1024)
 def _read_time(text: str | None) -> datetime | None:
     if text is None:
@@ -85,7 +100,10 @@ def _read_time(text: str | None) -> datetime | None:
     try:
         return from_text(text)
     except (ValueError, TypeError) as problem:
-        message = f"a time in the database is damaged: {shorten(text)} is not of the form YYYY-MM-DDTHH:MM:SS.ffffffZ"
+        message = (
+            f"a time in the database is damaged: {shorten(text)} is not of the form"
+            " YYYY-MM-DDTHH:MM:SS.ffffffZ"
+        )
         raise CorruptStoreError(message) from problem
 
 
@@ -152,7 +170,9 @@ def _identifier() -> Text:
 
 
 def _length_check(column: str) -> CheckConstraint:
-    return CheckConstraint(f"length({column}) BETWEEN 1 AND {LONGEST_NAME}", name=f"{column}_length")
+    return CheckConstraint(
+        f"length({column}) BETWEEN 1 AND {LONGEST_NAME}", name=f"{column}_length"
+    )
 
 
 def _not_negative(column: str) -> CheckConstraint:
@@ -163,7 +183,13 @@ class Base(DeclarativeBase):
     """Root of the mapped classes."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
-    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime(), str: Text(), bytes: LargeBinary(), float: Double(), int: BigInteger()}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime(),
+        str: Text(),
+        bytes: LargeBinary(),
+        float: Double(),
+        int: BigInteger(),
+    }
 
 
 class SessionRow(Base):
@@ -229,7 +255,8 @@ class VariableRow(Base):
         _not_negative("version"),
         CheckConstraint("value IS NOT NULL OR value_blob IS NOT NULL", name="has_value"),
         CheckConstraint(
-            "optimizer_id IS NOT NULL OR (optimizer_pid IS NULL AND optimization_started_at IS NULL AND optimization_expires_at IS NULL)",
+            "optimizer_id IS NOT NULL OR (optimizer_pid IS NULL AND optimization_started_at IS NULL"
+            " AND optimization_expires_at IS NULL)",
             name="optimization_has_optimizer",
         ),
     )
@@ -250,7 +277,11 @@ class VariableVersionRow(Base):
     created_at: Mapped[datetime]
 
     __table_args__ = (
-        ForeignKeyConstraint(["session_id", "variable_id"], ["variables.session_id", "variables.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(
+            ["session_id", "variable_id"],
+            ["variables.session_id", "variables.id"],
+            ondelete="CASCADE",
+        ),
         _not_negative("version"),
         CheckConstraint("value IS NOT NULL OR value_blob IS NOT NULL", name="has_value"),
     )

@@ -1,7 +1,8 @@
 """The one place that opens, commits, rolls back and retries.
 
-Bound to an engine, each verb is one transaction. It is run again where the database says busy or serialization failed, and,
-on a fresh connection, where the connection was lost before COMMIT was sent: then nothing of it was kept, that is certain.
+Bound to an engine, each verb is one transaction. It is run again where the database says busy or
+serialization failed, and, on a fresh connection, where the connection was lost before COMMIT was
+sent: then nothing of it was kept, that is certain.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ from snakestore.storage.dialects import Backend
 from snakestore.storage.joined import TransactionRunner
 from snakestore.storage.moment import SERVER_NOW
 from snakestore.storage.runner import P, R, Recorder, Runner, commit_write, undone
-from snakestore.storage.seam import is_busy, is_duplicate, is_foreign, is_out_of_reach, translate, translated
+from snakestore.storage.seam import (
+    is_busy,
+    is_duplicate,
+    is_foreign,
+    is_out_of_reach,
+    translate,
+    translated,
+)
 from snakestore.storage.waiting import Patience
 
 SHARE_TO_RECONNECT, LONGEST_PAUSE_TO_RECONNECT = 0.5, 0.25
@@ -41,7 +49,11 @@ class Mode(Enum):
     WRITE = "changes something"
 
 
-LOOKUP, READ, WRITE = Mode  # names of the module, for every verb asks: to look a member up in its Enum takes as long as a call
+LOOKUP, READ, WRITE = (
+    # names of the module, for every verb asks: to look a member up in its Enum takes as long as a
+    # call
+    Mode
+)
 
 
 class Channels(Protocol):
@@ -60,7 +72,16 @@ class Channels(Protocol):
 class EngineRunner(Runner):
     """Each verb is a transaction of its own."""
 
-    def __init__(self, channels: Channels, backend: Backend, clock: Clock | None, record: Recorder, *, busy_timeout: float, sole: bool) -> None:
+    def __init__(
+        self,
+        channels: Channels,
+        backend: Backend,
+        clock: Clock | None,
+        record: Recorder,
+        *,
+        busy_timeout: float,
+        sole: bool,
+    ) -> None:
         super().__init__(backend, clock, record)
         self._channels = channels
         self._busy_timeout = busy_timeout
@@ -68,19 +89,27 @@ class EngineRunner(Runner):
         self._read_only = False
         self._reached = False
 
-    def lookup(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def lookup(
+        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Run a verb that reads with one statement."""
         return self._run(LOOKUP, verb, args, kwargs)
 
-    def read(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def read(
+        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Run a verb on one snapshot."""
         return self._run(READ, verb, args, kwargs)
 
-    def write(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def write(
+        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Run a verb that changes something."""
         return self._run(WRITE, verb, args, kwargs)
 
-    def write_calling(self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def write_calling(
+        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Run a verb that changes something, this thread marked as the one that would wait for itself."""
 
         def marked(work: Work, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -97,7 +126,9 @@ class EngineRunner(Runner):
         """Lend no more connections."""
         self._channels.close()
 
-    def _run(self, mode: Mode, verb: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+    def _run(
+        self, mode: Mode, verb: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> R:
         """Run ``verb`` in one transaction, then record the access that a read was; again where that may help."""
         again: _Again | None = None
         while True:
@@ -108,7 +139,8 @@ class EngineRunner(Runner):
                 channel = self._channels.acquire()
                 if mode is not LOOKUP:
                     channel.begin(write=mode is WRITE)
-                # read once others are kept out, so that the order of writes is the order of their times
+                # read once others are kept out, so that the order of writes is the order of their
+                # times
                 work = self._work(channel, mode)
                 result = verb(work, *args, **kwargs)
                 if mode is WRITE:
@@ -126,7 +158,9 @@ class EngineRunner(Runner):
                 self._channels.release(channel)
                 return result
 
-    def _again(self, error: BaseException, channel: Channel | None, again: _Again | None) -> _Again | None:
+    def _again(
+        self, error: BaseException, channel: Channel | None, again: _Again | None
+    ) -> _Again | None:
         """Undo what a verb left, and wait for one more try where that may help; else None, or a driver's error told as ours."""
         if channel is not None:
             self._give_back(channel)
@@ -145,8 +179,8 @@ class EngineRunner(Runner):
     def _refuse_to_wait_for_itself(self, *, write: bool) -> None:
         if id(self) in _holding.get() and (write or self._sole):
             message = (
-                "this thread holds a transaction() of the same repository and would wait for itself: "
-                "use the repository that transaction() gave, or end it first"
+                "this thread holds a transaction() of the same repository and would wait for"
+                " itself: use the repository that transaction() gave, or end it first"
             )
             raise StoreBusyError(message)
 
@@ -179,7 +213,8 @@ class EngineRunner(Runner):
                 raise
             ours = translate(error)
             self._read_only = isinstance(ours, StoreReadOnlyError)
-            # what was read is known, so that a connection that went meanwhile is no failure of the read either
+            # what was read is known, so that a connection that went meanwhile is no failure of the
+            # read either
             if not (isinstance(ours, StoreBusyError | StoreReadOnlyError) or channel.broken):
                 raise ours from error
 
@@ -187,7 +222,9 @@ class EngineRunner(Runner):
     def transaction(self, *, read_only: bool) -> Iterator[Runner]:
         """One transaction on a connection of its own."""
         channel = self._begun(write=not read_only)
-        inner = TransactionRunner(channel, self.backend, self._clock, self._record, read_only=read_only)
+        inner = TransactionRunner(
+            channel, self.backend, self._clock, self._record, read_only=read_only
+        )
         held = _holding.get()
         finished = False
         try:
@@ -220,7 +257,9 @@ class EngineRunner(Runner):
                 channel = self._channels.acquire()
                 channel.begin(write=write)
                 if self.backend.remote and isinstance(channel, ConnectionChannel):
-                    Work(channel, None).one(SERVER_NOW)  # SQLAlchemy begins without a word to the server, which may be gone
+                    Work(channel, None).one(
+                        SERVER_NOW
+                    )  # SQLAlchemy begins without a word to the server, which may be gone
             except BaseException as error:
                 if channel is not None:
                     self._give_back(channel)
@@ -250,7 +289,12 @@ class _Again:
             return False
         if channel is None:
             # a server that was never reached is told at once: its address may be wrong
-            return self._remote and (self._reached or self._lost) and is_out_of_reach(error) and self._away.wait()
+            return (
+                self._remote
+                and (self._reached or self._lost)
+                and is_out_of_reach(error)
+                and self._away.wait()
+            )
         if self._remote and channel.broken:
             first, self._lost = not self._lost, True
             return first or self._away.wait()
@@ -258,4 +302,6 @@ class _Again:
 
     def is_foreign(self, error: BaseException, channel: Channel | None) -> bool:
         """Whether it is the database layer's; a connection that could not be made may raise what any socket does."""
-        return is_foreign(error) or (channel is None and self._remote and isinstance(error, OSError))
+        return is_foreign(error) or (
+            channel is None and self._remote and isinstance(error, OSError)
+        )

@@ -1,14 +1,28 @@
 """The views: what the columns hide, for whoever opens the database with a tool of their own.
 
-They are no part of ``Base.metadata``: nothing in the library reads through them, and Alembic would take them for tables.
-SQLAlchemy's own CreateView makes them, so that they are written against the mapped classes, not as text.
+They are no part of ``Base.metadata``: nothing in the library reads through them, and Alembic would
+take them for tables. SQLAlchemy's own CreateView makes them, so that they are written against the
+mapped classes, not as text.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, func, literal, null, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.ddl import CreateView
@@ -42,7 +56,8 @@ class _source_in(FunctionElement[str]):  # noqa: N801 - an SQL function, named a
 
 @compiles(_present)
 def _present_text(_element: _present, _compiler: SQLCompiler, **_options: Any) -> str:
-    # SQLite's clock shows milliseconds: padded to microseconds it compares as text with what is stored
+    # SQLite's clock shows milliseconds: padded to microseconds it compares as text with what is
+    # stored
     return "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')"
 
 
@@ -53,17 +68,24 @@ def _present_server(_element: _present, _compiler: SQLCompiler, **_options: Any)
 
 @compiles(_seconds_since)
 def _seconds_by_julian_day(element: _seconds_since, compiler: SQLCompiler, **options: Any) -> str:
-    return f"round((julianday('now') - julianday({compiler.process(element.clauses, **options)})) * 86400.0, 3)"
+    return (
+        f"round((julianday('now') - julianday({compiler.process(element.clauses, **options)})) *"
+        " 86400.0, 3)"
+    )
 
 
 @compiles(_seconds_since, "postgresql")
 def _seconds_by_epoch(element: _seconds_since, compiler: SQLCompiler, **options: Any) -> str:
-    return f"round(extract(epoch FROM clock_timestamp() - {compiler.process(element.clauses, **options)}), 3)"
+    return (
+        "round(extract(epoch FROM clock_timestamp() -"
+        f" {compiler.process(element.clauses, **options)}), 3)"
+    )
 
 
 @compiles(_source_in)
 def _source_by_json_each(element: _source_in, compiler: SQLCompiler, **options: Any) -> str:
-    # not json_extract: with trusted_schema off, as our engines have it, SQLite lets no view call that
+    # not json_extract: with trusted_schema off, as our engines have it, SQLite lets no view call
+    # that
     column = compiler.process(element.clauses, **options)
     return f"(SELECT member.value FROM json_each({column}) AS member WHERE member.key = 'source')"  # noqa: S608 - a column's name
 
@@ -72,7 +94,10 @@ def _source_by_json_each(element: _source_in, compiler: SQLCompiler, **options: 
 def _source_by_arrow(element: _source_in, compiler: SQLCompiler, **options: Any) -> str:
     column = compiler.process(element.clauses, **options)
     # PostgreSQL cannot look into a document that holds a NUL, anywhere in it
-    return f"CASE WHEN position('\\u0000' IN CAST({column} AS TEXT)) = 0 THEN {column} ->> 'source' END"
+    return (
+        f"CASE WHEN position('\\u0000' IN CAST({column} AS TEXT)) = 0 THEN {column} ->>"
+        " 'source' END"
+    )
 
 
 class _expiry(FunctionElement[Any]):  # noqa: N801 - an SQL function, named as one
@@ -124,7 +149,10 @@ def session_overview() -> Select[Any]:
 def variable_overview() -> Select[Any]:
     """Each variable with its present value, and who is optimising it now."""
     row = VariableRow
-    optimizing = and_(row.optimizer_id.is_not(None), or_(row.optimization_expires_at.is_(None), row.optimization_expires_at > _present()))
+    optimizing = and_(
+        row.optimizer_id.is_not(None),
+        or_(row.optimization_expires_at.is_(None), row.optimization_expires_at > _present()),
+    )
     return select(
         row.session_id,
         row.name,
@@ -171,4 +199,7 @@ def variable_history_overview() -> Any:
 def create_views() -> list[CreateView]:
     """What makes the views, in the order of ``VIEW_NAMES``."""
     definitions = (session_overview(), variable_overview(), variable_history_overview())
-    return [CreateView(definition, name) for name, definition in zip(VIEW_NAMES, definitions, strict=True)]
+    return [
+        CreateView(definition, name)
+        for name, definition in zip(VIEW_NAMES, definitions, strict=True)
+    ]

@@ -16,12 +16,15 @@ SHARE = 0.02
 class Patience:
     """How long to wait for the next try, and when to give up.
 
-    Short random pauses let every waiter have its turn; SQLite's own busy handler lets some wait ten times as long. For a tenth
-    of a second they are as long as at first, so that those who wait longer have an even chance and do not miss the moments in
-    which a sweep leaves the writer's place free; then they grow, so that to wait for somebody who is long at work costs nothing.
+    Short random pauses let every waiter have its turn; SQLite's own busy handler lets some wait ten
+    times as long. For a tenth of a second they are as long as at first, so that those who wait
+    longer have an even chance and do not miss the moments in which a sweep leaves the writer's
+    place free; then they grow, so that to wait for somebody who is long at work costs nothing.
     """
 
-    def __init__(self, limit: float, *, share: float = SHARE, longest: float = LONGEST_PAUSE) -> None:
+    def __init__(
+        self, limit: float, *, share: float = SHARE, longest: float = LONGEST_PAUSE
+    ) -> None:
         self._began = time.monotonic()
         self._limit = limit
         self._share = share
@@ -40,7 +43,7 @@ class Patience:
 def pause(seconds: float) -> None:
     """Sleep; in a greenlet of SQLAlchemy's asyncio, let the event loop go on meanwhile."""
     if "greenlet" in sys.modules:
-        from sqlalchemy.util.concurrency import await_, in_greenlet  # noqa: PLC0415 - works only where greenlet is installed
+        from sqlalchemy.util.concurrency import await_, in_greenlet  # noqa: PLC0415 - needs greenlet
 
         if in_greenlet():
             import asyncio  # noqa: PLC0415 - a greenlet of SQLAlchemy's has it loaded; others need not pay for it

@@ -1,7 +1,8 @@
 """Is the file that a connection has open still the one of that name? And does it lie where files of SQLite may lie?
 
-SQLite goes on writing to a file that was removed or replaced, and what it acknowledges then is lost. Closing it is worse:
-it would take away the log of that name, which by then may be the new file's.
+SQLite goes on writing to a file that was removed or replaced, and what it acknowledges then is
+lost. Closing it is worse: it would take away the log of that name, which by then may be the new
+file's.
 """
 
 from __future__ import annotations
@@ -17,9 +18,39 @@ WATCH = "snakestore_watch"
 """Under this key a connection's pool keeps its ``Watch``."""
 SECONDS_BETWEEN_LOOKS = 1.0
 MOUNTS = "/proc/self/mountinfo"
-_SHARED = frozenset({"afs", "beegfs", "ceph", "cifs", "davfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "prl_fs"})
+_SHARED = frozenset(
+    {
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "davfs",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "ocfs2",
+        "prl_fs",
+    }
+)
 _SHARED |= {"smb2", "smb3", "smbfs", "vboxsf"}
-_SHARED |= {f"fuse.{kind}" for kind in ("blobfuse", "blobfuse2", "ceph", "davfs", "gcsfuse", "glusterfs", "juicefs", "rclone", "s3fs", "sshfs")}
+_SHARED |= {
+    f"fuse.{kind}"
+    for kind in (
+        "blobfuse",
+        "blobfuse2",
+        "ceph",
+        "davfs",
+        "gcsfuse",
+        "glusterfs",
+        "juicefs",
+        "rclone",
+        "s3fs",
+        "sshfs",
+    )
+}
 
 
 class Watch:
@@ -68,7 +99,10 @@ class Watch:
             StoreError: the file was removed or replaced.
         """
         if self.replaced:
-            message = f"the file {self.path} was removed or replaced while it was open; nothing was changed: put it back, or open the store again"
+            message = (
+                f"the file {self.path} was removed or replaced while it was open; nothing was"
+                " changed: put it back, or open the store again"
+            )
             raise StoreError(message)
 
     def refuse_long_replaced(self) -> None:
@@ -82,7 +116,7 @@ class Watch:
         self.refuse_replaced()
 
 
-# --- network file systems -----------------------------------------------------------------------------------------------
+# --- network file systems
 
 
 def shared_file_system(path: str) -> str | None:
@@ -107,7 +141,8 @@ def warn_of_shared(path: str) -> None:
     kind = shared_file_system(path)
     if kind is not None:
         message = (
-            f"{path} lies on a network file system ({kind}): SQLite's log works there for processes of one machine at best, "
-            "and a file used from several machines will be damaged; keep it on a local disk, or use PostgreSQL"
+            f"{path} lies on a network file system ({kind}): SQLite's log works there for processes"
+            " of one machine at best, and a file used from several machines will be damaged; keep"
+            " it on a local disk, or use PostgreSQL"
         )
         warnings.warn(message, NetworkFileSystemWarning, stacklevel=2)

@@ -8,7 +8,15 @@ from snakestore.types.choice import ChoiceType
 from snakestore.types.documents import checked_document, dumps, loads, loads_each
 from snakestore.types.json import JsonType
 from snakestore.types.module import ModuleType
-from snakestore.types.registry import check_constraints, get, pack, register_type, supported_types, unpack, validate
+from snakestore.types.registry import (
+    check_constraints,
+    get,
+    pack,
+    register_type,
+    supported_types,
+    unpack,
+    validate,
+)
 from snakestore.types.scalars import BooleanType, FloatType, IntegerType, StringType
 from snakestore.types.showing import json_ready
 

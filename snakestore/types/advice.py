@@ -21,7 +21,10 @@ _BY_CLASS: Final[tuple[tuple[Any, str], ...]] = (
     (str, "store str(...) of it, a plain str"),
     (int, "store int(...) of it, a plain int"),
     (float, "store float(...) of it, a plain float"),
-    ((decimal.Decimal, numbers.Rational), "store float(...) or, to keep every digit, str(...) of it"),
+    (
+        (decimal.Decimal, numbers.Rational),
+        "store float(...) or, to keep every digit, str(...) of it",
+    ),
     (Mapping, "store dict(...) of it, a plain dict"),
     (types.ModuleType, "store its .__name__"),
     ((uuid.UUID, pathlib.PurePath), "store str(...) of it"),
@@ -38,4 +41,7 @@ def cure(value: object) -> str:
     if hasattr(type(value), "__array__"):
         return "store its .tolist(), or make the variable a tensor or an embedding"
     known = next((advice for classes, advice in _BY_CLASS if isinstance(value, classes)), None)
-    return known or "store what it holds as dict, list, str, int, float, bool or None, or register a type for it"
+    return (
+        known
+        or "store what it holds as dict, list, str, int, float, bool or None, or register a type for it"
+    )

@@ -12,7 +12,8 @@ from snakestore.types.advice import cure
 from snakestore.types.base import VariableType
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
-_SHOWN: Final = 8  # so many entries of a refused list are shown: a repr of millions is work that nobody will read
+# so many entries of a refused list are shown: a repr of millions is work that nobody will read
+_SHOWN: Final = 8
 
 
 _NUMBERS: Final = {int, float}
@@ -31,10 +32,13 @@ def _cure_of_entry(entry: object) -> str:
 class _ArrayType(VariableType):
     """What both have in common: the binary form, and keeping the dtype of what was given."""
 
-    def pack(self, value: Any, constraints: dict[str, Any], like: bytes | None = None) -> tuple[Any, str | None, bytes | None]:
+    def pack(
+        self, value: Any, constraints: dict[str, Any], like: bytes | None = None
+    ) -> tuple[Any, str | None, bytes | None]:
         """Normalise, check and encode, keeping the dtype of a numpy array, or that of ``like`` where the numbers are still the same.
 
-        A subclass with a ``normalise`` or ``encode`` of its own is taken at its word, and keeps no dtype.
+        A subclass with a ``normalise`` or ``encode`` of its own is taken at its word, and keeps no
+        dtype.
         """
         kind = type(self)
         if kind.encode is not _ArrayType.encode or kind.normalise not in _OWN_NORMALISE:
@@ -43,7 +47,11 @@ class _ArrayType(VariableType):
         plain = self.normalise(value if array is None else array)
         self.check(plain, constraints)
         if array is not None:
-            return plain, None, binary.header(foreign.code_of(array), array.shape) + foreign.bytes_of(array)
+            return (
+                plain,
+                None,
+                binary.header(foreign.code_of(array), array.shape) + foreign.bytes_of(array),
+            )
         _, blob = self.encode(plain)
         return plain, None, blob if like is None else self._as_before(blob, like)
 
@@ -78,12 +86,27 @@ class _ArrayType(VariableType):
             if None in entries:
                 index = entries.index(None)
                 place = shapes.path_of(index, shape, path)
-                self.refuse(f"must be a number, not {type(given[index]).__name__}: {_cure_of_entry(given[index])}", given[index], path=place)
+                self.refuse(
+                    f"must be a number, not {type(given[index]).__name__}:"
+                    f" {_cure_of_entry(given[index])}",
+                    given[index],
+                    path=place,
+                )
             kinds = set(map(type, entries))
-        floats = entries if int not in kinds else [entry for entry in entries if type(entry) is float]
+        floats = (
+            entries if int not in kinds else [entry for entry in entries if type(entry) is float]
+        )
         if not binary.all_finite(floats):
-            index = next(index for index, entry in enumerate(entries) if type(entry) is float and not math.isfinite(entry))
-            self.refuse("must be finite: leave NaN and infinities out", entries[index], path=shapes.path_of(index, shape, path))
+            index = next(
+                index
+                for index, entry in enumerate(entries)
+                if type(entry) is float and not math.isfinite(entry)
+            )
+            self.refuse(
+                "must be finite: leave NaN and infinities out",
+                entries[index],
+                path=shapes.path_of(index, shape, path),
+            )
         return entries
 
     def _floats(self, numbers: list[Any], shape: tuple[int, ...], path: str) -> list[float]:
@@ -133,8 +156,14 @@ class EmbeddingType(_ArrayType):
             self._check_array(array)
             return self._from_array(array)
         if not shapes.is_row(value):
-            advice = "only the type json takes None" if value is None else f"give a list or a numpy array; {cure(value)}"
-            self.refuse(f"must be a sequence of numbers, not {type(value).__name__}: {advice}", value)
+            advice = (
+                "only the type json takes None"
+                if value is None
+                else f"give a list or a numpy array; {cure(value)}"
+            )
+            self.refuse(
+                f"must be a sequence of numbers, not {type(value).__name__}: {advice}", value
+            )
         entries = list(value)
         if list(map(type, entries)).count(float) == len(entries) and binary.all_finite(entries):
             return entries  # nearly always
@@ -143,9 +172,15 @@ class EmbeddingType(_ArrayType):
 
     def _from_array(self, array: Any) -> list[float]:
         if array.ndim != 1:
-            self.refuse(f"must have one dimension, not {array.ndim}: give .ravel() of it, or make the variable a tensor", array)
+            self.refuse(
+                f"must have one dimension, not {array.ndim}: give .ravel() of it, or make the"
+                " variable a tensor",
+                array,
+            )
         if not foreign.floats_are_exact(array):
-            return self._floats(array.tolist(), array.shape, "$")  # which refuses, naming the number
+            return self._floats(
+                array.tolist(), array.shape, "$"
+            )  # which refuses, naming the number
         floats: list[float] = array.astype("f8", copy=False).tolist()
         return floats
 
@@ -177,7 +212,9 @@ class TensorType(_ArrayType):
         if "shape" in constraints:
             shape = constraints["shape"]
             if type(shape) is not list or any(type(size) is not int or size < 0 for size in shape):
-                self.refuse("must be a list of ints of 0 or more, e.g. [64, 64]", shape, constraint="shape")
+                self.refuse(
+                    "must be a list of ints of 0 or more, e.g. [64, 64]", shape, constraint="shape"
+                )
             reason = binary.why_no_shape(tuple(shape))
             if reason:
                 self.refuse(f"no tensor has this shape: {reason}", shape, constraint="shape")
@@ -190,17 +227,29 @@ class TensorType(_ArrayType):
             self._check_range(array)
             return {"shape": list(array.shape), "data": foreign.plain_list(array)}
         if not isinstance(value, Mapping):
-            advice = "only the type json takes None" if value is None else 'give {"shape": [2, 3], "data": [...]} or a numpy array'
-            self.refuse(f"must be a dict or a numpy array, not {type(value).__name__}: {advice}", value)
+            advice = (
+                "only the type json takes None"
+                if value is None
+                else 'give {"shape": [2, 3], "data": [...]} or a numpy array'
+            )
+            self.refuse(
+                f"must be a dict or a numpy array, not {type(value).__name__}: {advice}", value
+            )
         if set(value) != {"shape", "data"}:
-            self.refuse(f"must have the keys shape and data and no other, not {shorten(list(value))}", value)
+            self.refuse(
+                f"must have the keys shape and data and no other, not {shorten(list(value))}", value
+            )
         shape = self._shape(value["shape"])
         flat = self._flat(value["data"], shape)
         return {"shape": list(shape), "data": shapes.nested(flat, shape)}
 
     def _check_range(self, array: Any) -> None:
         if array.dtype.kind == "u" and array.size and int(array.max()) > _MOST:
-            self.refuse("an int of 2**63 or more has more than 64 bits with its sign: give .astype(numpy.float64) of it", array)
+            self.refuse(
+                "an int of 2**63 or more has more than 64 bits with its sign: give"
+                " .astype(numpy.float64) of it",
+                array,
+            )
 
     def _shape(self, shape: Any) -> tuple[int, ...]:
         sizes = tuple(map(foreign.plain_number, shape)) if shapes.is_row(shape) else (None,)
@@ -228,7 +277,9 @@ class TensorType(_ArrayType):
         if float in set(map(type, numbers)):
             return self._floats(numbers, layout, "$.data")
         if numbers and not (min(numbers) >= _LEAST and max(numbers) <= _MOST):
-            index = next(index for index, number in enumerate(numbers) if not _LEAST <= number <= _MOST)
+            index = next(
+                index for index, number in enumerate(numbers) if not _LEAST <= number <= _MOST
+            )
             reason = "an int of more than 64 bits: give floats, or keep it in a json variable"
             self.refuse(reason, numbers[index], path=shapes.path_of(index, layout, "$.data"))
         return numbers
@@ -241,13 +292,17 @@ class TensorType(_ArrayType):
         try:
             return shape, shapes.flattened(data, shape, "$.data")
         except shapes.ShapeError as problem:
-            shown = problem.value[:_SHOWN] if isinstance(problem.value, list | tuple) else problem.value
+            shown = (
+                problem.value[:_SHOWN] if isinstance(problem.value, list | tuple) else problem.value
+            )
             self.refuse(problem.reason, shown, path=problem.path)
 
     def check(self, value: dict[str, Any], constraints: dict[str, Any]) -> None:
         """Refuse a tensor of another shape than ``shape``."""
         if "shape" in constraints and value["shape"] != constraints["shape"]:
-            self.refuse(f"must have the shape {constraints['shape']}", value["shape"], constraint="shape")
+            self.refuse(
+                f"must have the shape {constraints['shape']}", value["shape"], constraint="shape"
+            )
 
     def _parts(self, value: Any) -> tuple[tuple[int, ...], binary.Flat]:
         shape = tuple(value["shape"])
@@ -270,7 +325,8 @@ def to_numpy(value: Any, blob: bytes | None = None) -> Any:
 
     Args:
         value: the list or the ``{"shape", "data"}`` of the variable.
-        blob: the bytes that it was read with, whose dtype the array then has; None for float64 or, of ints, int64.
+        blob: the bytes that it was read with, whose dtype the array then has; None for float64 or,
+            of ints, int64.
 
     Raises:
         ValidationError: numpy is not installed, or ``value`` is neither embedding nor tensor.
@@ -285,8 +341,13 @@ def to_numpy(value: Any, blob: bytes | None = None) -> Any:
     if isinstance(value, dict) and set(value) == {"shape", "data"}:
         shape = value["shape"]
         flat = shapes.flat_of(value["data"], shape)
-        return numpy.array(flat, dtype="i8" if flat and type(flat[0]) is int else "f8").reshape(shape)
+        return numpy.array(flat, dtype="i8" if flat and type(flat[0]) is int else "f8").reshape(
+            shape
+        )
     if foreign.as_array(value) is not None:
         return numpy.array(value)
-    message = f"only an embedding or a tensor becomes a numpy array, not {type(value).__name__}: use the value itself"
+    message = (
+        f"only an embedding or a tensor becomes a numpy array, not {type(value).__name__}: use the"
+        " value itself"
+    )
     raise ValidationError(message, value=value)

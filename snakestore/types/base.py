@@ -11,9 +11,10 @@ from snakestore.types.documents import checked_document, dumps, loads, surrogate
 class VariableType:
     """The base of every type, ours and yours.
 
-    A type of your own sets ``name``, names its ``constraints``, and overrides what it needs: ``normalise`` to refuse
-    and to bring a value into its one form, ``check`` for the constraints, ``encode`` and ``decode`` where the form is no
-    JSON document. ``register_type`` makes it known. A type holds no state and is made without arguments, once.
+    A type of your own sets ``name``, names its ``constraints``, and overrides what it needs:
+    ``normalise`` to refuse and to bring a value into its one form, ``check`` for the constraints,
+    ``encode`` and ``decode`` where the form is no JSON document. ``register_type`` makes it known.
+    A type holds no state and is made without arguments, once.
     """
 
     name: str
@@ -27,7 +28,11 @@ class VariableType:
         """
         for name, bound in constraints.items():
             if name not in self.constraints:
-                known = f"it knows {', '.join(self.constraints)}" if self.constraints else "it knows none"
+                known = (
+                    f"it knows {', '.join(self.constraints)}"
+                    if self.constraints
+                    else "it knows none"
+                )
                 self.refuse(f"there is no such constraint; {known}", bound, constraint=str(name))
 
     def normalise(self, value: Any) -> Any:
@@ -64,13 +69,20 @@ class VariableType:
             raise ValueError(message)
         return loads(text)
 
-    def pack(self, value: Any, constraints: dict[str, Any], like: bytes | None = None) -> tuple[Any, str | None, bytes | None]:  # noqa: ARG002 - for arrays
+    def pack(
+        self,
+        value: Any,
+        constraints: dict[str, Any],
+        like: bytes | None = None,  # noqa: ARG002 - for types that keep more than the value
+    ) -> tuple[Any, str | None, bytes | None]:
         """Normalise, check and encode in one go: the normalised value, its text and its bytes.
 
-        ``constraints`` are taken as sound. ``like``, the bytes that the value was read with, matters to arrays alone.
+        ``constraints`` are taken as sound. ``like``, the bytes that the value was read with,
+        matters to arrays alone.
 
         Raises:
-            ValidationError: the value is refused, or its encoded form is none that a database stores.
+            ValidationError: the value is refused, or its encoded form is none that a database
+                stores.
         """
         plain = self.normalise(value)
         self.check(plain, constraints)
@@ -81,18 +93,34 @@ class VariableType:
         text, blob = encoded if isinstance(encoded, tuple) and len(encoded) == 2 else (None, None)  # noqa: PLR2004 - text and bytes
         if type(text) is str and blob is None and text.isascii() and "\0" not in text:
             return text, None  # nearly always
-        if not isinstance(text, str | None) or not isinstance(blob, bytes | None) or (text is None and blob is None):
-            self.refuse("its encode() must return (text, None), (None, bytes) or (text, bytes)", encoded)
+        if (
+            not isinstance(text, str | None)
+            or not isinstance(blob, bytes | None)
+            or (text is None and blob is None)
+        ):
+            self.refuse(
+                "its encode() must return (text, None), (None, bytes) or (text, bytes)", encoded
+            )
         if text is None:
             return None, blob
         position = surrogate_position(text)
         if position is not None:
-            self.refuse(f"its encoded text holds a lone surrogate at position {position}: encode it as JSON text", text)
+            self.refuse(
+                f"its encoded text holds a lone surrogate at position {position}: encode it as JSON"
+                " text",
+                text,
+            )
         if "\0" in text:
-            self.refuse(f"its encoded text holds a NUL at position {text.index(chr(0))}: encode it as JSON text", text)
+            self.refuse(
+                f"its encoded text holds a NUL at position {text.index(chr(0))}: encode it as JSON"
+                " text",
+                text,
+            )
         return str.__str__(text), blob
 
-    def refuse(self, message: str, value: object, *, constraint: str | None = None, path: str | None = None) -> NoReturn:
+    def refuse(
+        self, message: str, value: object, *, constraint: str | None = None, path: str | None = None
+    ) -> NoReturn:
         """Raise the refusal of ``value``, with ``message`` saying why and what to do instead.
 
         Raises:

@@ -2,13 +2,15 @@
 
     offset  bytes       what
     0       4           b"snk" and the version of this form, 1
-    4       2           the code: f2 f4 f8 (floats), i1 i2 i4 i8 (signed), u1 u2 u4 u8 (unsigned); kind and bytes a number
+    4       2           the code: f2 f4 f8 (floats), i1 i2 i4 i8 (signed), u1 u2 u4 u8 (unsigned);
+        kind and bytes a number
     6       1           how many dimensions, at most 64
     7       1           0
     8       8 each      the dimensions, unsigned little-endian
     then    ...         the numbers in C order (the last index runs fastest)
 
-1,536 float64 thus take 12,304 bytes. Everything is read and written with the standard library alone.
+1,536 float64 thus take 12,304 bytes. Everything is read and written with the standard library
+alone.
 """
 
 from __future__ import annotations
@@ -22,11 +24,24 @@ from typing import Any, Final, NamedTuple
 MAGIC: Final = b"snk\x01"
 MOST_DIMENSIONS: Final = 64
 MOST_EMPTY_LISTS: Final = 1_000_000
-"""How many lists an array without numbers may stand for: shape [10**9, 0] would fill the memory with nothing."""
+"""How many lists an array without numbers may stand for: shape [10**9, 0] would fill the memory
+with nothing.
+"""
 
 _BIG_ENDIAN = sys.byteorder == "big"
 _HEAD: Final = struct.Struct("<4s2sBx")
-_TYPECODES: Final = {"f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q"}
+_TYPECODES: Final = {
+    "f4": "f",
+    "f8": "d",
+    "i1": "b",
+    "i2": "h",
+    "i4": "i",
+    "i8": "q",
+    "u1": "B",
+    "u2": "H",
+    "u4": "I",
+    "u8": "Q",
+}
 _SHAPES: Final = tuple(struct.Struct(f"<{count}Q") for count in range(MOST_DIMENSIONS + 1))
 
 Flat = list[int] | list[float]
@@ -47,7 +62,9 @@ def header(code: str, shape: tuple[int, ...]) -> bytes:
 
 def write(code: str, shape: tuple[int, ...], flat: Flat) -> bytes:
     """``flat``, numbers that ``code`` holds exactly, as bytes of the form above; ``f2`` is read but not written here."""
-    return header(code, shape) + struct.pack(f"<{len(flat)}{_TYPECODES[code]}", *flat)  # in half the time of an array
+    return header(code, shape) + struct.pack(
+        f"<{len(flat)}{_TYPECODES[code]}", *flat
+    )  # in half the time of an array
 
 
 def same_code(one: bytes, other: bytes) -> bool:
@@ -80,7 +97,12 @@ def split(blob: object) -> tuple[str, tuple[int, ...], int]:
         raise ValueError(message)
     magic, code_bytes, dimensions = _HEAD.unpack_from(blob)
     code = code_bytes.decode("latin-1")
-    if magic != MAGIC or (code not in _TYPECODES and code != "f2") or dimensions > MOST_DIMENSIONS or blob[_HEAD.size - 1]:
+    if (
+        magic != MAGIC
+        or (code not in _TYPECODES and code != "f2")
+        or dimensions > MOST_DIMENSIONS
+        or blob[_HEAD.size - 1]
+    ):
         message = f"the header {bytes(blob[: _HEAD.size])!r} is not that of an array"
         raise ValueError(message)
     start = _HEAD.size + 8 * dimensions
@@ -91,7 +113,10 @@ def split(blob: object) -> tuple[str, tuple[int, ...], int]:
     reason = why_no_shape(shape)
     expected = start + math.prod(shape) * int(code[1])
     if reason or len(blob) != expected:
-        message = reason or f"an array of {code} and shape {list(shape)} has {expected} bytes, not {len(blob)}"
+        message = (
+            reason
+            or f"an array of {code} and shape {list(shape)} has {expected} bytes, not {len(blob)}"
+        )
         raise ValueError(message)
     return code, shape, start
 
@@ -112,20 +137,24 @@ def read(blob: object) -> Block:
     if _BIG_ENDIAN:
         numbers.byteswap()
     flat: Any = numbers.tolist()
-    return Block(code, shape, flat if code[0] != "f" or _surely_finite(data, int(code[1])) else _finite(flat))
+    return Block(
+        code, shape, flat if code[0] != "f" or _surely_finite(data, int(code[1])) else _finite(flat)
+    )
 
 
 def all_finite(numbers: list[float]) -> bool:
     """Whether no NaN and no infinity is among ``numbers``."""
     total = sum(numbers)
-    # Only NaN or an infinity makes a sum that is not finite, save for an overflow, which the slow way then judges.
+    # Only NaN or an infinity makes a sum that is not finite, save for an overflow, which the slow
+    # way then judges.
     return math.isfinite(total) or all(map(math.isfinite, numbers))
 
 
 def _surely_finite(data: bytes, size: int) -> bool:
     """Whether all floats of ``data``, 4 or 8 bytes each, are finite; False where that cannot be told from their highest bytes.
 
-    Those of NaN and the infinities are 0x7F and 0xFF, which else only numbers beyond 1e38 (4 bytes) or 1e303 have.
+    Those of NaN and the infinities are 0x7F and 0xFF, which else only numbers beyond 1e38 (4 bytes)
+    or 1e303 have.
     """
     highest = data[size - 1 :: size]
     return b"\x7f" not in highest and b"\xff" not in highest

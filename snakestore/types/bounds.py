@@ -16,13 +16,21 @@ def check_count(of: VariableType, constraints: dict[str, Any], name: str) -> Non
     if name in constraints:
         bound = constraints[name]
         if type(bound) is not int or bound < 0:
-            of.refuse(f"must be an int of 0 or more, not {type(bound).__name__}; leave it out for no bound", bound, constraint=name)
+            of.refuse(
+                f"must be an int of 0 or more, not {type(bound).__name__}; leave it out for no"
+                " bound",
+                bound,
+                constraint=name,
+            )
 
 
 def check_order(of: VariableType, constraints: dict[str, Any], least: str, most: str) -> None:
     """Refuse a pair of bounds that no value lies between."""
     if least in constraints and most in constraints and constraints[least] > constraints[most]:
-        reason = f"is greater than {most} ({shorten(constraints[most])}): no value can satisfy both; swap them"
+        reason = (
+            f"is greater than {most} ({shorten(constraints[most])}): no value can satisfy both;"
+            " swap them"
+        )
         of.refuse(reason, constraints[least], constraint=least)
 
 
@@ -31,9 +39,14 @@ def check_numbers(of: VariableType, constraints: dict[str, Any], kinds: tuple[ty
     for name in ("min", "max"):
         if name in constraints:
             bound = constraints[name]
-            if type(bound) not in kinds or not (math.isfinite(bound) if type(bound) is float else -TOO_LONG < bound < TOO_LONG):
+            if type(bound) not in kinds or not (
+                math.isfinite(bound) if type(bound) is float else -TOO_LONG < bound < TOO_LONG
+            ):
                 wanted = " or ".join(kind.__name__ for kind in kinds)
-                reason = f"must be a finite {wanted} of at most {MOST_DIGITS} digits, not {type(bound).__name__}; leave it out for no bound"
+                reason = (
+                    f"must be a finite {wanted} of at most {MOST_DIGITS} digits, not"
+                    f" {type(bound).__name__}; leave it out for no bound"
+                )
                 of.refuse(reason, bound, constraint=name)
     check_order(of, constraints, "min", "max")
 
@@ -44,10 +57,18 @@ def check_texts(of: VariableType, constraints: dict[str, Any], name: str) -> Non
         return
     allowed = constraints[name]
     if type(allowed) is not list or not allowed:
-        of.refuse("must be a list of at least one str; leave it out to allow any", allowed, constraint=name)
+        of.refuse(
+            "must be a list of at least one str; leave it out to allow any",
+            allowed,
+            constraint=name,
+        )
     for index, entry in enumerate(allowed):
         if type(entry) is not str or surrogate_position(entry) is not None:
-            of.refuse(f"its entry {index} is no storable str but {type(entry).__name__} {shorten(entry)}", allowed, constraint=name)
+            of.refuse(
+                f"its entry {index} is no storable str but {type(entry).__name__} {shorten(entry)}",
+                allowed,
+                constraint=name,
+            )
     if len(set(allowed)) < len(allowed):
         twice = next(entry for index, entry in enumerate(allowed) if entry in allowed[:index])
         of.refuse(f"{shorten(twice)} is there twice; give each once", allowed, constraint=name)

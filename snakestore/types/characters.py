@@ -16,10 +16,13 @@ Item = tuple[Any, Any]
 
 LAST: Final = 0x10FFFF
 EVERYTHING: Final[Ranges] = ((0, LAST),)
-# Letters, digits and white space all lie in the first four planes; what lies above is unassigned, private or invisible.
+# Letters, digits and white space all lie in the first four planes; what lies above is unassigned,
+# private or invisible.
 _LAST_NAMED: Final = 0x3FFFF
 _CHUNK: Final = 256
-_NO_CASE: Final = r"\U0000d800"  # a class may not be empty; no text that is looked at holds a lone surrogate
+_NO_CASE: Final = (
+    r"\U0000d800"  # a class may not be empty; no text that is looked at holds a lone surrogate
+)
 
 
 def merged(pairs: Iterable[tuple[int, int]]) -> Ranges:
@@ -36,7 +39,11 @@ def merged(pairs: Iterable[tuple[int, int]]) -> Ranges:
 def complement(ranges: Ranges) -> Ranges:
     """Every code point that is not in ``ranges``."""
     edges = [-1, *(edge for pair in ranges for edge in pair), LAST + 1]
-    return tuple((before + 1, after - 1) for before, after in zip(edges[::2], edges[1::2], strict=True) if after - before > 1)
+    return tuple(
+        (before + 1, after - 1)
+        for before, after in zip(edges[::2], edges[1::2], strict=True)
+        if after - before > 1
+    )
 
 
 @lru_cache(maxsize=16)
@@ -45,7 +52,9 @@ def category(letter: str, flags: int) -> Ranges:
     if letter.isupper():
         return complement(category(letter.lower(), flags))
     every = "".join(map(chr, range(128 if flags & re.ASCII else _LAST_NAMED + 1)))
-    return tuple((found.start(), found.end() - 1) for found in re.finditer(rf"\{letter}+", every, flags))
+    return tuple(
+        (found.start(), found.end() - 1) for found in re.finditer(rf"\{letter}+", every, flags)
+    )
 
 
 @lru_cache(maxsize=1)
@@ -55,7 +64,11 @@ def cased() -> str:
     for start in range(0, _LAST_NAMED, _CHUNK):
         chunk = "".join(map(chr, range(start, start + _CHUNK)))
         if chunk.lower() != chunk or chunk.upper() != chunk:
-            found += [character for character in chunk if character.lower() != character or character.upper() != character]
+            found += [
+                character
+                for character in chunk
+                if character.lower() != character or character.upper() != character
+            ]
     return "".join(found)
 
 
@@ -78,14 +91,24 @@ def char_set(items: tuple[Item, ...], flags: int, *, negated: bool = False) -> R
         negated: whether it takes all others instead.
     """
     letters = [_letter(str(argument)) for opcode, argument in items if str(opcode) == "CATEGORY"]
-    spans = [argument if isinstance(argument, tuple) else (argument, argument) for opcode, argument in items if str(opcode) != "CATEGORY"]
+    spans = [
+        argument if isinstance(argument, tuple) else (argument, argument)
+        for opcode, argument in items
+        if str(opcode) != "CATEGORY"
+    ]
     literal = merged(spans)
-    taken = merged([*literal, *(pair for letter in letters for pair in category(letter, flags & re.ASCII))])
+    taken = merged(
+        [*literal, *(pair for letter in letters for pair in category(letter, flags & re.ASCII))]
+    )
     if negated:
         taken = complement(taken)
     if not flags & re.IGNORECASE:
         return taken
-    listed = "".join(f"\\U{ord(character):08x}" for first, last in literal for character in _cased_between(first, last))
+    listed = "".join(
+        f"\\U{ord(character):08x}"
+        for first, last in literal
+        for character in _cased_between(first, last)
+    )
     categories = "".join("\\" + letter for letter in letters)
     source = f"[{'^' if negated else ''}{_NO_CASE}{listed}{categories}]"
     # Python itself judges, one by one, those that have another case.

@@ -1,7 +1,7 @@
 """Integers of up to 4,300 digits as decimal text, whatever limit the interpreter was given for such conversions.
 
-``sys.set_int_max_str_digits`` may be set as low as 640 for the whole process; what one process stored must still be
-read by another that was started so.
+``sys.set_int_max_str_digits`` may be set as low as 640 for the whole process; what one process
+stored must still be read by another that was started so.
 """
 
 from __future__ import annotations

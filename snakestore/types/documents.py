@@ -1,9 +1,9 @@
 """JSON documents under one strict rule: what is written is read back the same, or it is refused.
 
-The rule of the type ``json``, and of metadata, constraints, access rules and programs: dicts with str keys, lists,
-str, int, float, bool and None, of exactly these types (no tuple, no subclass); numbers finite, integers of at most
-4,300 digits, text without lone surrogates, at most 200 dicts and lists one within another (200 brackets in a row are
-taken, 201 refused).
+The rule of the type ``json``, and of metadata, constraints, access rules and programs: dicts with
+str keys, lists, str, int, float, bool and None, of exactly these types (no tuple, no subclass);
+numbers finite, integers of at most 4,300 digits, text without lone surrogates, at most 200 dicts
+and lists one within another (200 brackets in a row are taken, 201 refused).
 """
 
 from __future__ import annotations
@@ -48,14 +48,19 @@ def checked_document(value: object, what: str, *, kind: str | None = None) -> An
         kind: the name of the type on whose behalf it is refused, if any.
 
     Raises:
-        ValidationError: it breaks the rule of this module; ``.path`` says where (``$.demos[3].when``).
+        ValidationError: it breaks the rule of this module; ``.path`` says where
+            (``$.demos[3].when``).
     """
     try:
         return _copy(value, DEEPEST)
     except _UnfitError:
         pass
     fault = _find_fault(value, "$", ())
-    reason, culprit, path = fault or ("it changed while it was being read: do not write to it meanwhile", value, "$")
+    reason, culprit, path = fault or (
+        "it changed while it was being read: do not write to it meanwhile",
+        value,
+        "$",
+    )
     message = f"{what} at {path}: {reason} (value: {shorten(culprit)})"
     raise ValidationError(message, type=kind, value=culprit, path=path)
 
@@ -92,7 +97,9 @@ def _copy_dict(document: dict[Any, Any], levels: int) -> dict[str, Any]:
     return copy
 
 
-def _find_fault(value: object, path: str, within: tuple[int, ...]) -> tuple[str, object, str] | None:
+def _find_fault(
+    value: object, path: str, within: tuple[int, ...]
+) -> tuple[str, object, str] | None:
     """Why, what and where: the first thing in ``value`` that breaks the rule. Slow and told in full."""
     kind = type(value)
     if kind is not dict and kind is not list:
@@ -101,15 +108,33 @@ def _find_fault(value: object, path: str, within: tuple[int, ...]) -> tuple[str,
     if id(value) in within:
         return "it holds itself, which JSON cannot say: store a copy without the cycle", value, path
     if len(within) == DEEPEST:
-        return f"it is nested more than {DEEPEST} levels deep: store a flatter document, or its parts apart", value, path
+        return (
+            (
+                f"it is nested more than {DEEPEST} levels deep: store a flatter document, or its"
+                " parts apart"
+            ),
+            value,
+            path,
+        )
     within = (*within, id(value))
     for key, item in value.items() if isinstance(value, dict) else enumerate(value):  # type: ignore[arg-type] # a list if no dict
         if kind is list:
             fault = _find_fault(item, f"{path}[{key}]", within)
         elif type(key) is not str:
-            fault = f"the key {shorten(key)} is no str but {type(key).__name__}: use str(...) of it", key, path
+            fault = (
+                f"the key {shorten(key)} is no str but {type(key).__name__}: use str(...) of it",
+                key,
+                path,
+            )
         elif (position := surrogate_position(key)) is not None:
-            fault = f"the key {shorten(key)} holds a lone surrogate at position {position}: {_SURROGATE_CURE}", key, path
+            fault = (
+                (
+                    f"the key {shorten(key)} holds a lone surrogate at position {position}:"
+                    f" {_SURROGATE_CURE}"
+                ),
+                key,
+                path,
+            )
         else:
             fault = _find_fault(item, _inside(path, key), within)
         if fault:
@@ -117,7 +142,9 @@ def _find_fault(value: object, path: str, within: tuple[int, ...]) -> tuple[str,
     return None
 
 
-_SURROGATE_CURE = 'no database stores it as text; clean it with .encode("utf-8", "replace").decode()'
+_SURROGATE_CURE = (
+    'no database stores it as text; clean it with .encode("utf-8", "replace").decode()'
+)
 
 
 def _why_no_leaf(value: object) -> str | None:
@@ -125,12 +152,27 @@ def _why_no_leaf(value: object) -> str | None:
         return None
     if type(value) is str:
         position = surrogate_position(value)
-        return None if position is None else f"the text holds a lone surrogate at position {position}: {_SURROGATE_CURE}"
+        return (
+            None
+            if position is None
+            else f"the text holds a lone surrogate at position {position}: {_SURROGATE_CURE}"
+        )
     if type(value) is int:
-        return None if -TOO_LONG < value < TOO_LONG else "an integer of more than 4300 digits: store it as text, e.g. hex(...)"
+        return (
+            None
+            if -TOO_LONG < value < TOO_LONG
+            else "an integer of more than 4300 digits: store it as text, e.g. hex(...)"
+        )
     if type(value) is float:
         finite = value - value == 0.0
-        return None if finite else 'JSON has no NaN or infinity: store None, or the text "NaN", "Infinity", "-Infinity"'
+        return (
+            None
+            if finite
+            else (
+                'JSON has no NaN or infinity: store None, or the text "NaN", "Infinity",'
+                ' "-Infinity"'
+            )
+        )
     return f"{type(value).__name__} is no JSON: {cure(value)}"
 
 
@@ -138,14 +180,19 @@ def _inside(path: str, key: str) -> str:
     return f"{path}.{key}" if key.isidentifier() else f"{path}[{encode_basestring(key)}]"
 
 
-# --- text ------------------------------------------------------------------------------------------------------------
-# orjson keeps our rule (no NaN, no infinity, no lone surrogate, floats bit for bit) at a fraction of the standard library's
-# time, but for ints beyond 64 bits, which it refuses to write and reads as floats: those go the standard library's way.
+# --- text
+# orjson keeps our rule (no NaN, no infinity, no lone surrogate, floats bit for bit) at a fraction
+# of the standard library's time, but for ints beyond 64 bits, which it refuses to write and reads
+# as floats: those go the standard library's way.
 
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"))
+_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
+)
 _ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONG_INT: Final = b"0" * 19
-"""As many digits as the least int that orjson might read as a float, once all digits are made zeros."""
+"""As many digits as the least int that orjson might read as a float, once all digits are made
+zeros.
+"""
 
 
 def dumps(document: Any) -> str:
@@ -160,13 +207,20 @@ def dumps(document: Any) -> str:
     try:
         return _ENCODER.encode(document)
     except ValueError:
-        # The interpreter was told to spell fewer digits than the 4,300 we promise (sys.set_int_max_str_digits).
+        # The interpreter was told to spell fewer digits than the 4,300 we promise
+        # (sys.set_int_max_str_digits).
         return _spelled(document)
 
 
 def _spelled(document: Any) -> str:
     if isinstance(document, dict):
-        return "{" + ",".join(f"{encode_basestring(key)}:{_spelled(item)}" for key, item in document.items()) + "}"
+        return (
+            "{"
+            + ",".join(
+                f"{encode_basestring(key)}:{_spelled(item)}" for key, item in document.items()
+            )
+            + "}"
+        )
     if isinstance(document, list):
         return "[" + ",".join(map(_spelled, document)) + "]"
     return text_of(document) if type(document) is int else _ENCODER.encode(document)
@@ -186,15 +240,17 @@ def _no_constant(name: str) -> float:
 
 
 _DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
-_PATIENT_DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant, parse_int=integer_of)
+_PATIENT_DECODER: Final = json.JSONDecoder(
+    parse_float=_finite, parse_constant=_no_constant, parse_int=integer_of
+)
 
 
 def loads(text: object) -> Any:
     """The document that ``dumps`` wrote as ``text``.
 
     Raises:
-        ValueError: it is no text, or not JSON by the rule of this module: broken, NaN or an infinity, a lone surrogate,
-            nested too deep.
+        ValueError: it is no text, or not JSON by the rule of this module: broken, NaN or an
+            infinity, a lone surrogate, nested too deep.
     """
     if not isinstance(text, str):
         message = f"JSON text is missing: there is {shorten(text)} instead"
@@ -209,7 +265,8 @@ def loads_each(texts: list[str]) -> list[Any]:
     """The documents of many texts, decoded at once.
 
     Raises:
-        ValueError, TypeError: one of them is no text, or not JSON; decode them one by one to know which.
+        ValueError, TypeError: one of them is no text, or not JSON; decode them one by one to know
+            which.
     """
     documents = loads(f"[{','.join(texts)}]") if texts else []
     if len(documents) != len(texts):
@@ -227,9 +284,13 @@ def _with_long_ints(text: str) -> Any:
         _refuse_depth(text)
         raise
     except ValueError:
-        document = _PATIENT_DECODER.decode(text)  # an integer of more digits than the interpreter was told to read
+        document = _PATIENT_DECODER.decode(
+            text
+        )  # an integer of more digits than the interpreter was told to read
     if "\\ud" in text or "\\uD" in text:
-        _ENCODER.encode(document).encode()  # raises on a lone surrogate, which only an escape can hide
+        _ENCODER.encode(
+            document
+        ).encode()  # raises on a lone surrogate, which only an escape can hide
     return document
 
 
@@ -238,7 +299,11 @@ _STRINGS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 def _refuse_depth(text: str) -> None:
     """Raise if it is the text that is too deep, rather than the stack of the caller."""
-    brackets = (1 if character in "[{" else -1 for character in _STRINGS.sub("", text) if character in "[]{}")
+    brackets = (
+        1 if character in "[{" else -1
+        for character in _STRINGS.sub("", text)
+        if character in "[]{}"
+    )
     if max(itertools.accumulate(brackets), default=0) > DEEPEST:
         message = f"the JSON text is nested more than {DEEPEST} levels deep"
         raise ValueError(message)

@@ -11,7 +11,9 @@ from snakestore.errors import ValidationError
 CODES: Final = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 """What an array may hold: kind (float, signed, unsigned) and bytes an element."""
 
-_USER_DEFINED: Final = 2  # numpy's dtype.isbuiltin for the types that other packages bring, such as bfloat16
+_USER_DEFINED: Final = (
+    2  # numpy's dtype.isbuiltin for the types that other packages bring, such as bfloat16
+)
 _FLOAT_BYTES: Final = 8
 _EXACT: Final = 2**53  # every integer up to here is a float
 
@@ -25,7 +27,10 @@ def numpy() -> Any:
     try:
         return importlib.import_module("numpy")
     except ImportError as problem:
-        message = "this needs numpy, which is not installed: pip install numpy, or give and take plain lists"
+        message = (
+            "this needs numpy, which is not installed: pip install numpy, or give and take plain"
+            " lists"
+        )
         raise ValidationError(message) from problem
 
 
@@ -36,7 +41,12 @@ def _loaded(name: str) -> Any:
 
 def _is_numpy_scalar(value: object, kinds: str) -> bool:
     generic = _loaded("generic")
-    return generic is not None and isinstance(value, generic) and value.dtype.kind in kinds and value.dtype.isbuiltin != _USER_DEFINED
+    return (
+        generic is not None
+        and isinstance(value, generic)
+        and value.dtype.kind in kinds
+        and value.dtype.isbuiltin != _USER_DEFINED
+    )
 
 
 def plain_number(value: object) -> int | float | None:
@@ -105,13 +115,21 @@ def why_no_array(array: Any) -> str | None:
     """Why ``array`` may not be stored, or None if it may: real or integer numbers, finite, nothing masked."""
     dtype = array.dtype
     if hasattr(array, "mask") and hasattr(array, "filled"):
-        return "a masked array has entries without a value: give .filled(...) or .compressed() of it"
+        return (
+            "a masked array has entries without a value: give .filled(...) or .compressed() of it"
+        )
     if dtype.isbuiltin == _USER_DEFINED or dtype.kind not in "fiu":
-        return f"an array of {dtype.name} cannot be stored: {_DTYPE_CURES.get(dtype.kind, 'give .astype(numpy.float32) of it')}"
+        return (
+            f"an array of {dtype.name} cannot be stored:"
+            f" {_DTYPE_CURES.get(dtype.kind, 'give .astype(numpy.float32) of it')}"
+        )
     if dtype.kind == "f" and not numpy().isfinite(array).all():
         return "it holds NaN or infinity: give finite numbers, or leave those entries out"
     if dtype.itemsize > _FLOAT_BYTES and not _floats_hold(array):
-        return f"it holds {dtype.name} numbers that no float holds exactly: give .astype(numpy.float64) of it"
+        return (
+            f"it holds {dtype.name} numbers that no float holds exactly: give"
+            " .astype(numpy.float64) of it"
+        )
     return None
 
 
@@ -136,7 +154,9 @@ _DTYPE_CURES: Final = {
 def code_of(array: Any) -> str:
     """The code, one of ``CODES`` for what can be stored, under which the numbers of ``array`` are kept."""
     dtype = array.dtype
-    wide = dtype.kind == "f" and dtype.itemsize > _FLOAT_BYTES  # a longdouble, kept as float64 where that is exact
+    wide = (
+        dtype.kind == "f" and dtype.itemsize > _FLOAT_BYTES
+    )  # a longdouble, kept as float64 where that is exact
     return "f8" if wide else f"{dtype.kind}{dtype.itemsize}"
 
 

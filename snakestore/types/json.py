@@ -17,7 +17,9 @@ class JsonType(VariableType):
         """A deep plain copy of ``value``."""
         return checked_document(value, "json value", kind=self.name)
 
-    def pack(self, value: Any, constraints: dict[str, Any], like: bytes | None = None) -> tuple[Any, str | None, bytes | None]:
+    def pack(
+        self, value: Any, constraints: dict[str, Any], like: bytes | None = None
+    ) -> tuple[Any, str | None, bytes | None]:
         """As the base does, without a second check of what ``normalise`` has checked."""
         kind = type(self)
         if kind.normalise is not JsonType.normalise or kind.encode is not JsonType.encode:

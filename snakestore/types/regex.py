@@ -1,12 +1,12 @@
 r"""Patterns in Python's ``re`` syntax, searched in time linear in the text, so that none can hang a process.
 
-The pattern is parsed by Python's own parser and rewritten for RE2 with Python's meaning. Every class of characters
-becomes an exact set of code points; the characters that no set of the pattern tells apart share one letter, and the
-text is spelled in those letters before it is searched. So ``\w`` and IGNORECASE are Unicode as Python has it, and the
-programs are small.
+The pattern is parsed by Python's own parser and rewritten for RE2 with Python's meaning. Every
+class of characters becomes an exact set of code points; the characters that no set of the pattern
+tells apart share one letter, and the text is spelled in those letters before it is searched. So
+``\w`` and IGNORECASE are Unicode as Python has it, and the programs are small.
 
-What has no exact counterpart is refused when the pattern is given: look-around, references to groups, conditional,
-atomic and possessive groups, ``\B``, and patterns that grow too large.
+What has no exact counterpart is refused when the pattern is given: look-around, references to
+groups, conditional, atomic and possessive groups, ``\B``, and patterns that grow too large.
 """
 
 from __future__ import annotations
@@ -21,13 +21,18 @@ from typing import Any, Final, NoReturn
 from snakestore.errors import shorten
 from snakestore.types.characters import EVERYTHING, Ranges, category, char_set, complement, merged
 
+_LINE_FEED: Final = ord("\n")
 LONGEST_PATTERN: Final = 10_000
 MOST_SETS: Final = 500
 MOST_REPEATS: Final = 1_000  # what RE2 takes for one count
 LARGEST_PROGRAM: Final = 5_000
-"""Instructions: against 50,000 letters a second where everything goes wrong, milliseconds where it does not."""
+"""Instructions: against 50,000 letters a second where everything goes wrong, milliseconds where it
+does not.
+"""
 MOST_WORK: Final = 1_000_000_000
-"""Characters of the text times instructions of the program: five seconds where everything goes wrong."""
+"""Characters of the text times instructions of the program: five seconds where everything goes
+wrong.
+"""
 
 _MOST_MEMBERSHIPS: Final = 200_000
 _TYPE_FLAGS: Final = re.ASCII | re.LOCALE | re.UNICODE
@@ -37,11 +42,19 @@ _WORD_LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 _REMEMBERED: Final = 4096
 
 Part = str | int
-"""A piece of the rewritten pattern, or the number of a set of characters whose letters are not yet known."""
+"""A piece of the rewritten pattern, or the number of a set of characters whose letters are not yet
+known.
+"""
 
 _LACKING: Final = {
-    "ASSERT": "look-ahead or look-behind, (?=...) or (?<=...): check that in a type of your own (register_type)",
-    "ASSERT_NOT": "negative look-around, (?!...) or (?<!...): list what is allowed with enum, or check that in a type of your own (register_type)",
+    "ASSERT": (
+        "look-ahead or look-behind, (?=...) or (?<=...): check that in a type of your own"
+        " (register_type)"
+    ),
+    "ASSERT_NOT": (
+        "negative look-around, (?!...) or (?<!...): list what is allowed with enum, or check that"
+        " in a type of your own (register_type)"
+    ),
     "GROUPREF": "a reference to a group, \\1 or (?P=name): write the alternatives out",
     "GROUPREF_EXISTS": "a conditional group, (?(1)...|...): write both alternatives out with |",
     "ATOMIC_GROUP": "an atomic group, (?>...): write (?:...), which cannot backtrack here",
@@ -80,7 +93,10 @@ class _Translation:
         if "boundary" in self.anchors and "ascii boundary" in self.anchors:
             _refuse(r"\b both with and without the ASCII flag: use one of the two")
         if "end" in self.anchors and "line" in self.anchors:
-            _refuse(r"$ or ^ both with and without the MULTILINE flag: write \Z or \A for the ends of the text")
+            _refuse(
+                r"$ or ^ both with and without the MULTILINE flag: write \Z or \A for the ends of"
+                r" the text"
+            )
 
     def _sequence(self, nodes: Iterable[tuple[Any, Any]], flags: int) -> list[Part]:
         parts: list[Part] = []
@@ -91,12 +107,16 @@ class _Translation:
     def _node(self, opcode: str, argument: Any, flags: int) -> list[Part]:
         match opcode:
             case "LITERAL" | "NOT_LITERAL":
-                parts = self._set(char_set((("LITERAL", argument),), flags, negated=opcode != "LITERAL"))
+                parts = self._set(
+                    char_set((("LITERAL", argument),), flags, negated=opcode != "LITERAL")
+                )
             case "ANY":
                 parts = self._set(EVERYTHING if flags & re.DOTALL else complement(_NEWLINE))
             case "IN":
                 negated = str(argument[0][0]) == "NEGATE"
-                parts = self._set(char_set(tuple(argument[1:] if negated else argument), flags, negated=negated))
+                parts = self._set(
+                    char_set(tuple(argument[1:] if negated else argument), flags, negated=negated)
+                )
             case "AT":
                 parts = [self._anchor(str(argument), flags)]
             case "BRANCH":
@@ -107,14 +127,20 @@ class _Translation:
                 parts = ["(?:", *self._sequence(body, (kept | added) & ~removed), ")"]
             case "MAX_REPEAT" | "MIN_REPEAT":  # greedy or not, the same texts match
                 least, most, body = argument
-                parts = _repeated(["(?:", *self._sequence(body, flags), ")"], int(least), None if str(most) == "MAXREPEAT" else int(most))
+                parts = _repeated(
+                    ["(?:", *self._sequence(body, flags), ")"],
+                    int(least),
+                    None if str(most) == "MAXREPEAT" else int(most),
+                )
             case _:
                 _refuse(_LACKING.get(opcode, f"{opcode}: write it another way"))
         return parts
 
     def _set(self, ranges: Ranges) -> list[Part]:
         if len(self.sets) > MOST_SETS:
-            _refuse(f"more than {MOST_SETS} different classes of characters: write fewer, or use enum")
+            _refuse(
+                f"more than {MOST_SETS} different classes of characters: write fewer, or use enum"
+            )
         return [self.sets.setdefault(ranges, len(self.sets))]
 
     def _branch(self, branches: Iterable[Any], flags: int) -> list[Part]:
@@ -133,17 +159,28 @@ class _Translation:
         elif name == "AT_END":
             self.anchors.add("end")
         if name not in _ANCHORS:
-            _refuse(r"\B, whose meaning on an empty text differs between versions of Python: name the characters around it")
+            _refuse(
+                r"\B, whose meaning on an empty text differs between versions of Python: name the"
+                r" characters around it"
+            )
         return _ANCHORS[name]
 
 
 def _parse(pattern: str) -> Any:
     if len(pattern) > LONGEST_PATTERN:
-        message = f"has {len(pattern)} characters, more than {LONGEST_PATTERN}: use enum or choices for long lists"
+        message = (
+            f"has {len(pattern)} characters, more than {LONGEST_PATTERN}: use enum or choices for"
+            " long lists"
+        )
         raise PatternError(message)
     try:
         return importlib.import_module("re._parser").parse(pattern)
-    except (re.error, ValueError, OverflowError, Warning) as problem:  # a warning where warnings are errors: the meaning may change
+    except (
+        re.error,
+        ValueError,
+        OverflowError,
+        Warning,
+    ) as problem:  # a warning where warnings are errors: the meaning may change
         message = f"is not sound in Python's re syntax: {problem}"
         raise PatternError(message) from problem
 
@@ -200,7 +237,11 @@ class LinearPattern:
         translation = _Translation(pattern)
         anchors = translation.anchors
         self._last_break_counts = "end" in anchors
-        newline = translation.sets.setdefault(_NEWLINE, len(translation.sets)) if anchors & {"end", "line"} else None
+        newline = (
+            translation.sets.setdefault(_NEWLINE, len(translation.sets))
+            if anchors & {"end", "line"}
+            else None
+        )
         word: int | None = None
         if anchors & {"boundary", "ascii boundary"}:
             ranges = category("w", re.ASCII if "ascii boundary" in anchors else 0)
@@ -210,10 +251,16 @@ class LinearPattern:
         self._spelling = _Spelling(starts, [letters[member] for member in members])
         self._program = _program("".join(self._spelled(translation, letters, newline)))
 
-    def _letters(self, members: Iterable[int], newline: int | None, word: int | None) -> dict[int, str]:
+    def _letters(
+        self, members: Iterable[int], newline: int | None, word: int | None
+    ) -> dict[int, str]:
         """A letter for each way of being in sets. The line break keeps its own where only line breaks matter."""
         words = iter(_WORD_LETTERS)
-        others = (chr(code) for code in range(0xD800) if code != 10 and (word is None or chr(code) not in _WORD_LETTERS))  # noqa: PLR2004
+        others = (
+            chr(code)
+            for code in range(0xD800)
+            if code != _LINE_FEED and (word is None or chr(code) not in _WORD_LETTERS)
+        )
         letters: dict[int, str] = {}
         for member in members:
             if newline is not None and member >> newline & 1:
@@ -221,18 +268,27 @@ class LinearPattern:
             elif word is not None and member >> word & 1:
                 letters[member] = next(words, "")
                 if not letters[member]:
-                    _refuse(rf"\b together with more than {len(_WORD_LETTERS)} different letters: write fewer of them, or use enum")
+                    _refuse(
+                        rf"\b together with more than {len(_WORD_LETTERS)} different letters: write"
+                        r" fewer of them, or use enum"
+                    )
             else:
                 letters[member] = next(others)
         return letters
 
-    def _spelled(self, translation: _Translation, letters: dict[int, str], newline: int | None) -> Iterable[str]:
+    def _spelled(
+        self, translation: _Translation, letters: dict[int, str], newline: int | None
+    ) -> Iterable[str]:
         if sum(member.bit_count() for member in letters) > _MOST_MEMBERSHIPS:
             _refuse("so many overlapping classes of characters: write fewer, or use enum")
         codes: list[list[int]] = [[] for _ in translation.sets]
         for member, letter in letters.items():
             # As the last character of a text a line break is spelled as itself.
-            spelled = [ord(letter), 10] if self._last_break_counts and newline is not None and member >> newline & 1 else [ord(letter)]
+            spelled = (
+                [ord(letter), 10]
+                if self._last_break_counts and newline is not None and member >> newline & 1
+                else [ord(letter)]
+            )
             for number in _bits(member):
                 codes[number] += spelled
         classes = [_class_of(held) for held in codes]
@@ -248,7 +304,10 @@ class LinearPattern:
         if self._last_break_counts and text.endswith("\n"):
             spelled = spelled[: -len(self._spelling[10].encode())] + b"\n"
         if len(spelled) * self._program.programsize > MOST_WORK:
-            message = f"is too large for a text of {len(text)} characters: give max_length as well, or a simpler pattern"
+            message = (
+                f"is too large for a text of {len(text)} characters: give max_length as well, or a"
+                " simpler pattern"
+            )
             raise TooMuchWorkError(message)
         return self._program.search(spelled) is not None
 
@@ -262,7 +321,11 @@ def _bits(member: int) -> Iterable[int]:
 
 def _class_of(codes: list[int]) -> str:
     spans = merged((code, code) for code in codes)
-    return "[" + "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" for first, last in spans) + "]" if spans else _NEVER
+    return (
+        "[" + "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" for first, last in spans) + "]"
+        if spans
+        else _NEVER
+    )
 
 
 _SMALLER: Final = "use smaller counts, or min_length and max_length"
@@ -272,7 +335,10 @@ def _program(rewritten: str) -> Any:
     try:
         re2 = importlib.import_module("re2")
     except ImportError as problem:
-        message = "needs the package google-re2, which is not installed: pip install google-re2, or use enum"
+        message = (
+            "needs the package google-re2, which is not installed: pip install google-re2, or use"
+            " enum"
+        )
         raise PatternError(message) from problem
     options = re2.Options()
     options.log_errors = False  # it would write to stderr
@@ -280,11 +346,18 @@ def _program(rewritten: str) -> Any:
     try:
         program = re2.compile(rewritten, options)
     except re2.error as problem:
-        told = problem.args[0].decode(errors="replace") if problem.args and isinstance(problem.args[0], bytes) else str(problem)
+        told = (
+            problem.args[0].decode(errors="replace")
+            if problem.args and isinstance(problem.args[0], bytes)
+            else str(problem)
+        )
         message = f"is too large for its engine ({shorten(told)}): {_SMALLER}"
         raise PatternError(message) from problem
     if program.programsize > LARGEST_PROGRAM:
-        message = f"is too large ({program.programsize} instructions, more than {LARGEST_PROGRAM}): {_SMALLER}"
+        message = (
+            f"is too large ({program.programsize} instructions, more than {LARGEST_PROGRAM}):"
+            f" {_SMALLER}"
+        )
         raise PatternError(message)
     return program
 

@@ -6,7 +6,13 @@ import threading
 from enum import Enum
 from typing import Any, Final, TypeVar
 
-from snakestore.errors import ConstraintError, SnakeStoreError, UnknownTypeError, ValidationError, shorten
+from snakestore.errors import (
+    ConstraintError,
+    SnakeStoreError,
+    UnknownTypeError,
+    ValidationError,
+    shorten,
+)
 from snakestore.names import checked_name, identifier_text
 from snakestore.types.arrays import EmbeddingType, TensorType
 from snakestore.types.base import VariableType
@@ -18,9 +24,21 @@ from snakestore.types.scalars import BooleanType, FloatType, IntegerType, String
 
 T = TypeVar("T", bound=type[VariableType])
 
-_OURS: Final = (FloatType, IntegerType, StringType, BooleanType, ChoiceType, ModuleType, EmbeddingType, TensorType, JsonType)
+_OURS: Final = (
+    FloatType,
+    IntegerType,
+    StringType,
+    BooleanType,
+    ChoiceType,
+    ModuleType,
+    EmbeddingType,
+    TensorType,
+    JsonType,
+)
 _lock: Final = threading.Lock()
-_types: dict[str, VariableType] = {of.name: of() for of in _OURS}  # replaced, never changed: readers take no lock
+_types: dict[str, VariableType] = {
+    of.name: of() for of in _OURS
+}  # replaced, never changed: readers take no lock
 
 
 def register_type(of: T, *, replace: bool = False) -> T:
@@ -28,16 +46,21 @@ def register_type(of: T, *, replace: bool = False) -> T:
 
     Args:
         of: a subclass of VariableType that can be made without arguments.
-        replace: take the place of the type that has the name, if one does. Values stored under it are not touched.
+        replace: take the place of the type that has the name, if one does. Values stored under it
+            are not touched.
 
     Raises:
-        ValidationError: it is no such class, its name may be no name, or is taken and ``replace`` is not set.
+        ValidationError: it is no such class, its name may be no name, or is taken and ``replace``
+            is not set.
     """
     global _types  # noqa: PLW0603 - the one registry
     made = _instance_of(of)
     with _lock:
         if made.name in _types and not replace:
-            message = f"a type {shorten(made.name)} is registered already: choose another name, or pass replace=True"
+            message = (
+                f"a type {shorten(made.name)} is registered already: choose another name, or pass"
+                " replace=True"
+            )
             raise ValidationError(message, type=made.name, value=of)
         _types = {**_types, made.name: made}
     return of
@@ -99,7 +122,9 @@ def check_constraints(type_name: str, constraints: dict[str, Any] | None) -> dic
         try:
             copy[name] = checked_document(bound, f"{of.name}, constraint {name},", kind=of.name)
         except ValidationError as problem:
-            raise ConstraintError(str(problem), constraint=name, type=of.name, value=bound, path=problem.path) from None
+            raise ConstraintError(
+                str(problem), constraint=name, type=of.name, value=bound, path=problem.path
+            ) from None
     try:
         of.check_constraints(copy)
     except ValidationError:
@@ -131,10 +156,14 @@ def validate(value: Any, type: str, constraints: dict[str, Any] | None = None) -
 
 def _refusal(of: VariableType, value: object, problem: ValueError | TypeError) -> ValidationError:
     """What a user's type said with an error of its own, as ours."""
-    return ValidationError(f"{of.name}: {problem} (value: {shorten(value)})", type=of.name, value=value)
+    return ValidationError(
+        f"{of.name}: {problem} (value: {shorten(value)})", type=of.name, value=value
+    )
 
 
-def pack(type_name: str, value: Any, constraints: dict[str, Any], like: bytes | None = None) -> tuple[Any, str | None, bytes | None]:
+def pack(
+    type_name: str, value: Any, constraints: dict[str, Any], like: bytes | None = None
+) -> tuple[Any, str | None, bytes | None]:
     """The normalised value, its text and its bytes; ``constraints`` were checked before.
 
     Args:
@@ -161,13 +190,18 @@ def unpack(type_name: str, text: str | None, blob: bytes | None) -> Any:
 
     Raises:
         UnknownTypeError: no such type is registered.
-        ValidationError: they are not what the type writes: the row is damaged, or the type has changed.
+        ValidationError: they are not what the type writes: the row is damaged, or the type has
+            changed.
     """
     of = get(type_name)
     try:
         return of.decode(text, blob)
     except SnakeStoreError:
         raise
-    except Exception as problem:  # what a type meets in a damaged row may be anything; it is the cause
+    except (
+        Exception
+    ) as problem:  # what a type meets in a damaged row may be anything; it is the cause
         message = f"what is stored is no {of.name}: {problem}"
-        raise ValidationError(message, type=of.name, value=text if blob is None else blob) from problem
+        raise ValidationError(
+            message, type=of.name, value=text if blob is None else blob
+        ) from problem

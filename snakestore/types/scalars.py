@@ -26,11 +26,18 @@ def plain_text(of: VariableType, value: object) -> str:
         plain = str.__str__(value)
         equal = plain == value
         if not equal:
-            of.refuse(f"{type(value).__name__} does not equal the text it holds: give str(...) of it", value)
+            of.refuse(
+                f"{type(value).__name__} does not equal the text it holds: give str(...) of it",
+                value,
+            )
         value = plain
     position = surrogate_position(value)
     if position is not None:
-        of.refuse(f'holds a lone surrogate at position {position}; clean it with .encode("utf-8", "replace").decode()', value)
+        of.refuse(
+            f'holds a lone surrogate at position {position}; clean it with .encode("utf-8",'
+            ' "replace").decode()',
+            value,
+        )
     return value
 
 
@@ -71,10 +78,17 @@ class FloatType(VariableType):
         if type(number) is float:
             return number
         if number is None:
-            self.refuse(f"must be a float or an int, not {type(value).__name__}{_cure_for_number(value)}", value)
+            self.refuse(
+                f"must be a float or an int, not {type(value).__name__}{_cure_for_number(value)}",
+                value,
+            )
         exact = exact_float(int(number))
         if exact is None:
-            self.refuse("no float holds this int exactly: round it yourself with float(...), or make the variable an integer", value)
+            self.refuse(
+                "no float holds this int exactly: round it yourself with float(...), or make the"
+                " variable an integer",
+                value,
+            )
         return exact
 
     def check(self, value: float, constraints: dict[str, Any]) -> None:
@@ -89,7 +103,13 @@ class FloatType(VariableType):
 
     def decode(self, text: str | None, blob: bytes | None) -> float:
         """The float that ``text`` spells."""
-        if blob is None and type(text) is str and "." in text and "_" not in text and text[:1] in _FIRST_OF_A_NUMBER:
+        if (
+            blob is None
+            and type(text) is str
+            and "." in text
+            and "_" not in text
+            and text[:1] in _FIRST_OF_A_NUMBER
+        ):
             try:
                 number = float(text)
             except ValueError:
@@ -99,7 +119,13 @@ class FloatType(VariableType):
         value = loads(text) if blob is None else super().decode(text, blob)
         if type(value) is float:
             return value
-        found = _NAMED.get(value) if type(value) is str else exact_float(value) if type(value) is int else None
+        found = (
+            _NAMED.get(value)
+            if type(value) is str
+            else exact_float(value)
+            if type(value) is int
+            else None
+        )
         if found is None:
             message = f"{shorten(text)} is no float"
             raise ValueError(message)
@@ -121,13 +147,24 @@ class IntegerType(VariableType):
         """The int equal to ``value``."""
         number = value if type(value) is int else plain_number(value)
         if number is None:
-            self.refuse(f"must be an int or a whole float, not {type(value).__name__}{_cure_for_number(value)}", value)
+            self.refuse(
+                "must be an int or a whole float, not"
+                f" {type(value).__name__}{_cure_for_number(value)}",
+                value,
+            )
         if type(number) is float:
             if not number.is_integer():
-                self.refuse("is no whole number: round it yourself with round(...), or make the variable a float", value)
+                self.refuse(
+                    "is no whole number: round it yourself with round(...), or make the variable a"
+                    " float",
+                    value,
+                )
             return int(number)
         if not -TOO_LONG < number < TOO_LONG:
-            self.refuse(f"has more than {MOST_DIGITS} digits: store it as text, e.g. hex(...), in a string", value)
+            self.refuse(
+                f"has more than {MOST_DIGITS} digits: store it as text, e.g. hex(...), in a string",
+                value,
+            )
         return int(number)
 
     def check(self, value: int, constraints: dict[str, Any]) -> None:
@@ -173,22 +210,42 @@ class StringType(VariableType):
         if not constraints:
             return
         if len(value) < constraints.get("min_length", 0):
-            self.refuse(f"must have at least {constraints['min_length']} characters, not {len(value)}", value, constraint="min_length")
+            self.refuse(
+                f"must have at least {constraints['min_length']} characters, not {len(value)}",
+                value,
+                constraint="min_length",
+            )
         if "max_length" in constraints and len(value) > constraints["max_length"]:
-            self.refuse(f"must have at most {constraints['max_length']} characters, not {len(value)}", value, constraint="max_length")
+            self.refuse(
+                f"must have at most {constraints['max_length']} characters, not {len(value)}",
+                value,
+                constraint="max_length",
+            )
         bounds.check_among(self, value, constraints, "enum")
         if "pattern" in constraints and not self._search(constraints["pattern"], value):
-            self.refuse(f"must match the pattern {shorten(constraints['pattern'])}", value, constraint="pattern")
+            self.refuse(
+                f"must match the pattern {shorten(constraints['pattern'])}",
+                value,
+                constraint="pattern",
+            )
 
     def _search(self, pattern: Any, text: str) -> bool:
         if type(pattern) is not str:
-            self.refuse(f"must be a str in Python's re syntax, not {type(pattern).__name__}", pattern, constraint="pattern")
-        from snakestore.types import regex  # noqa: PLC0415 - a translator and an engine, for those who give a pattern
+            self.refuse(
+                f"must be a str in Python's re syntax, not {type(pattern).__name__}",
+                pattern,
+                constraint="pattern",
+            )
+        from snakestore.types import regex  # noqa: PLC0415 - loaded on use
 
         try:
             return regex.compiled(pattern).found_in(text)
         except regex.PatternError as problem:
-            self.refuse(str(problem), text if isinstance(problem, regex.TooMuchWorkError) else pattern, constraint="pattern")
+            self.refuse(
+                str(problem),
+                text if isinstance(problem, regex.TooMuchWorkError) else pattern,
+                constraint="pattern",
+            )
 
     def encode(self, value: str) -> tuple[str, None]:
         """A JSON string with its characters as they are."""
@@ -212,7 +269,11 @@ class BooleanType(VariableType):
         """``value`` as a bool."""
         plain = plain_bool(value)
         if plain is None:
-            advice = "only the type json takes None" if value is None else "give a comparison, e.g. value != 0"
+            advice = (
+                "only the type json takes None"
+                if value is None
+                else "give a comparison, e.g. value != 0"
+            )
             self.refuse(f"must be True or False, not {type(value).__name__}: {advice}", value)
         return plain
 

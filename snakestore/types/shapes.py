@@ -25,7 +25,11 @@ class ShapeError(Exception):
 def is_row(value: object) -> bool:
     """Whether ``value`` is a sequence of entries: a list, a tuple, any Sequence but text and bytes."""
     kind = type(value)
-    return kind is list or kind is tuple or (isinstance(value, Sequence) and not isinstance(value, _NOT_ROWS))
+    return (
+        kind is list
+        or kind is tuple
+        or (isinstance(value, Sequence) and not isinstance(value, _NOT_ROWS))
+    )
 
 
 def path_of(index: int, shape: Sequence[int], path: str) -> str:
@@ -49,7 +53,10 @@ def flattened(rows: Any, shape: Sequence[int], path: str) -> list[Any]:
             kind = type(row)
             if (kind is not list and kind is not tuple and not is_row(row)) or len(row) != size:
                 held = f"has {len(row)} entries" if is_row(row) else f"is {type(row).__name__}"
-                reason = f"{held} where the shape {list(shape)} says {size}: give lists nested to the shape, or one flat list"
+                reason = (
+                    f"{held} where the shape {list(shape)} says {size}: give lists nested to the"
+                    " shape, or one flat list"
+                )
                 raise ShapeError(reason, row, path_of(index, shape[:depth], path))
         level = list(chain.from_iterable(level))
     return level if isinstance(level, list) else list(level)

@@ -67,7 +67,10 @@ def repository(request, store) -> Callable[[], AbstractAsyncContextManager[Async
 
     @asynccontextmanager
     async def on_engine(**options: Any) -> AsyncIterator[AsyncSessionRepository]:
-        async with store.engine(pool_size=5, max_overflow=0) as engine, AsyncSessionRepository(engine, **options) as repo:
+        async with (
+            store.engine(pool_size=5, max_overflow=0) as engine,
+            AsyncSessionRepository(engine, **options) as repo,
+        ):
             yield repo
 
     return opened if request.param == "opened" else on_engine

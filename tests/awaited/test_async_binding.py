@@ -94,7 +94,9 @@ def test_tasks_that_share_a_bind_take_turns(store, bind_of):
     async def main():
         async with store.engine() as engine, bind_of(engine) as bind:
             repo = AsyncSessionRepository(bind)
-            await asyncio.gather(*[repo.modify_variable("s", "n", lambda value: value + 1) for _ in range(20)])
+            await asyncio.gather(
+                *[repo.modify_variable("s", "n", lambda value: value + 1) for _ in range(20)]
+            )
             await bind.commit()
 
     asyncio.run(main())
@@ -107,7 +109,9 @@ def test_rows_of_the_callers_share_the_fate_of_ours(store, bind_of):
     async def main():
         async with store.engine() as engine, bind_of(engine) as bind:
             await AsyncSessionRepository(bind).update_variable("s", "x", 2.0)
-            count = (await bind.execute(text("SELECT count(*) FROM variables WHERE version = 1"))).scalar_one()
+            count = (
+                await bind.execute(text("SELECT count(*) FROM variables WHERE version = 1"))
+            ).scalar_one()
             await bind.rollback()
             return count
 
@@ -154,7 +158,7 @@ def test_close_does_not_dispose_an_engine_of_the_callers(store):
     assert asyncio.run(main()) == (True, 1.0)
 
 
-# --- transactions ------------------------------------------------------------------------------------------------------
+# --- transactions
 
 
 def test_a_transaction_is_kept_whole_or_not_at_all(repository, store):
@@ -194,7 +198,9 @@ def test_transactions_nest(repository, store):
 def test_gather_inside_a_transaction_takes_turns(repository, store):
     async def main():
         async with repository() as repo, repo.transaction() as transaction:
-            await asyncio.gather(*[transaction.modify_variable("s", "n", lambda value: value + 1) for _ in range(20)])
+            await asyncio.gather(
+                *[transaction.modify_variable("s", "n", lambda value: value + 1) for _ in range(20)]
+            )
             return await asyncio.gather(transaction.get_value("s", "n"), transaction.get_stats("s"))
 
     value, stats = asyncio.run(main())

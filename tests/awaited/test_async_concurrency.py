@@ -15,7 +15,8 @@ import sqlalchemy
 from snakestore import AsyncSessionRepository, StoreBusyError
 from tests.postgresql.test_connections import TERMINATE
 
-# SQLAlchemy gives up an aiosqlite connection whose task is cancelled without closing it, which Python tells from 3.13 on
+# SQLAlchemy gives up an aiosqlite connection whose task is cancelled without closing it, which
+# Python tells from 3.13 on
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
 
 
@@ -49,7 +50,12 @@ def test_a_thousand_tasks_share_a_pool_of_five(store):
             for number in range(10):
                 await repo.create_session(f"t{number}")
                 await repo.register_variable(f"t{number}", "n", "integer", 0)
-            await asyncio.gather(*[repo.modify_variable(f"t{number % 10}", "n", lambda value: value + 1) for number in range(1000)])
+            await asyncio.gather(
+                *[
+                    repo.modify_variable(f"t{number % 10}", "n", lambda value: value + 1)
+                    for number in range(1000)
+                ]
+            )
             values = [await repo.get_value(f"t{number}", "n") for number in range(10)]
             return values, engine.pool.checkedout()
 
@@ -62,7 +68,9 @@ def test_a_thousand_tasks_share_a_pool_of_five(store):
 def test_a_thousand_tasks_share_an_opened_store(store):
     async def main():
         async with AsyncSessionRepository.open(store.address) as repo:
-            await asyncio.gather(*[repo.modify_variable("s", "n", lambda value: value + 1) for _ in range(1000)])
+            await asyncio.gather(
+                *[repo.modify_variable("s", "n", lambda value: value + 1) for _ in range(1000)]
+            )
             return await repo.get_variable("s", "n")
 
     variable = asyncio.run(main())
@@ -74,7 +82,9 @@ def test_the_loop_goes_on_while_verbs_are_at_work(repository):
     async def main():
         async with repository() as repo, heartbeat() as gaps:
             while len(gaps) <= 10:  # however quick the verbs are
-                await asyncio.gather(*[repo.modify_variable("s", "n", lambda value: value + 1) for _ in range(10)])
+                await asyncio.gather(
+                    *[repo.modify_variable("s", "n", lambda value: value + 1) for _ in range(10)]
+                )
                 await asyncio.gather(*[repo.get_value("s", "x") for _ in range(10)])
         return sorted(gaps)
 
@@ -82,7 +92,9 @@ def test_the_loop_goes_on_while_verbs_are_at_work(repository):
 
     assert len(gaps) > 10
     assert gaps[len(gaps) // 2] < 0.03
-    assert gaps[-1] < 2  # what a busy machine may do to any process; a verb that blocked the loop would do it to all
+    assert (
+        gaps[-1] < 2
+    )  # what a busy machine may do to any process; a verb that blocked the loop would do it to all
 
 
 def test_the_loop_goes_on_while_a_verb_waits_for_another_writer(store, repository):
@@ -104,7 +116,7 @@ def test_the_loop_goes_on_while_a_verb_waits_for_another_writer(store, repositor
     assert value == 6
 
 
-# --- cancellation ---------------------------------------------------------------------------------------------------------
+# --- cancellation
 
 
 def test_a_cancelled_verb_is_done_whole_or_not_at_all_and_no_connection_is_lost(repository, store):
@@ -117,8 +129,14 @@ def test_a_cancelled_verb_is_done_whole_or_not_at_all_and_no_connection_is_lost(
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
             async with asyncio.timeout(20):  # all connections are there again
-                await asyncio.gather(*[repo.modify_variable("s", "n", lambda value: value + 1) for _ in range(10)])
-            stats, x, n = await repo.get_stats("s"), await repo.get_variable("s", "x"), await repo.get_variable("s", "n")
+                await asyncio.gather(
+                    *[repo.modify_variable("s", "n", lambda value: value + 1) for _ in range(10)]
+                )
+            stats, x, n = (
+                await repo.get_stats("s"),
+                await repo.get_variable("s", "x"),
+                await repo.get_variable("s", "n"),
+            )
             return stats.total_variable_updates, x.version, n.version
 
     updates, x, n = asyncio.run(main())
@@ -144,7 +162,9 @@ def test_a_cancelled_transaction_leaves_nothing_and_no_connection_is_lost(reposi
                 with pytest.raises(asyncio.CancelledError):
                     await task
             async with asyncio.timeout(20):
-                await asyncio.gather(*[repo.modify_variable("s", "x", lambda value: value + 1) for _ in range(10)])
+                await asyncio.gather(
+                    *[repo.modify_variable("s", "x", lambda value: value + 1) for _ in range(10)]
+                )
 
     asyncio.run(main())
 
@@ -179,7 +199,7 @@ def test_a_cancelled_wait_for_a_lock_ends_at_once_and_changes_nothing(repository
     assert asyncio.run(main()) < 2
 
 
-# --- others ---------------------------------------------------------------------------------------------------------------
+# --- others
 
 
 def increment(address, count):
@@ -187,7 +207,9 @@ def increment(address, count):
 
     async def main():
         async with AsyncSessionRepository.open(address) as repo:
-            await asyncio.gather(*[repo.modify_variable("s", "n", lambda value: value + 1) for _ in range(count)])
+            await asyncio.gather(
+                *[repo.modify_variable("s", "n", lambda value: value + 1) for _ in range(count)]
+            )
 
     asyncio.run(main())
 
@@ -208,7 +230,9 @@ def test_two_processes_with_two_loops_lose_nothing(store):
 def test_a_repository_serves_one_loop_after_another(store):
     repo = asyncio.run(_opened(store.address))
 
-    values = [asyncio.run(repo.modify_variable("s", "n", lambda value: value + 1)).value for _ in range(3)]
+    values = [
+        asyncio.run(repo.modify_variable("s", "n", lambda value: value + 1)).value for _ in range(3)
+    ]
     asyncio.run(repo.close())
 
     assert values == [1, 2, 3]
@@ -230,7 +254,9 @@ def test_dropped_connections_are_noticed_and_verbs_run_again(store):
             with outside.connect() as connection:
                 connection.execute(TERMINATE).all()
             outside.dispose()
-            return await asyncio.gather(*[repo.modify_variable("s", "n", lambda value: value + 1) for _ in range(5)])
+            return await asyncio.gather(
+                *[repo.modify_variable("s", "n", lambda value: value + 1) for _ in range(5)]
+            )
 
     changed = asyncio.run(main())
 
@@ -239,7 +265,10 @@ def test_dropped_connections_are_noticed_and_verbs_run_again(store):
 
 def test_a_pool_that_stays_empty_is_told_as_busy(store):
     async def main():
-        async with store.engine(pool_size=1, max_overflow=0, pool_timeout=0.2) as engine, engine.connect():
+        async with (
+            store.engine(pool_size=1, max_overflow=0, pool_timeout=0.2) as engine,
+            engine.connect(),
+        ):
             await AsyncSessionRepository(engine).get_value("s", "x")
 
     with pytest.raises(StoreBusyError, match="pool"):
@@ -249,7 +278,10 @@ def test_a_pool_that_stays_empty_is_told_as_busy(store):
 def test_closing_while_verbs_are_at_work_lets_them_end(store):
     async def main():
         repo = await AsyncSessionRepository.open(store.address)
-        tasks = [asyncio.create_task(repo.modify_variable("s", "n", lambda value: value + 1)) for _ in range(4)]
+        tasks = [
+            asyncio.create_task(repo.modify_variable("s", "n", lambda value: value + 1))
+            for _ in range(4)
+        ]
         await asyncio.sleep(0)
         await repo.close()
         return await asyncio.gather(*tasks, return_exceptions=True)

@@ -9,11 +9,19 @@ import pytest
 from snakestore import AsyncSessionRepository, SessionRepository
 
 WITHOUT_A_DATABASE = {"session", "transaction", "open", "close"}
-VERBS = sorted(name for name, member in vars(AsyncSessionRepository).items() if inspect.iscoroutinefunction(member) and not name.startswith("_"))
+VERBS = sorted(
+    name
+    for name, member in vars(AsyncSessionRepository).items()
+    if inspect.iscoroutinefunction(member) and not name.startswith("_")
+)
 
 
 def test_every_verb_is_there_and_no_other():
-    verbs = {name for name, member in inspect.getmembers(SessionRepository, inspect.isfunction) if not name.startswith("_")}
+    verbs = {
+        name
+        for name, member in inspect.getmembers(SessionRepository, inspect.isfunction)
+        if not name.startswith("_")
+    }
 
     assert verbs - WITHOUT_A_DATABASE == set(VERBS) - WITHOUT_A_DATABASE
 
@@ -30,7 +38,10 @@ def test_a_verb_takes_the_same_arguments_and_tells_the_same_about_itself(name):
 @pytest.mark.parametrize("name", ["open", "transaction", "__init__"])
 def test_what_is_no_verb_takes_the_same_arguments_too(name):
     def parameters(kind):
-        return [(each.name, each.kind, each.default) for each in inspect.signature(getattr(kind, name)).parameters.values()]
+        return [
+            (each.name, each.kind, each.default)
+            for each in inspect.signature(getattr(kind, name)).parameters.values()
+        ]
 
     there, here = parameters(SessionRepository), parameters(AsyncSessionRepository)
 

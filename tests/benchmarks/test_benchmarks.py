@@ -41,7 +41,9 @@ def test_each_row_runs_once(rows, capsys):
     report = run(rows, ONCE, mode="once", peers=False, said=print)
 
     show(report)
-    measured = {result.key: {timing.contender for timing in result.timings} for result in report.results}
+    measured = {
+        result.key: {timing.contender for timing in result.timings} for result in report.results
+    }
     assert list(measured) == [row.key for row in rows]
     assert all({row.base, *row.targets} - set(report.absent) <= measured[row.key] for row in rows)
     assert report.failed == {}
@@ -53,7 +55,9 @@ def test_each_row_runs_once(rows, capsys):
 
 def test_processes_that_update_one_file_lose_nothing_and_meet_no_error():
     with laboratory() as lab:
-        results = processes.measure(lab, {name: ENTRIES[name] for name in (FLOOR, OURS)}, ONCE, updates=25)
+        results = processes.measure(
+            lab, {name: ENTRIES[name] for name in (FLOOR, OURS)}, ONCE, updates=25
+        )
 
     each, _, lost = results
     assert [result.key for result in results] == [row.key for row in PROCESS_ROWS]
@@ -70,7 +74,10 @@ def test_an_update_by_hand_changes_what_an_update_by_the_library_changes(shared_
         by_library = repo.update_variable(sid, UPDATED[1], 0.125)
 
         assert (by_hand.value, by_hand.version, by_hand.id) == (seen.value, seen.version, seen.id)
-        assert (by_hand.version, by_hand.metadata.keys()) == (by_library.version, by_library.metadata.keys())
+        assert (by_hand.version, by_hand.metadata.keys()) == (
+            by_library.version,
+            by_library.metadata.keys(),
+        )
         lengths = [len(repo.variable_history(sid, name)) for name in UPDATED[:3]]
         assert lengths == ([0, 0, 0] if sid == PLAIN else [100, 100, 100])
 
@@ -93,8 +100,12 @@ def test_reads_and_lists_by_hand_give_what_the_library_gives(shared_file):
     floor, repo = shared_file
 
     assert floor.get_value(READS, NAMES[3]) == repo.get_value(READS, NAMES[3])
-    assert [record.name for record in floor.list_records(READS, "group4_")] == [each.name for each in repo.list_variables(READS, "group4_*")]
-    assert [record.id for record in floor.list_records(READS)] == [variable.id for variable in repo.list_variables(READS)]
+    assert [record.name for record in floor.list_records(READS, "group4_")] == [
+        each.name for each in repo.list_variables(READS, "group4_*")
+    ]
+    assert [record.id for record in floor.list_records(READS)] == [
+        variable.id for variable in repo.list_variables(READS)
+    ]
 
 
 def test_a_sweep_by_hand_deletes_what_expired_and_nothing_else(shared_file):
@@ -118,7 +129,9 @@ def test_whoever_is_not_installed_is_named_with_what_installs_it():
         taking = field.taking_part(ROWS[0])
 
     assert taking == {}
-    assert field.absent == {absent.name: "not installed: no_such_module (pip install no-such-package)"}
+    assert field.absent == {
+        absent.name: "not installed: no_such_module (pip install no-such-package)"
+    }
     assert field.absentees(ROWS[0]) == [absent.name]
 
 
@@ -131,7 +144,9 @@ def test_everyone_takes_part_in_rows_that_there_are_and_each_row_has_its_base():
 
 
 def test_a_target_is_met_at_its_bound_and_missed_above():
-    timing = Timing(contender=OURS, kind="ours", microseconds=1.0, ratio=1.3, target=Target(1.3, 1.1))
+    timing = Timing(
+        contender=OURS, kind="ours", microseconds=1.0, ratio=1.3, target=Target(1.3, 1.1)
+    )
 
     assert (timing.met, timing.reached) == (True, False)
     assert replace(timing, ratio=1.31).met is False

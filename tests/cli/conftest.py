@@ -22,9 +22,15 @@ ROOT = Path(__file__).parents[2]
 class Cli:
     """Runs verbs in this process."""
 
-    def __call__(self, *arguments: object, code: int = 0, env: dict[str, str | None] | None = None) -> str:
+    def __call__(
+        self, *arguments: object, code: int = 0, env: dict[str, str | None] | None = None
+    ) -> str:
         """What the verb printed, having checked its exit code; of a failure what it said on stderr."""
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"SNAKESTORE_URL": None, **(env or {})})
+        result = CliRunner().invoke(
+            app,
+            [str(argument) for argument in arguments],
+            env={"SNAKESTORE_URL": None, **(env or {})},
+        )
         assert result.exit_code == code, (result.stdout, result.stderr, result.exception)
         return result.stderr if code else result.stdout
 
@@ -45,7 +51,9 @@ def store(tmp_path: Path) -> Path:
     with SessionRepository.open(path) as repo:
         repo.create_session("chat-1", ttl=3600, metadata={"user": "ada"}, worker_id="web-1")
         repo.create_session("job-1", ttl=None)
-        repo.register_variable("chat-1", "temperature", "float", 0.7, constraints={"min": 0.0, "max": 2.0})
+        repo.register_variable(
+            "chat-1", "temperature", "float", 0.7, constraints={"min": 0.0, "max": 2.0}
+        )
         repo.register_variable("chat-1", "prompt", "string", "Answer briefly.")
         repo.update_variable("chat-1", "temperature", 0.9)
         repo.put_program("chat-1", "qa", {"demos": [1, 2]})
@@ -75,7 +83,13 @@ class Processes:
         kept = {name: value for name, value in os.environ.items() if name != "SNAKESTORE_URL"}
         kept |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
         process = subprocess.Popen(
-            command(*arguments), cwd=self.folder, env=kept, text=True, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True
+            command(*arguments),
+            cwd=self.folder,
+            env=kept,
+            text=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         self.started.append(process)
         return process

@@ -15,7 +15,10 @@ def expire(store: Path, session_id: str) -> None:
     """Make a session idle since long ago."""
     connection = sqlite3.connect(store)
     long_ago = "2001-01-01T00:00:00.000000Z"
-    connection.execute("UPDATE sessions SET last_accessed = ?, expires_at = ? WHERE id = ?", (long_ago, long_ago, session_id))
+    connection.execute(
+        "UPDATE sessions SET last_accessed = ?, expires_at = ? WHERE id = ?",
+        (long_ago, long_ago, session_id),
+    )
     connection.commit()
     connection.close()
 
@@ -35,19 +38,30 @@ def test_set_takes_a_negative_number(cli: Any, store: Path) -> None:
 
 
 def test_set_only_at_the_expected_version(cli: Any, store: Path) -> None:
-    assert "version" in cli("set", store, "chat-1", "temperature", "1.0", "--expected-version", 0, code=1)
-    assert cli("set", store, "chat-1", "temperature", "1.0", "--expected-version", 1) == "version 2: 1.0\n"
+    assert "version" in cli(
+        "set", store, "chat-1", "temperature", "1.0", "--expected-version", 0, code=1
+    )
+    assert (
+        cli("set", store, "chat-1", "temperature", "1.0", "--expected-version", 1)
+        == "version 2: 1.0\n"
+    )
 
 
 @pytest.mark.parametrize("value", ["7", '"warm"', "null", "true"])
-def test_set_refuses_what_the_type_and_the_constraints_refuse(cli: Any, store: Path, value: str) -> None:
+def test_set_refuses_what_the_type_and_the_constraints_refuse(
+    cli: Any, store: Path, value: str
+) -> None:
     told = cli("set", store, "chat-1", "temperature", value, code=1)
 
     assert len(told.splitlines()) == 1
     assert cli("get", store, "chat-1", "temperature") == "0.9\n"
 
 
-@pytest.mark.parametrize("value", ["fast", "{", "", "[" * 100_000, "1" * 5000], ids=["text", "open", "empty", "deep", "long"])
+@pytest.mark.parametrize(
+    "value",
+    ["fast", "{", "", "[" * 100_000, "1" * 5000],
+    ids=["text", "open", "empty", "deep", "long"],
+)
 def test_set_tells_that_a_value_is_json(cli: Any, store: Path, value: str) -> None:
     assert "VALUE must be JSON" in cli("set", store, "chat-1", "prompt", value, code=2)
 
@@ -62,7 +76,10 @@ def test_sweep_deletes_the_expired_and_nothing_else(cli: Any, store: Path) -> No
     expire(store, "chat-1")
 
     assert [session["id"] for session in cli.json("sessions", store)] == ["job-1"]
-    assert [session["id"] for session in cli.json("sessions", store, "--expired")] == ["chat-1", "job-1"]
+    assert [session["id"] for session in cli.json("sessions", store, "--expired")] == [
+        "chat-1",
+        "job-1",
+    ]
     assert cli("sweep", store) == "1 expired session deleted\n"
     assert [session["id"] for session in cli.json("sessions", store, "--expired")] == ["job-1"]
     assert cli("sweep", store) == "0 expired sessions deleted\n"
@@ -89,7 +106,9 @@ def test_db_downgrade_wants_to_be_told_how_far(cli: Any, store: Path) -> None:
 
 @pytest.mark.parametrize("verb", ["upgrade", "downgrade"])
 @pytest.mark.parametrize("revision", ["4711", "", " ", "0001:0002"])
-def test_a_revision_that_is_none_is_told_in_one_line(cli: Any, store: Path, verb: str, revision: str) -> None:
+def test_a_revision_that_is_none_is_told_in_one_line(
+    cli: Any, store: Path, verb: str, revision: str
+) -> None:
     assert len(cli("db", verb, store, "--revision", revision, code=1).splitlines()) == 1
 
 

@@ -24,7 +24,11 @@ def source(tmp_path):
 def test_a_store_is_copied_and_the_report_printed(cli, source, tmp_path):
     told = cli("copy", source, tmp_path / "target.db")
 
-    assert [line.split() for line in told.splitlines()][:3] == [["what", "count"], ["sessions", "1"], ["copied", "1"]]
+    assert [line.split() for line in told.splitlines()][:3] == [
+        ["what", "count"],
+        ["sessions", "1"],
+        ["copied", "1"],
+    ]
     with SessionRepository.open(tmp_path / "target.db") as repo:
         assert repo.get_value("s", "x") == 1.0
 
@@ -47,7 +51,11 @@ def test_a_server_gets_partitioned_tables_and_the_copy(cli, source, postgresql_s
         cli("copy", source, address)
         engine = snakestore.create_engine(url)
         with engine.connect() as connection:
-            partitions = connection.scalar(sqlalchemy.text("SELECT count(*) FROM pg_inherits WHERE inhparent = 'sessions'::regclass"))
+            partitions = connection.scalar(
+                sqlalchemy.text(
+                    "SELECT count(*) FROM pg_inherits WHERE inhparent = 'sessions'::regclass"
+                )
+            )
         value = SessionRepository(engine).get_value("s", "x")
         engine.dispose()
 

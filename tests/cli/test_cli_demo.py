@@ -35,10 +35,24 @@ def held(store: Path) -> dict[str, Any]:
     """What the file holds: the counter, the sizes, the best, and whether SQLite finds it sound."""
     connection = sqlite3.connect(store)
     try:
-        sizes = dict(connection.execute("SELECT name, value FROM variables WHERE name LIKE ? || '%'", (SIZE_PREFIX,)).fetchall())
-        others = dict(connection.execute("SELECT name, value FROM variables WHERE name NOT LIKE ? || '%'", (SIZE_PREFIX,)).fetchall())
+        sizes = dict(
+            connection.execute(
+                "SELECT name, value FROM variables WHERE name LIKE ? || '%'", (SIZE_PREFIX,)
+            ).fetchall()
+        )
+        others = dict(
+            connection.execute(
+                "SELECT name, value FROM variables WHERE name NOT LIKE ? || '%'", (SIZE_PREFIX,)
+            ).fetchall()
+        )
         (sound,) = connection.execute("PRAGMA integrity_check").fetchone()
-        return {"sizes": sizes, "evaluations": int(others["evaluations"]), "target": int(others["target"]), "best": others["best"], "sound": sound}
+        return {
+            "sizes": sizes,
+            "evaluations": int(others["evaluations"]),
+            "target": int(others["target"]),
+            "best": others["best"],
+            "sound": sound,
+        }
     finally:
         connection.close()
 
@@ -76,7 +90,9 @@ def test_the_demo_runs_in_an_empty_folder_and_says_what_it_measured(processes: A
 
 
 def test_the_line_that_says_how_to_look_inside_works(processes: Any, corpus_folder: Path) -> None:
-    ran = processes.run("demo", "it's.db", "--files", corpus_folder, "--evaluations", "8", "--workers", "1")
+    ran = processes.run(
+        "demo", "it's.db", "--files", corpus_folder, "--evaluations", "8", "--workers", "1"
+    )
     query = re.findall(r'"(select .*)"', ran.stdout)[0]
 
     connection = sqlite3.connect(processes.folder / "it's.db")
@@ -85,7 +101,9 @@ def test_the_line_that_says_how_to_look_inside_works(processes: Any, corpus_fold
     assert found == {"level", "wbits", "memLevel", "strategy", "best", "evaluations", "target"}
 
 
-def test_run_again_it_goes_on_with_the_next_round_and_measures_nothing_twice(processes: Any, corpus_folder: Path) -> None:
+def test_run_again_it_goes_on_with_the_next_round_and_measures_nothing_twice(
+    processes: Any, corpus_folder: Path
+) -> None:
     store = processes.folder / "demo.db"
     processes.run("demo", store, "--files", corpus_folder, *FEW, "--workers", "2")
     first = held(store)
@@ -95,17 +113,23 @@ def test_run_again_it_goes_on_with_the_next_round_and_measures_nothing_twice(pro
     assert second["target"] == first["evaluations"] + 60
     assert first["sizes"].items() <= second["sizes"].items()
     assert second["evaluations"] == len(second["sizes"]) >= second["target"]
-    assert f"{second['evaluations'] - first['evaluations']} in this run, {second['evaluations']} of {len(SPACE)} in all" in ran.stdout
+    assert (
+        f"{second['evaluations'] - first['evaluations']} in this run, {second['evaluations']} of"
+        f" {len(SPACE)} in all" in ran.stdout
+    )
 
 
 @pytest.mark.parametrize("after", [0, 20])
-def test_killed_with_all_its_workers_it_goes_on_from_where_it_was(processes: Any, corpus_folder: Path, after: int) -> None:
+def test_killed_with_all_its_workers_it_goes_on_from_where_it_was(
+    processes: Any, corpus_folder: Path, after: int
+) -> None:
     store = processes.folder / "demo.db"
     arguments = ("demo", store, "--files", corpus_folder, "--evaluations", "300")
     process = processes.start(*arguments)
     wait_until(lambda: evaluations_so_far(store) >= after)
     process.send_signal(signal.SIGKILL)
-    process.stderr.read()  # ends when the last process that inherited it has ended: the workers leave by themselves
+    # ends when the last process that inherited it has ended: the workers leave by themselves
+    process.stderr.read()
     killed_at = evaluations_so_far(store)
     ran = processes.run(*arguments)
     now = held(store)
@@ -118,12 +142,16 @@ def test_killed_with_all_its_workers_it_goes_on_from_where_it_was(processes: Any
     assert smallest_of_best(store) == min(map(int, now["sizes"].values()))
 
 
-def test_a_worker_that_is_killed_takes_nothing_along_and_the_others_finish(tmp_path: Path, corpus_folder: Path) -> None:
+def test_a_worker_that_is_killed_takes_nothing_along_and_the_others_finish(
+    tmp_path: Path, corpus_folder: Path
+) -> None:
     store = tmp_path / "demo.db"
     corpus = demo.read_corpus([corpus_folder], "a file", leave_out=store)
     with SessionRepository.open(store) as repo:
         demo.prepare(repo, corpus, 300)
-    with crew_at_work([Task(str(store), corpus.session_id, worker, 3) for worker in range(3)]) as crew:
+    with crew_at_work(
+        [Task(str(store), corpus.session_id, worker, 3) for worker in range(3)]
+    ) as crew:
         victim = next(iter(crew.started.values()))
 
         def kill_one(acknowledged: int) -> None:
@@ -135,12 +163,21 @@ def test_a_worker_that_is_killed_takes_nothing_along_and_the_others_finish(tmp_p
 
     assert reports.failures == ["a worker ended with signal 9; what it had stored is kept"]
     assert now["evaluations"] == len(now["sizes"]) >= 300
-    assert lost_updates(reports.acknowledged, {name: int(size) for name, size in now["sizes"].items()}, now["evaluations"]) == 0
+    assert (
+        lost_updates(
+            reports.acknowledged,
+            {name: int(size) for name, size in now["sizes"].items()},
+            now["evaluations"],
+        )
+        == 0
+    )
 
 
 def test_ctrl_c_ends_it_in_good_order(processes: Any, corpus_folder: Path) -> None:
     store = processes.folder / "demo.db"
-    process = processes.start("demo", store, "--files", corpus_folder, "--evaluations", "3000", "--workers", "2")
+    process = processes.start(
+        "demo", store, "--files", corpus_folder, "--evaluations", "3000", "--workers", "2"
+    )
     wait_until(lambda: evaluations_so_far(store) >= 5)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
     out, err = process.communicate(timeout=60)
@@ -152,21 +189,42 @@ def test_ctrl_c_ends_it_in_good_order(processes: Any, corpus_folder: Path) -> No
 
 def test_the_time_it_may_take_is_kept(processes: Any, corpus_folder: Path) -> None:
     started = time.monotonic()
-    ran = processes.run("demo", "demo.db", "--files", corpus_folder, "--evaluations", "3150", "--seconds", "1.5", "--workers", "2")
+    ran = processes.run(
+        "demo",
+        "demo.db",
+        "--files",
+        corpus_folder,
+        "--evaluations",
+        "3150",
+        "--seconds",
+        "1.5",
+        "--workers",
+        "2",
+    )
 
     assert ran.returncode == 0
     assert "The time was up at" in ran.stdout
     assert time.monotonic() - started < 15
 
 
-def test_when_every_setting_is_measured_it_says_so_and_measures_nothing(tmp_path: Path, corpus_folder: Path, cli: Any) -> None:
+def test_when_every_setting_is_measured_it_says_so_and_measures_nothing(
+    tmp_path: Path, corpus_folder: Path, cli: Any
+) -> None:
     store = tmp_path / "demo.db"
     corpus = demo.read_corpus([corpus_folder], "a file", leave_out=store)
     with SessionRepository.open(store) as repo, repo.transaction() as transaction:
         demo.prepare(transaction, corpus, 10)
         for size, settings in enumerate(SPACE):
-            transaction.register_variable(corpus.session_id, settings.size_name, "integer", 1000 + size, metadata={"found_by": "worker-1"})
-        transaction.update_variables(corpus.session_id, {"evaluations": len(SPACE), "target": len(SPACE)})
+            transaction.register_variable(
+                corpus.session_id,
+                settings.size_name,
+                "integer",
+                1000 + size,
+                metadata={"found_by": "worker-1"},
+            )
+        transaction.update_variables(
+            corpus.session_id, {"evaluations": len(SPACE), "target": len(SPACE)}
+        )
 
     told = cli("demo", store, "--files", corpus_folder)
 
@@ -174,24 +232,38 @@ def test_when_every_setting_is_measured_it_says_so_and_measures_nothing(tmp_path
     assert f"0 in this run, {len(SPACE)} of {len(SPACE)} in all" in told
 
 
-def test_what_a_killed_worker_had_stored_but_not_offered_is_offered_by_the_next_run(tmp_path: Path, corpus_folder: Path) -> None:
+def test_what_a_killed_worker_had_stored_but_not_offered_is_offered_by_the_next_run(
+    tmp_path: Path, corpus_folder: Path
+) -> None:
     corpus = demo.read_corpus([corpus_folder], "a file", leave_out=tmp_path / "x")
     with SessionRepository.open(tmp_path / "demo.db") as repo:
         demo.prepare(repo, corpus, 10)
-        repo.register_variable(corpus.session_id, SPACE[100].size_name, "integer", 7, metadata={"found_by": "worker-3"})
+        repo.register_variable(
+            corpus.session_id, SPACE[100].size_name, "integer", 7, metadata={"found_by": "worker-3"}
+        )
         repo.modify_variable(corpus.session_id, "evaluations", lambda count: count + 1)
 
         assert demo.prepare(repo, corpus, 10) == (1, 10)
         best = repo.get_value(corpus.session_id, "best")
         level = repo.get_value(corpus.session_id, "level")
 
-    assert best == {"size": 7, "settings": SPACE[100].to_dict(), "found_by": "worker-3", "runners_up": []}
+    assert best == {
+        "size": 7,
+        "settings": SPACE[100].to_dict(),
+        "found_by": "worker-3",
+        "runners_up": [],
+    }
     assert level == SPACE[100].level
 
 
 def test_two_demos_share_one_file(processes: Any, corpus_folder: Path) -> None:
     store = processes.folder / "demo.db"
-    both = [processes.start("demo", store, "--files", corpus_folder, "--evaluations", "200", "--workers", "2") for _ in range(2)]
+    both = [
+        processes.start(
+            "demo", store, "--files", corpus_folder, "--evaluations", "200", "--workers", "2"
+        )
+        for _ in range(2)
+    ]
     told = [process.communicate(timeout=60) for process in both]
 
     assert [process.returncode for process in both] == [0, 0], told

@@ -35,12 +35,16 @@ def test_each_of_the_settings_is_one_that_zlib_takes() -> None:
 
 
 def test_the_size_is_that_of_each_file_compressed_alone() -> None:
-    assert compressed_size([TEXT, b"", b"x"], ZLIB_DEFAULT) == sum(len(zlib.compress(data)) for data in (TEXT, b"", b"x"))
+    assert compressed_size([TEXT, b"", b"x"], ZLIB_DEFAULT) == sum(
+        len(zlib.compress(data)) for data in (TEXT, b"", b"x")
+    )
 
 
 def test_what_is_compressed_decompresses_to_the_same() -> None:
     settings = Settings(9, 9, 1, "fixed")
-    compressor = zlib.compressobj(settings.level, zlib.DEFLATED, settings.wbits, settings.mem_level, zlib.Z_FIXED)
+    compressor = zlib.compressobj(
+        settings.level, zlib.DEFLATED, settings.wbits, settings.mem_level, zlib.Z_FIXED
+    )
     compressed = compressor.compress(TEXT) + compressor.flush()
 
     assert zlib.decompress(compressed) == TEXT
@@ -58,7 +62,9 @@ def test_settings_survive_as_a_document(settings: Settings) -> None:
 
 
 @given(SETTINGS, SETTINGS)
-def test_distance_is_none_from_itself_and_the_same_both_ways(one: Settings, other: Settings) -> None:
+def test_distance_is_none_from_itself_and_the_same_both_ways(
+    one: Settings, other: Settings
+) -> None:
     assert distance(one, one) == 0
     assert distance(one, other) == distance(other, one)
     assert (distance(one, other) == 0) == (one == other)
@@ -72,7 +78,9 @@ def test_the_shares_of_the_workers_are_the_whole_without_overlap(workers: int) -
 
 
 @given(SETTINGS, st.lists(SETTINGS, max_size=20), st.randoms(use_true_random=False))
-def test_what_is_proposed_is_untried(best: Settings, untried: list[Settings], chance: random.Random) -> None:
+def test_what_is_proposed_is_untried(
+    best: Settings, untried: list[Settings], chance: random.Random
+) -> None:
     proposed = propose(best, untried, chance)
 
     assert (proposed in untried) if untried else (proposed is None)
@@ -82,18 +90,34 @@ def test_most_proposals_are_neighbours_of_the_best() -> None:
     chance = random.Random(7)
     proposals = [propose(ZLIB_DEFAULT, SPACE, chance) for _ in range(200)]
 
-    near = [settings for settings in proposals if settings is not None and distance(ZLIB_DEFAULT, settings) <= 1]
+    near = [
+        settings
+        for settings in proposals
+        if settings is not None and distance(ZLIB_DEFAULT, settings) <= 1
+    ]
     assert 100 < len(near) < 200
 
 
-@given(st.lists(st.tuples(SETTINGS, st.integers(1, 50)), max_size=40, unique_by=lambda result: result[0]))
-def test_the_document_best_holds_the_smallest_in_order_whatever_came_first(results: list[tuple[Settings, int]]) -> None:
+@given(
+    st.lists(
+        st.tuples(SETTINGS, st.integers(1, 50)), max_size=40, unique_by=lambda result: result[0]
+    )
+)
+def test_the_document_best_holds_the_smallest_in_order_whatever_came_first(
+    results: list[tuple[Settings, int]],
+) -> None:
     best = None
     for settings, size in results:
         best = with_result(best, settings, size, "worker-1") or best
 
     kept = [(result["size"], Settings.from_dict(result["settings"])) for result in ranking(best)]
-    assert kept == sorted(((size, settings) for settings, size in results), key=lambda result: (result[0], result[1].memory, result[1]))[:KEPT]
+    assert (
+        kept
+        == sorted(
+            ((size, settings) for settings, size in results),
+            key=lambda result: (result[0], result[1].memory, result[1]),
+        )[:KEPT]
+    )
 
 
 def test_a_result_that_is_no_better_changes_nothing() -> None:
@@ -116,7 +140,13 @@ def test_updates_lost_counts_each_kind_of_loss() -> None:
 
 def test_the_files_are_read_without_the_store_and_within_bounds(tmp_path: Path) -> None:
     store = tmp_path / "demo.db"
-    for name, data in {"a.txt": b"aa", "b/c.txt": b"c", "empty": b"", "demo.db": b"s", "demo.db-wal": b"w"}.items():
+    for name, data in {
+        "a.txt": b"aa",
+        "b/c.txt": b"c",
+        "empty": b"",
+        "demo.db": b"s",
+        "demo.db-wal": b"w",
+    }.items():
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)
@@ -135,4 +165,7 @@ def test_other_content_is_another_session(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"2")
 
     assert same.session_id == before.session_id
-    assert read_corpus([tmp_path / "a"], "a", leave_out=tmp_path / "x.db").session_id != before.session_id
+    assert (
+        read_corpus([tmp_path / "a"], "a", leave_out=tmp_path / "x.db").session_id
+        != before.session_id
+    )

@@ -22,7 +22,9 @@ import pytest
     ],
     ids=" ".join,
 )
-def test_what_is_not_there_is_told_in_one_line(cli: Any, store: Path, arguments: tuple[str, ...]) -> None:
+def test_what_is_not_there_is_told_in_one_line(
+    cli: Any, store: Path, arguments: tuple[str, ...]
+) -> None:
     verb, *rest = arguments
     told = cli(verb, store, *rest, code=1)
 
@@ -31,9 +33,17 @@ def test_what_is_not_there_is_told_in_one_line(cli: Any, store: Path, arguments:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no database at all, though long enough for one" * 100, b"SQLite format 3\x00" + b"\xff" * 500], ids=["empty", "text", "header"]
+    "content",
+    [
+        b"",
+        b"no database at all, though long enough for one" * 100,
+        b"SQLite format 3\x00" + b"\xff" * 500,
+    ],
+    ids=["empty", "text", "header"],
 )
-def test_a_file_that_is_no_store_is_told_in_one_line_and_stays_as_it_is(cli: Any, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_store_is_told_in_one_line_and_stays_as_it_is(
+    cli: Any, tmp_path: Path, content: bytes
+) -> None:
     path = tmp_path / "other"
     path.write_bytes(content)
 
@@ -59,7 +69,15 @@ def test_somebody_elses_database_is_refused_and_stays_as_it_is(cli: Any, tmp_pat
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("nonsense",), ("get",), ("sessions", "a.db", "b", "c"), ("sessions", "a.db", "--limit", "-1"), ("db",), ("demo", "--workers", "0")],
+    [
+        (),
+        ("nonsense",),
+        ("get",),
+        ("sessions", "a.db", "b", "c"),
+        ("sessions", "a.db", "--limit", "-1"),
+        ("db",),
+        ("demo", "--workers", "0"),
+    ],
     ids=" ".join,
 )
 def test_wrong_usage_is_exit_code_2(cli: Any, arguments: tuple[str, ...]) -> None:
@@ -68,7 +86,13 @@ def test_wrong_usage_is_exit_code_2(cli: Any, arguments: tuple[str, ...]) -> Non
 
 @pytest.mark.parametrize(
     "url",
-    ["mysql://user:secret@host/db", "nonsense://user:secret@x/y", "sqlite://host/x.db", "://", "postgresql+psycopg://user:secret@127.0.0.1:1/x"],
+    [
+        "mysql://user:secret@host/db",
+        "nonsense://user:secret@x/y",
+        "sqlite://host/x.db",
+        "://",
+        "postgresql+psycopg://user:secret@127.0.0.1:1/x",
+    ],
 )
 def test_a_url_that_will_not_do_is_one_line_without_the_password(cli: Any, url: str) -> None:
     for arguments in (["stats", url], ["sweep", url], ["db", "current", url]):
@@ -82,7 +106,10 @@ def test_the_store_may_come_from_the_environment(cli: Any, store: Path) -> None:
     env = {"SNAKESTORE_URL": str(store)}
 
     assert cli("get", "chat-1", "temperature", env=env) == "0.9\n"
-    assert cli("set", "chat-1", "temperature", "1.5", "--expected-version", "1", env=env) == "version 2: 1.5\n"
+    assert (
+        cli("set", "chat-1", "temperature", "1.5", "--expected-version", "1", env=env)
+        == "version 2: 1.5\n"
+    )
     assert "chat-1" in cli("sessions", env=env)
     assert "chat-1" in cli("sessions", store, "chat-*", env={"SNAKESTORE_URL": "another.db"})
     assert cli("db", "current", env=env) == cli("db", "current", store)
@@ -94,7 +121,9 @@ def test_an_error_of_a_real_process_is_one_line_on_stderr(processes: Any, store:
     assert (ran.returncode, ran.stdout, len(ran.stderr.splitlines())) == (1, "", 1)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a device that is always full")
+@pytest.mark.skipif(
+    not os.path.exists("/dev/full"), reason="only Linux has a device that is always full"
+)
 def test_output_that_nobody_can_take_is_one_line_on_stderr(processes: Any, store: Path) -> None:
     with open("/dev/full", "w", encoding="utf-8") as full:
         process = processes.start("show", store, "chat-1", stdout=full.fileno())

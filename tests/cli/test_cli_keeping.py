@@ -16,7 +16,9 @@ def test_check_finds_nothing_wrong_with_a_sound_store(cli: Any, store: Path) -> 
     assert cli("check", store).splitlines()[-1] == "nothing is wrong"
 
 
-def test_check_tells_what_is_wrong_exits_with_1_and_repair_mends_the_counts(cli: Any, store: Path) -> None:
+def test_check_tells_what_is_wrong_exits_with_1_and_repair_mends_the_counts(
+    cli: Any, store: Path
+) -> None:
     connection = sqlite3.connect(store)
     connection.execute("UPDATE sessions SET variable_count = 7 WHERE id = 'chat-1'")
     connection.commit()
@@ -29,7 +31,9 @@ def test_check_tells_what_is_wrong_exits_with_1_and_repair_mends_the_counts(cli:
     assert cli.json("check", store)["problems"] == []
 
 
-def test_checking_and_copying_leave_no_log_beside_the_store(cli: Any, store: Path, tmp_path: Path) -> None:
+def test_checking_and_copying_leave_no_log_beside_the_store(
+    cli: Any, store: Path, tmp_path: Path
+) -> None:
     cli("check", store)
     cli("backup", store, tmp_path / "nightly.db")
 
@@ -43,7 +47,9 @@ def test_backup_makes_a_store(cli: Any, store: Path, tmp_path: Path) -> None:
         assert repo.get_value("chat-1", "temperature") == 0.9
 
 
-def test_backup_takes_the_place_of_no_file_unless_told_by_its_option(cli: Any, store: Path, tmp_path: Path) -> None:
+def test_backup_takes_the_place_of_no_file_unless_told_by_its_option(
+    cli: Any, store: Path, tmp_path: Path
+) -> None:
     there = tmp_path / "there"
     there.write_bytes(b"a diary")
 

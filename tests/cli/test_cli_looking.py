@@ -32,7 +32,9 @@ def on(store: Path, verb: tuple[str, ...]) -> list[str]:
 def content(store: Path) -> tuple[str, list[Any]]:
     """The bytes of the file, and when its sessions were last accessed."""
     connection = sqlite3.connect(store)
-    accessed = connection.execute("SELECT id, last_accessed, expires_at FROM sessions ORDER BY id").fetchall()
+    accessed = connection.execute(
+        "SELECT id, last_accessed, expires_at FROM sessions ORDER BY id"
+    ).fetchall()
     connection.close()
     return hashlib.sha256(store.read_bytes()).hexdigest(), accessed
 
@@ -65,7 +67,10 @@ def test_show_as_json_holds_the_session_its_variables_and_programs(cli: Any, sto
     told = cli.json("show", store, "chat-1")
 
     assert told["session"]["metadata"] == {"user": "ada"}
-    assert {variable["name"]: variable["value"] for variable in told["variables"]} == {"prompt": "Answer briefly.", "temperature": 0.9}
+    assert {variable["name"]: variable["value"] for variable in told["variables"]} == {
+        "prompt": "Answer briefly.",
+        "temperature": 0.9,
+    }
     assert told["programs"] == {"qa": {"demos": [1, 2]}}
 
 
@@ -80,14 +85,21 @@ def test_get_prints_a_value_that_set_takes_again(cli: Any, store: Path) -> None:
 def test_get_as_json_prints_the_variable(cli: Any, store: Path) -> None:
     told = cli.json("get", store, "chat-1", "temperature")
 
-    assert (told["name"], told["type"], told["value"], told["version"]) == ("temperature", "float", 0.9, 1)
+    assert (told["name"], told["type"], told["value"], told["version"]) == (
+        "temperature",
+        "float",
+        0.9,
+        1,
+    )
 
 
 def test_history_lists_the_present_value_first(cli: Any, store: Path) -> None:
     told = cli.json("history", store, "chat-1", "temperature")
 
     assert [(value["version"], value["value"]) for value in told] == [(1, 0.9), (0, 0.7)]
-    assert cli("history", store, "chat-1", "temperature", "--limit", 0).splitlines()[1].split()[:2] == ["1", "0.9"]
+    assert cli("history", store, "chat-1", "temperature", "--limit", 0).splitlines()[1].split()[
+        :2
+    ] == ["1", "0.9"]
 
 
 def test_stats_counts_what_the_store_holds(cli: Any, store: Path) -> None:
@@ -98,10 +110,15 @@ def test_stats_counts_what_the_store_holds(cli: Any, store: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", LOOKING, ids=" ".join)
-def test_looking_changes_nothing_even_long_after_the_last_access(cli: Any, store: Path, verb: tuple[str, ...]) -> None:
+def test_looking_changes_nothing_even_long_after_the_last_access(
+    cli: Any, store: Path, verb: tuple[str, ...]
+) -> None:
     connection = sqlite3.connect(store)
     # an access that a read would record: longer ago than a minute and than a tenth of the ttl
-    connection.execute("UPDATE sessions SET last_accessed = strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', '-1000 seconds')")
+    connection.execute(
+        "UPDATE sessions SET last_accessed = strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', '-1000"
+        " seconds')"
+    )
     connection.commit()
     connection.close()
     before = content(store)
@@ -113,7 +130,9 @@ def test_looking_changes_nothing_even_long_after_the_last_access(cli: Any, store
 
 
 @pytest.mark.parametrize("verb", LOOKING, ids=" ".join)
-def test_looking_at_a_missing_file_makes_none(cli: Any, tmp_path: Path, verb: tuple[str, ...]) -> None:
+def test_looking_at_a_missing_file_makes_none(
+    cli: Any, tmp_path: Path, verb: tuple[str, ...]
+) -> None:
     missing = tmp_path / "missing.db"
 
     cli(*on(missing, verb), code=0 if verb[0] == "db" else 1)

@@ -16,7 +16,12 @@ from snakestore.cli.console import json_line, plain
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m[red]\u202egnp.exe\r\n[/red]\x7f"
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-VERBS: list[tuple[str, ...]] = [("sessions",), ("show", HOSTILE), ("get", HOSTILE, HOSTILE), ("history", HOSTILE, HOSTILE)]
+VERBS: list[tuple[str, ...]] = [
+    ("sessions",),
+    ("show", HOSTILE),
+    ("get", HOSTILE, HOSTILE),
+    ("history", HOSTILE, HOSTILE),
+]
 
 
 @pytest.fixture
@@ -33,7 +38,9 @@ def hostile(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb[0])
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
-def test_no_control_character_of_a_store_is_printed(cli: Any, hostile: Path, verb: tuple[str, ...], options: tuple[str, ...]) -> None:
+def test_no_control_character_of_a_store_is_printed(
+    cli: Any, hostile: Path, verb: tuple[str, ...], options: tuple[str, ...]
+) -> None:
     told = cli(verb[0], hostile, *verb[1:], *options)
 
     assert CONTROL.findall(told) == []

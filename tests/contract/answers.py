@@ -8,7 +8,9 @@ from typing import Any
 from snakestore import SnakeStoreError
 
 
-def answers(call: Callable[[Any], Any], table: Mapping[str, Any]) -> dict[str, type[SnakeStoreError] | None]:
+def answers(
+    call: Callable[[Any], Any], table: Mapping[str, Any]
+) -> dict[str, type[SnakeStoreError] | None]:
     """What ``call`` answers to each entry of a table: the kind of the refusal, or None."""
     told: dict[str, type[SnakeStoreError] | None] = {}
     for name, entry in table.items():
@@ -21,6 +23,8 @@ def answers(call: Callable[[Any], Any], table: Mapping[str, Any]) -> dict[str, t
     return told
 
 
-def all_of(table: Mapping[str, Any], kind: type[SnakeStoreError]) -> dict[str, type[SnakeStoreError]]:
+def all_of(
+    table: Mapping[str, Any], kind: type[SnakeStoreError]
+) -> dict[str, type[SnakeStoreError]]:
     """The answers where every entry of a table gets the same."""
     return dict.fromkeys(table, kind)

@@ -26,12 +26,16 @@ class Loop:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._contexts = threading.local()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="event loop of the contract", daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="event loop of the contract", daemon=True
+        )
         self._thread.start()
 
     def call(self, start: Callable[[], Coroutine[Any, Any, R]]) -> R:
         """What ``start`` gives, awaited."""
-        if threading.current_thread() is self._thread:  # a callback of a verb's, which runs in a greenlet on the loop
+        if (
+            threading.current_thread() is self._thread
+        ):  # a callback of a verb's, which runs in a greenlet on the loop
             assert in_greenlet(), "what runs on the loop must not wait for it"
             return await_(start())
         context = getattr(self._contexts, "context", None)
@@ -57,13 +61,17 @@ class Awaiter:
         self._repository = repository
 
     @classmethod
-    def open(cls, loop: Loop, start: Callable[[], Coroutine[Any, Any, AsyncSessionRepository]]) -> Self:
+    def open(
+        cls, loop: Loop, start: Callable[[], Coroutine[Any, Any, AsyncSessionRepository]]
+    ) -> Self:
         """Open what ``start`` awaits."""
         return cls(loop, loop.call(start))
 
     def __getattr__(self, name: str) -> Any:
         verb = getattr(self._repository, name)
-        if not inspect.iscoroutinefunction(inspect.unwrap(verb)) and not inspect.iscoroutinefunction(verb):
+        if not inspect.iscoroutinefunction(
+            inspect.unwrap(verb)
+        ) and not inspect.iscoroutinefunction(verb):
             return verb
         return lambda *args, **kwargs: self._loop.call(lambda: verb(*args, **kwargs))
 

@@ -1,8 +1,9 @@
 """The places that the contract is run in, sync and async, and which of its tests each of them takes.
 
-SQLite by path, in memory and PostgreSQL take every test. The rest share that code and differ in how they begin, wait and
-end, so that they take each test once, with one of its parameter sets, another one for each test: every verb and every rule
-is met. ``pytest --full`` runs every parameter set everywhere.
+SQLite by path, in memory and PostgreSQL take every test. The rest share that code and differ in how
+they begin, wait and end, so that they take each test once, with one of its parameter sets, another
+one for each test: every verb and every rule is met. ``pytest --full`` runs every parameter set
+everywhere.
 """
 
 from __future__ import annotations
@@ -28,9 +29,13 @@ class Backend(ABC):
     """A place that repositories are kept in. ``folder`` is this test's own copy of what ``prepare`` made once."""
 
     name: ClassVar[str]
-    shared: ClassVar[bool] = True  # may several repositories and connections work on the same data at once?
+    shared: ClassVar[bool] = (
+        True  # may several repositories and connections work on the same data at once?
+    )
     whole: ClassVar[bool] = False  # does it take every parameter set of every test?
-    database: ClassVar[URL | None] = None  # of a server, for those that need one; set by the conftest
+    database: ClassVar[URL | None] = (
+        None  # of a server, for those that need one; set by the conftest
+    )
     database_fixture: ClassVar[str | None] = None
     awaited: ClassVar[bool] = False
 
@@ -131,7 +136,7 @@ class SqlitePlainEngine(SqliteFile):
         return engine
 
 
-# --- PostgreSQL --------------------------------------------------------------------------------------------------------
+# --- PostgreSQL
 
 
 class PostgreSQL(Backend):
@@ -154,7 +159,11 @@ class PostgreSQL(Backend):
 
     @property
     def url(self) -> URL:
-        return self.plain_url if self.settings is None else self.plain_url.update_query_dict({"options": self.settings})
+        return (
+            self.plain_url
+            if self.settings is None
+            else self.plain_url.update_query_dict({"options": self.settings})
+        )
 
     @classmethod
     def prepare(cls, folder: Path) -> None:
@@ -200,7 +209,7 @@ class PostgreSQLPlainEngine(PostgreSQL):
         return engine
 
 
-# --- asyncio -----------------------------------------------------------------------------------------------------------
+# --- asyncio
 
 _loops: list[Loop] = []
 
@@ -341,8 +350,12 @@ def taken(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item
             chosen.add(id(item))
         elif not (kind.awaited and _is_about_the_rest(item)):
             groups.setdefault((item.nodeid.partition("[")[0], kind.name), []).append(item)
-    chosen.update(id(group[crc32("".join(key).encode()) % len(group)]) for key, group in groups.items())
-    return [item for item in items if id(item) in chosen], [item for item in items if id(item) not in chosen]
+    chosen.update(
+        id(group[crc32("".join(key).encode()) % len(group)]) for key, group in groups.items()
+    )
+    return [item for item in items if id(item) in chosen], [
+        item for item in items if id(item) not in chosen
+    ]
 
 
 def _is_about_the_rest(item: pytest.Item) -> bool:

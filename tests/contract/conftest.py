@@ -1,6 +1,7 @@
 """One suite, every backend: the contract of SessionRepository is told once and run wherever it must hold.
 
-``backends.py`` has the places. To add one, write a subclass of ``Backend`` there and put it into ``BACKENDS``.
+``backends.py`` has the places. To add one, write a subclass of ``Backend`` there and put it into
+``BACKENDS``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Clock = Any  # the FakeClock of tests/conftest.py
 Call = Callable[[SessionRepository, str], Any]
 
 
-# --- backends --------------------------------------------------------------------------------------------------------
+# --- backends
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -34,7 +35,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[type[Backend]], Path]:
+def prepared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[type[Backend]], Path]:
     """The folder that a backend prepared, made on first use."""
     folders: dict[type[Backend], Path] = {}
 
@@ -51,7 +54,9 @@ def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda kind: kind.name)
-def backend(request: pytest.FixtureRequest, prepared: Callable[[type[Backend]], Path], tmp_path: Path) -> Iterator[Backend]:
+def backend(
+    request: pytest.FixtureRequest, prepared: Callable[[type[Backend]], Path], tmp_path: Path
+) -> Iterator[Backend]:
     folder = tmp_path / "store"
     shutil.copytree(prepared(request.param), folder)
     made = request.param(folder)
@@ -78,7 +83,7 @@ def second(backend: Backend, repo: SessionRepository, clock: Clock) -> SessionRe
     return backend.second(repo, clock=clock)
 
 
-# --- contents --------------------------------------------------------------------------------------------------------
+# --- contents
 
 
 @pytest.fixture
@@ -89,7 +94,9 @@ def sid(repo: SessionRepository) -> str:
 
 def fill(repo: SessionRepository, session_id: str) -> None:
     """The float ``x`` (0 to 10; 1.0, then 2.0), the free text ``note`` and the program ``p``."""
-    repo.register_variable(session_id, "x", "float", 1.0, id="x-id", constraints={"min": 0, "max": 10})
+    repo.register_variable(
+        session_id, "x", "float", 1.0, id="x-id", constraints={"min": 0, "max": 10}
+    )
     repo.update_variable(session_id, "x", 2.0)
     repo.register_variable(session_id, "note", "string", "hello", id="note-id")
     repo.put_program(session_id, "p", {"steps": [1, 2]})
@@ -112,7 +119,11 @@ def everything(repo: SessionRepository, now: Any) -> dict[str, tuple[Any, ...]]:
     """All that the repository holds, by session; the sessions are looked at first, for they may be touched by the rest."""
     sessions = repo.list_sessions(include_expired=True)
     return {
-        session.id: (session,) if session.expired(now) else (session, repo.list_variables(session.id), repo.get_programs(session.id))
+        session.id: (
+            (session,)
+            if session.expired(now)
+            else (session, repo.list_variables(session.id), repo.get_programs(session.id))
+        )
         for session in sessions
     }
 
@@ -131,7 +142,7 @@ def unchanged(repo: SessionRepository, clock: Clock) -> Callable[[], AbstractCon
     return watch
 
 
-# --- every verb that works on a session, called so that it succeeds on a filled one ------------------------------------
+# --- every verb that works on a session, called so that it succeeds on a filled one
 
 READS: dict[str, Call] = {
     "get_session": lambda repo, sid: repo.get_session(sid),
@@ -153,19 +164,25 @@ READS: dict[str, Call] = {
 WRITES: dict[str, Call] = {
     "update_session": lambda repo, sid: repo.update_session(sid, metadata={"a": 1}),
     "touch": lambda repo, sid: repo.touch(sid),
-    "put_variable": lambda repo, sid: repo.put_variable(sid, snakestore.create_variable(name="new", type="float", value=1.0)),
+    "put_variable": lambda repo, sid: repo.put_variable(
+        sid, snakestore.create_variable(name="new", type="float", value=1.0)
+    ),
     "register_variable": lambda repo, sid: repo.register_variable(sid, "new", "float", 1.0),
     "update_variable": lambda repo, sid: repo.update_variable(sid, "x", 3.0),
     "modify_variable": lambda repo, sid: repo.modify_variable(sid, "x", lambda value: value + 1),
     "update_variables": lambda repo, sid: repo.update_variables(sid, {"x": 3.0, "note": "bye"}),
-    "update_variables-not-atomic": lambda repo, sid: repo.update_variables(sid, {"x": 3.0}, atomic=False),
+    "update_variables-not-atomic": lambda repo, sid: repo.update_variables(
+        sid, {"x": 3.0}, atomic=False
+    ),
     "rollback_variable": lambda repo, sid: repo.rollback_variable(sid, "x", 0),
     "delete_variable": lambda repo, sid: repo.delete_variable(sid, "x"),
     "start_optimization": lambda repo, sid: repo.start_optimization(sid, "x", "opt"),
     "put_program": lambda repo, sid: repo.put_program(sid, "new", [1]),
     "delete_program": lambda repo, sid: repo.delete_program(sid, "p"),
 }
-OTHERS: dict[str, Call] = {  # neither surely a write nor an access, but refused where there is no session
+OTHERS: dict[
+    str, Call
+] = {  # neither surely a write nor an access, but refused where there is no session
     "get_stats": lambda repo, sid: repo.get_stats(sid),
     "end_optimization": lambda repo, sid: repo.end_optimization(sid, "x"),
 }

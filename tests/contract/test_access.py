@@ -16,11 +16,13 @@ A_MICROSECOND = 1e-6
 
 def recorded(repo, sid):
     """The recorded access, looked at without being one."""
-    (session,) = [session for session in repo.list_sessions(include_expired=True) if session.id == sid]
+    (session,) = [
+        session for session in repo.list_sessions(include_expired=True) if session.id == sid
+    ]
     return session.last_accessed
 
 
-# --- what is one -----------------------------------------------------------------------------------------------------
+# --- what is one
 
 
 def test_a_read_is_an_access(repo, filled, clock, reading):
@@ -102,7 +104,10 @@ def test_looking_from_outside_is_no_access(repo, filled, clock, look):
 
 @pytest.mark.parametrize(
     "delete",
-    [lambda repo, sid: repo.delete_variable(sid, "nothing"), lambda repo, sid: repo.delete_program(sid, "nothing")],
+    [
+        lambda repo, sid: repo.delete_variable(sid, "nothing"),
+        lambda repo, sid: repo.delete_program(sid, "nothing"),
+    ],
     ids=["delete_variable", "delete_program"],
 )
 def test_deleting_what_is_not_there_is_no_access(repo, filled, clock, delete):
@@ -186,10 +191,13 @@ def test_an_access_to_one_session_is_none_to_another(repo, filled, clock):
     assert recorded(repo, filled) == before
 
 
-# --- when a read is recorded -----------------------------------------------------------------------------------------
+# --- when a read is recorded
 
 
-@pytest.mark.parametrize(("ttl", "gap"), [(3600, 60), (None, 60), (600, 60), (100, 10), (50, 5), (timedelta(seconds=1), 0.1)])
+@pytest.mark.parametrize(
+    ("ttl", "gap"),
+    [(3600, 60), (None, 60), (600, 60), (100, 10), (50, 5), (timedelta(seconds=1), 0.1)],
+)
 def test_a_read_is_recorded_when_a_tenth_of_the_ttl_or_a_minute_passed(repo, clock, ttl, gap):
     start = repo.create_session("s", ttl=ttl).last_accessed
     repo.put_program("s", "p", 1)
@@ -230,7 +238,7 @@ def test_a_session_that_is_only_read_stays_alive(repo, filled, clock):
     assert repo.session_exists(filled)
 
 
-# --- never back ------------------------------------------------------------------------------------------------------
+# --- never back
 
 
 def test_a_write_by_a_clock_that_stepped_back_moves_no_access_back(repo, filled, clock, writing):
@@ -261,7 +269,7 @@ def test_exist_ok_by_a_clock_that_stepped_back_moves_no_access_back(repo, filled
     assert repo.list_sessions() == before
 
 
-# --- in the way of nobody --------------------------------------------------------------------------------------------
+# --- in the way of nobody
 
 
 def test_a_read_does_not_wait_for_a_writer_to_record_its_access(repo, filled, second, clock):
@@ -292,8 +300,12 @@ def test_reads_in_a_transaction_of_the_callers_own_record_nothing(backend, clock
     assert recorded(repo, "s") == before
 
 
-@pytest.mark.parametrize("bind_of", [lambda engine: engine.connect(), orm.Session], ids=["Connection", "orm.Session"])
-def test_touch_in_a_transaction_of_the_callers_own_is_recorded_by_their_commit(backend, clock, bind_of):
+@pytest.mark.parametrize(
+    "bind_of", [lambda engine: engine.connect(), orm.Session], ids=["Connection", "orm.Session"]
+)
+def test_touch_in_a_transaction_of_the_callers_own_is_recorded_by_their_commit(
+    backend, clock, bind_of
+):
     engine = backend.engine()
     repo = SessionRepository(engine, clock=clock)
     repo.create_session("s")

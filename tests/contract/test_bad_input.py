@@ -31,7 +31,7 @@ class Word(enum.StrEnum):
     ONE = "one"
 
 
-# --- ttl -------------------------------------------------------------------------------------------------------------
+# --- ttl
 
 BAD_TTLS = {
     "negative": -1,
@@ -82,7 +82,7 @@ def test_a_default_ttl_that_may_not_be_is_refused(open_repo):
     assert told == all_of(BAD_TTLS, ValidationError)
 
 
-# --- limits ----------------------------------------------------------------------------------------------------------
+# --- limits
 
 LIMITED = {
     "list_sessions": lambda repo, limit: repo.list_sessions(limit=limit),
@@ -92,7 +92,16 @@ LIMITED = {
 }
 
 
-BAD_LIMITS = {"negative": -1, "float": 1.0, "half": 0.5, "NaN": math.nan, "True": True, "False": False, "text": "1", "huge-negative": -(10**30)}
+BAD_LIMITS = {
+    "negative": -1,
+    "float": 1.0,
+    "half": 0.5,
+    "NaN": math.nan,
+    "True": True,
+    "False": False,
+    "text": "1",
+    "huge-negative": -(10**30),
+}
 
 
 @pytest.mark.parametrize("call", LIMITED.values(), ids=LIMITED.keys())
@@ -136,16 +145,28 @@ def test_a_history_that_is_no_count_is_refused(repo, filled, unchanged, call, hi
         call(repo, history)
 
 
-# --- metadata --------------------------------------------------------------------------------------------------------
+# --- metadata
 
 TAKES_METADATA = {
     "create_session": lambda repo, metadata: repo.create_session("new", metadata=metadata),
-    "update_session": lambda repo, metadata: repo.update_session("s", metadata=metadata, worker_id="w"),
-    "update_session-replace": lambda repo, metadata: repo.update_session("s", metadata=metadata, replace_metadata=True),
-    "register_variable": lambda repo, metadata: repo.register_variable("s", "new", "float", 1.0, metadata=metadata),
-    "update_variable": lambda repo, metadata: repo.update_variable("s", "x", 3.0, metadata=metadata),
-    "modify_variable": lambda repo, metadata: repo.modify_variable("s", "x", lambda value: 3.0, metadata=metadata),
-    "create_variable": lambda repo, metadata: create_variable(name="new", type="float", value=1.0, metadata=metadata),
+    "update_session": lambda repo, metadata: repo.update_session(
+        "s", metadata=metadata, worker_id="w"
+    ),
+    "update_session-replace": lambda repo, metadata: repo.update_session(
+        "s", metadata=metadata, replace_metadata=True
+    ),
+    "register_variable": lambda repo, metadata: repo.register_variable(
+        "s", "new", "float", 1.0, metadata=metadata
+    ),
+    "update_variable": lambda repo, metadata: repo.update_variable(
+        "s", "x", 3.0, metadata=metadata
+    ),
+    "modify_variable": lambda repo, metadata: repo.modify_variable(
+        "s", "x", lambda value: 3.0, metadata=metadata
+    ),
+    "create_variable": lambda repo, metadata: create_variable(
+        name="new", type="float", value=1.0, metadata=metadata
+    ),
 }
 
 
@@ -208,7 +229,7 @@ def test_metadata_nested_too_deep_is_refused(repo, filled, unchanged):
         repo.update_session(filled, metadata=deep)
 
 
-# --- source ----------------------------------------------------------------------------------------------------------
+# --- source
 
 
 @pytest.mark.parametrize("source", ["\ud800", "a\udfffb", 5, None, b"python"], ids=ascii)
@@ -227,7 +248,7 @@ def test_a_source_that_no_database_stores_as_text_is_refused(repo, filled, uncha
         call(repo, source)
 
 
-# --- values and types ------------------------------------------------------------------------------------------------
+# --- values and types
 
 
 @pytest.mark.parametrize("type_name", ["nothing", "", "Float", "float ", "a\0b", "x" * 300])
@@ -244,21 +265,32 @@ def test_an_unknown_type_is_refused(repo, filled, unchanged, type_name):
         lambda repo, value: repo.update_variable("s", "x", value),
         lambda repo, value: repo.modify_variable("s", "x", lambda _: value),
         lambda repo, value: repo.put_variable("s", repo.get_variable("s", "x").update_value(value)),
-        lambda repo, value: repo.register_variable("s", "new", "float", value, constraints={"min": 0, "max": 10}),
+        lambda repo, value: repo.register_variable(
+            "s", "new", "float", value, constraints={"min": 0, "max": 10}
+        ),
     ],
     ids=["update", "modify", "put", "register"],
 )
 class TestValues:
-    @pytest.mark.parametrize("value", ["2.0", True, None, [1.0], {"a": 1}, b"1", 2**53 + 1], ids=repr)
-    def test_a_value_that_the_type_does_not_take_is_refused(self, repo, filled, unchanged, call, value):
+    @pytest.mark.parametrize(
+        "value", ["2.0", True, None, [1.0], {"a": 1}, b"1", 2**53 + 1], ids=repr
+    )
+    def test_a_value_that_the_type_does_not_take_is_refused(
+        self, repo, filled, unchanged, call, value
+    ):
         with unchanged(), pytest.raises(ValidationError) as refused:
             call(repo, value)
 
         assert refused.value.type == "float"
         assert refused.value.value == repr(value)
 
-    @pytest.mark.parametrize(("value", "constraint"), [(-1.0, "min"), (10.5, "max"), (math.inf, "max"), (-math.inf, "min")])
-    def test_a_value_that_breaks_a_constraint_is_refused(self, repo, filled, unchanged, call, value, constraint):
+    @pytest.mark.parametrize(
+        ("value", "constraint"),
+        [(-1.0, "min"), (10.5, "max"), (math.inf, "max"), (-math.inf, "min")],
+    )
+    def test_a_value_that_breaks_a_constraint_is_refused(
+        self, repo, filled, unchanged, call, value, constraint
+    ):
         with unchanged(), pytest.raises(ConstraintError) as refused:
             call(repo, value)
 
@@ -293,7 +325,7 @@ def test_unsound_constraints_are_refused(repo, filled, unchanged, type_name, con
         repo.register_variable(filled, "new", type_name, value, constraints=constraints)
 
 
-# --- ints that Python will not spell -----------------------------------------------------------------------------------
+# --- ints that Python will not spell
 
 HUGE = 10**5000
 KIND_OF_ERROR = (ValidationError, VersionConflictError, VersionNotFoundError, BatchError)
@@ -307,12 +339,21 @@ KIND_OF_ERROR = (ValidationError, VersionConflictError, VersionNotFoundError, Ba
         lambda repo, huge: repo.create_session("new", history=-abs(huge)),
         lambda repo, huge: repo.variable_history("s", "x", limit=-abs(huge)),
         lambda repo, huge: repo.delete_expired(batch_size=-abs(huge)),
-        lambda repo, huge: Variable(id="v", name="v", type="float", value=1.0, created_at=NAIVE.replace(tzinfo=UTC), version=huge),
+        lambda repo, huge: Variable(
+            id="v",
+            name="v",
+            type="float",
+            value=1.0,
+            created_at=NAIVE.replace(tzinfo=UTC),
+            version=huge,
+        ),
         lambda repo, huge: repo.get_variable_version("s", "x", huge),
         lambda repo, huge: repo.rollback_variable("s", "x", huge),
         lambda repo, huge: repo.rollback_variable("s", "x", 0, expected_version=huge),
         lambda repo, huge: repo.update_variable("s", "x", 3.0, expected_version=huge),
-        lambda repo, huge: repo.put_variable("s", repo.get_variable("s", "x"), expected_version=huge),
+        lambda repo, huge: repo.put_variable(
+            "s", repo.get_variable("s", "x"), expected_version=huge
+        ),
         lambda repo, huge: repo.update_variables("s", {"x": 3.0}, expected_versions={"x": huge}),
         lambda repo, huge: repo.update_variables("s", {huge: 3.0}),
         lambda repo, huge: repo.update_variables("s", {"x": 3.0}, expected_versions={huge: 1}),
@@ -323,12 +364,36 @@ KIND_OF_ERROR = (ValidationError, VersionConflictError, VersionNotFoundError, Ba
         lambda repo, huge: repo.update_variable("s", "x", 3.0, metadata={"a": [huge]}),
         lambda repo, huge: repo.update_variable("s", "x", 3.0, source=huge),
         lambda repo, huge: repo.register_variable("s", "new", "integer", huge),
-        lambda repo, huge: repo.register_variable("s", "new", "integer", 1, constraints={"max": huge}),
+        lambda repo, huge: repo.register_variable(
+            "s", "new", "integer", 1, constraints={"max": huge}
+        ),
         lambda repo, huge: repo.put_program("s", "p", {"a": huge}),
     ],
     ids=[
-        *("ttl", "update-ttl", "history", "limit", "batch_size", "version", "get-version", "rollback", "rollback-expected", "update-expected"),
-        *("put-expected", "batch-expected", "batch-key", "batch-expected-key", "pid", "lease", "identifier", "value", "metadata", "source"),
+        *(
+            "ttl",
+            "update-ttl",
+            "history",
+            "limit",
+            "batch_size",
+            "version",
+            "get-version",
+            "rollback",
+            "rollback-expected",
+            "update-expected",
+        ),
+        *(
+            "put-expected",
+            "batch-expected",
+            "batch-key",
+            "batch-expected-key",
+            "pid",
+            "lease",
+            "identifier",
+            "value",
+            "metadata",
+            "source",
+        ),
         *("integer", "bound", "program"),
     ],
 )
@@ -347,7 +412,7 @@ def test_a_history_of_too_many_to_count_is_all_of_it(repo, filled):
     assert len(repo.variable_history(filled, "x", limit=HUGE)) == 1
 
 
-# --- times -----------------------------------------------------------------------------------------------------------
+# --- times
 
 
 @pytest.mark.parametrize("now", [NAIVE, "2030-01-01T00:00:00Z", None, 1.5], ids=repr)

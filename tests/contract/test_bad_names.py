@@ -24,7 +24,7 @@ class Word(enum.StrEnum):
     ONE = "one"
 
 
-# --- no such session -------------------------------------------------------------------------------------------------
+# --- no such session
 
 
 def test_a_verb_on_an_unknown_session_is_refused(repo, filled, verb, unchanged):
@@ -56,20 +56,26 @@ def test_a_huge_session_id_is_told_shortened(repo):
     assert len(str(refused.value)) < 1000
 
 
-# --- names -----------------------------------------------------------------------------------------------------------
+# --- names
 
 NAMED = {
     "create_session": lambda repo, name: repo.create_session(name),
     "create_session-worker": lambda repo, name: repo.create_session("new", worker_id=name),
-    "create_session-exist-ok-worker": lambda repo, name: repo.create_session("s", worker_id=name, exist_ok=True),
+    "create_session-exist-ok-worker": lambda repo, name: repo.create_session(
+        "s", worker_id=name, exist_ok=True
+    ),
     "update_session-worker": lambda repo, name: repo.update_session("s", worker_id=name),
     "touch-worker": lambda repo, name: repo.touch("s", worker_id=name),
     "register_variable": lambda repo, name: repo.register_variable("s", name, "float", 1.0),
-    "register_variable-id": lambda repo, name: repo.register_variable("s", "new", "float", 1.0, id=name),
+    "register_variable-id": lambda repo, name: repo.register_variable(
+        "s", "new", "float", 1.0, id=name
+    ),
     "put_program": lambda repo, name: repo.put_program("s", name, 1),
     "start_optimization": lambda repo, name: repo.start_optimization("s", "x", name),
     "create_variable": lambda repo, name: create_variable(name=name, type="float", value=1.0),
-    "create_variable-id": lambda repo, name: create_variable(name="new", type="float", value=1.0, id=name),
+    "create_variable-id": lambda repo, name: create_variable(
+        name="new", type="float", value=1.0, id=name
+    ),
 }
 
 
@@ -129,7 +135,10 @@ def test_nothing_has_an_impossible_name(repo, filled, unchanged, no_name):
         (lambda repo, name: repo.get_variable("s", name), VariableNotFoundError),
         (lambda repo, name: repo.get_value("s", name), VariableNotFoundError),
         (lambda repo, name: repo.update_variable("s", name, 1.0), VariableNotFoundError),
-        (lambda repo, name: repo.modify_variable("s", name, lambda value: value), VariableNotFoundError),
+        (
+            lambda repo, name: repo.modify_variable("s", name, lambda value: value),
+            VariableNotFoundError,
+        ),
         (lambda repo, name: repo.start_optimization("s", name, "opt"), VariableNotFoundError),
         (lambda repo, name: repo.end_optimization("s", name), VariableNotFoundError),
         (lambda repo, name: repo.variable_history("s", name), VariableNotFoundError),
@@ -137,7 +146,18 @@ def test_nothing_has_an_impossible_name(repo, filled, unchanged, no_name):
         (lambda repo, name: repo.rollback_variable("s", name, 0), VariableNotFoundError),
         (lambda repo, name: repo.get_program("s", name), ProgramNotFoundError),
     ],
-    ids=["get_variable", "get_value", "update", "modify", "start", "end", "history", "version", "rollback", "get_program"],
+    ids=[
+        "get_variable",
+        "get_value",
+        "update",
+        "modify",
+        "start",
+        "end",
+        "history",
+        "version",
+        "rollback",
+        "get_program",
+    ],
 )
 def test_what_has_an_impossible_name_is_not_found(repo, filled, unchanged, call, error):
     with unchanged():

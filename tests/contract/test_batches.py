@@ -47,7 +47,7 @@ def refused(repo, sid, *arguments, **options):
     return caught.value
 
 
-# --- all or nothing --------------------------------------------------------------------------------------------------
+# --- all or nothing
 
 
 def test_a_batch_updates_each_variable_once(repo, three, clock):
@@ -75,8 +75,15 @@ def test_metadata_and_source_are_merged_into_each(repo, three):
 
     done = repo.update_variables(three, {"a": 1, "b": 2}, metadata={"run": [7]}, source="mipro")
 
-    assert {key: done["a"].metadata[key] for key in ("kept", "run", "source")} == {"kept": 1, "run": [7], "source": "mipro"}
-    assert {key: done["b"].metadata[key] for key in ("run", "source")} == {"run": [7], "source": "mipro"}
+    assert {key: done["a"].metadata[key] for key in ("kept", "run", "source")} == {
+        "kept": 1,
+        "run": [7],
+        "source": "mipro",
+    }
+    assert {key: done["b"].metadata[key] for key in ("run", "source")} == {
+        "run": [7],
+        "source": "mipro",
+    }
 
 
 def test_every_refusal_is_told_under_its_key_and_nothing_changes(repo, three, unchanged):
@@ -84,7 +91,9 @@ def test_every_refusal_is_told_under_its_key_and_nothing_changes(repo, three, un
     repo.start_optimization(three, "c", "opt")
 
     with unchanged():
-        error = refused(repo, three, {"fine": 1, "a": "bad", "b": 11, "c": 1, "absent": 1, "": 1, "id-a ": 1})
+        error = refused(
+            repo, three, {"fine": 1, "a": "bad", "b": 11, "c": 1, "absent": 1, "": 1, "id-a ": 1}
+        )
 
     kinds = {key: type(each) for key, each in error.errors.items()}
     assert issubclass(kinds.pop("a"), ValidationError)
@@ -109,13 +118,17 @@ def test_the_error_pickles_with_what_it_says(repo, three):
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - of our own making
 
     assert str(again) == str(error)
-    assert {key: str(each) for key, each in again.errors.items()} == {key: str(each) for key, each in error.errors.items()}
+    assert {key: str(each) for key, each in again.errors.items()} == {
+        key: str(each) for key, each in error.errors.items()
+    }
 
 
 def test_expected_versions_that_hold_let_the_batch_through(repo, three):
     repo.update_variable(three, "b", 1)
 
-    done = repo.update_variables(three, {"a": 5, "b": 6, "c": 7}, expected_versions={"a": 0, "b": 1})
+    done = repo.update_variables(
+        three, {"a": 5, "b": 6, "c": 7}, expected_versions={"a": 0, "b": 1}
+    )
 
     assert [done[key].version for key in "abc"] == [1, 2, 1]
 
@@ -197,13 +210,15 @@ def test_a_batch_of_a_thousand_is_one_step(repo, sid):
     assert repo.get_stats(sid).total_variable_updates == 2000
 
 
-# --- what can be applied ---------------------------------------------------------------------------------------------
+# --- what can be applied
 
 
 def test_not_atomic_applies_what_it_can_and_gives_the_error_for_the_rest(repo, three):
     repo.start_optimization(three, "c", "opt")
 
-    done = repo.update_variables(three, {"a": 1, "b": 11, "c": 1, "absent": 1, "id-b ": 1}, atomic=False)
+    done = repo.update_variables(
+        three, {"a": 1, "b": 11, "c": 1, "absent": 1, "id-b ": 1}, atomic=False
+    )
 
     assert done["a"] == repo.get_variable(three, "a")
     assert {key: type(each) for key, each in done.items() if key != "a"} == {
@@ -217,7 +232,9 @@ def test_not_atomic_applies_what_it_can_and_gives_the_error_for_the_rest(repo, t
 
 
 def test_not_atomic_obeys_expected_versions_key_by_key(repo, three):
-    done = repo.update_variables(three, {"a": 1, "b": 2}, expected_versions={"a": 0, "b": 9}, atomic=False)
+    done = repo.update_variables(
+        three, {"a": 1, "b": 2}, expected_versions={"a": 0, "b": 9}, atomic=False
+    )
 
     assert done["a"].value == 1
     assert (done["b"].expected, done["b"].actual) == (9, 0)
@@ -239,7 +256,12 @@ def test_not_atomic_refuses_the_same_variable_twice_under_each_key(repo, three):
 )
 def test_not_atomic_with_every_key_refused_is_no_access(repo, three, unchanged, updates):
     with unchanged():
-        done = repo.update_variables(three, updates, expected_versions={"a": 9} if updates == {"a": 1} else None, atomic=False)
+        done = repo.update_variables(
+            three,
+            updates,
+            expected_versions={"a": 9} if updates == {"a": 1} else None,
+            atomic=False,
+        )
 
     assert len(done) == len(updates)
     assert all(isinstance(each, SnakeStoreError) for each in done.values())
@@ -247,7 +269,9 @@ def test_not_atomic_with_every_key_refused_is_no_access(repo, three, unchanged, 
 
 @pytest.mark.parametrize("updates", [{}, {"a": 1, "b": 11}], ids=["empty", "some-refused"])
 @pytest.mark.parametrize("atomic", [True, False], ids=["atomic", "not-atomic"])
-def test_a_batch_with_nothing_to_refuse_or_something_to_apply_is_an_access(repo, three, clock, updates, atomic):
+def test_a_batch_with_nothing_to_refuse_or_something_to_apply_is_an_access(
+    repo, three, clock, updates, atomic
+):
     clock.advance(1)
 
     repo.update_variables(three, dict.fromkeys(updates, 1) if atomic else updates, atomic=atomic)
@@ -256,7 +280,7 @@ def test_a_batch_with_nothing_to_refuse_or_something_to_apply_is_an_access(repo,
     assert session.last_accessed == clock()
 
 
-# --- reading many ----------------------------------------------------------------------------------------------------
+# --- reading many
 
 
 def test_many_are_read_by_id_name_and_enum_with_the_missing_told(repo, three):
@@ -274,7 +298,10 @@ def test_many_are_read_by_id_name_and_enum_with_the_missing_told(repo, three):
 def test_a_variable_asked_for_twice_is_found_under_each_identifier(repo, three):
     batch = repo.get_variables(three, ["a", "id-a", "a"])
 
-    assert batch.found == {"a": repo.get_variable(three, "a"), "id-a": repo.get_variable(three, "a")}
+    assert batch.found == {
+        "a": repo.get_variable(three, "a"),
+        "id-a": repo.get_variable(three, "a"),
+    }
     assert batch.missing == []
 
 

@@ -76,7 +76,11 @@ def test_the_callers_rollback_leaves_nothing(bind, bound, outside, clock, writin
     bind.rollback()
     bind.close()
 
-    assert (outside.list_sessions(), outside.list_variables("s"), outside.get_programs("s")) == before
+    assert (
+        outside.list_sessions(),
+        outside.list_variables("s"),
+        outside.get_programs("s"),
+    ) == before
 
 
 def test_a_rollback_unmakes_and_unmakes_deleting_a_session(bind, bound, outside):
@@ -171,18 +175,34 @@ REFUSALS = {
     "taken-session": (lambda repo: repo.create_session("s"), SessionExistsError),
     "variable": (lambda repo: repo.update_variable("s", "nothing", 1.0), VariableNotFoundError),
     "value": (lambda repo: repo.update_variable("s", "x", "hot"), ValidationError),
-    "version": (lambda repo: repo.update_variable("s", "x", 1.0, expected_version=99), VersionConflictError),
+    "version": (
+        lambda repo: repo.update_variable("s", "x", 1.0, expected_version=99),
+        VersionConflictError,
+    ),
     "name": (lambda repo: repo.register_variable("s", "x", "float", 1.0), VariableExistsError),
-    "rename": (lambda repo: repo.put_variable("s", snakestore.create_variable(name="x", id="new", type="float", value=1.0)), VariableExistsError),
-    "batch": (lambda repo: repo.update_variables("s", {"x": 7.0, "note": 5, "nothing": 1}), BatchError),
+    "rename": (
+        lambda repo: repo.put_variable(
+            "s", snakestore.create_variable(name="x", id="new", type="float", value=1.0)
+        ),
+        VariableExistsError,
+    ),
+    "batch": (
+        lambda repo: repo.update_variables("s", {"x": 7.0, "note": 5, "nothing": 1}),
+        BatchError,
+    ),
     "program": (lambda repo: repo.put_program("s", "p", object()), ValidationError),
-    "function": (lambda repo: repo.modify_variable("s", "x", lambda value: value / 0), ZeroDivisionError),
+    "function": (
+        lambda repo: repo.modify_variable("s", "x", lambda value: value / 0),
+        ZeroDivisionError,
+    ),
     "read": (lambda repo: repo.get_program("s", "nothing"), LookupError),
 }
 
 
 @pytest.mark.parametrize(("refuse", "error"), REFUSALS.values(), ids=REFUSALS.keys())
-def test_a_refused_verb_leaves_the_callers_transaction_as_it_was_and_usable(bind, bound, outside, refuse, error):
+def test_a_refused_verb_leaves_the_callers_transaction_as_it_was_and_usable(
+    bind, bound, outside, refuse, error
+):
     bound.put_program("s", "before", 1)
     before = bound.get_stats("s"), bound.list_variables("s")
 
@@ -195,11 +215,16 @@ def test_a_refused_verb_leaves_the_callers_transaction_as_it_was_and_usable(bind
     bind.commit()
     bind.close()
     assert outside.program_ids("s") == ["after", "before", "p"]
-    assert (outside.get_stats("s").total_variable_updates, outside.list_variables("s")) == (3, before[1])
+    assert (outside.get_stats("s").total_variable_updates, outside.list_variables("s")) == (
+        3,
+        before[1],
+    )
 
 
 @pytest.mark.parametrize(("refuse", "error"), REFUSALS.values(), ids=REFUSALS.keys())
-def test_a_refused_first_verb_leaves_a_transaction_that_commits_nothing(bind, bound, outside, clock, refuse, error):
+def test_a_refused_first_verb_leaves_a_transaction_that_commits_nothing(
+    bind, bound, outside, clock, refuse, error
+):
     before = outside.list_sessions(), outside.list_variables("s")
     clock.advance(1)
 

@@ -10,7 +10,9 @@ from snakestore import ConstraintError, SessionNotFoundError, ValidationError, V
 @pytest.fixture
 def five(repo, sid):
     """A session with the integer ``x``: 5, between 0 and 10, at version 1."""
-    repo.register_variable(sid, "x", "integer", 4, id="id-x", constraints={"min": 0, "max": 10}, metadata={"m": 1})
+    repo.register_variable(
+        sid, "x", "integer", 4, id="id-x", constraints={"min": 0, "max": 10}, metadata={"m": 1}
+    )
     repo.update_variable(sid, "x", 5)
     return sid
 
@@ -23,7 +25,12 @@ def test_the_new_constraints_replace_the_old_and_all_else_stays(repo, five, iden
 
     assert after == repo.get_variable(five, "x")
     assert after.constraints == {"max": 7}
-    assert (after.version, after.value, after.metadata, after.created_at) == (1, 5, before.metadata, before.created_at)
+    assert (after.version, after.value, after.metadata, after.created_at) == (
+        1,
+        5,
+        before.metadata,
+        before.created_at,
+    )
     assert [past.version for past in repo.variable_history(five, "x")] == [0]
 
 
@@ -89,7 +96,12 @@ def test_what_is_no_set_of_constraints_is_refused(repo, five, unchanged, constra
         ("string", "ab", {"min_length": 2, "pattern": "b$"}, {"pattern": "^b"}),
         ("string", "ab", {"enum": ["ab", "c"]}, {"enum": ["c"]}),
         ("choice", "a", {"choices": ["a", "b"]}, {"choices": ["b"]}),
-        ("module", "dspy.Predict", {"allowed_modules": ["dspy.Predict"]}, {"allowed_modules": ["os"]}),
+        (
+            "module",
+            "dspy.Predict",
+            {"allowed_modules": ["dspy.Predict"]},
+            {"allowed_modules": ["os"]},
+        ),
         ("embedding", [0.5, 1.0], {"dimensions": 2}, {"dimensions": 3}),
         ("tensor", {"shape": [1, 2], "data": [[1, 2]]}, {"shape": [1, 2]}, {"shape": [2, 1]}),
     ],

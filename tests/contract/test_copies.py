@@ -42,11 +42,19 @@ HANDED_OUT = {
     "get_variable-access-rules": lambda repo: repo.get_variable("s", "v").access_rules[0]["list"],
     "get_variables": lambda repo: repo.get_variables("s", ["v"]).found["v"].value["list"],
     "list_variables": lambda repo: repo.list_variables("s", "v")[0].value["list"],
-    "list_variables-constraints": lambda repo: repo.list_variables("s", "c")[0].constraints["choices"],
+    "list_variables-constraints": lambda repo: repo.list_variables("s", "c")[0].constraints[
+        "choices"
+    ],
     "update_variable": lambda repo: repo.update_variable("s", "v", {"list": [1]}).value["list"],
-    "update_variable-constraints": lambda repo: repo.update_variable("s", "c", "b").constraints["choices"],
-    "modify_variable": lambda repo: repo.modify_variable("s", "v", lambda value: value).value["list"],
-    "update_variables": lambda repo: repo.update_variables("s", {"v": {"list": [1]}})["v"].value["list"],
+    "update_variable-constraints": lambda repo: repo.update_variable("s", "c", "b").constraints[
+        "choices"
+    ],
+    "modify_variable": lambda repo: repo.modify_variable("s", "v", lambda value: value).value[
+        "list"
+    ],
+    "update_variables": lambda repo: repo.update_variables("s", {"v": {"list": [1]}})["v"].value[
+        "list"
+    ],
     "start_optimization": lambda repo: repo.start_optimization("s", "v", "opt").value["list"],
     "variable_history": lambda repo: repo.variable_history("s", "v")[0].value["list"],
     "get_variable_version": lambda repo: repo.get_variable_version("s", "v", 0).value["list"],
@@ -59,7 +67,11 @@ HANDED_OUT = {
 
 def stored(repo):
     """Every list that could have been changed."""
-    session, variable, choice = repo.get_session("s"), repo.get_variable("s", "v"), repo.get_variable("s", "c")
+    session, variable, choice = (
+        repo.get_session("s"),
+        repo.get_variable("s", "v"),
+        repo.get_variable("s", "c"),
+    )
     return [
         session.metadata["list"],
         variable.value["list"],
@@ -82,7 +94,9 @@ def test_changing_what_was_handed_out_changes_nothing_stored(repo, nested, hand_
 
 
 @pytest.mark.parametrize("hand_out", HANDED_OUT.values(), ids=HANDED_OUT.keys())
-def test_changing_what_was_handed_out_does_not_change_what_is_handed_out_next(repo, nested, hand_out):
+def test_changing_what_was_handed_out_does_not_change_what_is_handed_out_next(
+    repo, nested, hand_out
+):
     hand_out(repo).clear()
 
     assert hand_out(repo) in ([1], ["a", "b"])
@@ -114,7 +128,9 @@ def test_constraints_given_to_a_variable_stay_the_givers(repo, sid):
 
     constraints["choices"].append("z")
 
-    assert variable.constraints == repo.get_variable(sid, "c").constraints == {"choices": ["a", "b"]}
+    assert (
+        variable.constraints == repo.get_variable(sid, "c").constraints == {"choices": ["a", "b"]}
+    )
 
 
 def test_a_value_given_to_an_update_stays_the_givers(repo, nested):
@@ -154,4 +170,7 @@ def test_a_function_that_changes_its_value_in_place_leaves_the_history_alone(rep
     variable = repo.modify_variable("s", "v", extend)
 
     assert variable.value == {"list": [1, 2]}
-    assert [past.value for past in repo.variable_history("s", "v")] == [{"list": [1]}, {"list": [1]}]
+    assert [past.value for past in repo.variable_history("s", "v")] == [
+        {"list": [1]},
+        {"list": [1]},
+    ]

@@ -46,7 +46,10 @@ NO_JSON = ["{oops", "", "[1, 2", "NaN,", b"\xff\xfe"]
 NO_OBJECT = ["[1]", "5", "null", '"text"']
 NO_TIME = ["yesterday", "", "2021-01-01T00:00:00", 5, "2021-13-45T00:00:00.000000Z"]
 DAMAGED = [
-    *[("number", "value", content) for content in [*NO_JSON, '"text"', "null", "1.5", "[1]", "true"]],
+    *[
+        ("number", "value", content)
+        for content in [*NO_JSON, '"text"', "null", "1.5", "[1]", "true"]
+    ],
     *[("number", "metadata", content) for content in [*NO_JSON, *NO_OBJECT]],
     *[("number", "constraints", content) for content in [*NO_JSON, *NO_OBJECT]],
     *[("number", "access_rules", content) for content in [*NO_JSON, "5", "null", '"text"']],
@@ -57,7 +60,11 @@ DAMAGED = [
     *[("array", "value_blob", content) for content in [None, b"", b"\x00", b"\xff" * 30, "text"]],
     ("array", "type", "integer"),
     ("array", "type", "json"),
-    *[("number", column, content) for column in ("created_at", "last_updated_at") for content in NO_TIME],
+    *[
+        ("number", column, content)
+        for column in ("created_at", "last_updated_at")
+        for content in NO_TIME
+    ],
 ]
 
 
@@ -65,7 +72,11 @@ DAMAGED = [
 def test_reading_a_damaged_variable_says_which_row_is_damaged(repo, damage, name, column, content):
     damage(f"UPDATE variables SET {column} = ? WHERE name = ?", content, name)
 
-    for read in (lambda: repo.get_variable("s", name), lambda: repo.list_variables("s"), lambda: repo.get_variables("s", [name, "fine"])):
+    for read in (
+        lambda: repo.get_variable("s", name),
+        lambda: repo.list_variables("s"),
+        lambda: repo.get_variables("s", [name, "fine"]),
+    ):
         with pytest.raises(CorruptStoreError) as caught:
             read()
         assert f"id-{name}" in str(caught.value) or repr(name) in str(caught.value)
@@ -82,11 +93,16 @@ def test_what_does_not_need_the_damage_still_works(repo, damage, name, column, c
     assert repo.update_variable("s", "fine", 8).value == 8
     assert repo.get_stats("s").variable_count == 3
     assert repo.delete_variable("s", name) is True
-    assert [variable.name for variable in repo.list_variables("s")] == [other for other in ("number", "array", "fine") if other != name]
+    assert [variable.name for variable in repo.list_variables("s")] == [
+        other for other in ("number", "array", "fine") if other != name
+    ]
     assert repo.delete_session("s") is True
 
 
-@pytest.mark.parametrize(("name", "column", "content"), [*DAMAGED, ("number", "type", "no such type"), ("array", "type", "no such type")])
+@pytest.mark.parametrize(
+    ("name", "column", "content"),
+    [*DAMAGED, ("number", "type", "no such type"), ("array", "type", "no such type")],
+)
 def test_a_view_deletes_what_is_damaged(repo, damage, name, column, content):
     damage(f"UPDATE variables SET {column} = ? WHERE name = ?", content, name)
     view = repo.session("s")
@@ -102,7 +118,11 @@ def test_a_view_deletes_what_is_damaged(repo, damage, name, column, content):
 def test_a_type_that_nobody_registered_is_told_with_its_variable(repo, damage, name):
     damage("UPDATE variables SET type = 'no such type' WHERE name = ?", name)
 
-    for read in (lambda: repo.get_variable("s", name), lambda: repo.get_value("s", f"id-{name}"), lambda: repo.list_variables("s")):
+    for read in (
+        lambda: repo.get_variable("s", name),
+        lambda: repo.get_value("s", f"id-{name}"),
+        lambda: repo.list_variables("s"),
+    ):
         with pytest.raises(UnknownTypeError) as caught:
             read()
         assert caught.value.type == "no such type"
@@ -116,14 +136,18 @@ def test_a_type_that_nobody_registered_is_told_with_its_variable(repo, damage, n
 
 
 @pytest.mark.parametrize("content", [*NO_JSON, '"text"', None])
-def test_a_damaged_variable_is_not_changed_by_a_write_that_cannot_read_it(repo, damage, content, path):
+def test_a_damaged_variable_is_not_changed_by_a_write_that_cannot_read_it(
+    repo, damage, content, path
+):
     damage("UPDATE variables SET value = ? WHERE name = 'number'", content)
 
     with pytest.raises(CorruptStoreError):
         repo.modify_variable("s", "number", lambda value: 5)
 
     with closing(sqlite3.connect(path)) as file:
-        assert file.execute("SELECT value, version FROM variables WHERE name = 'number'").fetchone() == (content, 1)
+        assert file.execute(
+            "SELECT value, version FROM variables WHERE name = 'number'"
+        ).fetchone() == (content, 1)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +162,10 @@ def test_a_damaged_variable_is_not_changed_by_a_write_that_cannot_read_it(repo, 
 def test_a_damaged_past_leaves_the_present_alone(repo, damage, column, content):
     damage(f"UPDATE variable_versions SET {column} = ?", content)
 
-    for read in (lambda: repo.variable_history("s", "number"), lambda: repo.get_variable_version("s", "number", 0)):
+    for read in (
+        lambda: repo.variable_history("s", "number"),
+        lambda: repo.get_variable_version("s", "number", 0),
+    ):
         with pytest.raises(CorruptStoreError) as caught:
             read()
         assert "number" in str(caught.value)
@@ -196,7 +223,11 @@ def test_a_damaged_session_is_told_and_may_be_deleted(repo, damage, column, cont
 def test_a_damaged_program_is_told_and_may_be_deleted(repo, damage, content):
     damage("UPDATE programs SET program = ?", content)
 
-    for read in (lambda: repo.get_program("s", "program"), lambda: repo.list_programs("s"), lambda: repo.get_programs("s")):
+    for read in (
+        lambda: repo.get_program("s", "program"),
+        lambda: repo.list_programs("s"),
+        lambda: repo.get_programs("s"),
+    ):
         with pytest.raises(CorruptStoreError) as caught:
             read()
         assert "program" in str(caught.value)

@@ -67,7 +67,9 @@ def test_without_ttl_a_session_never_expires(repo, clock, verb):
     ],
     ids=["session_exists", "has_variable", "has_program"],
 )
-def test_a_question_is_answered_no_where_the_session_is_expired_or_missing(repo, filled, clock, question):
+def test_a_question_is_answered_no_where_the_session_is_expired_or_missing(
+    repo, filled, clock, question
+):
     before = question(repo, filled)
     clock.advance(3601)
 
@@ -155,8 +157,17 @@ def test_a_swept_session_is_not_found(repo, expired, verb):
 def test_the_id_of_an_expired_session_can_be_made_anew_and_is_empty(repo, expired, clock, options):
     session = repo.create_session(expired, ttl=60, metadata={"new": True}, **options)
 
-    assert (session.created_at, session.ttl, session.metadata, session.last_worker_id) == (clock(), 60.0, {"new": True}, None)
-    assert (session.stats.variable_count, session.stats.program_count, session.stats.total_variable_updates) == (0, 0, 0)
+    assert (session.created_at, session.ttl, session.metadata, session.last_worker_id) == (
+        clock(),
+        60.0,
+        {"new": True},
+        None,
+    )
+    assert (
+        session.stats.variable_count,
+        session.stats.program_count,
+        session.stats.total_variable_updates,
+    ) == (0, 0, 0)
     assert (repo.variable_names(expired), repo.program_ids(expired)) == ([], [])
     assert repo.get_session(expired) == session
 
@@ -241,12 +252,14 @@ def test_another_repository_sees_the_expiry_too(second, filled, clock):
         second.get_value(filled, "x")
 
 
-# --- the end of time -----------------------------------------------------------------------------------------------------
+# --- the end of time
 
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
-@pytest.mark.parametrize("ttl", [3600, timedelta(days=36_525), None], ids=["hour", "century", "never"])
+@pytest.mark.parametrize(
+    "ttl", [3600, timedelta(days=36_525), None], ids=["hour", "century", "never"]
+)
 def test_a_session_made_close_to_the_end_of_time_lives_until_then(repo, clock, ttl):
     clock.set(END_OF_TIME - timedelta(seconds=5))
 

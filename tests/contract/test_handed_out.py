@@ -33,7 +33,7 @@ def other_numbers(type_name):
     return [3.0, 4.0] if type_name == "embedding" else {"shape": [2], "data": [3, 4]}
 
 
-# --- as Python's own tools see it --------------------------------------------------------------------------------------
+# --- as Python's own tools see it
 
 
 def test_a_variable_has_its_eleven_fields_and_no_more():
@@ -51,14 +51,23 @@ def test_a_variable_read_is_its_eleven_fields_as_a_dict(array_read):
 
 @pytest.mark.parametrize(
     "again",
-    [lambda variable: pickle.loads(pickle.dumps(variable)), copy.deepcopy, copy.copy, dataclasses.replace],  # noqa: S301 - of our own making
+    [
+        lambda variable: pickle.loads(pickle.dumps(variable)),  # noqa: S301 - its own pickle
+        copy.deepcopy,
+        copy.copy,
+        dataclasses.replace,
+    ],
     ids=["pickle", "deepcopy", "copy", "replace"],
 )
 @pytest.mark.parametrize("read", ["get", "list", "past", "made"])
 @pytest.mark.parametrize(
-    ("type_name", "array"), [*ARRAYS.items(), ("json", {"a": [1, None]}), ("float", 1.5)], ids=["tensor", "embedding", "json", "float"]
+    ("type_name", "array"),
+    [*ARRAYS.items(), ("json", {"a": [1, None]}), ("float", 1.5)],
+    ids=["tensor", "embedding", "json", "float"],
 )
-def test_a_variable_read_is_copied_and_pickled_whole(repo, sid, array_read, type_name, array, read, again):
+def test_a_variable_read_is_copied_and_pickled_whole(
+    repo, sid, array_read, type_name, array, read, again
+):
     repo.update_variable(sid, "a", array)
     variable = {
         "get": lambda: repo.get_variable(sid, "a"),
@@ -75,7 +84,7 @@ def test_a_variable_read_is_copied_and_pickled_whole(repo, sid, array_read, type
         assert np.array_equal(second.to_numpy(), array)
 
 
-# --- as an array ---------------------------------------------------------------------------------------------------------
+# --- as an array
 
 
 @every_array
@@ -136,7 +145,7 @@ def test_an_array_shown_is_ones_own(array_read, array):
     assert np.array_equal(array_read.to_numpy(), array)
 
 
-# --- put back ------------------------------------------------------------------------------------------------------------
+# --- put back
 
 
 @every_array

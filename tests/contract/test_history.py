@@ -38,7 +38,7 @@ def values(repo, sid, identifier="x"):
     return [past.value for past in repo.variable_history(sid, identifier)]
 
 
-# --- what goes into it -----------------------------------------------------------------------------------------------
+# --- what goes into it
 
 
 def test_a_variable_that_was_never_updated_has_no_past(repo, sid):
@@ -58,7 +58,11 @@ def test_a_past_variable_has_value_metadata_and_time_of_then(repo, told, clock):
 
     assert (past.version, past.value, past.type) == (2, 20, "integer")
     assert past.last_updated_at == clock() - timedelta(seconds=10)
-    assert {key: past.metadata[key] for key in ("first", "told", "source")} == {"first": True, "told": 20, "source": "s20"}
+    assert {key: past.metadata[key] for key in ("first", "told", "source")} == {
+        "first": True,
+        "told": 20,
+        "source": "s20",
+    }
     assert datetime.fromisoformat(past.metadata["updated_at"]) == past.last_updated_at
 
 
@@ -70,7 +74,12 @@ def test_the_first_value_was_written_when_the_variable_was_made(repo, told):
 
 
 def test_a_past_variable_has_id_name_constraints_and_rules_of_today(repo, told):
-    today = dataclasses.replace(repo.get_variable(told, "x"), name="y", constraints={"min": 0}, access_rules=({"role": "r"},))
+    today = dataclasses.replace(
+        repo.get_variable(told, "x"),
+        name="y",
+        constraints={"min": 0},
+        access_rules=({"role": "r"},),
+    )
     repo.put_variable(told, today)
 
     past = repo.variable_history(told, "y")[0]
@@ -80,7 +89,9 @@ def test_a_past_variable_has_id_name_constraints_and_rules_of_today(repo, told):
 
 
 def test_a_past_variable_has_the_type_of_then(repo, told):
-    repo.put_variable(told, dataclasses.replace(repo.get_variable(told, "x"), type="string", value="thirty"))
+    repo.put_variable(
+        told, dataclasses.replace(repo.get_variable(told, "x"), type="string", value="thirty")
+    )
 
     newest = repo.variable_history(told, "x")[0]
 
@@ -88,13 +99,19 @@ def test_a_past_variable_has_the_type_of_then(repo, told):
 
 
 WRITES = {
-    "put": lambda repo, sid: repo.put_variable(sid, dataclasses.replace(repo.get_variable(sid, "x"), value=99)),
-    "put of a greater version": lambda repo, sid: repo.put_variable(sid, dataclasses.replace(repo.get_variable(sid, "x"), version=9)),
+    "put": lambda repo, sid: repo.put_variable(
+        sid, dataclasses.replace(repo.get_variable(sid, "x"), value=99)
+    ),
+    "put of a greater version": lambda repo, sid: repo.put_variable(
+        sid, dataclasses.replace(repo.get_variable(sid, "x"), version=9)
+    ),
     "update": lambda repo, sid: repo.update_variable(sid, "x", 99),
     "update to an equal value": lambda repo, sid: repo.update_variable(sid, "x", 30),
     "modify": lambda repo, sid: repo.modify_variable(sid, "x", lambda value: value),
     "batch": lambda repo, sid: repo.update_variables(sid, {"x": 99}),
-    "batch that is not atomic": lambda repo, sid: repo.update_variables(sid, {"x": 99, "absent": 1}, atomic=False),
+    "batch that is not atomic": lambda repo, sid: repo.update_variables(
+        sid, {"x": 99, "absent": 1}, atomic=False
+    ),
     "rollback": lambda repo, sid: repo.rollback_variable(sid, "x", 0),
 }
 
@@ -110,7 +127,12 @@ def test_whatever_changes_the_version_keeps_the_value_it_replaced(repo, told, wr
 
 
 def test_what_keeps_the_version_adds_no_past(repo, told):
-    repo.put_variable(told, dataclasses.replace(repo.get_variable(told, "x"), name="x", metadata={"other": 1}, constraints={"min": 0}))
+    repo.put_variable(
+        told,
+        dataclasses.replace(
+            repo.get_variable(told, "x"), name="x", metadata={"other": 1}, constraints={"min": 0}
+        ),
+    )
     repo.update_constraints(told, "x", {"max": 100})
     repo.start_optimization(told, "x", "opt")
     repo.end_optimization(told, "x")
@@ -157,10 +179,13 @@ def test_past_values_handed_out_are_the_callers_own(repo, sid):
     assert (again.value, again.metadata) == ({"a": [1]}, {"m": [1]})
 
 
-# --- reading it ------------------------------------------------------------------------------------------------------
+# --- reading it
 
 
-@pytest.mark.parametrize(("limit", "seen"), [(None, [2, 1, 0]), (0, []), (1, [2]), (2, [2, 1]), (3, [2, 1, 0]), (10**9, [2, 1, 0])])
+@pytest.mark.parametrize(
+    ("limit", "seen"),
+    [(None, [2, 1, 0]), (0, []), (1, [2]), (2, [2, 1]), (3, [2, 1, 0]), (10**9, [2, 1, 0])],
+)
 def test_a_limit_takes_the_newest(repo, told, limit, seen):
     assert [past.version for past in repo.variable_history(told, "x", limit=limit)] == seen
 
@@ -174,7 +199,11 @@ def test_a_limit_is_a_count(repo, told, limit):
 def test_one_version_is_read_alone_the_present_one_too(repo, told):
     past = {variable.version: variable for variable in repo.variable_history(told, "x")}
 
-    assert [repo.get_variable_version(told, "x", version) for version in (0, 1, 2)] == [past[0], past[1], past[2]]
+    assert [repo.get_variable_version(told, "x", version) for version in (0, 1, 2)] == [
+        past[0],
+        past[1],
+        past[2],
+    ]
     assert repo.get_variable_version(told, "id-x", 3) == repo.get_variable(told, "x")
 
 
@@ -183,7 +212,11 @@ def test_a_version_that_never_was_is_not_found(repo, told, version):
     for read in (repo.get_variable_version, repo.rollback_variable):
         with pytest.raises(VersionNotFoundError) as caught:
             read(told, "x", version)
-        assert (caught.value.session_id, caught.value.identifier, caught.value.version) == (told, "x", version)
+        assert (caught.value.session_id, caught.value.identifier, caught.value.version) == (
+            told,
+            "x",
+            version,
+        )
 
 
 def test_there_must_be_a_variable_to_have_a_past(repo, told):
@@ -198,7 +231,7 @@ def test_there_must_be_a_variable_to_have_a_past(repo, told):
             read("nobody", "x")
 
 
-# --- rollback --------------------------------------------------------------------------------------------------------
+# --- rollback
 
 
 @pytest.mark.parametrize("version", [0, 1, 2])
@@ -246,14 +279,18 @@ def test_a_rollback_is_checked_against_the_constraints_of_today(repo, told, unch
 
 
 def test_a_rollback_is_checked_against_the_type_of_today(repo, told, unchanged):
-    repo.put_variable(told, dataclasses.replace(repo.get_variable(told, "x"), type="string", value="thirty"))
+    repo.put_variable(
+        told, dataclasses.replace(repo.get_variable(told, "x"), type="string", value="thirty")
+    )
 
     with unchanged(), pytest.raises(ValidationError):
         repo.rollback_variable(told, "x", 0)
 
 
 def test_a_rollback_takes_the_form_that_the_type_of_today_gives(repo, told):
-    repo.put_variable(told, dataclasses.replace(repo.get_variable(told, "x"), type="float", value=0.5))
+    repo.put_variable(
+        told, dataclasses.replace(repo.get_variable(told, "x"), type="float", value=0.5)
+    )
 
     back = repo.rollback_variable(told, "x", 1)
 
@@ -273,10 +310,13 @@ def test_a_rollback_to_what_is_not_there_changes_nothing(repo, told, unchanged):
         repo.rollback_variable(told, "x", 77)
 
 
-# --- how much of it --------------------------------------------------------------------------------------------------
+# --- how much of it
 
 
-@pytest.mark.parametrize(("history", "kept"), [(0, []), (1, [104]), (100, list(range(104, 4, -1))), (None, list(range(104, -1, -1)))])
+@pytest.mark.parametrize(
+    ("history", "kept"),
+    [(0, []), (1, [104]), (100, list(range(104, 4, -1))), (None, list(range(104, -1, -1)))],
+)
 def test_a_session_keeps_as_many_replaced_values_as_it_was_made_to(repo, history, kept):
     sid = repo.create_session("kept", history=history).id
     repo.register_variable(sid, "x", "integer", 0)
@@ -288,7 +328,10 @@ def test_a_session_keeps_as_many_replaced_values_as_it_was_made_to(repo, history
     assert repo.get_value(sid, "x") == 105
 
 
-@pytest.mark.parametrize(("options", "kept"), [({}, 100), ({"history": 2}, 2), ({"history": 0}, 0), ({"history": None}, 103)])
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [({}, 100), ({"history": 2}, 2), ({"history": 0}, 0), ({"history": None}, 103)],
+)
 def test_the_default_is_the_repositorys_option(open_repo, options, kept):
     repo = open_repo(**options)
     sid = repo.create_session("s").id
@@ -335,8 +378,12 @@ def test_every_kind_of_write_prunes(repo, told, write, history, kept):
 
 
 @pytest.mark.parametrize("identifiers", [["x"], ["x", "y", "z"]], ids=len)
-@pytest.mark.parametrize(("history", "kept"), [(0, []), (1, [20]), (2, [20, 10]), (3, [20, 10, 0]), (None, [20, 10, 0])])
-def test_a_session_that_keeps_less_forgets_the_rest_of_every_variable_at_once(repo, told, identifiers, history, kept):
+@pytest.mark.parametrize(
+    ("history", "kept"), [(0, []), (1, [20]), (2, [20, 10]), (3, [20, 10, 0]), (None, [20, 10, 0])]
+)
+def test_a_session_that_keeps_less_forgets_the_rest_of_every_variable_at_once(
+    repo, told, identifiers, history, kept
+):
     for name in identifiers[1:]:
         repo.register_variable(told, name, "integer", 0)
         for value in (10, 20, 30):
@@ -345,16 +392,23 @@ def test_a_session_that_keeps_less_forgets_the_rest_of_every_variable_at_once(re
 
     repo.update_session(told, history=history)
 
-    assert [[past.value for past in repo.variable_history(told, name)] for name in identifiers] == [kept] * len(identifiers)
+    assert [[past.value for past in repo.variable_history(told, name)] for name in identifiers] == [
+        kept
+    ] * len(identifiers)
     assert [repo.get_variable(told, name) for name in identifiers] == before
 
 
 def test_keeping_less_counts_what_is_there_where_versions_jump(repo, told):
-    repo.put_variable(told, dataclasses.replace(repo.get_variable(told, "x"), value=40, version=1000))
+    repo.put_variable(
+        told, dataclasses.replace(repo.get_variable(told, "x"), value=40, version=1000)
+    )
 
     repo.update_session(told, history=2)
 
-    assert [(past.version, past.value) for past in repo.variable_history(told, "x")] == [(3, 30), (2, 20)]
+    assert [(past.version, past.value) for past in repo.variable_history(told, "x")] == [
+        (3, 30),
+        (2, 20),
+    ]
 
 
 def test_keeping_less_in_one_session_leaves_the_others(repo, told):
@@ -440,13 +494,16 @@ def test_a_deleted_session_takes_its_history_along(repo, told):
     assert repo.variable_history(told, "x") == []
 
 
-# --- the session as it was -------------------------------------------------------------------------------------------
+# --- the session as it was
 
 
 def test_values_are_read_as_they_were_at_a_moment(repo, told, clock):
     now = clock()
 
-    seen = {ago: repo.get_variables(told, ["x"], at=now - timedelta(seconds=ago)).found["x"].value for ago in (30, 25, 20, 15, 10, 5, 0, -99)}
+    seen = {
+        ago: repo.get_variables(told, ["x"], at=now - timedelta(seconds=ago)).found["x"].value
+        for ago in (30, 25, 20, 15, 10, 5, 0, -99)
+    }
 
     assert seen == {30: 0, 25: 0, 20: 10, 15: 10, 10: 20, 5: 20, 0: 30, -99: 30}
 
@@ -536,10 +593,13 @@ def test_a_moment_is_an_aware_datetime(repo, told, moment):
 
 def test_the_time_of_a_version_finds_that_version(repo, told):
     for past in [repo.get_variable(told, "x"), *repo.variable_history(told, "x")]:
-        assert repo.get_variables(told, ["x"], at=past.last_updated_at).found["x"].version == past.version
+        assert (
+            repo.get_variables(told, ["x"], at=past.last_updated_at).found["x"].version
+            == past.version
+        )
 
 
-# --- pruning ---------------------------------------------------------------------------------------------------------
+# --- pruning
 
 
 def test_pruning_keeps_the_last_ones_of_every_variable(repo, told):
@@ -554,7 +614,9 @@ def test_pruning_keeps_the_last_ones_of_every_variable(repo, told):
     assert versions(repo, other) == [0]
 
 
-@pytest.mark.parametrize(("keep", "kept"), [(0, []), (2, [2, 1]), (3, [2, 1, 0]), (10**9, [2, 1, 0])])
+@pytest.mark.parametrize(
+    ("keep", "kept"), [(0, []), (2, [2, 1]), (3, [2, 1, 0]), (10**9, [2, 1, 0])]
+)
 def test_pruning_keeps_as_many_as_it_is_told(repo, told, keep, kept):
     assert repo.prune_history(keep=keep) == 3 - len(kept)
     assert versions(repo, told) == kept
@@ -595,7 +657,9 @@ def test_what_pruning_keeps_is_a_count(repo, told, keep):
 
 
 def test_a_variable_put_with_a_version_has_no_earlier_ones(repo, sid, clock):
-    repo.put_variable(sid, Variable(id="i", name="x", type="integer", value=1, created_at=LONG_AGO, version=5))
+    repo.put_variable(
+        sid, Variable(id="i", name="x", type="integer", value=1, created_at=LONG_AGO, version=5)
+    )
 
     assert repo.get_variables(sid, ["x"], at=clock()).found["x"].version == 5
     with pytest.raises(VersionNotFoundError):

@@ -6,7 +6,14 @@ import inspect
 
 import pytest
 
-from snakestore import AsyncSessionRepository, BatchError, SessionRepository, ValidationError, create_variable, types
+from snakestore import (
+    AsyncSessionRepository,
+    BatchError,
+    SessionRepository,
+    ValidationError,
+    create_variable,
+    types,
+)
 from snakestore.types import registry
 
 LIMIT = 64
@@ -57,12 +64,20 @@ def refusal_of(write, repo, value):
 def test_a_value_of_just_so_many_bytes_is_taken(repo, filled, write):
     write(repo, of_bytes(LIMIT))
 
-    assert of_bytes(LIMIT) in [variable.value for variable in repo.list_variables(filled)] + repo.list_programs(filled)
+    assert of_bytes(LIMIT) in [
+        variable.value for variable in repo.list_variables(filled)
+    ] + repo.list_programs(filled)
 
 
 @every_write
-@pytest.mark.parametrize(("value", "size"), [(of_bytes(LIMIT + 1), "65"), (of_bytes(5000), "5,000"), ("é" * 32, "66")], ids=["one", "many", "UTF-8"])
-def test_a_byte_more_is_refused_with_the_size_and_nothing_changes(repo, filled, unchanged, write, value, size):
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [(of_bytes(LIMIT + 1), "65"), (of_bytes(5000), "5,000"), ("é" * 32, "66")],
+    ids=["one", "many", "UTF-8"],
+)
+def test_a_byte_more_is_refused_with_the_size_and_nothing_changes(
+    repo, filled, unchanged, write, value, size
+):
     with unchanged():
         refused = refusal_of(write, repo, value)
 
@@ -71,7 +86,10 @@ def test_a_byte_more_is_refused_with_the_size_and_nothing_changes(repo, filled, 
     assert f"max_value_bytes, {LIMIT}" in str(refused)
 
 
-@pytest.mark.parametrize(("type_name", "value"), [("embedding", [0.5] * 20), ("tensor", {"shape": [20], "data": list(range(20))})])
+@pytest.mark.parametrize(
+    ("type_name", "value"),
+    [("embedding", [0.5] * 20), ("tensor", {"shape": [20], "data": list(range(20))})],
+)
 def test_the_bytes_of_an_array_are_counted_as_they_are_stored(open_repo, type_name, value):
     _, _, blob = types.pack(type_name, value, {})
     fitting, small = open_repo(max_value_bytes=len(blob)), open_repo(max_value_bytes=len(blob) - 1)
@@ -126,7 +144,7 @@ def test_metadata_is_not_counted(repo, filled):
     assert updated.metadata["a"] == of_bytes(10 * LIMIT)
 
 
-# --- what is there already -----------------------------------------------------------------------------------------------
+# --- what is there already
 
 
 @pytest.fixture
@@ -158,7 +176,7 @@ def test_what_is_too_large_and_there_is_read_and_deleted(limited):
     assert limited.delete_variable("s", "note")
 
 
-# --- the option ----------------------------------------------------------------------------------------------------------
+# --- the option
 
 
 def test_without_a_limit_any_size_is_taken(open_repo):
@@ -178,13 +196,23 @@ def test_a_limit_of_nothing_takes_nothing(open_repo):
         repo.put_program("s", "p", 0)
 
 
-@pytest.mark.parametrize("of", [SessionRepository, SessionRepository.open, AsyncSessionRepository, AsyncSessionRepository.open])
+@pytest.mark.parametrize(
+    "of",
+    [
+        SessionRepository,
+        SessionRepository.open,
+        AsyncSessionRepository,
+        AsyncSessionRepository.open,
+    ],
+)
 def test_the_default_is_64_mebibytes(of):
     assert inspect.signature(of).parameters["max_value_bytes"].default == 64 * MIB
 
 
 @pytest.mark.parametrize(
-    "limit", [-1, 1.5, True, "64", -(10**5000)], ids=lambda limit: str(limit) if isinstance(limit, str | float) else type(limit).__name__
+    "limit",
+    [-1, 1.5, True, "64", -(10**5000)],
+    ids=lambda limit: str(limit) if isinstance(limit, str | float) else type(limit).__name__,
 )
 def test_a_limit_is_a_count_or_none(open_repo, limit):
     with pytest.raises(ValidationError, match="max_value_bytes"):

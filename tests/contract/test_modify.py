@@ -14,7 +14,9 @@ from snakestore import SessionNotFoundError, StoreBusyError, ValidationError, Va
 @pytest.fixture
 def counter(repo, sid):
     """A session with the integer ``n``, 0 to 10, at version 0."""
-    repo.register_variable(sid, "n", "integer", 1, id="id-n", constraints={"min": 0, "max": 10}, metadata={"kept": 1})
+    repo.register_variable(
+        sid, "n", "integer", 1, id="id-n", constraints={"min": 0, "max": 10}, metadata={"kept": 1}
+    )
     return sid
 
 
@@ -40,7 +42,9 @@ def test_each_modification_adds_one_version_and_counts_one(repo, counter):
 def test_metadata_is_merged_with_source_and_time(repo, counter, clock):
     clock.advance(5)
 
-    modified = repo.modify_variable(counter, "n", lambda value: value, metadata={"why": "test"}, source="worker")
+    modified = repo.modify_variable(
+        counter, "n", lambda value: value, metadata={"why": "test"}, source="worker"
+    )
 
     metadata = dict(modified.metadata)
     assert datetime.fromisoformat(metadata.pop("updated_at")) == modified.last_updated_at == clock()
@@ -77,12 +81,16 @@ def test_what_the_function_raises_is_raised_and_nothing_changes(repo, counter, u
     [
         sqlite3.OperationalError("database is locked"),
         sqlite3.DatabaseError("database disk image is malformed"),
-        sqlalchemy.exc.OperationalError("SELECT 1", None, sqlite3.OperationalError("database is locked")),
+        sqlalchemy.exc.OperationalError(
+            "SELECT 1", None, sqlite3.OperationalError("database is locked")
+        ),
         StoreBusyError("mine"),
     ],
     ids=["locked", "malformed", "wrapped", "ours"],
 )
-def test_an_error_of_the_functions_own_store_is_neither_translated_nor_tried_again(repo, counter, unchanged, error):
+def test_an_error_of_the_functions_own_store_is_neither_translated_nor_tried_again(
+    repo, counter, unchanged, error
+):
     calls = []
 
     def fail(value):
@@ -143,9 +151,15 @@ def test_a_document_changed_in_place_before_a_failure_is_unchanged(repo, sid):
 
 @pytest.mark.parametrize(
     ("session", "identifier", "error"),
-    [("s", "absent", VariableNotFoundError), ("nobody", "n", SessionNotFoundError), ("s", "", VariableNotFoundError)],
+    [
+        ("s", "absent", VariableNotFoundError),
+        ("nobody", "n", SessionNotFoundError),
+        ("s", "", VariableNotFoundError),
+    ],
 )
-def test_the_function_is_not_called_where_there_is_nothing_to_modify(repo, counter, session, identifier, error):
+def test_the_function_is_not_called_where_there_is_nothing_to_modify(
+    repo, counter, session, identifier, error
+):
     calls = []
 
     with pytest.raises(error):

@@ -19,7 +19,7 @@ def a_variable(**fields):
     return Variable(**(given | fields))
 
 
-# --- unique ----------------------------------------------------------------------------------------------------------
+# --- unique
 
 
 @pytest.fixture
@@ -31,15 +31,33 @@ def taken(repo, sid):
 
 
 COLLISIONS = {
-    "a second variable under a taken name": lambda repo, sid: repo.register_variable(sid, "one", "integer", 5),
-    "a put under a taken name": lambda repo, sid: repo.put_variable(sid, a_variable(id="var_3", name="one")),
-    "a rename onto a taken name": lambda repo, sid: repo.put_variable(sid, a_variable(id="var_2", name="one")),
-    "a name equal to another's id": lambda repo, sid: repo.register_variable(sid, "var_1", "integer", 5),
-    "a put of a name equal to another's id": lambda repo, sid: repo.put_variable(sid, a_variable(id="var_3", name="var_1")),
-    "a rename onto another's id": lambda repo, sid: repo.put_variable(sid, a_variable(id="var_2", name="var_1")),
-    "an id equal to another's name": lambda repo, sid: repo.register_variable(sid, "three", "integer", 5, id="one"),
-    "a put of an id equal to another's name": lambda repo, sid: repo.put_variable(sid, a_variable(id="one", name="three")),
-    "a registration under a taken id": lambda repo, sid: repo.register_variable(sid, "three", "integer", 5, id="var_1"),
+    "a second variable under a taken name": lambda repo, sid: repo.register_variable(
+        sid, "one", "integer", 5
+    ),
+    "a put under a taken name": lambda repo, sid: repo.put_variable(
+        sid, a_variable(id="var_3", name="one")
+    ),
+    "a rename onto a taken name": lambda repo, sid: repo.put_variable(
+        sid, a_variable(id="var_2", name="one")
+    ),
+    "a name equal to another's id": lambda repo, sid: repo.register_variable(
+        sid, "var_1", "integer", 5
+    ),
+    "a put of a name equal to another's id": lambda repo, sid: repo.put_variable(
+        sid, a_variable(id="var_3", name="var_1")
+    ),
+    "a rename onto another's id": lambda repo, sid: repo.put_variable(
+        sid, a_variable(id="var_2", name="var_1")
+    ),
+    "an id equal to another's name": lambda repo, sid: repo.register_variable(
+        sid, "three", "integer", 5, id="one"
+    ),
+    "a put of an id equal to another's name": lambda repo, sid: repo.put_variable(
+        sid, a_variable(id="one", name="three")
+    ),
+    "a registration under a taken id": lambda repo, sid: repo.register_variable(
+        sid, "three", "integer", 5, id="var_1"
+    ),
 }
 
 
@@ -77,11 +95,13 @@ def test_a_name_freed_by_a_delete_may_be_taken(repo, taken):
     assert (repo.get_value(taken, "one"), repo.get_value(taken, "var_1")) == (5, 6)
 
 
-# --- renames ---------------------------------------------------------------------------------------------------------
+# --- renames
 
 
 def rename(repo, sid, identifier, name):
-    return repo.put_variable(sid, dataclasses.replace(repo.get_variable(sid, identifier), name=name))
+    return repo.put_variable(
+        sid, dataclasses.replace(repo.get_variable(sid, identifier), name=name)
+    )
 
 
 def test_a_rename_leaves_no_old_name_behind(repo, taken):
@@ -124,7 +144,7 @@ def test_a_rename_with_a_new_value_is_one_step(repo, taken):
     assert repo.get_stats(taken).variable_count == 2
 
 
-# --- what a name may be ----------------------------------------------------------------------------------------------
+# --- what a name may be
 
 GOOD_NAMES = [
     "a",
@@ -157,7 +177,9 @@ def test_any_other_text_is_a_name_and_comes_back_exactly(repo, sid, name):
     assert repo.get_variable(sid, "i" + name[1:]).id == "i" + name[1:]
 
 
-@pytest.mark.parametrize("name", ["", "x" * 256, "a\0b", "\0", "\ud800", "x\udfff", None, 5, b"x", ["x"]])
+@pytest.mark.parametrize(
+    "name", ["", "x" * 256, "a\0b", "\0", "\ud800", "x\udfff", None, 5, b"x", ["x"]]
+)
 def test_what_no_name_may_be_is_refused(repo, sid, name):
     with pytest.raises(InvalidNameError):
         repo.register_variable(sid, name, "integer", 1)

@@ -19,7 +19,14 @@ from snakestore import (
 
 
 @pytest.mark.parametrize(
-    "address", [str, Path, lambda path: f"sqlite:///{path}", lambda path: sqlalchemy.make_url(f"sqlite:///{path}")], ids=["str", "Path", "url", "URL"]
+    "address",
+    [
+        str,
+        Path,
+        lambda path: f"sqlite:///{path}",
+        lambda path: sqlalchemy.make_url(f"sqlite:///{path}"),
+    ],
+    ids=["str", "Path", "url", "URL"],
 )
 def test_a_file_is_opened_by_path_or_url(tmp_path, address):
     path = tmp_path / "agent.db"
@@ -40,7 +47,10 @@ def test_a_relative_path_is_a_file_here(tmp_path, monkeypatch):
     assert (tmp_path / "agent.db").is_file()
 
 
-@pytest.mark.parametrize("name", ["with space.db", "per%20cent.db", "q?mark.db", "hash#.db", "ünï.db", "a'b.db", "100%.db"])
+@pytest.mark.parametrize(
+    "name",
+    ["with space.db", "per%20cent.db", "q?mark.db", "hash#.db", "ünï.db", "a'b.db", "100%.db"],
+)
 def test_a_path_is_taken_as_it_is(tmp_path, name):
     with SessionRepository.open(tmp_path / name) as repo:
         repo.create_session("s")
@@ -133,7 +143,11 @@ def test_an_option_that_may_not_be_makes_no_file(tmp_path, options, error):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("busy_timeout", [10**400, 10**5000, 1e300, float("inf")], ids=["over-a-float", "over-a-text", "huge", "infinite"])
+@pytest.mark.parametrize(
+    "busy_timeout",
+    [10**400, 10**5000, 1e300, float("inf")],
+    ids=["over-a-float", "over-a-text", "huge", "infinite"],
+)
 @pytest.mark.parametrize("address", ["agent.db", "sqlite://"], ids=["file", "memory"])
 def test_a_busy_timeout_may_be_longer_than_any_wait(tmp_path, monkeypatch, address, busy_timeout):
     monkeypatch.chdir(tmp_path)
@@ -143,7 +157,7 @@ def test_a_busy_timeout_may_be_longer_than_any_wait(tmp_path, monkeypatch, addre
     snakestore.create_engine(address, busy_timeout=busy_timeout).dispose()
 
 
-# --- closing -----------------------------------------------------------------------------------------------------------
+# --- closing
 
 
 def test_after_close_every_verb_is_refused(repo, filled, verb):
@@ -223,7 +237,7 @@ def test_what_was_written_is_there_after_close(backend, repo, filled, clock):
     assert backend.open(clock=clock).get_value(filled, "x") == 2.0
 
 
-# --- an engine of the caller's is left as it is --------------------------------------------------------------------------
+# --- an engine of the caller's is left as it is
 
 
 @pytest.fixture
@@ -288,7 +302,10 @@ def test_the_settings_of_their_connections_stay_theirs(theirs, clock, fill):
     def settings():
         with theirs.connect() as connection:
             driver = connection.connection.driver_connection
-            pragmas = {pragma: connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() for pragma in PRAGMAS}
+            pragmas = {
+                pragma: connection.exec_driver_sql(f"PRAGMA {pragma}").scalar()
+                for pragma in PRAGMAS
+            }
             return pragmas, driver.isolation_level, driver.row_factory, driver.text_factory
 
     before = settings()

@@ -31,16 +31,20 @@ def sid(repo):
 
 
 WRITES = {
-    "put": lambda repo, sid, **who: repo.put_variable(sid, dataclasses.replace(repo.get_variable(sid, "x"), value=9), **who),
+    "put": lambda repo, sid, **who: repo.put_variable(
+        sid, dataclasses.replace(repo.get_variable(sid, "x"), value=9), **who
+    ),
     "update": lambda repo, sid, **who: repo.update_variable(sid, "x", 9, **who),
-    "modify": lambda repo, sid, **who: repo.modify_variable(sid, "x", lambda value: value + 7, **who),
+    "modify": lambda repo, sid, **who: repo.modify_variable(
+        sid, "x", lambda value: value + 7, **who
+    ),
     "rollback": lambda repo, sid, **who: repo.rollback_variable(sid, "x", 0, **who),
     "delete": lambda repo, sid, **who: repo.delete_variable(sid, "x", **who),
 }
 every_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 
 
-# --- start -----------------------------------------------------------------------------------------------------------
+# --- start
 
 
 def test_starting_shows_who_optimises_since_when_and_until_when(repo, sid, clock):
@@ -84,7 +88,10 @@ def test_start_and_end_change_neither_value_nor_version_nor_stats(repo, sid, clo
 
 
 def test_start_and_end_count_as_access(repo, sid, clock):
-    for write in (lambda: repo.start_optimization(sid, "x", "opt"), lambda: repo.end_optimization(sid, "x")):
+    for write in (
+        lambda: repo.start_optimization(sid, "x", "opt"),
+        lambda: repo.end_optimization(sid, "x"),
+    ):
         clock.advance(1)
         write()
         assert repo.list_sessions()[0].last_accessed == clock()
@@ -124,7 +131,7 @@ def test_what_is_not_there_cannot_be_optimised(repo, sid):
             verb("nobody", "x")
 
 
-# --- one holder ------------------------------------------------------------------------------------------------------
+# --- one holder
 
 
 def test_another_is_refused_and_told_who_holds_it_until_when(repo, sid, clock):
@@ -167,7 +174,11 @@ def test_another_takes_over_when_the_lease_ran_out(repo, sid, clock):
     taken = repo.start_optimization(sid, "x", "other", lease=30)
 
     status = taken.optimization_status
-    assert (status.optimizer_id, status.started_at, status.expires_at) == ("other", clock(), clock() + timedelta(seconds=30))
+    assert (status.optimizer_id, status.started_at, status.expires_at) == (
+        "other",
+        clock(),
+        clock() + timedelta(seconds=30),
+    )
 
 
 def test_a_lease_is_the_variables_own(repo, sid):
@@ -180,12 +191,14 @@ def test_a_lease_is_the_variables_own(repo, sid):
     assert repo.get_variable(sid, "y").optimization_status.optimizer_id == "other"
 
 
-# --- writes ----------------------------------------------------------------------------------------------------------
+# --- writes
 
 
 @every_write
 @pytest.mark.parametrize("who", [{}, {"optimizer_id": "other"}], ids=["anonymous", "other"])
-def test_a_write_by_anyone_but_the_holder_is_refused_and_changes_nothing(repo, sid, clock, write, who):
+def test_a_write_by_anyone_but_the_holder_is_refused_and_changes_nothing(
+    repo, sid, clock, write, who
+):
     held = repo.start_optimization(sid, "x", "opt", lease=60)
     stats = repo.get_stats(sid)
 
@@ -322,7 +335,7 @@ def test_a_deleted_variable_takes_its_lock_along(repo, sid):
     assert not repo.get_variable(sid, "x").optimizing
 
 
-# --- reads -----------------------------------------------------------------------------------------------------------
+# --- reads
 
 
 def test_reads_are_free(repo, sid):
@@ -353,7 +366,7 @@ def test_a_lease_is_shown_until_it_runs_out(repo, sid, clock):
     assert repo.get_variable(sid, "x").optimizing is True
 
 
-# --- end -------------------------------------------------------------------------------------------------------------
+# --- end
 
 
 @pytest.mark.parametrize("who", [None, "opt"])

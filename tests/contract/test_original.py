@@ -21,14 +21,28 @@ def variable(clock):
 
 
 def test_a_variable_is_new_with_its_required_fields(clock):
-    variable = Variable.new(id="var_1", name="temperature", type="float", value=0.7, created_at=clock())
+    variable = Variable.new(
+        id="var_1", name="temperature", type="float", value=0.7, created_at=clock()
+    )
 
-    assert (variable.id, variable.name, variable.type, variable.value) == ("var_1", "temperature", "float", 0.7)
-    assert (variable.version, variable.created_at, variable.last_updated_at) == (0, clock(), clock())
+    assert (variable.id, variable.name, variable.type, variable.value) == (
+        "var_1",
+        "temperature",
+        "float",
+        0.7,
+    )
+    assert (variable.version, variable.created_at, variable.last_updated_at) == (
+        0,
+        clock(),
+        clock(),
+    )
 
 
 def test_missing_fields_are_told():
-    with pytest.raises(MissingFieldsError, match=r"Missing required fields: \['id', 'type', 'value', 'created_at'\]") as refused:
+    with pytest.raises(
+        MissingFieldsError,
+        match=r"Missing required fields: \['id', 'type', 'value', 'created_at'\]",
+    ) as refused:
         Variable.new({"name": "temperature"})
 
     assert refused.value.fields == ["id", "type", "value", "created_at"]
@@ -49,11 +63,22 @@ def test_an_update_has_a_later_timestamp(variable, clock):
 
 
 def test_an_update_merges_metadata_and_tells_its_source(variable, clock):
-    described = variable.update_value(0.8, metadata={"reason": "too cold", "by": "me"}, source="elixir", now=clock())
+    described = variable.update_value(
+        0.8, metadata={"reason": "too cold", "by": "me"}, source="elixir", now=clock()
+    )
     updated = described.update_value(0.9, metadata={"reason": "too hot"}, now=clock())
 
-    assert described.metadata == {"reason": "too cold", "by": "me", "source": "elixir", "updated_at": updated.metadata["updated_at"]}
-    assert (updated.metadata["reason"], updated.metadata["by"], updated.metadata["source"]) == ("too hot", "me", "python")
+    assert described.metadata == {
+        "reason": "too cold",
+        "by": "me",
+        "source": "elixir",
+        "updated_at": updated.metadata["updated_at"],
+    }
+    assert (updated.metadata["reason"], updated.metadata["by"], updated.metadata["source"]) == (
+        "too hot",
+        "me",
+        "python",
+    )
 
 
 def test_a_variable_put_is_got_by_id_by_name_and_by_enum_member(repo, sid, variable):
@@ -80,7 +105,9 @@ def test_a_variable_that_is_not_there_is_not_found(repo, sid):
 
 def test_variables_are_listed_in_the_order_they_were_made(repo, sid, clock):
     for name in ["zebra", "apple", "mango"]:
-        repo.put_variable(sid, create_variable(name=name, type="integer", value=1, created_at=clock.advance(1)))
+        repo.put_variable(
+            sid, create_variable(name=name, type="integer", value=1, created_at=clock.advance(1))
+        )
 
     assert [variable.name for variable in repo.list_variables(sid)] == ["zebra", "apple", "mango"]
 
@@ -89,7 +116,10 @@ def test_a_pattern_finds_two_of_three(repo, sid):
     for name in ["temp_low", "temp_high", "pressure"]:
         repo.register_variable(sid, name, "float", 1.0)
 
-    assert {variable.name for variable in repo.list_variables(sid, "temp_*")} == {"temp_low", "temp_high"}
+    assert {variable.name for variable in repo.list_variables(sid, "temp_*")} == {
+        "temp_low",
+        "temp_high",
+    }
     assert repo.variable_names(sid, "temp_*") == ["temp_high", "temp_low"]
 
 
@@ -112,7 +142,10 @@ def test_stats_go_from_nothing_to_one_and_count_updates(repo, sid, variable):
 def test_a_rename_leaves_no_old_name_behind(repo, sid, variable):
     repo.put_variable(sid, variable)
 
-    repo.put_variable(sid, Variable(id="var_1", name="heat", type="float", value=0.7, created_at=variable.created_at))
+    repo.put_variable(
+        sid,
+        Variable(id="var_1", name="heat", type="float", value=0.7, created_at=variable.created_at),
+    )
 
     assert repo.variable_names(sid) == ["heat"]
     assert not repo.has_variable(sid, "temperature")

@@ -7,7 +7,16 @@ import json
 import numpy as np
 import pytest
 
-from snakestore import BatchError, ConstraintError, UnknownTypeError, ValidationError, VariableType, create_variable, register_type, validate
+from snakestore import (
+    BatchError,
+    ConstraintError,
+    UnknownTypeError,
+    ValidationError,
+    VariableType,
+    create_variable,
+    register_type,
+    validate,
+)
 from snakestore.types import registry
 from snakestore.types.arrays import EmbeddingType
 
@@ -18,9 +27,13 @@ def own_registry(monkeypatch):
     monkeypatch.setattr(registry, "_types", dict(registry._types))
 
 
-# --- a type that raises what Python raises -------------------------------------------------------------------------------
+# --- a type that raises what Python raises
 
-MINE, MINE_TOO, MOST_IS_EMPTY = ValueError("mine"), TypeError("mine too"), ValueError("most is empty")
+MINE, MINE_TOO, MOST_IS_EMPTY = (
+    ValueError("mine"),
+    TypeError("mine too"),
+    ValueError("most is empty"),
+)
 PROBLEMS = {
     "normalise-ValueError": ("unsound", ValueError),
     "normalise-TypeError": (None, TypeError),
@@ -61,7 +74,9 @@ def rough(own_registry, repo, filled):
 
 REFUSED_BY = {
     "register": lambda repo, value: repo.register_variable("s", "new", "rough", value),
-    "put": lambda repo, value: repo.put_variable("s", repo.get_variable("s", "r").update_value(value)),
+    "put": lambda repo, value: repo.put_variable(
+        "s", repo.get_variable("s", "r").update_value(value)
+    ),
     "update": lambda repo, value: repo.update_variable("s", "r", value),
     "modify": lambda repo, value: repo.modify_variable("s", "r", lambda _: value),
     "create_variable": lambda repo, value: create_variable(name="new", type="rough", value=value),
@@ -71,7 +86,9 @@ REFUSED_BY = {
 
 @every_problem
 @pytest.mark.parametrize("call", REFUSED_BY.values(), ids=REFUSED_BY)
-def test_what_a_type_raises_of_pythons_own_is_a_refusal_of_ours(repo, rough, unchanged, call, value, problem):
+def test_what_a_type_raises_of_pythons_own_is_a_refusal_of_ours(
+    repo, rough, unchanged, call, value, problem
+):
     with unchanged(), pytest.raises(ValidationError) as refused:
         call(repo, value)
 
@@ -122,7 +139,7 @@ def test_a_refusal_of_ours_is_raised_as_it_is(repo, filled):
     assert refused.value.__cause__ is None
 
 
-# --- a type derived from an array type that writes both forms --------------------------------------------------------------
+# --- a type derived from an array type that writes both forms
 
 
 @pytest.fixture
@@ -143,15 +160,28 @@ def labelled(own_registry):
             return decoded
 
 
-@pytest.mark.parametrize("value", [[1, 2.5], np.array([1, 2.5], "f4"), ()], ids=["list", "array", "empty"])
+@pytest.mark.parametrize(
+    "value", [[1, 2.5], np.array([1, 2.5], "f4"), ()], ids=["list", "array", "empty"]
+)
 @pytest.mark.parametrize(
     "write",
     [
         lambda repo, value: repo.register_variable("s", "a", "labelled", value),
-        lambda repo, value: repo.put_variable("s", create_variable(name="a", type="labelled", value=value)),
-        lambda repo, value: repo.register_variable("s", "a", "labelled", [7]) and repo.update_variable("s", "a", value),
-        lambda repo, value: repo.register_variable("s", "a", "labelled", [7]) and repo.modify_variable("s", "a", lambda _: value),
-        lambda repo, value: repo.register_variable("s", "a", "labelled", [7]) and repo.update_variables("s", {"a": value})["a"],
+        lambda repo, value: repo.put_variable(
+            "s", create_variable(name="a", type="labelled", value=value)
+        ),
+        lambda repo, value: (
+            repo.register_variable("s", "a", "labelled", [7])
+            and repo.update_variable("s", "a", value)
+        ),
+        lambda repo, value: (
+            repo.register_variable("s", "a", "labelled", [7])
+            and repo.modify_variable("s", "a", lambda _: value)
+        ),
+        lambda repo, value: (
+            repo.register_variable("s", "a", "labelled", [7])
+            and repo.update_variables("s", {"a": value})["a"]
+        ),
     ],
     ids=["register", "put", "update", "modify", "batch"],
 )
@@ -174,7 +204,7 @@ def test_a_derived_type_is_put_back_and_rolled_back(repo, sid, labelled):
     assert [past.value for past in repo.variable_history(sid, "a")] == [[4.0], [1.0, 2.0, 3.0]]
 
 
-# --- a type that this process does not know --------------------------------------------------------------------------------
+# --- a type that this process does not know
 
 
 @pytest.fixture

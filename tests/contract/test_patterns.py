@@ -64,7 +64,21 @@ def test_a_star_stands_for_any_run_of_characters_and_the_rest_is_anchored(find, 
     assert find(["temp_1", "temp_", "temp_a_b", "my_temp_x", "Temp_1", "tempX1"], pattern) == found
 
 
-LITERALS = [*"%_?[]\\.^$+({|#'\"", "\n", "\r", "-", "!", "~", "😀", "[x]", "[!x]", "[a-z]", "{1}", "\\x", "\\_"]
+LITERALS = [
+    *"%_?[]\\.^$+({|#'\"",
+    "\n",
+    "\r",
+    "-",
+    "!",
+    "~",
+    "😀",
+    "[x]",
+    "[!x]",
+    "[a-z]",
+    "{1}",
+    "\\x",
+    "\\_",
+]
 
 
 def test_every_other_character_is_literal(find):
@@ -96,14 +110,31 @@ def test_a_name_with_a_star_is_found_by_a_star(find):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "found"), [("é*", {"éa"}), ("e\u0301*", {"e\u0301a"}), ("É*", set()), ("\U0010ffff*", {"\U0010ffffa"}), ("\ud7ff*", {"\ud7ffa"})]
+    ("pattern", "found"),
+    [
+        ("é*", {"éa"}),
+        ("e\u0301*", {"e\u0301a"}),
+        ("É*", set()),
+        ("\U0010ffff*", {"\U0010ffffa"}),
+        ("\ud7ff*", {"\ud7ffa"}),
+    ],
 )
 def test_characters_are_code_points(find, pattern, found):
     assert find(["éa", "e\u0301a", "\U0010ffffa", "\ud7ffa", "\ue000a"], pattern) == found
 
 
 def test_what_no_name_may_hold_matches_nothing(find):
-    patterns = ["", "\0", "a\0*", "\0*", "\ud800*", "*\udfff", "a" * 256, "a" * 256 + "*", "*" + "a" * 300]
+    patterns = [
+        "",
+        "\0",
+        "a\0*",
+        "\0*",
+        "\ud800*",
+        "*\udfff",
+        "a" * 256,
+        "a" * 256 + "*",
+        "*" + "a" * 300,
+    ]
 
     found = [find(["a", "b", "a" * 255], pattern) for pattern in patterns]
 
@@ -161,4 +192,6 @@ def test_patterns_find_what_a_regular_expression_finds(repo, names, pattern):
         repo.register_variable(sid, name, "integer", 1)
 
     expression = ".*".join(re.escape(piece) for piece in pattern.split("*"))
-    assert repo.variable_names(sid, pattern) == sorted(name for name in names if re.fullmatch(expression, name, re.DOTALL))
+    assert repo.variable_names(sid, pattern) == sorted(
+        name for name in names if re.fullmatch(expression, name, re.DOTALL)
+    )

@@ -26,7 +26,10 @@ DOCUMENTS = {
     "big-integer": 2**70,
     "minus-zero": -0.0,
     "float": 0.1,
-    "nested": {"lm": {"kwargs": {"temperature": 0.0}}, "demos": [{"q": "?", "a": None}, [], [[1], [2.5, True]]]},
+    "nested": {
+        "lm": {"kwargs": {"temperature": 0.0}},
+        "demos": [{"q": "?", "a": None}, [], [[1], [2.5, True]]],
+    },
     "odd-keys": {"": 1, "a.b": 2, "a[0]": 3, "$": 4, '"': 5, "\x00": 6, "é": 7},
 }
 
@@ -76,7 +79,9 @@ def test_a_program_that_is_not_there_is_told_by_its_id(repo, filled):
     assert isinstance(refused.value, KeyError)
 
 
-@pytest.mark.parametrize("default", [None, False, 0, object()], ids=["None", "False", "0", "object"])
+@pytest.mark.parametrize(
+    "default", [None, False, 0, object()], ids=["None", "False", "0", "object"]
+)
 def test_a_default_stands_in_for_a_missing_program(repo, filled, default):
     assert repo.get_program(filled, "nothing", default) is default
 
@@ -121,7 +126,9 @@ def test_an_enum_member_is_a_program_id(repo, sid, member, text):
     assert repo.delete_program(sid, member)
 
 
-@pytest.mark.parametrize("program_id", ["p ", "P", "x" * 255, "'; DROP TABLE programs; --", "a\nb", "%", "*"])
+@pytest.mark.parametrize(
+    "program_id", ["p ", "P", "x" * 255, "'; DROP TABLE programs; --", "a\nb", "%", "*"]
+)
 def test_program_ids_are_any_text_compared_exactly(repo, filled, program_id):
     repo.put_program(filled, program_id, "new")
 
@@ -175,7 +182,9 @@ def test_what_json_cannot_say_is_refused_with_its_path(repo, filled, unchanged, 
     assert refused.value.path == path
 
 
-@pytest.mark.parametrize("document", [{1: 2}, {"a": {None: 1}}, {"a": {True: 1}}, {"\ud800": 1}, {("a",): 1}], ids=repr)
+@pytest.mark.parametrize(
+    "document", [{1: 2}, {"a": {None: 1}}, {"a": {True: 1}}, {"\ud800": 1}, {("a",): 1}], ids=repr
+)
 def test_keys_that_are_no_text_are_refused(repo, filled, unchanged, document):
     with unchanged(), pytest.raises(ValidationError) as refused:
         repo.put_program(filled, "p", document)

@@ -22,9 +22,20 @@ from snakestore import (
     "call",
     [
         lambda repo: repo.update_variable("nobody", "nothing", object()),
-        lambda repo: repo.update_variable("nobody", "", object(), expected_version=9, optimizer_id="opt"),
+        lambda repo: repo.update_variable(
+            "nobody", "", object(), expected_version=9, optimizer_id="opt"
+        ),
         lambda repo: repo.register_variable("nobody", "", "nothing", object()),
-        lambda repo: repo.put_variable("nobody", Variable(id="v", name="v", type="nothing", value=1, created_at=repo.create_session().created_at)),
+        lambda repo: repo.put_variable(
+            "nobody",
+            Variable(
+                id="v",
+                name="v",
+                type="nothing",
+                value=1,
+                created_at=repo.create_session().created_at,
+            ),
+        ),
         lambda repo: repo.update_variables("nobody", {"nothing": object()}),
         lambda repo: repo.start_optimization("nobody", "nothing", ""),
         lambda repo: repo.put_program("nobody", "", object()),
@@ -54,10 +65,45 @@ from snakestore import (
         lambda repo: repo.update_session("nobody", history=-1),
     ],
     ids=[
-        *("update", "update-all", "register", "put", "batch", "start", "program", "ttl", "metadata", "touch", "version"),
-        *("update-version", "update-arguments", "put-nothing", "modify-nothing", "rollback-version", "get-version", "history-limit"),
-        *("get-many-name", "get-many-nothing", "get-many-at", "list-arguments", "batch-metadata", "batch-source", "batch-nothing"),
-        *("batch-versions", "batch-arguments", "start-lease", "end-name", "delete-name", "session-history"),
+        *(
+            "update",
+            "update-all",
+            "register",
+            "put",
+            "batch",
+            "start",
+            "program",
+            "ttl",
+            "metadata",
+            "touch",
+            "version",
+        ),
+        *(
+            "update-version",
+            "update-arguments",
+            "put-nothing",
+            "modify-nothing",
+            "rollback-version",
+            "get-version",
+            "history-limit",
+        ),
+        *(
+            "get-many-name",
+            "get-many-nothing",
+            "get-many-at",
+            "list-arguments",
+            "batch-metadata",
+            "batch-source",
+            "batch-nothing",
+        ),
+        *(
+            "batch-versions",
+            "batch-arguments",
+            "start-lease",
+            "end-name",
+            "delete-name",
+            "session-history",
+        ),
     ],
 )
 def test_a_missing_session_is_told_first(repo, call):
@@ -76,7 +122,9 @@ def test_a_missing_session_is_told_first(repo, call):
     ],
     ids=["update-value", "update-lock", "start", "rollback", "version"],
 )
-def test_a_missing_variable_is_told_before_what_is_wrong_with_the_call(repo, filled, unchanged, call):
+def test_a_missing_variable_is_told_before_what_is_wrong_with_the_call(
+    repo, filled, unchanged, call
+):
     with unchanged(), pytest.raises(VariableNotFoundError) as refused:
         call(repo)
 
@@ -88,8 +136,19 @@ def test_a_missing_variable_is_told_before_what_is_wrong_with_the_call(repo, fil
     [
         lambda repo: repo.update_variable("s", "x", 3.0, expected_version=99),
         lambda repo: repo.update_variable("s", "x", object()),
-        lambda repo: repo.put_variable("s", repo.get_variable("s", "x").update_value("hot"), expected_version=99),
-        lambda repo: repo.put_variable("s", Variable(id="x-id", name="note", type="float", value=1.0, created_at=repo.get_session("s").created_at)),
+        lambda repo: repo.put_variable(
+            "s", repo.get_variable("s", "x").update_value("hot"), expected_version=99
+        ),
+        lambda repo: repo.put_variable(
+            "s",
+            Variable(
+                id="x-id",
+                name="note",
+                type="float",
+                value=1.0,
+                created_at=repo.get_session("s").created_at,
+            ),
+        ),
         lambda repo: repo.rollback_variable("s", "x", 0, expected_version=99),
         lambda repo: repo.rollback_variable("s", "x", 99),
         lambda repo: repo.start_optimization("s", "x", "other", lease=-1),
@@ -98,7 +157,14 @@ def test_a_missing_variable_is_told_before_what_is_wrong_with_the_call(repo, fil
         lambda repo: repo.update_variable("s", "x", 3.0, expected_version="a"),
     ],
     ids=[
-        *("update-version", "update-value", "put-version-value", "put-name", "rollback-version", "rollback-to-nothing"),
+        *(
+            "update-version",
+            "update-value",
+            "put-version-value",
+            "put-name",
+            "rollback-version",
+            "rollback-to-nothing",
+        ),
         *("start-lease", "start-arguments", "modify-nothing", "update-no-version"),
     ],
 )
@@ -108,17 +174,29 @@ def test_a_lock_is_told_before_version_name_and_value(repo, filled, unchanged, c
     with unchanged(), pytest.raises(VariableLockedError) as refused:
         call(repo)
 
-    assert (refused.value.session_id, refused.value.holder, refused.value.expires_at) == ("s", "holder", None)
+    assert (refused.value.session_id, refused.value.holder, refused.value.expires_at) == (
+        "s",
+        "holder",
+        None,
+    )
 
 
 @pytest.mark.parametrize(
     "call",
     [
         lambda repo: repo.update_variable("s", "x", object(), expected_version=99),
-        lambda repo: repo.put_variable("s", repo.get_variable("s", "x").update_value("hot"), expected_version=99),
+        lambda repo: repo.put_variable(
+            "s", repo.get_variable("s", "x").update_value("hot"), expected_version=99
+        ),
         lambda repo: repo.put_variable(
             "s",
-            Variable(id="x-id", name="note", type="float", value=1.0, created_at=repo.get_session("s").created_at),
+            Variable(
+                id="x-id",
+                name="note",
+                type="float",
+                value=1.0,
+                created_at=repo.get_session("s").created_at,
+            ),
             expected_version=99,
         ),
     ],
@@ -144,10 +222,22 @@ def test_a_version_expected_of_nothing_is_told_before_the_value(repo, filled, un
     ("call", "error"),
     [
         (lambda repo: repo.register_variable("s", "x", "float", "hot"), VariableExistsError),
-        (lambda repo: repo.register_variable("s", "x", "float", 99.0, id="new"), VariableExistsError),
+        (
+            lambda repo: repo.register_variable("s", "x", "float", 99.0, id="new"),
+            VariableExistsError,
+        ),
         (lambda repo: repo.register_variable("s", "", "float", "hot"), InvalidNameError),
         (
-            lambda repo: repo.put_variable("s", Variable(id="new", name="x", type="float", value="hot", created_at=repo.get_session("s").created_at)),
+            lambda repo: repo.put_variable(
+                "s",
+                Variable(
+                    id="new",
+                    name="x",
+                    type="float",
+                    value="hot",
+                    created_at=repo.get_session("s").created_at,
+                ),
+            ),
             VariableExistsError,
         ),
         (lambda repo: repo.put_program("s", "", object()), InvalidNameError),
@@ -159,12 +249,19 @@ def test_a_name_is_told_before_the_value(repo, filled, unchanged, call, error):
         call(repo)
 
 
-WRONG = {"ttl": {"ttl": -1}, "metadata": {"metadata": 5}, "history": {"history": -1}, "all": {"ttl": "long", "metadata": {1: 2}, "history": 1.5}}
+WRONG = {
+    "ttl": {"ttl": -1},
+    "metadata": {"metadata": 5},
+    "history": {"history": -1},
+    "all": {"ttl": "long", "metadata": {1: 2}, "history": 1.5},
+}
 every_wrong = pytest.mark.parametrize("options", WRONG.values(), ids=WRONG)
 
 
 @every_wrong
-def test_a_session_that_is_there_is_told_before_what_is_wrong_with_a_new_one(repo, filled, unchanged, options):
+def test_a_session_that_is_there_is_told_before_what_is_wrong_with_a_new_one(
+    repo, filled, unchanged, options
+):
     with unchanged(), pytest.raises(SessionExistsError) as refused:
         repo.create_session(filled, **options)
 
@@ -181,14 +278,21 @@ def test_a_session_that_is_there_and_may_be_takes_no_notice_of_the_rest(repo, fi
 @pytest.mark.parametrize("version", [99, 2, -1])
 @pytest.mark.parametrize(
     "call",
-    [lambda repo, version: repo.get_variable_version("s", "x", version), lambda repo, version: repo.rollback_variable("s", "x", version)],
+    [
+        lambda repo, version: repo.get_variable_version("s", "x", version),
+        lambda repo, version: repo.rollback_variable("s", "x", version),
+    ],
     ids=["get", "rollback"],
 )
 def test_a_version_that_never_was_is_not_found(repo, filled, unchanged, call, version):
     with unchanged(), pytest.raises(VersionNotFoundError) as refused:
         call(repo, version)
 
-    assert (refused.value.session_id, refused.value.identifier, refused.value.version) == ("s", "x", version)
+    assert (refused.value.session_id, refused.value.identifier, refused.value.version) == (
+        "s",
+        "x",
+        version,
+    )
 
 
 @pytest.mark.parametrize(
@@ -205,7 +309,18 @@ def test_a_version_that_never_was_is_not_found(repo, filled, unchanged, call, ve
         lambda repo: repo.put_program("s", "p"),
         lambda repo: create_variable(name="x", type="float"),
     ],
-    ids=["get_session", "touch", "register", "update", "put", "get", "modify", "start", "put_program", "create_variable"],
+    ids=[
+        "get_session",
+        "touch",
+        "register",
+        "update",
+        "put",
+        "get",
+        "modify",
+        "start",
+        "put_program",
+        "create_variable",
+    ],
 )
 def test_a_missing_argument_is_a_type_error(repo, filled, unchanged, call):
     with unchanged(), pytest.raises(TypeError):

@@ -20,7 +20,10 @@ from snakestore import SessionRepository, Variable, create_variable
 
 names = (f"v{number}" for number in itertools.count())
 # The store is shared by all examples of a test, each under a name of its own.
-shares_the_store = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+shares_the_store = settings(
+    max_examples=30,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 def exact(value):
@@ -59,10 +62,14 @@ documents = some.recursive(
     lambda inner: some.lists(inner, max_size=4) | some.dictionaries(texts, inner, max_size=4),
     max_leaves=15,
 )
-identifiers = some.text(some.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=255)
+identifiers = some.text(
+    some.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=255
+)
 json_objects = some.dictionaries(texts, documents, max_size=4)
 exactly_floats = finite | some.integers(-(2**53), 2**53)
-number_arrays = some.sampled_from(["f2", "f4", "f8", ">f8", ">f4", "i1", "i2", "i4", "i8", ">i2", "u1", "u2", "u4"])
+number_arrays = some.sampled_from(
+    ["f2", "f4", "f8", ">f8", ">f4", "i1", "i2", "i4", "i8", ">i2", "u1", "u2", "u4"]
+)
 
 
 def an_array(dtype, shape):
@@ -70,7 +77,7 @@ def an_array(dtype, shape):
     return arrays.arrays(dtype, shape, elements=arrays.from_dtype(np.dtype(dtype), **elements))
 
 
-# --- every type ------------------------------------------------------------------------------------------------------
+# --- every type
 
 
 @shares_the_store
@@ -152,17 +159,31 @@ def test_documents_come_back_with_the_order_of_their_keys(there_and_back, value)
 @example([])
 @example([-0.0, 5e-324, 1.7976931348623157e308])
 def test_embeddings_come_back_as_lists_of_floats(there_and_back, value):
-    assert exact(there_and_back("embedding", value).value) == exact([float(number) for number in value])
+    assert exact(there_and_back("embedding", value).value) == exact(
+        [float(number) for number in value]
+    )
 
 
 @shares_the_store
-@given(number_arrays.filter(lambda dtype: dtype != "i8").flatmap(lambda dtype: an_array(dtype, some.integers(0, 8))))
+@given(
+    number_arrays.filter(lambda dtype: dtype != "i8").flatmap(
+        lambda dtype: an_array(dtype, some.integers(0, 8))
+    )
+)
 def test_embeddings_of_numpy_come_back_as_the_floats_they_hold(there_and_back, value):
-    assert exact(there_and_back("embedding", value).value) == exact([float(number) for number in value.tolist()])
+    assert exact(there_and_back("embedding", value).value) == exact(
+        [float(number) for number in value.tolist()]
+    )
 
 
 @shares_the_store
-@given(number_arrays.flatmap(lambda dtype: an_array(dtype, arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3))))
+@given(
+    number_arrays.flatmap(
+        lambda dtype: an_array(
+            dtype, arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3)
+        )
+    )
+)
 def test_tensors_of_numpy_come_back_as_shape_and_nested_data(there_and_back, value):
     expected = {"shape": list(value.shape), "data": value.tolist()}
 
@@ -171,14 +192,17 @@ def test_tensors_of_numpy_come_back_as_shape_and_nested_data(there_and_back, val
 
 @shares_the_store
 @given(
-    an_array("i8", arrays.array_shapes(min_dims=0, max_dims=3, max_side=3)) | an_array("f8", arrays.array_shapes(min_dims=0, max_dims=3, max_side=3))
+    an_array("i8", arrays.array_shapes(min_dims=0, max_dims=3, max_side=3))
+    | an_array("f8", arrays.array_shapes(min_dims=0, max_dims=3, max_side=3))
 )
 def test_tensors_given_nested_or_flat_come_back_nested(there_and_back, value):
     shape, nested = list(value.shape), value.tolist()
     flat = value.ravel().tolist() if shape else nested
 
     for data in (nested, flat):
-        assert exact(there_and_back("tensor", {"shape": shape, "data": data}).value) == exact({"shape": shape, "data": nested})
+        assert exact(there_and_back("tensor", {"shape": shape, "data": data}).value) == exact(
+            {"shape": shape, "data": nested}
+        )
 
 
 @pytest.mark.parametrize(
@@ -186,7 +210,10 @@ def test_tensors_given_nested_or_flat_come_back_nested(there_and_back, value):
     [
         ({"shape": [3], "data": [1, 2.5, 3]}, {"shape": [3], "data": [1.0, 2.5, 3.0]}),
         ({"shape": [2], "data": [1, 2]}, {"shape": [2], "data": [1, 2]}),
-        ({"shape": [2], "data": [2**63 - 1, -(2**63)]}, {"shape": [2], "data": [2**63 - 1, -(2**63)]}),
+        (
+            {"shape": [2], "data": [2**63 - 1, -(2**63)]},
+            {"shape": [2], "data": [2**63 - 1, -(2**63)]},
+        ),
         ({"shape": [], "data": 7}, {"shape": [], "data": 7}),
         ({"shape": [2, 0], "data": [[], []]}, {"shape": [2, 0], "data": [[], []]}),
         ({"shape": [0, 2], "data": []}, {"shape": [0, 2], "data": []}),
@@ -208,13 +235,29 @@ def test_a_tensor_is_all_ints_or_all_floats(there_and_back, given_value, stored)
     ids=["strided", "fortran", "big-endian", "broadcast"],
 )
 def test_arrays_in_any_order_come_back(there_and_back, array):
-    assert exact(there_and_back("tensor", array).value) == exact({"shape": list(array.shape), "data": array.tolist()})
+    assert exact(there_and_back("tensor", array).value) == exact(
+        {"shape": list(array.shape), "data": array.tolist()}
+    )
 
 
-# --- numpy without the detour ----------------------------------------------------------------------------------------
+# --- numpy without the detour
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "float16",
+        "float32",
+        "float64",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+    ],
+)
 def test_an_array_keeps_its_dtype(there_and_back, dtype):
     array = np.arange(6).astype(dtype).reshape(2, 3)
 
@@ -242,14 +285,25 @@ def test_a_put_back_of_an_array_that_was_read_keeps_dtype_and_version(repo, sid)
     assert (found.version, found.to_numpy().dtype) == (0, np.dtype("float32"))
 
 
-# --- what surrounds the value ----------------------------------------------------------------------------------------
+# --- what surrounds the value
 
 
 @shares_the_store
 @given(json_objects, json_objects, some.lists(json_objects, max_size=3).map(tuple))
 def test_metadata_and_access_rules_come_back(repo, reader, sid, clock, metadata, update, rules):
     name = next(names)
-    repo.put_variable(sid, Variable(id=name, name=name, type="json", value=1, created_at=clock(), metadata=metadata, access_rules=rules))
+    repo.put_variable(
+        sid,
+        Variable(
+            id=name,
+            name=name,
+            type="json",
+            value=1,
+            created_at=clock(),
+            metadata=metadata,
+            access_rules=rules,
+        ),
+    )
     before = reader.get_variable(sid, name)
     after = repo.update_variable(sid, name, 2, metadata=update)
 
@@ -262,7 +316,9 @@ def test_metadata_and_access_rules_come_back(repo, reader, sid, clock, metadata,
 
 
 @pytest.mark.parametrize(
-    "mapping", [types.MappingProxyType, collections.OrderedDict, collections.UserDict, collections.Counter], ids=lambda of: of.__name__
+    "mapping",
+    [types.MappingProxyType, collections.OrderedDict, collections.UserDict, collections.Counter],
+    ids=lambda of: of.__name__,
 )
 @pytest.mark.parametrize(
     "write",
@@ -271,14 +327,31 @@ def test_metadata_and_access_rules_come_back(repo, reader, sid, clock, metadata,
         lambda repo, metadata: repo.update_session("s", metadata=metadata),
         lambda repo, metadata: repo.update_session("s", metadata=metadata, replace_metadata=True),
         lambda repo, metadata: repo.register_variable("s", "new", "json", 1, metadata=metadata),
-        lambda repo, metadata: repo.put_variable("s", dataclasses.replace(repo.get_variable("s", "x"), metadata=metadata)),
-        lambda repo, metadata: repo.put_variable("s", create_variable(name="new", type="json", value=1, metadata=metadata)),
+        lambda repo, metadata: repo.put_variable(
+            "s", dataclasses.replace(repo.get_variable("s", "x"), metadata=metadata)
+        ),
+        lambda repo, metadata: repo.put_variable(
+            "s", create_variable(name="new", type="json", value=1, metadata=metadata)
+        ),
         lambda repo, metadata: repo.update_variable("s", "x", 3.0, metadata=metadata),
-        lambda repo, metadata: repo.modify_variable("s", "x", lambda value: value, metadata=metadata),
+        lambda repo, metadata: repo.modify_variable(
+            "s", "x", lambda value: value, metadata=metadata
+        ),
         lambda repo, metadata: repo.update_variables("s", {"x": 3.0}, metadata=metadata)["x"],
         lambda repo, metadata: repo.get_variable("s", "x").update_value(3.0, metadata=metadata),
     ],
-    ids=["create", "update", "replace", "register", "put", "create_variable", "update_variable", "modify", "batch", "update_value"],
+    ids=[
+        "create",
+        "update",
+        "replace",
+        "register",
+        "put",
+        "create_variable",
+        "update_variable",
+        "modify",
+        "batch",
+        "update_value",
+    ],
 )
 def test_metadata_of_any_mapping_comes_back_as_a_dict(repo, filled, write, mapping):
     given_metadata = mapping({"a": 1, "b": 2})
@@ -308,7 +381,10 @@ def test_every_past_value_comes_back(repo, reader, sid, values):
 
     kept = [past.value for past in reader.variable_history(sid, name)]
     assert exact(kept) == exact(values[-2::-1])
-    assert [exact(reader.get_variable_version(sid, name, version).value) for version in range(len(values))] == [exact(value) for value in values]
+    assert [
+        exact(reader.get_variable_version(sid, name, version).value)
+        for version in range(len(values))
+    ] == [exact(value) for value in values]
 
 
 @shares_the_store
@@ -324,7 +400,7 @@ def test_names_and_ids_come_back(repo, reader, name, id_):
     assert reader.get_variable(sid, id_) == found
 
 
-# --- another process -------------------------------------------------------------------------------------------------
+# --- another process
 
 EVERY_TYPE = {
     "float": -0.0,

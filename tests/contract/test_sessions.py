@@ -15,7 +15,7 @@ class Agent(enum.Enum):
     CRITIC = 2
 
 
-# --- create ----------------------------------------------------------------------------------------------------------
+# --- create
 
 
 def test_a_new_session_is_empty_and_lives_an_hour(repo, clock):
@@ -25,7 +25,11 @@ def test_a_new_session_is_empty_and_lives_an_hour(repo, clock):
     assert (session.id, session.created_at, session.last_accessed) == ("s", clock(), clock())
     assert (session.ttl, session.expires_at) == (3600.0, clock() + timedelta(hours=1))
     assert (session.last_worker_id, session.metadata) == (None, {})
-    assert (session.stats.variable_count, session.stats.program_count, session.stats.total_variable_updates) == (0, 0, 0)
+    assert (
+        session.stats.variable_count,
+        session.stats.program_count,
+        session.stats.total_variable_updates,
+    ) == (0, 0, 0)
 
 
 def test_sessions_without_a_given_id_get_ids_of_their_own(repo):
@@ -70,7 +74,9 @@ def test_a_session_without_ttl_has_no_end(repo):
     assert repo.get_session("s") == session
 
 
-@pytest.mark.parametrize(("default_ttl", "seconds"), [(60, 60.0), (timedelta(minutes=1), 60.0), (None, None)])
+@pytest.mark.parametrize(
+    ("default_ttl", "seconds"), [(60, 60.0), (timedelta(minutes=1), 60.0), (None, None)]
+)
 def test_the_default_ttl_is_an_option_of_the_repository(open_repo, default_ttl, seconds):
     repo = open_repo(default_ttl=default_ttl)
 
@@ -149,7 +155,21 @@ def test_ids_are_not_normalised(repo):
     assert repo.create_session(decomposed).id == decomposed
 
 
-@pytest.mark.parametrize("text", ["'; DROP TABLE sessions; --", 'a"b', "a%sb", ":id", "?", "a\nb", "😀" * 255, "x" * 255, "\ufeff", "\x01"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'; DROP TABLE sessions; --",
+        'a"b',
+        "a%sb",
+        ":id",
+        "?",
+        "a\nb",
+        "😀" * 255,
+        "x" * 255,
+        "\ufeff",
+        "\x01",
+    ],
+)
 def test_any_text_may_be_an_id(repo, text):
     repo.create_session(text)
 
@@ -158,7 +178,7 @@ def test_any_text_may_be_an_id(repo, text):
     assert repo.delete_session(text)
 
 
-# --- look ------------------------------------------------------------------------------------------------------------
+# --- look
 
 
 def test_a_session_that_is_not_there_is_told_by_its_id(repo):
@@ -185,7 +205,9 @@ def test_listed_sessions_are_whole(repo, filled):
     assert repo.list_sessions() == [repo.get_session(filled)]
 
 
-@pytest.mark.parametrize(("limit", "expected"), [(None, "abcde"), (0, ""), (1, "a"), (3, "abc"), (99, "abcde")])
+@pytest.mark.parametrize(
+    ("limit", "expected"), [(None, "abcde"), (0, ""), (1, "a"), (3, "abc"), (99, "abcde")]
+)
 def test_a_limit_bounds_the_list(repo, limit, expected):
     for session_id in "ecabd":
         repo.create_session(session_id)
@@ -193,7 +215,9 @@ def test_a_limit_bounds_the_list(repo, limit, expected):
     assert "".join(session.id for session in repo.list_sessions(limit=limit)) == expected
 
 
-@pytest.mark.parametrize(("after", "expected"), [("a", "bce"), ("d", "e"), ("e", ""), ("A", "abce")])
+@pytest.mark.parametrize(
+    ("after", "expected"), [("a", "bce"), ("d", "e"), ("e", ""), ("A", "abce")]
+)
 def test_a_page_starts_after_an_id_whether_that_exists_or_not(repo, after, expected):
     for session_id in "ecab":
         repo.create_session(session_id)
@@ -222,7 +246,7 @@ def test_pages_of_a_pattern_keep_to_it(repo):
     assert [session.id for session in page] == ["chat-2", "chat-3"]
 
 
-# --- change ----------------------------------------------------------------------------------------------------------
+# --- change
 
 
 def test_metadata_is_merged_one_level_deep(repo):
@@ -288,7 +312,7 @@ def test_a_touch_by_nobody_leaves_the_worker(repo):
     assert repo.touch("s").last_worker_id == "w"
 
 
-# --- delete ----------------------------------------------------------------------------------------------------------
+# --- delete
 
 
 def test_a_deleted_session_takes_all_it_held_along(repo, filled):

@@ -9,7 +9,13 @@ from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as some
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from snakestore import (
     BatchError,
@@ -29,9 +35,13 @@ from snakestore import (
     VersionNotFoundError,
 )
 
-# --- the model -------------------------------------------------------------------------------------------------------
+# --- the model
 
-TAKES = {"integer": lambda value: type(value) is int, "string": lambda value: type(value) is str, "json": lambda _: True}
+TAKES = {
+    "integer": lambda value: type(value) is int,
+    "string": lambda value: type(value) is str,
+    "json": lambda _: True,
+}
 
 
 class RefusedError(Exception):
@@ -99,7 +109,11 @@ class Model:
 
     def status(self, held: Held) -> OptimizationStatus:
         status = held.now.optimization_status
-        return OptimizationStatus() if status.expires_at is not None and status.expires_at < self.clock() else status
+        return (
+            OptimizationStatus()
+            if status.expires_at is not None and status.expires_at < self.clock()
+            else status
+        )
 
     def shown(self, held: Held) -> Variable:
         return dataclasses.replace(held.now, optimization_status=self.status(held))
@@ -107,9 +121,16 @@ class Model:
     def may_write(self, sid: str, held: Held, who: str | None, expected: int | None) -> None:
         status = self.status(held)
         if status.optimizer_id != who:
-            raise RefusedError(VariableLockedError, session_id=sid, holder=status.optimizer_id, expires_at=status.expires_at)
+            raise RefusedError(
+                VariableLockedError,
+                session_id=sid,
+                holder=status.optimizer_id,
+                expires_at=status.expires_at,
+            )
         if expected is not None and expected != held.now.version:
-            raise RefusedError(VersionConflictError, session_id=sid, expected=expected, actual=held.now.version)
+            raise RefusedError(
+                VersionConflictError, session_id=sid, expected=expected, actual=held.now.version
+            )
 
     def may_be(self, type_name: str, value: Any) -> None:
         if not TAKES[type_name](value):
@@ -152,24 +173,45 @@ class Model:
                 held.surely = min(held.surely, history)
         self.written(place)
 
-    def register_variable(self, sid: str, name: str, type_name: str, value: Any, *, id: str) -> Variable:  # noqa: A002 - the contract's name
+    def register_variable(
+        self,
+        sid: str,
+        name: str,
+        type_name: str,
+        value: Any,
+        *,
+        id: str,  # noqa: A002 - the contract's name
+    ) -> Variable:
         new = Variable(id=id, name=name, type=type_name, value=value, created_at=self.clock())
         place = self.place(sid)
         if id in place.variables:
             raise RefusedError(VariableExistsError, session_id=sid)
         return self._place_variable(sid, new)
 
-    def put_variable(self, sid: str, new: Variable, *, expected_version: int | None = None, optimizer_id: str | None = None) -> Variable:
+    def put_variable(
+        self,
+        sid: str,
+        new: Variable,
+        *,
+        expected_version: int | None = None,
+        optimizer_id: str | None = None,
+    ) -> Variable:
         held = self.place(sid).variables.get(new.id)
         if held is not None:
             self.may_write(sid, held, optimizer_id, expected_version)
         elif expected_version is not None:
-            raise RefusedError(VersionConflictError, session_id=sid, expected=expected_version, actual=None)
+            raise RefusedError(
+                VersionConflictError, session_id=sid, expected=expected_version, actual=None
+            )
         return self._place_variable(sid, new)
 
     def _place_variable(self, sid: str, new: Variable) -> Variable:
         place = self.place(sid)
-        if any({new.id, new.name} & {other.now.id, other.now.name} for key, other in place.variables.items() if key != new.id):
+        if any(
+            {new.id, new.name} & {other.now.id, other.now.name}
+            for key, other in place.variables.items()
+            if key != new.id
+        ):
             raise RefusedError(VariableExistsError, session_id=sid)
         self.may_be(new.type, new.value)
         held = place.variables.get(new.id)
@@ -177,32 +219,58 @@ class Model:
             held = place.variables[new.id] = Held(new)
         else:
             same = (held.now.type, repr(held.now.value)) == (new.type, repr(new.value))
-            version = new.version if new.version > held.now.version else held.now.version + (not same)
-            held.replace(dataclasses.replace(new, version=version, optimization_status=held.now.optimization_status), place.history)
+            version = (
+                new.version if new.version > held.now.version else held.now.version + (not same)
+            )
+            held.replace(
+                dataclasses.replace(
+                    new, version=version, optimization_status=held.now.optimization_status
+                ),
+                place.history,
+            )
         self.written(place, updates=1)
         return self.shown(held)
 
-    def _new_value(self, place: Place, held: Held, value: Any, metadata: dict[str, Any]) -> Variable:
+    def _new_value(
+        self, place: Place, held: Held, value: Any, metadata: dict[str, Any]
+    ) -> Variable:
         self.may_be(held.now.type, value)
         merged = {**held.now.metadata, **metadata}
-        new = dataclasses.replace(held.now, value=value, version=held.now.version + 1, metadata=merged, last_updated_at=self.clock())
+        new = dataclasses.replace(
+            held.now,
+            value=value,
+            version=held.now.version + 1,
+            metadata=merged,
+            last_updated_at=self.clock(),
+        )
         held.replace(new, place.history)
         self.written(place, updates=1)
         return self.shown(held)
 
     def update_variable(
-        self, sid: str, name: str, value: Any, *, expected_version: int | None = None, metadata: Any = None, optimizer_id: str | None = None
+        self,
+        sid: str,
+        name: str,
+        value: Any,
+        *,
+        expected_version: int | None = None,
+        metadata: Any = None,
+        optimizer_id: str | None = None,
     ) -> Variable:
         place, held = self.find(sid, name)
         self.may_write(sid, held, optimizer_id, expected_version)
         return self._new_value(place, held, value, {**(metadata or {}), "source": "python"})
 
-    def modify_variable(self, sid: str, name: str, fn: Any, *, optimizer_id: str | None = None) -> Variable:
+    def modify_variable(
+        self, sid: str, name: str, fn: Any, *, optimizer_id: str | None = None
+    ) -> Variable:
         place, held = self.find(sid, name)
         self.may_write(sid, held, optimizer_id, None)
         return self._new_value(place, held, fn(held.now.value), {"source": "python"})
 
-    def update_variables(self, sid: str, values: dict[str, Any], *, expected_versions: dict[str, int], atomic: bool) -> dict[str, Any]:
+    def update_variables(
+        self, sid: str, values: dict[str, Any], *, expected_versions: dict[str, int], atomic: bool
+    ) -> dict[str, Any]:
         self.place(sid)
         outcomes: dict[str, Any] = {}
         for key, value in values.items():
@@ -219,11 +287,21 @@ class Model:
                 outcomes[key] = self._new_value(*self.find(sid, key), value, {"source": "python"})
         return outcomes
 
-    def rollback_variable(self, sid: str, name: str, version: int, *, expected_version: int | None, optimizer_id: str | None) -> Variable:
+    def rollback_variable(
+        self,
+        sid: str,
+        name: str,
+        version: int,
+        *,
+        expected_version: int | None,
+        optimizer_id: str | None,
+    ) -> Variable:
         place, held = self.find(sid, name)
         self.may_write(sid, held, optimizer_id, expected_version)
         old = next(past for past in held.past[-held.surely :] if past.version == version)
-        return self._new_value(place, held, old.value, {"rolled_back_to": version, "source": "rollback"})
+        return self._new_value(
+            place, held, old.value, {"rolled_back_to": version, "source": "rollback"}
+        )
 
     def delete_variable(self, sid: str, name: str, *, optimizer_id: str | None) -> bool:
         try:
@@ -237,13 +315,22 @@ class Model:
         self.written(place)
         return True
 
-    def start_optimization(self, sid: str, name: str, optimizer_id: str, *, lease: float | None) -> Variable:
+    def start_optimization(
+        self, sid: str, name: str, optimizer_id: str, *, lease: float | None
+    ) -> Variable:
         place, held = self.find(sid, name)
         status = self.status(held)
         if status.optimizing and status.optimizer_id != optimizer_id:
-            raise RefusedError(VariableLockedError, session_id=sid, holder=status.optimizer_id, expires_at=status.expires_at)
+            raise RefusedError(
+                VariableLockedError,
+                session_id=sid,
+                holder=status.optimizer_id,
+                expires_at=status.expires_at,
+            )
         until = None if lease is None else self.clock() + timedelta(seconds=lease)
-        started = OptimizationStatus(optimizing=True, optimizer_id=optimizer_id, started_at=self.clock(), expires_at=until)
+        started = OptimizationStatus(
+            optimizing=True, optimizer_id=optimizer_id, started_at=self.clock(), expires_at=until
+        )
         held.now = dataclasses.replace(held.now, optimization_status=started)
         self.written(place)
         return self.shown(held)
@@ -252,7 +339,12 @@ class Model:
         place, held = self.find(sid, name)
         status = self.status(held)
         if optimizer_id is not None and status.optimizer_id != optimizer_id:
-            raise RefusedError(VariableLockedError, session_id=sid, holder=status.optimizer_id, expires_at=status.expires_at)
+            raise RefusedError(
+                VariableLockedError,
+                session_id=sid,
+                holder=status.optimizer_id,
+                expires_at=status.expires_at,
+            )
         held.now = dataclasses.replace(held.now, optimization_status=OptimizationStatus())
         self.written(place)
         return self.shown(held)
@@ -291,17 +383,29 @@ class Model:
     def list_variables(self, sid: str) -> list[Variable]:
         place = self.place(sid)
         self.read(place)
-        return sorted((self.shown(held) for held in place.variables.values()), key=lambda variable: (variable.created_at, variable.id))
+        return sorted(
+            (self.shown(held) for held in place.variables.values()),
+            key=lambda variable: (variable.created_at, variable.id),
+        )
 
 
-# --- the comparison --------------------------------------------------------------------------------------------------
+# --- the comparison
 
 
 def plain(outcome: Any) -> Any:
     """An outcome in a form that two of them compare by; when metadata was written is told elsewhere."""
     if isinstance(outcome, Variable):
-        shown = {each.name: getattr(outcome, each.name) for each in dataclasses.fields(outcome) if not each.name.startswith("_")}
-        return shown | {"metadata": {key: value for key, value in outcome.metadata.items() if key != "updated_at"}, "value": repr(outcome.value)}
+        shown = {
+            each.name: getattr(outcome, each.name)
+            for each in dataclasses.fields(outcome)
+            if not each.name.startswith("_")
+        }
+        return shown | {
+            "metadata": {
+                key: value for key, value in outcome.metadata.items() if key != "updated_at"
+            },
+            "value": repr(outcome.value),
+        }
     if isinstance(outcome, dict):
         return {key: plain(each) for key, each in outcome.items()}
     if isinstance(outcome, list):
@@ -342,7 +446,11 @@ ids = some.sampled_from(["a", "b", "c"])
 names = some.sampled_from(["a", "x", "y"])
 identifiers = some.sampled_from(["a", "x", "x", "x", "y", "y", "b", "nobody"])
 types = some.sampled_from(["integer", "integer", "string", "json"])
-values = some.integers(-2, 3) | some.integers(-2, 3) | some.sampled_from(["", "text", None, [1, {"k": 1.0}], True])
+values = (
+    some.integers(-2, 3)
+    | some.integers(-2, 3)
+    | some.sampled_from(["", "text", None, [1, {"k": 1.0}], True])
+)
 versions = some.sampled_from([None] * 5 + [0, 1, 2, 3])
 holders = some.sampled_from(["opt1", "opt2"])
 writers = some.sampled_from(["whoever may"] * 4 + [None, "opt1", "opt2"])
@@ -390,7 +498,11 @@ class Machine(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.moments.append(self.clock.advance(seconds))
 
-    @rule(sid=some.sampled_from(["s1", "s2"]), ttl=some.sampled_from([None, 50, 1000.5]), history=limits)
+    @rule(
+        sid=some.sampled_from(["s1", "s2"]),
+        ttl=some.sampled_from([None, 50, 1000.5]),
+        history=limits,
+    )
     def create_session(self, sid: str, ttl: float | None, history: int | None) -> None:
         self.both(lambda on: on.create_session(sid, ttl=ttl, history=history) and None)
 
@@ -408,24 +520,74 @@ class Machine(RuleBasedStateMachine):
     def register(self, sid: str, id_: str, name: str, type_name: str, value: Any) -> None:
         self.both(lambda on: on.register_variable(sid, name, type_name, value, id=id_))
 
-    @rule(sid=session_ids, id_=ids, name=names, type_name=types, value=values, version=some.integers(0, 6), expected=versions, who=writers)
-    def put(self, *, sid: str, id_: str, name: str, type_name: str, value: Any, version: int, expected: int | None, who: str | None) -> None:
+    @rule(
+        sid=session_ids,
+        id_=ids,
+        name=names,
+        type_name=types,
+        value=values,
+        version=some.integers(0, 6),
+        expected=versions,
+        who=writers,
+    )
+    def put(
+        self,
+        *,
+        sid: str,
+        id_: str,
+        name: str,
+        type_name: str,
+        value: Any,
+        version: int,
+        expected: int | None,
+        who: str | None,
+    ) -> None:
         held = self.model.places[sid].variables.get(id_) if sid in self.model.places else None
         writer = None if held is None else self.writer(sid, id_, who)
-        made, written = (held.now.created_at, self.clock()) if held else (self.clock(), self.clock())
-        if held and version <= held.now.version and (type_name, repr(value)) == (held.now.type, repr(held.now.value)):
+        made, written = (
+            (held.now.created_at, self.clock()) if held else (self.clock(), self.clock())
+        )
+        if (
+            held
+            and version <= held.now.version
+            and (type_name, repr(value)) == (held.now.type, repr(held.now.value))
+        ):
             written = held.now.last_updated_at  # the version stays, and so does when it was written
         new = Variable(
-            id=id_, name=name, type=type_name, value=value, created_at=made, last_updated_at=written, version=version, metadata={"put": version}
+            id=id_,
+            name=name,
+            type=type_name,
+            value=value,
+            created_at=made,
+            last_updated_at=written,
+            version=version,
+            metadata={"put": version},
         )
-        self.both(lambda on: on.put_variable(sid, new, expected_version=expected, optimizer_id=writer))
+        self.both(
+            lambda on: on.put_variable(sid, new, expected_version=expected, optimizer_id=writer)
+        )
 
     @rule(sid=session_ids, name=identifiers, value=values, expected=versions, who=writers)
-    def update(self, sid: str, name: str, value: Any, expected: int | None, who: str | None) -> None:
+    def update(
+        self, sid: str, name: str, value: Any, expected: int | None, who: str | None
+    ) -> None:
         writer = self.writer(sid, name, who)
-        self.both(lambda on: on.update_variable(sid, name, value, expected_version=expected, metadata={"seen": value}, optimizer_id=writer))
+        self.both(
+            lambda on: on.update_variable(
+                sid,
+                name,
+                value,
+                expected_version=expected,
+                metadata={"seen": value},
+                optimizer_id=writer,
+            )
+        )
 
-    @rule(how=some.sampled_from(["update", "modify", "batch", "put", "rollback"]), name=some.sampled_from(["x", "y"]), number=some.integers(0, 9))
+    @rule(
+        how=some.sampled_from(["update", "modify", "batch", "put", "rollback"]),
+        name=some.sampled_from(["x", "y"]),
+        number=some.integers(0, 9),
+    )
     def write_what_may_be_written(self, how: str, name: str, number: int) -> None:
         """Make sure that there is something to write to, and write to it as whoever may."""
         if "s1" not in self.model.places or self.model.places["s1"].expired(self.clock()):
@@ -437,25 +599,51 @@ class Machine(RuleBasedStateMachine):
                 return
             self.both(lambda on: on.register_variable("s1", name, "json", number, id=fresh))
             return
-        version, status, value = held.now.version, self.model.status(held), f"text {number}" if held.now.type == "string" else number
+        version, status, value = (
+            held.now.version,
+            self.model.status(held),
+            f"text {number}" if held.now.type == "string" else number,
+        )
         if how == "batch" and not status.optimizing:
-            self.both(lambda on: on.update_variables("s1", {name: value}, expected_versions={name: version}, atomic=number % 2 == 0))
+            self.both(
+                lambda on: on.update_variables(
+                    "s1", {name: value}, expected_versions={name: version}, atomic=number % 2 == 0
+                )
+            )
         elif how == "put":
-            new = dataclasses.replace(held.now, value=value, version=max(0, version + number - 3), last_updated_at=self.clock())
+            new = dataclasses.replace(
+                held.now,
+                value=value,
+                version=max(0, version + number - 3),
+                last_updated_at=self.clock(),
+            )
             if repr(value) == repr(held.now.value) and new.version <= version:
                 new = dataclasses.replace(new, last_updated_at=held.now.last_updated_at)
             self.both(lambda on: on.put_variable("s1", new, optimizer_id=status.optimizer_id))
         elif how == "rollback":
             self.rollback_any("s1", name, number, None, status.optimizer_id)
         elif how == "modify":
-            self.both(lambda on: on.modify_variable("s1", name, lambda _: value, optimizer_id=status.optimizer_id))
+            self.both(
+                lambda on: on.modify_variable(
+                    "s1", name, lambda _: value, optimizer_id=status.optimizer_id
+                )
+            )
         else:
-            self.both(lambda on: on.update_variable("s1", name, value, optimizer_id=status.optimizer_id))
+            self.both(
+                lambda on: on.update_variable("s1", name, value, optimizer_id=status.optimizer_id)
+            )
 
     @rule(sid=session_ids, name=identifiers, who=writers)
     def modify(self, sid: str, name: str, who: str | None) -> None:
         writer = self.writer(sid, name, who)
-        self.both(lambda on: on.modify_variable(sid, name, lambda value: value + 1 if type(value) is int else value, optimizer_id=writer))
+        self.both(
+            lambda on: on.modify_variable(
+                sid,
+                name,
+                lambda value: value + 1 if type(value) is int else value,
+                optimizer_id=writer,
+            )
+        )
 
     @rule(
         sid=session_ids,
@@ -463,36 +651,62 @@ class Machine(RuleBasedStateMachine):
         expected=some.dictionaries(identifiers, versions),
         atomic=some.booleans(),
     )
-    def update_many(self, sid: str, given: dict[str, Any], expected: dict[str, int | None], atomic: bool) -> None:
+    def update_many(
+        self, sid: str, given: dict[str, Any], expected: dict[str, int | None], atomic: bool
+    ) -> None:
         found = [held.now.id for held in (self.held(sid, key) for key in given) if held is not None]
         if len(found) != len(set(found)):
             return  # the same variable twice: told elsewhere
-        asked = {key: version for key, version in expected.items() if key in given and version is not None}
+        asked = {
+            key: version
+            for key, version in expected.items()
+            if key in given and version is not None
+        }
         before = self.model.places[sid].last_accessed if sid in self.model.places else None
 
-        self.both(lambda on: on.update_variables(sid, given, expected_versions=asked, atomic=atomic))
+        self.both(
+            lambda on: on.update_variables(sid, given, expected_versions=asked, atomic=atomic)
+        )
 
         if not atomic and before is not None and self.model.places[sid].last_accessed == before:
-            for session in self.repo.list_sessions():  # whether a batch that could apply nothing is an access is not told
+            for session in (
+                self.repo.list_sessions()
+            ):  # whether a batch that could apply nothing is an access is not told
                 if session.id == sid:
                     self.model.places[sid].last_accessed = session.last_accessed
 
-    @rule(sid=session_ids, name=identifiers, back=some.integers(0, 10**6), expected=versions, who=writers)
-    def rollback(self, sid: str, name: str, back: int, expected: int | None, who: str | None) -> None:
+    @rule(
+        sid=session_ids,
+        name=identifiers,
+        back=some.integers(0, 10**6),
+        expected=versions,
+        who=writers,
+    )
+    def rollback(
+        self, sid: str, name: str, back: int, expected: int | None, who: str | None
+    ) -> None:
         self.rollback_any(sid, name, back, expected, self.writer(sid, name, who))
 
-    def rollback_any(self, sid: str, name: str, back: int, expected: int | None, writer: str | None) -> None:
+    def rollback_any(
+        self, sid: str, name: str, back: int, expected: int | None, writer: str | None
+    ) -> None:
         held = self.held(sid, name)
         if held is not None and held.surely:
             version = held.past[-1 - back % held.surely].version
-            self.both(lambda on: on.rollback_variable(sid, name, version, expected_version=expected, optimizer_id=writer))
+            self.both(
+                lambda on: on.rollback_variable(
+                    sid, name, version, expected_version=expected, optimizer_id=writer
+                )
+            )
 
     @rule(sid=session_ids, name=identifiers, who=writers)
     def delete(self, sid: str, name: str, who: str | None) -> None:
         writer = self.writer(sid, name, who)
         self.both(lambda on: on.delete_variable(sid, name, optimizer_id=writer))
 
-    @rule(sid=session_ids, name=identifiers, who=holders, lease=some.sampled_from([None, 5.5, 40.5]))
+    @rule(
+        sid=session_ids, name=identifiers, who=holders, lease=some.sampled_from([None, 5.5, 40.5])
+    )
     def start(self, sid: str, name: str, who: str, lease: float | None) -> None:
         held = self.held(sid, name)
         if held is not None and self.model.status(held).optimizer_id == who:
@@ -508,7 +722,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(sid=session_ids, program_id=ids, program=values, gone=some.booleans())
     def put_or_delete_a_program(self, sid: str, program_id: str, program: Any, gone: bool) -> None:
-        self.both(lambda on: on.delete_program(sid, program_id) if gone else on.put_program(sid, program_id, program))
+        self.both(
+            lambda on: (
+                on.delete_program(sid, program_id)
+                if gone
+                else on.put_program(sid, program_id, program)
+            )
+        )
         self.both(lambda on: on.get_program(sid, program_id))
 
     @rule(sid=session_ids, name=identifiers)
@@ -529,8 +749,13 @@ class Machine(RuleBasedStateMachine):
         assert held.surely <= len(history) <= held.at_most
         held.surely = held.at_most = len(history)
         for was, past in zip(history, reversed(held.past), strict=False):
-            today = dataclasses.replace(past, id=held.now.id, name=held.now.name, created_at=held.now.created_at)
-            assert {**plain(was), "optimization_status": None} == {**plain(today), "optimization_status": None}
+            today = dataclasses.replace(
+                past, id=held.now.id, name=held.now.name, created_at=held.now.created_at
+            )
+            assert {**plain(was), "optimization_status": None} == {
+                **plain(today),
+                "optimization_status": None,
+            }
             assert self.repo.get_variable_version(sid, name, past.version) == was
 
     @rule(sid=session_ids, pick=some.integers(0, 10**6), listed=some.booleans())
@@ -543,33 +768,57 @@ class Machine(RuleBasedStateMachine):
         for held in place.variables.values():
             if held.now.created_at > moment:
                 continue
-            back, was = next((back, was) for back, was in enumerate([held.now, *reversed(held.past)]) if was.last_updated_at <= moment)
+            back, was = next(
+                (back, was)
+                for back, was in enumerate([held.now, *reversed(held.past)])
+                if was.last_updated_at <= moment
+            )
             then[held.now.id] = (held.now.name, was.version, was.type, repr(was.value))
             pruned = pruned or back > held.at_most
             perhaps = perhaps or back > held.surely
 
         asked = list(place.variables)
-        found = outcome(lambda on: on.list_variables(sid, at=moment) if listed else on.get_variables(sid, asked, at=moment).found.values(), self.repo)
+        found = outcome(
+            lambda on: (
+                on.list_variables(sid, at=moment)
+                if listed
+                else on.get_variables(sid, asked, at=moment).found.values()
+            ),
+            self.repo,
+        )
 
         if pruned or (perhaps and isinstance(found, SnakeStoreError)):
             assert type(found) is VersionNotFoundError
-            place.last_accessed = next(session.last_accessed for session in self.repo.list_sessions() if session.id == sid)  # a refusal is no access
+            place.last_accessed = next(
+                session.last_accessed for session in self.repo.list_sessions() if session.id == sid
+            )  # a refusal is no access
         else:
-            assert {each.id: (each.name, each.version, each.type, repr(each.value)) for each in found} == then
+            assert {
+                each.id: (each.name, each.version, each.type, repr(each.value)) for each in found
+            } == then
 
     @invariant()
     def sessions_and_stats_agree(self) -> None:
         shown = {
             session.id: (
                 (session.created_at, session.last_accessed, session.ttl, session.expires_at),
-                (session.stats.variable_count, session.stats.program_count, session.stats.total_variable_updates),
+                (
+                    session.stats.variable_count,
+                    session.stats.program_count,
+                    session.stats.total_variable_updates,
+                ),
                 session.expired(self.clock()),
             )
             for session in self.repo.list_sessions(include_expired=True)
         }
         assert shown == {
             sid: (
-                (place.created_at, place.last_accessed, place.ttl, place.ttl and place.last_accessed + timedelta(seconds=place.ttl)),
+                (
+                    place.created_at,
+                    place.last_accessed,
+                    place.ttl,
+                    place.ttl and place.last_accessed + timedelta(seconds=place.ttl),
+                ),
                 (len(place.variables), len(place.programs), place.updates),
                 place.expired(self.clock()),
             )
@@ -585,4 +834,9 @@ def test_the_store_does_what_a_model_in_memory_does(backend, repo, clock):
     machine = type("Machine", (Machine,), {"repo": repo, "clock": clock, "beginning": clock()})
     examples = 50 if backend.name == "sqlite-memory" else 12  # a commit to a disk takes its time
 
-    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=40, suppress_health_check=list(HealthCheck)))
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=40, suppress_health_check=list(HealthCheck)
+        ),
+    )

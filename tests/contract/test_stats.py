@@ -19,7 +19,8 @@ def counts(repo, sid):
     return stats.variable_count, stats.program_count, stats.total_variable_updates
 
 
-# A filled session counts two variables, one program, and three updates: two registrations and one update.
+# A filled session counts two variables, one program, and three updates: two registrations and one
+# update.
 FILLED = (2, 1, 3)
 
 
@@ -31,16 +32,34 @@ def test_the_filled_session_counts_as_said(repo, filled):
     ("change", "expected"),
     [
         (lambda repo, sid: repo.register_variable(sid, "new", "float", 1.0), (3, 1, 4)),
-        (lambda repo, sid: repo.register_variable(sid, "x", "float", 9.0, constraints={"min": 0, "max": 10}, exist_ok=True), FILLED),
-        (lambda repo, sid: repo.put_variable(sid, create_variable(name="new", type="float", value=1.0)), (3, 1, 4)),
+        (
+            lambda repo, sid: repo.register_variable(
+                sid, "x", "float", 9.0, constraints={"min": 0, "max": 10}, exist_ok=True
+            ),
+            FILLED,
+        ),
+        (
+            lambda repo, sid: repo.put_variable(
+                sid, create_variable(name="new", type="float", value=1.0)
+            ),
+            (3, 1, 4),
+        ),
         (lambda repo, sid: repo.put_variable(sid, repo.get_variable(sid, "x")), (2, 1, 4)),
-        (lambda repo, sid: repo.put_variable(sid, repo.get_variable(sid, "x").update_value(7.0)), (2, 1, 4)),
+        (
+            lambda repo, sid: repo.put_variable(sid, repo.get_variable(sid, "x").update_value(7.0)),
+            (2, 1, 4),
+        ),
         (lambda repo, sid: repo.update_variable(sid, "x", 3.0), (2, 1, 4)),
         (lambda repo, sid: repo.update_variable(sid, "x", 2.0), (2, 1, 4)),
         (lambda repo, sid: repo.modify_variable(sid, "x", lambda value: value + 1), (2, 1, 4)),
         (lambda repo, sid: repo.rollback_variable(sid, "x", 0), (2, 1, 4)),
         (lambda repo, sid: repo.update_variables(sid, {"x": 3.0, "note": "bye"}), (2, 1, 5)),
-        (lambda repo, sid: repo.update_variables(sid, {"x": 3.0, "note": 5, "nothing": 1}, atomic=False), (2, 1, 4)),
+        (
+            lambda repo, sid: repo.update_variables(
+                sid, {"x": 3.0, "note": 5, "nothing": 1}, atomic=False
+            ),
+            (2, 1, 4),
+        ),
         (lambda repo, sid: repo.delete_variable(sid, "x"), (1, 1, 3)),
         (lambda repo, sid: repo.delete_variable(sid, "nothing"), FILLED),
         (lambda repo, sid: repo.start_optimization(sid, "x", "opt"), FILLED),
@@ -89,7 +108,9 @@ def test_each_change_is_counted(repo, filled, change, expected):
         lambda repo, sid: repo.update_variable(sid, "x", 1.0, expected_version=7),
         lambda repo, sid: repo.update_variables(sid, {"x": 1.0, "note": 5}),
         lambda repo, sid: repo.register_variable(sid, "x", "float", 1.0),
-        lambda repo, sid: repo.put_variable(sid, create_variable(name="x", id="other", type="float", value=1.0)),
+        lambda repo, sid: repo.put_variable(
+            sid, create_variable(name="x", id="other", type="float", value=1.0)
+        ),
         lambda repo, sid: repo.put_program(sid, "p", {1: 1}),
     ],
     ids=["value", "version", "batch", "register", "put", "program"],
@@ -170,7 +191,13 @@ def test_store_stats_count_the_whole_store(repo, filled):
 def test_store_stats_of_an_empty_store_are_nought(repo):
     stats = repo.store_stats()
 
-    assert (stats.sessions, stats.expired_sessions, stats.variables, stats.programs, stats.versions) == (0, 0, 0, 0, 0)
+    assert (
+        stats.sessions,
+        stats.expired_sessions,
+        stats.variables,
+        stats.programs,
+        stats.versions,
+    ) == (0, 0, 0, 0, 0)
 
 
 def test_store_stats_tell_how_many_are_expired(repo, filled, clock):
@@ -181,7 +208,9 @@ def test_store_stats_tell_how_many_are_expired(repo, filled, clock):
 
 
 def test_store_stats_tell_the_size(repo, sid):
-    noise = base64.b85encode(random.Random(7).randbytes(1_000_000)).decode()  # a server would pack what repeats itself
+    noise = base64.b85encode(
+        random.Random(7).randbytes(1_000_000)
+    ).decode()  # a server would pack what repeats itself
     repo.put_program(sid, "big", noise)
 
     assert repo.store_stats().size_bytes > 1_000_000
@@ -209,7 +238,9 @@ def apply(repo, sid, step, variables, programs):
         variables.add(name)
         return 1
     if kind in ("update", "modify") and name in variables:
-        repo.update_variable(sid, name, 1) if kind == "update" else repo.modify_variable(sid, name, lambda value: value + 1)
+        repo.update_variable(sid, name, 1) if kind == "update" else repo.modify_variable(
+            sid, name, lambda value: value + 1
+        )
         return 1
     if kind == "batch":
         keys = {name, *more}
@@ -244,4 +275,7 @@ def test_stats_equal_a_recount_after_every_step(repo, steps):
         updates += apply(repo, sid, step, variables, programs)
 
         assert counts(repo, sid) == (len(variables), len(programs), updates)
-        assert (repo.variable_names(sid), repo.program_ids(sid)) == (sorted(variables), sorted(programs))
+        assert (repo.variable_names(sid), repo.program_ids(sid)) == (
+            sorted(variables),
+            sorted(programs),
+        )

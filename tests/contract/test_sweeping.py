@@ -37,7 +37,13 @@ def test_a_sweep_takes_along_what_the_sessions_held(many):
     many.delete_expired()
 
     stats = many.store_stats()
-    assert (stats.sessions, stats.expired_sessions, stats.variables, stats.programs, stats.versions) == (2, 0, 0, 0, 0)
+    assert (
+        stats.sessions,
+        stats.expired_sessions,
+        stats.variables,
+        stats.programs,
+        stats.versions,
+    ) == (2, 0, 0, 0, 0)
 
 
 def test_a_second_sweep_finds_nothing(many):
@@ -88,7 +94,9 @@ def test_each_batch_is_done_when_it_is_told(many):
 def test_other_writers_get_their_turn_between_batches(many, second):
     made = []
 
-    many.delete_expired(batch_size=1, progress=lambda done: made.append(second.create_session(f"new-{done}").id))
+    many.delete_expired(
+        batch_size=1, progress=lambda done: made.append(second.create_session(f"new-{done}").id)
+    )
 
     assert ids(many) == sorted(["endless", "live", *made])
     assert len(made) == 5
@@ -135,7 +143,12 @@ def test_several_sweepers_share_the_work_and_their_counts_add_up(repo, backend, 
     sweepers = [backend.second(repo, clock=clock) if backend.shared else repo for _ in range(3)]
     counts = []
 
-    threads = [threading.Thread(target=lambda sweeper=sweeper: counts.append(sweeper.delete_expired(batch_size=3))) for sweeper in sweepers]
+    threads = [
+        threading.Thread(
+            target=lambda sweeper=sweeper: counts.append(sweeper.delete_expired(batch_size=3))
+        )
+        for sweeper in sweepers
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -106,7 +106,11 @@ def test_a_read_only_transaction_reads(repo, filled, reading):
 
 
 def test_a_read_only_transaction_refuses_to_write(repo, filled, writing, unchanged):
-    with unchanged(), repo.transaction(read_only=True) as transaction, pytest.raises(StoreReadOnlyError):
+    with (
+        unchanged(),
+        repo.transaction(read_only=True) as transaction,
+        pytest.raises(StoreReadOnlyError),
+    ):
         writing(transaction, filled)
 
 
@@ -118,7 +122,10 @@ def test_after_a_read_only_transaction_the_repository_writes(repo, filled):
 
 
 def test_a_read_only_transaction_is_one_snapshot(tmp_path, clock, fill):
-    with SessionRepository.open(tmp_path / "store.db", clock=clock) as repo, SessionRepository.open(tmp_path / "store.db", clock=clock) as second:
+    with (
+        SessionRepository.open(tmp_path / "store.db", clock=clock) as repo,
+        SessionRepository.open(tmp_path / "store.db", clock=clock) as second,
+    ):
         repo.create_session("s")
         fill(repo, "s")
         with repo.transaction(read_only=True) as transaction:
@@ -130,10 +137,12 @@ def test_a_read_only_transaction_is_one_snapshot(tmp_path, clock, fill):
         assert (repo.get_value("s", "x"), repo.program_ids("s")) == (5.0, ["p", "q"])
 
 
-# --- who waits for whom ------------------------------------------------------------------------------------------------
+# --- who waits for whom
 
 
-def test_a_write_by_the_outer_repository_within_its_transaction_is_refused_at_once(repo, filled, writing):
+def test_a_write_by_the_outer_repository_within_its_transaction_is_refused_at_once(
+    repo, filled, writing
+):
     with repo.transaction() as transaction:
         transaction.put_program(filled, "q", 1)
         started = time.monotonic()
@@ -161,7 +170,9 @@ OUTER_WRITES = {
 
 @pytest.mark.parametrize("write", OUTER_WRITES.values(), ids=OUTER_WRITES)
 @pytest.mark.parametrize("place", ["file", "memory"])
-def test_a_function_of_modify_that_writes_by_the_outer_repository_is_refused_at_once(tmp_path, fill, clock, place, write):
+def test_a_function_of_modify_that_writes_by_the_outer_repository_is_refused_at_once(
+    tmp_path, fill, clock, place, write
+):
     address = tmp_path / "store.db" if place == "file" else "sqlite://"
     with SessionRepository.open(address, clock=clock, busy_timeout=30) as repo:
         repo.create_session("s")
@@ -197,7 +208,9 @@ def test_a_transaction_by_the_outer_repository_within_its_transaction_is_refused
         assert time.monotonic() - started < 1
 
 
-def test_the_outer_repository_reads_within_its_transaction_what_was_there_before(backend, repo, filled, clock):
+def test_the_outer_repository_reads_within_its_transaction_what_was_there_before(
+    backend, repo, filled, clock
+):
     if not backend.shared:
         pytest.skip("one connection per database")
     clock.advance(100)
@@ -210,7 +223,11 @@ def test_the_outer_repository_reads_within_its_transaction_what_was_there_before
 
 def test_a_write_by_another_thread_waits_for_the_transaction(repo, filled):
     values = []
-    thread = threading.Thread(target=lambda: values.append(repo.modify_variable(filled, "x", lambda value: value + 1).value))
+    thread = threading.Thread(
+        target=lambda: values.append(
+            repo.modify_variable(filled, "x", lambda value: value + 1).value
+        )
+    )
 
     with repo.transaction() as transaction:
         transaction.update_variable(filled, "x", 5.0)
@@ -245,9 +262,14 @@ def test_threads_share_a_repository_and_lose_nothing(repo, filled):
     assert (repo.get_value(filled, "n"), repo.get_variable(filled, "n").version) == (80, 80)
 
 
-def test_a_writer_that_waited_for_busy_timeout_is_told_and_nothing_changed(tmp_path, clock, fill, writing):
+def test_a_writer_that_waited_for_busy_timeout_is_told_and_nothing_changed(
+    tmp_path, clock, fill, writing
+):
     path = tmp_path / "store.db"
-    with SessionRepository.open(path, clock=clock) as repo, SessionRepository.open(path, clock=clock, busy_timeout=0.2) as hasty:
+    with (
+        SessionRepository.open(path, clock=clock) as repo,
+        SessionRepository.open(path, clock=clock, busy_timeout=0.2) as hasty,
+    ):
         repo.create_session("s")
         fill(repo, "s")
         before = repo.get_stats("s"), repo.list_variables("s")

@@ -39,11 +39,17 @@ class Name(enum.StrEnum):
 
 
 def a_variable(**fields):
-    given = {"id": "var_1", "name": "temperature", "type": "float", "value": 0.7, "created_at": LONG_AGO}
+    given = {
+        "id": "var_1",
+        "name": "temperature",
+        "type": "float",
+        "value": 0.7,
+        "created_at": LONG_AGO,
+    }
     return Variable(**(given | fields))
 
 
-# --- put -------------------------------------------------------------------------------------------------------------
+# --- put
 
 
 def test_a_put_variable_is_got_back_by_id_by_name_and_by_enum_member(repo, sid):
@@ -93,8 +99,16 @@ def test_times_given_in_another_zone_come_back_as_the_same_instant_in_utc(repo, 
 
 
 def test_putting_over_a_variable_replaces_all_of_it(repo, sid):
-    repo.put_variable(sid, a_variable(constraints={"min": 0}, metadata={"old": 1}, access_rules=({"a": 1},)))
-    later = a_variable(name="heat", type="integer", value=3, metadata={"new": 2}, created_at=LONG_AGO + timedelta(days=1))
+    repo.put_variable(
+        sid, a_variable(constraints={"min": 0}, metadata={"old": 1}, access_rules=({"a": 1},))
+    )
+    later = a_variable(
+        name="heat",
+        type="integer",
+        value=3,
+        metadata={"new": 2},
+        created_at=LONG_AGO + timedelta(days=1),
+    )
 
     repo.put_variable(sid, later)
 
@@ -130,7 +144,9 @@ def test_a_refused_put_over_a_variable_leaves_it_as_it_was(repo, sid, unchanged)
 
 
 def test_a_variable_made_by_create_variable_is_put_and_found(repo, sid):
-    made = snakestore.create_variable(name="k", type="integer", value=4.0, constraints={"min": 1}, metadata={"a": 1})
+    made = snakestore.create_variable(
+        name="k", type="integer", value=4.0, constraints={"min": 1}, metadata={"a": 1}
+    )
 
     repo.put_variable(sid, made)
 
@@ -148,7 +164,7 @@ def test_the_same_variable_may_live_in_two_sessions(repo, sid):
     assert repo.get_value(other, "temperature") == 0.7
 
 
-# --- register --------------------------------------------------------------------------------------------------------
+# --- register
 
 
 def test_register_makes_a_variable_at_version_0_now_with_an_id_of_its_own(repo, sid, clock):
@@ -164,7 +180,14 @@ def test_register_makes_a_variable_at_version_0_now_with_an_id_of_its_own(repo, 
 
 def test_register_keeps_id_constraints_metadata_and_description(repo, sid):
     made = repo.register_variable(
-        sid, "n", "integer", 3, id="the-id", constraints={"min": 0, "max": 9}, metadata={"unit": "lines"}, description="how many lines"
+        sid,
+        "n",
+        "integer",
+        3,
+        id="the-id",
+        constraints={"min": 0, "max": 9},
+        metadata={"unit": "lines"},
+        description="how many lines",
     )
 
     assert made.id == "the-id"
@@ -212,13 +235,18 @@ def test_register_with_exist_ok_returns_the_variable_that_is_there(repo, sid):
     repo.register_variable(sid, "x", "integer", 1, constraints={"min": 0})
     there = repo.update_variable(sid, "x", 5)
 
-    again = repo.register_variable(sid, "x", "integer", 99, constraints={"min": 0}, metadata={"new": True}, exist_ok=True)
+    again = repo.register_variable(
+        sid, "x", "integer", 99, constraints={"min": 0}, metadata={"new": True}, exist_ok=True
+    )
 
     assert again == there == repo.get_variable(sid, "x")
     assert repo.get_stats(sid).total_variable_updates == 2
 
 
-@pytest.mark.parametrize(("type_name", "constraints"), [("float", {"min": 0}), ("integer", None), ("integer", {"min": 1})])
+@pytest.mark.parametrize(
+    ("type_name", "constraints"),
+    [("float", {"min": 0}), ("integer", None), ("integer", {"min": 1})],
+)
 def test_exist_ok_refuses_where_type_or_constraints_differ(repo, sid, type_name, constraints):
     repo.register_variable(sid, "x", "integer", 1, constraints={"min": 0})
 
@@ -228,7 +256,7 @@ def test_exist_ok_refuses_where_type_or_constraints_differ(repo, sid, type_name,
     assert (caught.value.session_id, caught.value.name) == (sid, "x")
 
 
-# --- get -------------------------------------------------------------------------------------------------------------
+# --- get
 
 
 def test_getting_what_is_not_there_says_what_and_where(repo, sid):
@@ -315,7 +343,7 @@ def test_every_verb_refuses_a_session_that_is_not_there(repo, call):
     assert caught.value.session_id == "nobody"
 
 
-# --- list ------------------------------------------------------------------------------------------------------------
+# --- list
 
 
 def test_variables_are_listed_by_creation_then_by_id(repo, sid, clock):
@@ -342,7 +370,17 @@ def test_names_come_by_code_point(repo, sid):
     for name in ("b", "a", "B", "é", "\N{PILE OF POO}", "\uffee", "10", "9", " "):
         repo.register_variable(sid, name, "integer", 1)
 
-    assert repo.variable_names(sid) == [" ", "10", "9", "B", "a", "b", "é", "\uffee", "\N{PILE OF POO}"]
+    assert repo.variable_names(sid) == [
+        " ",
+        "10",
+        "9",
+        "B",
+        "a",
+        "b",
+        "é",
+        "\uffee",
+        "\N{PILE OF POO}",
+    ]
 
 
 def test_a_pattern_matches_names_not_ids(repo, sid):
@@ -363,7 +401,7 @@ def test_listed_variables_are_whole(repo, sid):
     assert repo.list_variables(sid) == [made]
 
 
-# --- delete ----------------------------------------------------------------------------------------------------------
+# --- delete
 
 
 @pytest.mark.parametrize("identifier", ["var_1", "temperature", Key.TEMPERATURE])
@@ -399,7 +437,7 @@ def test_a_variable_made_again_after_a_delete_starts_anew(repo, sid):
     assert again.id != first.id
 
 
-# --- what is made --------------------------------------------------------------------------------------------------
+# --- what is made
 
 
 def test_a_variable_with_missing_fields_says_which():
@@ -411,4 +449,6 @@ def test_a_variable_with_missing_fields_says_which():
 
 
 def test_a_fresh_variable_is_free(repo, sid):
-    assert repo.register_variable(sid, "x", "integer", 1).optimization_status == OptimizationStatus()
+    assert (
+        repo.register_variable(sid, "x", "integer", 1).optimization_status == OptimizationStatus()
+    )

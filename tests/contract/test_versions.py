@@ -18,13 +18,15 @@ def a_variable(**fields):
     return Variable(**(given | fields))
 
 
-# --- update ----------------------------------------------------------------------------------------------------------
+# --- update
 
 
 def test_a_variable_starts_at_0_and_each_update_adds_one(repo, sid):
     made = repo.register_variable(sid, "x", "integer", 10)
 
-    versions = [made.version] + [repo.update_variable(sid, "x", value).version for value in (11, 12, 13)]
+    versions = [made.version] + [
+        repo.update_variable(sid, "x", value).version for value in (11, 12, 13)
+    ]
 
     assert versions == [0, 1, 2, 3]
     assert repo.get_variable(sid, "x").version == 3
@@ -56,10 +58,14 @@ def test_an_update_moves_last_updated_at_and_leaves_created_at(repo, sid, clock)
 
 
 def test_an_update_merges_metadata_one_level_deep_and_notes_source_and_time(repo, sid, clock):
-    repo.register_variable(sid, "x", "integer", 1, metadata={"kept": 1, "replaced": {"a": 1}, "source": "old"})
+    repo.register_variable(
+        sid, "x", "integer", 1, metadata={"kept": 1, "replaced": {"a": 1}, "source": "old"}
+    )
     clock.advance(5)
 
-    metadata = dict(repo.update_variable(sid, "x", 2, metadata={"replaced": {"b": 2}, "added": [3]}).metadata)
+    metadata = dict(
+        repo.update_variable(sid, "x", 2, metadata={"replaced": {"b": 2}, "added": [3]}).metadata
+    )
 
     assert datetime.fromisoformat(metadata.pop("updated_at")) == clock()
     assert metadata == {"kept": 1, "replaced": {"b": 2}, "added": [3], "source": "python"}
@@ -74,7 +80,9 @@ def test_the_source_of_an_update_is_what_the_caller_says(repo, sid):
 def test_source_and_time_stand_above_metadata_given(repo, sid, clock):
     repo.register_variable(sid, "x", "integer", 1)
 
-    metadata = repo.update_variable(sid, "x", 2, metadata={"source": "me", "updated_at": "never"}).metadata
+    metadata = repo.update_variable(
+        sid, "x", 2, metadata={"source": "me", "updated_at": "never"}
+    ).metadata
 
     assert metadata["source"] == "python"
     assert datetime.fromisoformat(metadata["updated_at"]) == clock()
@@ -125,7 +133,7 @@ def test_no_version_follows_the_last(repo, sid, unchanged, write):
     assert repo.get_variable(sid, "x").version == LAST_VERSION
 
 
-# --- put -------------------------------------------------------------------------------------------------------------
+# --- put
 
 
 @pytest.mark.parametrize("version", [0, 1, 7, LAST_VERSION])
@@ -146,7 +154,9 @@ def test_a_new_variable_has_the_version_it_is_put_with(repo, sid, version):
         (0, 2, 6),  # an old version with another value: rises
     ],
 )
-def test_put_keeps_a_greater_version_and_else_raises_the_stored_one_only_for_another_value(repo, sid, given, value, stored):
+def test_put_keeps_a_greater_version_and_else_raises_the_stored_one_only_for_another_value(
+    repo, sid, given, value, stored
+):
     repo.put_variable(sid, a_variable(version=5))
 
     repo.put_variable(sid, a_variable(version=given, value=value))
@@ -174,7 +184,15 @@ def test_another_type_or_another_text_is_another_value(repo, sid, old, new):
     assert repo.get_variable(sid, "x").version == 1
 
 
-@pytest.mark.parametrize(("type_name", "value"), [("float", float("nan")), ("json", {"a": [None]}), ("string", "é\0"), ("embedding", [0.5, 1.0])])
+@pytest.mark.parametrize(
+    ("type_name", "value"),
+    [
+        ("float", float("nan")),
+        ("json", {"a": [None]}),
+        ("string", "é\0"),
+        ("embedding", [0.5, 1.0]),
+    ],
+)
 def test_a_put_of_the_very_same_value_keeps_the_version(repo, sid, type_name, value):
     repo.put_variable(sid, a_variable(type=type_name, value=value))
 
@@ -193,7 +211,13 @@ def test_a_value_that_normalises_to_the_stored_one_is_the_same(repo, sid):
 
 def test_a_put_of_the_same_value_still_replaces_all_else(repo, sid):
     repo.put_variable(sid, a_variable(metadata={"old": 1}))
-    later = a_variable(name="y", constraints={"min": 0}, metadata={"new": 2}, access_rules=({"a": 1},), last_updated_at=LONG_AGO + timedelta(1))
+    later = a_variable(
+        name="y",
+        constraints={"min": 0},
+        metadata={"new": 2},
+        access_rules=({"a": 1},),
+        last_updated_at=LONG_AGO + timedelta(1),
+    )
 
     stored = repo.put_variable(sid, later)
 
@@ -248,7 +272,7 @@ def test_one_version_number_names_one_value_through_every_kind_of_write(repo, si
     assert sorted(seen) == list(range(len(seen)))
 
 
-# --- expected_version ------------------------------------------------------------------------------------------------
+# --- expected_version
 
 
 def test_the_version_that_was_expected_lets_the_write_through(repo, sid):
@@ -262,24 +286,40 @@ def test_the_version_that_was_expected_lets_the_write_through(repo, sid):
 
 
 WRITES = {
-    "update": lambda repo, sid, expected: repo.update_variable(sid, "x", 5, expected_version=expected),
-    "put": lambda repo, sid, expected: repo.put_variable(sid, a_variable(value=5), expected_version=expected),
-    "put of the same": lambda repo, sid, expected: repo.put_variable(sid, a_variable(value=2), expected_version=expected),
-    "put of a greater version": lambda repo, sid, expected: repo.put_variable(sid, a_variable(value=5, version=9), expected_version=expected),
-    "rollback": lambda repo, sid, expected: repo.rollback_variable(sid, "x", 0, expected_version=expected),
+    "update": lambda repo, sid, expected: repo.update_variable(
+        sid, "x", 5, expected_version=expected
+    ),
+    "put": lambda repo, sid, expected: repo.put_variable(
+        sid, a_variable(value=5), expected_version=expected
+    ),
+    "put of the same": lambda repo, sid, expected: repo.put_variable(
+        sid, a_variable(value=2), expected_version=expected
+    ),
+    "put of a greater version": lambda repo, sid, expected: repo.put_variable(
+        sid, a_variable(value=5, version=9), expected_version=expected
+    ),
+    "rollback": lambda repo, sid, expected: repo.rollback_variable(
+        sid, "x", 0, expected_version=expected
+    ),
 }
 
 
 @pytest.mark.parametrize("expected", [0, 2, LAST_VERSION])
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
-def test_a_version_that_was_not_expected_changes_nothing_at_all(repo, sid, unchanged, write, expected):
+def test_a_version_that_was_not_expected_changes_nothing_at_all(
+    repo, sid, unchanged, write, expected
+):
     repo.register_variable(sid, "x", "integer", 1, id="var_1")
     repo.update_variable(sid, "x", 2)
 
     with unchanged(), pytest.raises(VersionConflictError) as caught:
         write(repo, sid, expected)
 
-    assert (caught.value.session_id, caught.value.expected, caught.value.actual) == (sid, expected, 1)
+    assert (caught.value.session_id, caught.value.expected, caught.value.actual) == (
+        sid,
+        expected,
+        1,
+    )
     assert [past.version for past in repo.variable_history(sid, "x")] == [0]
 
 

@@ -34,7 +34,7 @@ def test_a_view_is_a_mutable_mapping(view):
     assert isinstance(view, collections.abc.MutableMapping)
 
 
-# --- reading ---------------------------------------------------------------------------------------------------------
+# --- reading
 
 
 def test_making_a_view_touches_nothing(repo, clock):
@@ -96,10 +96,21 @@ def test_text_that_no_name_may_be_is_a_missing_key(view, key):
 def test_a_missing_session_is_no_missing_key(repo):
     view = repo.session("nobody")
 
-    for read in (lambda: view["x"], lambda: view.get("x"), lambda: len(view), lambda: list(view), lambda: list(view.items())):
+    for read in (
+        lambda: view["x"],
+        lambda: view.get("x"),
+        lambda: len(view),
+        lambda: list(view),
+        lambda: list(view.items()),
+    ):
         with pytest.raises(SessionNotFoundError):
             read()
-    for write in (lambda: view.update(x=1), view.clear, lambda: view.__setitem__("x", 1), lambda: view.__delitem__("x")):
+    for write in (
+        lambda: view.update(x=1),
+        view.clear,
+        lambda: view.__setitem__("x", 1),
+        lambda: view.__delitem__("x"),
+    ):
         with pytest.raises(SessionNotFoundError):
             write()
 
@@ -123,7 +134,7 @@ def test_a_view_is_of_one_session_and_shows_it_as_it_is_now(repo, view):
     assert dict(other) == {}
 
 
-# --- writing ---------------------------------------------------------------------------------------------------------
+# --- writing
 
 
 def test_assigning_is_a_versioned_update(repo, view):
@@ -169,7 +180,9 @@ def test_a_missing_name_is_registered_with_an_inferred_type(repo, view, value, t
 def test_update_infers_types_too(repo, sid):
     repo.session(sid).update({"a": True, "b": 2}, c=[3])
 
-    assert [variable.type for variable in sorted(repo.list_variables(sid), key=lambda each: each.name)] == ["boolean", "integer", "json"]
+    assert [
+        variable.type for variable in sorted(repo.list_variables(sid), key=lambda each: each.name)
+    ] == ["boolean", "integer", "json"]
 
 
 @pytest.mark.parametrize("value", [{1, 2}, (1, 2), object(), b"x", {1: 2}])
@@ -245,14 +258,51 @@ def test_a_locked_variable_is_refused(repo, view, unchanged):
             del view["note"]
 
 
-# --- the verbs without the session id ----------------------------------------------------------------------------------
+# --- the verbs without the session id
 
 VERBS = [
-    *("get_session", "session_exists", "update_session", "touch", "expired", "delete_session", "get_stats"),
-    *("put_variable", "register_variable", "get_variable", "get_value", "has_variable", "variable_names", "list_variables", "get_variables"),
-    *("update_variable", "modify_variable", "update_variables", "update_constraints", "delete_variable"),
-    *("start_optimization", "end_optimization", "variable_history", "get_variable_version", "rollback_variable"),
-    *("put_program", "get_program", "list_programs", "get_programs", "program_ids", "has_program", "delete_program"),
+    *(
+        "get_session",
+        "session_exists",
+        "update_session",
+        "touch",
+        "expired",
+        "delete_session",
+        "get_stats",
+    ),
+    *(
+        "put_variable",
+        "register_variable",
+        "get_variable",
+        "get_value",
+        "has_variable",
+        "variable_names",
+        "list_variables",
+        "get_variables",
+    ),
+    *(
+        "update_variable",
+        "modify_variable",
+        "update_variables",
+        "update_constraints",
+        "delete_variable",
+    ),
+    *(
+        "start_optimization",
+        "end_optimization",
+        "variable_history",
+        "get_variable_version",
+        "rollback_variable",
+    ),
+    *(
+        "put_program",
+        "get_program",
+        "list_programs",
+        "get_programs",
+        "program_ids",
+        "has_program",
+        "delete_program",
+    ),
 ]
 
 
@@ -283,7 +333,12 @@ def test_the_methods_write_as_the_verbs_do(repo, view):
     view.put_program("p", None)
 
     found = repo.get_variable("s", "n")
-    assert (found.value, found.version, found.constraints, found.metadata["why"]) == (1, 4, {"max": 5}, "test")
+    assert (found.value, found.version, found.constraints, found.metadata["why"]) == (
+        1,
+        4,
+        {"max": 5},
+        "test",
+    )
     assert [past.value for past in view.variable_history("n", limit=3)] == [4, 3, 2]
     assert repo.get_value("s", "put") is True
     assert repo.get_programs("s") == {"p": None}

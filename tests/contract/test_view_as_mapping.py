@@ -6,7 +6,9 @@ import unittest
 
 import pytest
 
-mapping_tests = pytest.importorskip("test.mapping_tests", reason="some systems install Python without its own tests")
+mapping_tests = pytest.importorskip(
+    "test.mapping_tests", reason="some systems install Python without its own tests"
+)
 
 
 class MappingProtocol(mapping_tests.TestMappingProtocol):

@@ -32,7 +32,11 @@ VERBS = verbs(get_command(app))
 
 def section(verb: str) -> str:
     """What docs/cli.md says about ``verb``."""
-    found = re.search(rf"^## {verb}\n(.*?)(?=^## |\Z)", (DOCS / "cli.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^## {verb}\n(.*?)(?=^## |\Z)",
+        (DOCS / "cli.md").read_text("utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
     assert found is not None, f"docs/cli.md has no section on {verb}"
     return found[1]
 
@@ -44,7 +48,9 @@ def test_every_public_name_is_in_the_index_once_and_nothing_else_is() -> None:
 
 
 def test_every_public_name_has_a_docstring() -> None:
-    without = [name for name in snakestore.__all__ if not (getattr(snakestore, name).__doc__ or "").strip()]
+    without = [
+        name for name in snakestore.__all__ if not (getattr(snakestore, name).__doc__ or "").strip()
+    ]
 
     assert without == []
 
@@ -52,7 +58,12 @@ def test_every_public_name_has_a_docstring() -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_and_stands_in_the_docs_with_all_its_options(verb: str) -> None:
     command = VERBS[verb]
-    options = {option for parameter in command.params for option in parameter.opts if option.startswith("--") and option != "--help"}
+    options = {
+        option
+        for parameter in command.params
+        for option in parameter.opts
+        if option.startswith("--") and option != "--help"
+    }
     described = section(verb)
 
     assert (command.help or "").strip()
@@ -69,7 +80,9 @@ def test_the_docs_know_no_verb_that_is_not_there() -> None:
 def test_every_type_stands_in_the_table_of_types() -> None:
     listed = re.findall(r"^\| `(\w+)` \|", (DOCS / "types.md").read_text("utf-8"), re.MULTILINE)
 
-    assert set(listed) >= {name for name in snakestore.supported_types() if snakestore_defines(name)}
+    assert set(listed) >= {
+        name for name in snakestore.supported_types() if snakestore_defines(name)
+    }
 
 
 def snakestore_defines(type_name: str) -> bool:

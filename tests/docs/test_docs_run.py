@@ -37,7 +37,10 @@ for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]):
 def blocks(page: Path) -> list[tuple[str, str, int]]:
     """The blocks of ``page`` that run: language, text, and the line that they start on."""
     text = page.read_text("utf-8")
-    found = [(block["language"], block["body"], text.count("\n", 0, block.start()) + 2) for block in FENCE.finditer(text)]
+    found = [
+        (block["language"], block["body"], text.count("\n", 0, block.start()) + 2)
+        for block in FENCE.finditer(text)
+    ]
     return [block for block in found if block[0] in RUN]
 
 
@@ -77,10 +80,18 @@ def run_python(body: str, page: Path, line: int, namespace: dict[str, Any]) -> N
 def run_console(body: str, page: Path, line: int, commands: Path) -> None:
     for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
         command, _, expected = part.partition("\n")
-        code, out, err = run_here(command) if re.fullmatch(r"snakestore (?!demo)[^|&$<>]*", command) else run_in_a_shell(command, commands)
+        code, out, err = (
+            run_here(command)
+            if re.fullmatch(r"snakestore (?!demo)[^|&$<>]*", command)
+            else run_in_a_shell(command, commands)
+        )
         assert code == 0, f"{page.name}:{line}: {command}\n{out}{err}"
         if not doctest.OutputChecker().check_output(expected, out, doctest.ELLIPSIS):
-            told = "\n".join(difflib.unified_diff(expected.splitlines(), out.splitlines(), "in the docs", "printed", lineterm=""))
+            told = "\n".join(
+                difflib.unified_diff(
+                    expected.splitlines(), out.splitlines(), "in the docs", "printed", lineterm=""
+                )
+            )
             pytest.fail(f"{page.name}:{line}: {command}\n{told}")
 
 
@@ -91,14 +102,27 @@ def run_here(command: str) -> tuple[int, str, str]:
 
 
 def run_in_a_shell(command: str, commands: Path) -> tuple[int, str, str]:
-    environment = {**os.environ, "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    environment = {
+        **os.environ,
+        "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
     environment.pop("SNAKESTORE_URL", None)
-    ran = subprocess.run(["/bin/sh", "-c", command], env=environment, text=True, capture_output=True, timeout=60, check=False)
+    ran = subprocess.run(
+        ["/bin/sh", "-c", command],
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
     return ran.returncode, ran.stdout, ran.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names)
-def test_what_a_page_shows_runs_from_top_to_bottom(page: Path, commands: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_page_shows_runs_from_top_to_bottom(
+    page: Path, commands: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "__docs__"}
     for language, body, line in blocks(page):
@@ -120,7 +144,11 @@ def test_every_link_between_the_pages_leads_somewhere() -> None:
 
 
 def test_a_type_of_ones_own_takes_less_than_15_lines() -> None:
-    (own_type,) = [body for _, body, _ in blocks(ROOT / "docs" / "types.md") if "@register_type" in body]
-    lines = own_type[own_type.index("@register_type") : own_type.index("with SessionRepository")].splitlines()
+    (own_type,) = [
+        body for _, body, _ in blocks(ROOT / "docs" / "types.md") if "@register_type" in body
+    ]
+    lines = own_type[
+        own_type.index("@register_type") : own_type.index("with SessionRepository")
+    ].splitlines()
 
     assert len([line for line in lines if line.strip()]) < 15

@@ -17,7 +17,15 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 def test_an_example_runs_and_runs_again(example: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
     runs = [
-        subprocess.run([sys.executable, str(example)], cwd=tmp_path, env=environment, text=True, capture_output=True, timeout=60, check=False)
+        subprocess.run(
+            [sys.executable, str(example)],
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
         for _ in range(2)
     ]
 

@@ -31,7 +31,13 @@ def attempt(function):
 def as_ordinary_user(script: str, path: Path) -> Any:
     """Run ``script``, which prints JSON, in a process that modes of files bind; root drops its rights first."""
     drop = NOBODY if os.geteuid() == 0 else 0
-    done = subprocess.run([sys.executable, "-c", PRELUDE + script, str(path), str(drop)], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + script, str(path), str(drop)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -16,7 +16,9 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["agent.db", "what? 100%.db", "räksmörgås 🐍.db", "a#b&c=d.db", "sub/../agent.db"])
+@pytest.mark.parametrize(
+    "name", ["agent.db", "what? 100%.db", "räksmörgås 🐍.db", "a#b&c=d.db", "sub/../agent.db"]
+)
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_path_names_the_file_of_that_very_name(name: str, kind: type, inside: Path) -> None:
     address = sqlite_address(parse(kind(name)))
@@ -40,21 +42,44 @@ def test_a_path_names_the_file_of_that_very_name(name: str, kind: type, inside: 
         (URL.create("sqlite", database="agent.db"), "agent.db", {}),
     ],
 )
-def test_every_form_of_a_file_is_read_as_one_absolute_path(given: Any, path: str, parameters: dict[str, str], inside: Path) -> None:
+def test_every_form_of_a_file_is_read_as_one_absolute_path(
+    given: Any, path: str, parameters: dict[str, str], inside: Path
+) -> None:
     address = sqlite_address(parse(given))
 
     assert (address.path, dict(address.parameters)) == (str(inside / path), parameters)
 
 
-@pytest.mark.parametrize("given", ["file:///srv/agent.db?mode=ro", "file://localhost/srv/agent.db?mode=ro", "sqlite:////srv/agent.db?mode=ro"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "file:///srv/agent.db?mode=ro",
+        "file://localhost/srv/agent.db?mode=ro",
+        "sqlite:////srv/agent.db?mode=ro",
+    ],
+)
 def test_absolute_uris_are_read(given: str) -> None:
-    address = sqlite_address(parse(given.replace("file://", "sqlite:///file://") + "&uri=true" if given.startswith("file://") else given))
+    address = sqlite_address(
+        parse(
+            given.replace("file://", "sqlite:///file://") + "&uri=true"
+            if given.startswith("file://")
+            else given
+        )
+    )
 
     assert (address.path, address.read_only) == ("/srv/agent.db", True)
 
 
 @pytest.mark.parametrize(
-    "given", ["sqlite://", ":memory:", "sqlite:///:memory:", "file::memory:?uri=true", "file:shared?mode=memory&cache=shared", "sqlite:///"]
+    "given",
+    [
+        "sqlite://",
+        ":memory:",
+        "sqlite:///:memory:",
+        "file::memory:?uri=true",
+        "file:shared?mode=memory&cache=shared",
+        "sqlite:///",
+    ],
 )
 def test_a_database_in_memory_has_no_path(given: str) -> None:
     assert sqlite_address(parse(given)).path is None
@@ -62,20 +87,30 @@ def test_a_database_in_memory_has_no_path(given: str) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["agent.db", "file:a%3Fb.db?mode=ro", "sqlite://", "file:shared?mode=memory&cache=shared", "postgresql://ada:secret@db/agents?sslmode=require"],
+    [
+        "agent.db",
+        "file:a%3Fb.db?mode=ro",
+        "sqlite://",
+        "file:shared?mode=memory&cache=shared",
+        "postgresql://ada:secret@db/agents?sslmode=require",
+    ],
 )
 def test_parsing_twice_changes_nothing(given: str) -> None:
     assert parse(parse(given)) == parse(given)
 
 
-def test_a_relative_path_stays_where_it_was_when_the_folder_changes(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_stays_where_it_was_when_the_folder_changes(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = parse("agent.db")
     monkeypatch.chdir("/")
 
     assert sqlite_address(url).path == str(inside / "agent.db")
 
 
-@pytest.mark.parametrize("given", ["postgresql://ada:secret@db/agents", "postgresql+psycopg://ada:secret@db/agents"])
+@pytest.mark.parametrize(
+    "given", ["postgresql://ada:secret@db/agents", "postgresql+psycopg://ada:secret@db/agents"]
+)
 def test_a_server_is_reached_through_psycopg(given: str) -> None:
     assert parse(given).drivername == "postgresql+psycopg"
 
@@ -101,7 +136,9 @@ def test_a_server_is_reached_through_psycopg(given: str) -> None:
         ("https://secret/agent.db", StoreError),
     ],
 )
-def test_what_is_no_store_is_refused_without_telling_the_password(given: Any, error: type[Exception]) -> None:
+def test_what_is_no_store_is_refused_without_telling_the_password(
+    given: Any, error: type[Exception]
+) -> None:
     with pytest.raises(error) as caught:
         parse(given)
 

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from snakestore.errors import CorruptStoreError, SchemaError, SchemaOutdatedError, SchemaTooNewError, StoreReadOnlyError, ValidationError
+from snakestore.errors import (
+    CorruptStoreError,
+    SchemaError,
+    SchemaOutdatedError,
+    SchemaTooNewError,
+    StoreReadOnlyError,
+    ValidationError,
+)
 from snakestore.storage.revisions import HEAD, VERSION_TABLE
 from snakestore.storage.schema import current, downgrade, open_engine, upgrade
 from tests.engine.support import folder_state
@@ -48,12 +55,20 @@ def version_table_that_is_a_view(path: Path) -> None:
     run_sql(path, f"CREATE VIEW {VERSION_TABLE} AS SELECT '{HEAD}' AS version_num")
 
 
-FOREIGN = [foreign, foreign_in_wal_mode, foreign_with_a_log_left_by_a_crash, only_a_view, version_table_that_is_a_view]
+FOREIGN = [
+    foreign,
+    foreign_in_wal_mode,
+    foreign_with_a_log_left_by_a_crash,
+    only_a_view,
+    version_table_that_is_a_view,
+]
 
 
 @pytest.mark.parametrize("make", FOREIGN)
 @pytest.mark.parametrize("migrate", [None, True, False])
-def test_a_file_of_someone_elses_is_refused_without_a_changed_byte(tmp_path: Path, make: Callable[[Path], None], migrate: bool | None) -> None:
+def test_a_file_of_someone_elses_is_refused_without_a_changed_byte(
+    tmp_path: Path, make: Callable[[Path], None], migrate: bool | None
+) -> None:
     path = tmp_path / "s.db"
     make(path)
     before = folder_state(tmp_path)
@@ -63,17 +78,31 @@ def test_a_file_of_someone_elses_is_refused_without_a_changed_byte(tmp_path: Pat
     assert type(caught.value) is SchemaError
     assert (caught.value.current, caught.value.head) == (None, HEAD)
     after = folder_state(tmp_path)
-    if make is foreign_with_a_log_left_by_a_crash:  # the index of the log is made anew from it by every reader
+    if (
+        make is foreign_with_a_log_left_by_a_crash
+    ):  # the index of the log is made anew from it by every reader
         before.pop("s.db-shm"), after.pop("s.db-shm")
     assert after == before
 
 
-@pytest.mark.parametrize("attempt", [open_engine, upgrade, lambda path: downgrade(path, "base"), lambda path: open_engine(path, migrate=False)])
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        open_engine,
+        upgrade,
+        lambda path: downgrade(path, "base"),
+        lambda path: open_engine(path, migrate=False),
+    ],
+)
 @pytest.mark.parametrize("journal", ["DELETE", "WAL"])
-def test_a_newer_schema_is_refused_without_a_changed_byte(tmp_path: Path, attempt: Callable[[Path], Any], journal: str) -> None:
+def test_a_newer_schema_is_refused_without_a_changed_byte(
+    tmp_path: Path, attempt: Callable[[Path], Any], journal: str
+) -> None:
     path = tmp_path / "s.db"
     upgrade(path)
-    run_sql(path, f"UPDATE {VERSION_TABLE} SET version_num = '9999'", f"PRAGMA journal_mode = {journal}")
+    run_sql(
+        path, f"UPDATE {VERSION_TABLE} SET version_num = '9999'", f"PRAGMA journal_mode = {journal}"
+    )
     before = folder_state(tmp_path)
 
     with pytest.raises(SchemaTooNewError, match="upgrade snakestore") as caught:
@@ -98,7 +127,11 @@ def a_table_of_the_users(path: Path) -> None:
     run_sql(path, "CREATE TABLE sessions (mine)")
 
 
-TAKEN = [(base_and_a_table_of_the_users, open_engine), (first_and_a_table_of_the_users, open_engine), (base_and_a_table_of_the_users, upgrade)]
+TAKEN = [
+    (base_and_a_table_of_the_users, open_engine),
+    (first_and_a_table_of_the_users, open_engine),
+    (base_and_a_table_of_the_users, upgrade),
+]
 TAKEN += [(first_and_a_table_of_the_users, upgrade), (a_table_of_the_users, upgrade)]
 
 
@@ -139,13 +172,17 @@ def test_a_missing_or_empty_file_is_made_when_opened(tmp_path: Path, content: by
 
 
 @pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
-def test_a_missing_or_empty_file_is_not_made_when_it_is_not_to_be_migrated(tmp_path: Path, content: bytes | None) -> None:
+def test_a_missing_or_empty_file_is_not_made_when_it_is_not_to_be_migrated(
+    tmp_path: Path, content: bytes | None
+) -> None:
     path = tmp_path / "s.db"
     if content is not None:
         path.write_bytes(content)
     before = folder_state(tmp_path)
 
-    with pytest.raises(SchemaOutdatedError, match=r"snakestore db upgrade .*s\.db.*alembic .*upgrade head") as caught:
+    with pytest.raises(
+        SchemaOutdatedError, match=r"snakestore db upgrade .*s\.db.*alembic .*upgrade head"
+    ) as caught:
         open_engine(path, migrate=False)
     assert (caught.value.current, caught.value.head) == (None, HEAD)
     assert folder_state(tmp_path) == before
@@ -160,7 +197,9 @@ def test_an_older_file_is_migrated_when_opened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("revision", ["0001", "base"])
-def test_an_older_file_is_refused_when_it_is_not_to_be_migrated(tmp_path: Path, revision: str) -> None:
+def test_an_older_file_is_refused_when_it_is_not_to_be_migrated(
+    tmp_path: Path, revision: str
+) -> None:
     path = tmp_path / "s.db"
     upgrade(path)
     downgrade(path, revision)

@@ -15,7 +15,9 @@ def test_a_server_is_reached_with_our_settings(postgresql_server: URL) -> None:
     engine = create_engine(postgresql_server, busy_timeout=2)
 
     with engine.connect() as connection:
-        assert connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
+        assert (
+            connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
+        )
         assert connection.execute(text("SHOW lock_timeout")).scalar_one() == "2s"
     assert is_ours(engine)
     engine.dispose()

@@ -35,7 +35,13 @@ def code(pid):
 
 
 def run(script: str, path: Path, *arguments: str) -> str:
-    done = subprocess.run([sys.executable, "-c", PRELUDE + script, str(path), *arguments], capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + script, str(path), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
@@ -59,7 +65,8 @@ def test_many_processes_open_a_missing_file_at_once(tmp_path: Path, round_: int)
 
     assert run(OPENING_AT_ONCE, path).strip() == str([0] * 12)
     assert current(path) == HEAD
-    # no half-made file is left; of two that close at the same instant each takes the other for the last and leaves the log
+    # no half-made file is left; of two that close at the same instant each takes the other for the
+    # last and leaves the log
     assert {entry.name for entry in tmp_path.iterdir()} <= {"s.db", "s.db-wal", "s.db-shm"}
 
 
@@ -85,7 +92,9 @@ print(code(child(maker)))
 
 
 @pytest.mark.parametrize("statements", [0, 1, 4, 7, 10, 13, 16])
-def test_a_maker_killed_half_way_leaves_a_file_that_the_next_finishes(tmp_path: Path, statements: int) -> None:
+def test_a_maker_killed_half_way_leaves_a_file_that_the_next_finishes(
+    tmp_path: Path, statements: int
+) -> None:
     path = tmp_path / "s.db"
 
     assert run(DYING_MAKER, path, str(statements)).strip() == "-9"
@@ -93,7 +102,12 @@ def test_a_maker_killed_half_way_leaves_a_file_that_the_next_finishes(tmp_path: 
     engine = open_engine(path)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
-        assert connection.exec_driver_sql("SELECT count(*) FROM variable_history_overview").scalar_one() == 0
+        assert (
+            connection.exec_driver_sql(
+                "SELECT count(*) FROM variable_history_overview"
+            ).scalar_one()
+            == 0
+        )
     engine.dispose()
     assert current(path) == HEAD
 
@@ -130,7 +144,9 @@ with engine.connect() as connection:
 """
 
 
-def test_a_forked_child_leaves_the_parents_connections_alone_and_has_its_own(tmp_path: Path) -> None:
+def test_a_forked_child_leaves_the_parents_connections_alone_and_has_its_own(
+    tmp_path: Path,
+) -> None:
     assert run(FORKING, tmp_path / "s.db").strip() == "3 ok"
 
 

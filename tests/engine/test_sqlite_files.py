@@ -32,7 +32,7 @@ def public() -> Iterator[Path]:
         yield Path(name)
 
 
-# --- making ------------------------------------------------------------------------------------------------------------
+# --- making
 
 
 def test_a_new_file_and_its_log_are_private_whatever_the_umask(tmp_path: Path) -> None:
@@ -70,7 +70,9 @@ def test_no_draft_of_a_new_file_stays_behind(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["s.db"]
 
 
-def test_a_folder_without_hard_links_gets_its_file_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_hard_links_gets_its_file_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EOPNOTSUPP, "not supported")
 
@@ -137,7 +139,7 @@ def test_names_that_look_like_uris_are_only_names(tmp_path: Path) -> None:
     assert (current(path), [entry.name for entry in tmp_path.iterdir()]) == ("0002", [path.name])
 
 
-# --- files that may only be read ---------------------------------------------------------------------------------------
+# --- files that may only be read
 
 
 def test_a_read_only_url_reads_and_refuses_to_write(tmp_path: Path) -> None:
@@ -146,7 +148,11 @@ def test_a_read_only_url_reads_and_refuses_to_write(tmp_path: Path) -> None:
 
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM sessions").scalar_one() == 0
-    with engine.connect() as connection, pytest.raises(StoreError, match="read but not written"), translated():
+    with (
+        engine.connect() as connection,
+        pytest.raises(StoreError, match="read but not written"),
+        translated(),
+    ):
         connection.exec_driver_sql("DELETE FROM sessions")
     engine.dispose()
 
@@ -161,8 +167,12 @@ print(json.dumps([found, refused.partition(":")[0]]))
 """
 
 
-@pytest.mark.parametrize(("file_mode", "folder_mode"), [(0o644, 0o755), (0o644, 0o777), (0o666, 0o755)])
-def test_a_file_or_folder_one_may_not_write_is_served_for_reading(public: Path, file_mode: int, folder_mode: int) -> None:
+@pytest.mark.parametrize(
+    ("file_mode", "folder_mode"), [(0o644, 0o755), (0o644, 0o777), (0o666, 0o755)]
+)
+def test_a_file_or_folder_one_may_not_write_is_served_for_reading(
+    public: Path, file_mode: int, folder_mode: int
+) -> None:
     path = public / "s.db"
     open_engine(path).dispose()
     path.chmod(file_mode)
@@ -194,7 +204,10 @@ print(json.dumps(counts), flush=True)
     if os.geteuid() != 0:
         pytest.skip("the writer needs rights that the reader has not")
     with subprocess.Popen(
-        [sys.executable, "-c", PRELUDE + script, str(path), str(NOBODY)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PRELUDE + script, str(path), str(NOBODY)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as reader:
         assert reader.stdin is not None
         assert reader.stdout is not None
@@ -217,20 +230,24 @@ def test_a_file_one_may_not_read_is_a_store_error(public: Path) -> None:
 
     told = as_ordinary_user("print(json.dumps(attempt(lambda: schema.open_engine(path))))", path)
 
-    assert told.startswith(f"StoreError: {path} may not be read: its mode is {'0600' if os.geteuid() == 0 else '0000'}")
+    assert told.startswith(
+        f"StoreError: {path} may not be read: its mode is {'0600' if os.geteuid() == 0 else '0000'}"
+    )
 
 
 def test_a_folder_one_may_not_write_gets_no_file(public: Path) -> None:
     if os.geteuid() != 0:
         public.chmod(0o555)
 
-    told = as_ordinary_user("print(json.dumps(attempt(lambda: schema.open_engine(path))))", public / "s.db")
+    told = as_ordinary_user(
+        "print(json.dumps(attempt(lambda: schema.open_engine(path))))", public / "s.db"
+    )
 
     assert told.startswith("StoreError: the file")
     assert list(public.iterdir()) == []
 
 
-# --- files that are not ours -------------------------------------------------------------------------------------------
+# --- files that are not ours
 
 
 @pytest.mark.parametrize(

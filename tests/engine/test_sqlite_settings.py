@@ -25,11 +25,25 @@ def test_a_file_has_our_settings(tmp_path: Path) -> None:
     with engine.connect() as connection:
         found = {
             name: pragma(connection, name)
-            for name in ("journal_mode", "synchronous", "foreign_keys", "trusted_schema", "auto_vacuum", "busy_timeout")
+            for name in (
+                "journal_mode",
+                "synchronous",
+                "foreign_keys",
+                "trusted_schema",
+                "auto_vacuum",
+                "busy_timeout",
+            )
         }
     engine.dispose()
 
-    assert found == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "trusted_schema": 0, "auto_vacuum": 2, "busy_timeout": 1500}
+    assert found == {
+        "journal_mode": "wal",
+        "synchronous": 1,
+        "foreign_keys": 1,
+        "trusted_schema": 0,
+        "auto_vacuum": 2,
+        "busy_timeout": 1500,
+    }
 
 
 def test_the_log_is_cut_to_a_limit(tmp_path: Path) -> None:
@@ -51,7 +65,11 @@ def test_full_durability_syncs_each_commit(tmp_path: Path) -> None:
 def test_extensions_cannot_be_loaded(tmp_path: Path) -> None:
     engine = create_engine(tmp_path / "s.db")
 
-    with engine.connect() as connection, pytest.raises(StoreError, match="not authorized"), translated():
+    with (
+        engine.connect() as connection,
+        pytest.raises(StoreError, match="not authorized"),
+        translated(),
+    ):
         connection.execute(text("SELECT load_extension('anything')"))
     engine.dispose()
 
@@ -62,7 +80,11 @@ def test_a_planted_view_cannot_call_what_is_not_harmless(tmp_path: Path) -> None
         planter.execute("CREATE VIEW planted AS SELECT load_extension('anything')")
     planter.close()
 
-    with engine.connect() as connection, pytest.raises(StoreError, match="unsafe use"), translated():
+    with (
+        engine.connect() as connection,
+        pytest.raises(StoreError, match="unsafe use"),
+        translated(),
+    ):
         connection.exec_driver_sql("SELECT * FROM planted")
     engine.dispose()
 
@@ -130,7 +152,9 @@ def test_many_threads_at_once_wait_for_no_connection(tmp_path: Path) -> None:
     engine = create_engine(tmp_path / "s.db")
     connections = [engine.connect() for _ in range(40)]
 
-    assert [connection.exec_driver_sql("SELECT 1").scalar_one() for connection in connections] == [1] * 40
+    assert [connection.exec_driver_sql("SELECT 1").scalar_one() for connection in connections] == [
+        1
+    ] * 40
     for connection in connections:
         connection.close()
     engine.dispose()

@@ -16,7 +16,9 @@ T = table("t", column("x"))
 
 @pytest.fixture(params=["file", "memory"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    engine = create_engine(tmp_path / "s.db" if request.param == "file" else "sqlite://", busy_timeout=0.2)
+    engine = create_engine(
+        tmp_path / "s.db" if request.param == "file" else "sqlite://", busy_timeout=0.2
+    )
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE t (x)")
     yield engine
@@ -76,7 +78,12 @@ def test_a_transaction_that_fails_leaves_nothing_not_even_ddl(engine: Engine) ->
 
     assert rows(engine) == []
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE name = 'u'").scalar_one() == 0
+        assert (
+            connection.exec_driver_sql(
+                "SELECT count(*) FROM sqlite_master WHERE name = 'u'"
+            ).scalar_one()
+            == 0
+        )
 
 
 def test_a_savepoint_undoes_its_own_part_only(engine: Engine) -> None:

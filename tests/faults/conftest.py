@@ -1,6 +1,7 @@
 """Scenes with real processes: quick by default; ``--full`` for the long run, ``--controls`` for broken variants that they must catch.
 
-With SNAKESTORE_FIGURES set, what the scenes measure is appended to that file, for tests/faults/report.py.
+With SNAKESTORE_FIGURES set, what the scenes measure is appended to that file, for
+tests/faults/report.py.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ import pytest
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     wanted = bool(config.getoption("controls"))
-    left = [item for item in items if here not in item.path.parents or ("control" in item.name) == wanted]
+    left = [
+        item
+        for item in items
+        if here not in item.path.parents or ("control" in item.name) == wanted
+    ]
     config.hook.pytest_deselected(items=[item for item in items if item not in left])
     items[:] = left
 

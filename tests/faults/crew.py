@@ -13,14 +13,19 @@ from types import TracebackType
 from typing import Any, Self
 
 PATIENCE = 120.0
-"""Seconds that a scene may take on a machine that is busy with something else, before its processes are killed."""
+"""Seconds that a scene may take on a machine that is busy with something else, before its processes
+are killed.
+"""
 
-# forked from a server that has imported all and opened nothing: a process costs milliseconds, and inherits no connection
+# forked from a server that has imported all and opened nothing: a process costs milliseconds, and
+# inherits no connection
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.faults.work", "alembic.command"])
 
 
-def _run(start: Any, channel: Any, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _run(
+    start: Any, channel: Any, function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> None:
     start.wait(PATIENCE)
     try:
         answer = (True, function(*arguments))
@@ -34,7 +39,9 @@ class Crew:
     """Processes that run one function each, all from the same instant on."""
 
     def __init__(self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> None:
-        self._start = start = CONTEXT.Barrier(len(arguments) + 1)  # kept: its memory is shared with those who still wait
+        self._start = start = CONTEXT.Barrier(
+            len(arguments) + 1
+        )  # kept: its memory is shared with those who still wait
         self._members = []
         for each in arguments:
             here, there = CONTEXT.Pipe(duplex=False)
@@ -44,7 +51,9 @@ class Crew:
             self._members.append((process, here))
         deadline = time.monotonic() + PATIENCE
         while start.n_waiting < len(arguments):
-            assert all(process.is_alive() for process, _ in self._members), "a process died before it could begin"
+            assert all(process.is_alive() for process, _ in self._members), (
+                "a process died before it could begin"
+            )
             assert time.monotonic() < deadline, "the processes do not come up"
             time.sleep(0.001)
         start.wait(PATIENCE)
@@ -52,7 +61,12 @@ class Crew:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback_: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback_: TracebackType | None,
+    ) -> None:
         for process, channel in self._members:
             if process.is_alive():
                 process.kill()
@@ -87,7 +101,9 @@ class Crew:
         return answers
 
 
-def run(function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], patience: float = PATIENCE) -> list[Any]:
+def run(
+    function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], patience: float = PATIENCE
+) -> list[Any]:
     """What each of the processes returned."""
     with Crew(function, arguments) as crew:
         return crew.results(patience)

@@ -25,11 +25,17 @@ def make_good(path: Path) -> None:
     with SessionRepository.open(path, history=5) as repo:
         for sid, ttl in (("s", None), ("t", 3600)):
             repo.create_session(sid, ttl=ttl, metadata={"a": [1, {"b": None}]}, worker_id="w")
-            repo.register_variable(sid, "float", "float", 0.5, constraints={"min": 0.0, "max": 1000.0})
+            repo.register_variable(
+                sid, "float", "float", 0.5, constraints={"min": 0.0, "max": 1000.0}
+            )
             repo.register_variable(sid, "text", "string", "hello", constraints={"pattern": "^h"})
-            repo.register_variable(sid, "choice", "choice", "one", constraints={"choices": ["one", "two"]})
+            repo.register_variable(
+                sid, "choice", "choice", "one", constraints={"choices": ["one", "two"]}
+            )
             repo.register_variable(sid, "embedding", "embedding", [0.5] * 300)
-            repo.register_variable(sid, "tensor", "tensor", {"shape": [2, 2], "data": [[1, 2], [3, 4]]})
+            repo.register_variable(
+                sid, "tensor", "tensor", {"shape": [2, 2], "data": [[1, 2], [3, 4]]}
+            )
             repo.register_variable(sid, "json", "json", {"long": "x" * 9000})
             repo.start_optimization(sid, "json", "optimiser", 123, lease=1e6)
             for number in range(8):
@@ -57,13 +63,26 @@ def use(repo: SessionRepository) -> None:
         ):
             with suppress(SnakeStoreError):
                 action()
-    for whole in (lambda: repo.list_sessions(include_expired=True), repo.list_expired, repo.delete_expired, repo.store_stats):
+    for whole in (
+        lambda: repo.list_sessions(include_expired=True),
+        repo.list_expired,
+        repo.delete_expired,
+        repo.store_stats,
+    ):
         with suppress(SnakeStoreError):
             whole()
 
 
 def _no_audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if event in {"exec", "os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "sqlite3.load_extension", "sqlite3.enable_load_extension"}:
+    if event in {
+        "exec",
+        "os.system",
+        "subprocess.Popen",
+        "os.exec",
+        "os.posix_spawn",
+        "sqlite3.load_extension",
+        "sqlite3.enable_load_extension",
+    }:
         message = f"code was about to run: {event} {arguments!r:.200}"
         raise RuntimeError(message)
 
@@ -90,7 +109,10 @@ def _mutated(content: bytes, number: int) -> bytes:
         del data[chance.randrange(len(data)) :]
     elif kind == 3:  # pages swapped
         one, other = (chance.randrange(len(data) // 4096) * 4096 for _ in range(2))
-        data[one : one + 4096], data[other : other + 4096] = data[other : other + 4096], data[one : one + 4096]
+        data[one : one + 4096], data[other : other + 4096] = (
+            data[other : other + 4096],
+            data[one : one + 4096],
+        )
     else:  # a stretch of noise
         at = chance.randrange(len(data))
         length = chance.randint(1, 3000)
@@ -129,7 +151,13 @@ def cells(good: Path) -> list[tuple[str, int, str]]:
     """Every cell of every row of every table."""
     found = []
     with closing(sqlite3.connect(good)) as connection:
-        for table in ("sessions", "variables", "variable_versions", "programs", "snakestore_alembic_version"):
+        for table in (
+            "sessions",
+            "variables",
+            "variable_versions",
+            "programs",
+            "snakestore_alembic_version",
+        ):
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
             rows = [row[0] for row in connection.execute(f"SELECT rowid FROM {table}")]
             found += [(table, row, column) for row in rows[:8] for column in columns]
@@ -159,7 +187,9 @@ def edit(good: Path, folder: Path, chosen: list[tuple[str, int, str]]) -> int:
                 connection.execute("PRAGMA ignore_check_constraints = ON")
                 connection.execute("PRAGMA foreign_keys = OFF")
                 with suppress(sqlite3.IntegrityError):
-                    connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (content, row))
+                    connection.execute(
+                        f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (content, row)
+                    )
             try:
                 with SessionRepository.open(path) as repo:
                     repo.check(repair=True)
@@ -168,6 +198,9 @@ def edit(good: Path, folder: Path, chosen: list[tuple[str, int, str]]) -> int:
                 continue
             except Exception as error:  # noqa: BLE001 - that there is none is the claim
                 where = traceback.extract_tb(error.__traceback__)[-1]
-                wrong.append(f"{table}.{column} = {content!r:.40}: {type(error).__name__}: {error!s:.100} ({where.filename}:{where.lineno})")
+                wrong.append(
+                    f"{table}.{column} = {content!r:.40}: {type(error).__name__}: {error!s:.100}"
+                    f" ({where.filename}:{where.lineno})"
+                )
     assert not wrong, "\n".join(wrong)
     return count

@@ -1,6 +1,5 @@
 """Make docs/reliability.md from a run of the scenes: ``python -m tests.faults.report [--full]``, from the top of the checkout."""
 
-# ruff: noqa: E501 - the lines of a page
 from __future__ import annotations
 
 import json
@@ -63,7 +62,9 @@ def run_scenes(arguments: list[str]) -> tuple[list[dict[str, Any]], float]:
         )  # fmt: skip
         if done.returncode != 0:
             raise SystemExit(done.returncode)
-        return [json.loads(line) for line in target.read_text().splitlines()], time.monotonic() - began
+        return [
+            json.loads(line) for line in target.read_text().splitlines()
+        ], time.monotonic() - began
 
 
 def _milliseconds(seconds: float) -> str:
@@ -72,7 +73,10 @@ def _milliseconds(seconds: float) -> str:
 
 def _contention(each: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for kind, waits in each["waits"].items():
-        told = f"0 lost, 0 errors; p99 {_milliseconds(waits['p99'])}, slowest {_milliseconds(waits['max'])}"
+        told = (
+            f"0 lost, 0 errors; p99 {_milliseconds(waits['p99'])}, slowest"
+            f" {_milliseconds(waits['max'])}"
+        )
         yield f"{each['processes']} processes on one file, {waits['count']} times {kind}", told
 
 
@@ -85,37 +89,66 @@ def _start(what: str) -> Callable[[dict[str, Any]], tuple[str, str]]:
 
 def _busy(each: dict[str, Any]) -> tuple[str, str]:
     late = _milliseconds(max(each["waited"]) - each["busy_timeout"])
-    return f"somebody holds the lock for good, `busy_timeout={each['busy_timeout']}`", f"`StoreBusyError`, at most {late} late, never early"
+    return (
+        f"somebody holds the lock for good, `busy_timeout={each['busy_timeout']}`",
+        f"`StoreBusyError`, at most {late} late, never early",
+    )
 
 
 def _kill(each: dict[str, Any]) -> tuple[str, str]:
     told = (
-        f"{each['acknowledged']} acknowledged, {each['lost']} lost, nothing half" if each["acknowledged"] else "the old schema or the new one, whole"
+        f"{each['acknowledged']} acknowledged, {each['lost']} lost, nothing half"
+        if each["acknowledged"]
+        else "the old schema or the new one, whole"
     )
-    return f"`kill -9` at {each['kills']} random instants, processes at work: {each['processes']} ({each['kind']})", told
+    return (
+        (
+            f"`kill -9` at {each['kills']} random instants, processes at work: {each['processes']}"
+            f" ({each['kind']})"
+        ),
+        told,
+    )
 
 
 def _power(each: dict[str, Any]) -> tuple[str, str]:
-    told = f"each opens as a prefix of the {each['commits']} commits ({each['fewest']} to {each['most']} of them), 0 torn"
+    told = (
+        f"each opens as a prefix of the {each['commits']} commits ({each['fewest']} to"
+        f" {each['most']} of them), 0 torn"
+    )
     return f"the log {each['change']} at {each['copies']} random places", told
 
 
 def _fuzz(each: dict[str, Any]) -> tuple[str, str]:
-    told = f"{each['refused']} refused unchanged, {each['opened']} opened ({each['unsound']} told by `check`), 0 other errors, 0 hangs"
+    told = (
+        f"{each['refused']} refused unchanged, {each['opened']} opened ({each['unsound']} told by"
+        " `check`), 0 other errors, 0 hangs"
+    )
     return f"{each['files']} mutations of a good file", told
 
 
 def _sweeping(each: dict[str, Any]) -> tuple[str, str]:
     swept = " + ".join(map(str, each["swept"]))
     waits = f"a write took p99 {_milliseconds(each['p99'])}, at most {_milliseconds(each['max'])}"
-    told = f"{swept} swept in {each['seconds']:.1f} s, nobody live; {waits}; the file went from {each['bytes_before'] // 1024} to {each['bytes_after'] // 1024} KiB"
-    return f"{each['sweepers']} sweepers, {each['writers']} writers, {each['expired']} expired and {each['live']} live sessions", told
+    told = (
+        f"{swept} swept in {each['seconds']:.1f} s, nobody live; {waits}; the file went from"
+        f" {each['bytes_before'] // 1024} to {each['bytes_after'] // 1024} KiB"
+    )
+    return (
+        (
+            f"{each['sweepers']} sweepers, {each['writers']} writers, {each['expired']} expired and"
+            f" {each['live']} live sessions"
+        ),
+        told,
+    )
 
 
 _ROWS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
     "cold start": _start("a missing file"),
     "older schema": _start("a file of an older schema"),
-    "makers killed": lambda each: (f"the makers of a file are killed, {each['kills']} times", f"the next one finished it, {each['failed']} failed"),
+    "makers killed": lambda each: (
+        f"the makers of a file are killed, {each['kills']} times",
+        f"the next one finished it, {each['failed']} failed",
+    ),
     "busy": _busy,
     "kill -9": _kill,
     "power loss": _power,
@@ -123,15 +156,27 @@ _ROWS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
         f'`durability="{each["durability"]}"`, {each["commits"]} commits',
         f"{each['syncs']} syncs of the disk (counted by {each['counted_by']})",
     ),
-    "full disk": lambda each: (f"a full disk ({each['kind']})", f"`{each['error']}`, nothing lost, served again once there was room"),
+    "full disk": lambda each: (
+        f"a full disk ({each['kind']})",
+        f"`{each['error']}`, nothing lost, served again once there was room",
+    ),
     "fuzz": _fuzz,
-    "edited cells": lambda each: (f"{each['cells']} cells edited by hand, {each['edits']} edits", "0 errors but snakestore's own"),
+    "edited cells": lambda each: (
+        f"{each['cells']} cells edited by hand, {each['edits']} edits",
+        "0 errors but snakestore's own",
+    ),
     "sweeping": _sweeping,
     "log": lambda each: (
-        f"a log of {each['grown'] // 1024} KiB under a long reader, limit {each['limit'] // 1024} KiB",
+        (
+            f"a log of {each['grown'] // 1024} KiB under a long reader, limit"
+            f" {each['limit'] // 1024} KiB"
+        ),
         f"{each['after'] // 1024} KiB once the reader was done",
     ),
-    "backup": lambda each: (f"{each['copies']} backups while 3 processes write batches", "each one state, whole"),
+    "backup": lambda each: (
+        f"{each['copies']} backups while 3 processes write batches",
+        "each one state, whole",
+    ),
 }
 
 
@@ -147,9 +192,19 @@ def page(figures: list[dict[str, Any]], seconds: float, arguments: list[str]) ->
     scenes: dict[str, list[dict[str, Any]]] = {}
     for each in figures:
         scenes.setdefault(each["scene"], []).append(each)
-    machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    machine = (
+        f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, SQLite"
+        f" {sqlite3.sqlite_version}"
+    )
     length = "at full length" if "--full" in arguments else "quick"
-    lines = [HEAD + "## Measured", "", f"On {machine}; {length}, {seconds:.0f} s in all.", "", "| scene | outcome |", "| --- | --- |"]
+    lines = [
+        HEAD + "## Measured",
+        "",
+        f"On {machine}; {length}, {seconds:.0f} s in all.",
+        "",
+        "| scene | outcome |",
+        "| --- | --- |",
+    ]
     lines += [f"| {scene} | {outcome} |" for scene, outcome in _rows(scenes)]
     return "\n".join(lines) + "\n"
 

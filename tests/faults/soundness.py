@@ -17,8 +17,9 @@ def assert_sound(path: Path) -> None:
         integrity = connection.execute("PRAGMA integrity_check").fetchall()
         dangling = connection.execute("PRAGMA foreign_key_check").fetchall()
         miscounted = connection.execute(
-            "SELECT id FROM sessions WHERE variable_count <> (SELECT count(*) FROM variables WHERE session_id = sessions.id) "
-            "OR program_count <> (SELECT count(*) FROM programs WHERE session_id = sessions.id)"
+            "SELECT id FROM sessions WHERE variable_count <> (SELECT count(*) FROM variables WHERE"
+            " session_id = sessions.id) OR program_count <> (SELECT count(*) FROM programs WHERE"
+            " session_id = sessions.id)"
         ).fetchall()
 
     assert report.problems == []

@@ -21,10 +21,14 @@ def test_a_copy_is_a_store_of_its_own_in_a_single_file(path, tmp_path):
     told = []
     with SessionRepository.open(path) as repo:
         repo.update_variable("s", "updated", 7)
-        repo.backup(tmp_path / "copy.db", progress=lambda copied, total: told.append((copied, total)))
+        repo.backup(
+            tmp_path / "copy.db", progress=lambda copied, total: told.append((copied, total))
+        )
         repo.update_variable("s", "updated", 8)
 
-        assert [name for name in os.listdir(tmp_path) if "copy" in name or ".new" in name] == ["copy.db"]
+        assert [name for name in os.listdir(tmp_path) if "copy" in name or ".new" in name] == [
+            "copy.db"
+        ]
     with SessionRepository.open(tmp_path / "copy.db") as copy:
         assert copy.get_value("s", "updated") == 7
         copy.update_variable("s", "updated", 9)
@@ -35,7 +39,9 @@ def test_a_copy_is_a_store_of_its_own_in_a_single_file(path, tmp_path):
 def test_a_copy_under_load_is_one_state_and_nobody_waits_for_it(path, tmp_path, size, figures):
     copies, log = size(5, 50), tmp_path / "log"
     with (
-        crew.Crew(work.until_killed, [(path, "batch", log, worker) for worker in range(3)]) as writers,
+        crew.Crew(
+            work.until_killed, [(path, "batch", log, worker) for worker in range(3)]
+        ) as writers,
         SessionRepository.open(path) as repo,
     ):
         for number in range(copies):
@@ -48,7 +54,9 @@ def test_a_copy_under_load_is_one_state_and_nobody_waits_for_it(path, tmp_path, 
     seen = []
     for number in range(copies):
         with SessionRepository.open(tmp_path / f"copy{number}.db") as copy:
-            batch = {(variable.version, variable.value) for variable in copy.list_variables("s", "b*")}
+            batch = {
+                (variable.version, variable.value) for variable in copy.list_variables("s", "b*")
+            }
             assert len(batch) == 1
             seen.append(batch.pop()[0])
         assert_sound(tmp_path / f"copy{number}.db")
@@ -73,7 +81,10 @@ def test_what_is_there_is_replaced_only_where_that_is_asked_for(path, tmp_path):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_copy_never_takes_the_place_of_the_store_or_of_one_in_use(path, tmp_path, overwrite):
     os.symlink(path, tmp_path / "link.db")
-    with SessionRepository.open(path) as repo, SessionRepository.open(tmp_path / "other.db") as other:
+    with (
+        SessionRepository.open(path) as repo,
+        SessionRepository.open(tmp_path / "other.db") as other,
+    ):
         other.create_session("busy")
         for target in (path, tmp_path / "link.db", tmp_path / "other.db"):
             with pytest.raises(StoreError):
@@ -122,7 +133,10 @@ def test_a_database_in_memory_is_copied_to_a_file(tmp_path):
     with SessionRepository.open("sqlite://") as repo:
         repo.create_session("s")
         repo.backup(tmp_path / "copy.db")
-        with repo.transaction() as transaction, pytest.raises(StoreError, match="end this one first"):
+        with (
+            repo.transaction() as transaction,
+            pytest.raises(StoreError, match="end this one first"),
+        ):
             transaction.backup(tmp_path / "other.db")
 
     with SessionRepository.open(tmp_path / "copy.db") as copy:

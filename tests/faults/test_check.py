@@ -46,38 +46,95 @@ def kinds(path: Path, **options: Any) -> list[tuple[str, str]]:
 
 X = "variable 'x-id' of session 's'"
 DAMAGE: dict[str, tuple[str, tuple[str, str]]] = {
-    "a count of variables": ("UPDATE sessions SET variable_count = 7 WHERE id = 's'", ("stats", "session 's'")),
-    "a count of programs": ("UPDATE sessions SET program_count = 0 WHERE id = 's'", ("stats", "session 's'")),
-    "fewer updates than values": ("UPDATE sessions SET total_variable_updates = 4 WHERE id = 's'", ("stats", "session 's'")),
-    "a count that is text": ("UPDATE sessions SET variable_count = 'many' WHERE id = 's'", ("stats", "session 's'")),
-    "a value": ("UPDATE variables SET value = '{oops' WHERE id = 'x-id' AND session_id = 's'", ("variable", X)),
-    "a value of another type": ("UPDATE variables SET value = '\"x\"' WHERE id = 'x-id' AND session_id = 's'", ("variable", X)),
-    "a value beyond its constraints": ("UPDATE variables SET value = '-1.0' WHERE id = 'x-id' AND session_id = 's'", ("constraint", X)),
-    "constraints that are unsound": (
-        "UPDATE variables SET constraints = '{\"max\": \"a\"}' WHERE id = 'x-id' AND session_id = 's'",
+    "a count of variables": (
+        "UPDATE sessions SET variable_count = 7 WHERE id = 's'",
+        ("stats", "session 's'"),
+    ),
+    "a count of programs": (
+        "UPDATE sessions SET program_count = 0 WHERE id = 's'",
+        ("stats", "session 's'"),
+    ),
+    "fewer updates than values": (
+        "UPDATE sessions SET total_variable_updates = 4 WHERE id = 's'",
+        ("stats", "session 's'"),
+    ),
+    "a count that is text": (
+        "UPDATE sessions SET variable_count = 'many' WHERE id = 's'",
+        ("stats", "session 's'"),
+    ),
+    "a value": (
+        "UPDATE variables SET value = '{oops' WHERE id = 'x-id' AND session_id = 's'",
+        ("variable", X),
+    ),
+    "a value of another type": (
+        "UPDATE variables SET value = '\"x\"' WHERE id = 'x-id' AND session_id = 's'",
+        ("variable", X),
+    ),
+    "a value beyond its constraints": (
+        "UPDATE variables SET value = '-1.0' WHERE id = 'x-id' AND session_id = 's'",
         ("constraint", X),
     ),
-    "metadata": ("UPDATE variables SET metadata = '[1]' WHERE id = 'x-id' AND session_id = 's'", ("variable", X)),
-    "a time": ("UPDATE variables SET created_at = 'once' WHERE id = 'x-id' AND session_id = 's'", ("variable", X)),
-    "an array": ("UPDATE variables SET value_blob = x'00' WHERE id = 'e-id' AND session_id = 's'", ("variable", "variable 'e-id' of session 's'")),
-    "text that is none": ("UPDATE variables SET value = CAST(x'22ff22' AS TEXT) WHERE id = 'x-id' AND session_id = 's'", ("variable", X)),
-    "a version before its history": ("UPDATE variables SET version = 3 WHERE id = 'x-id' AND session_id = 's'", ("history", X)),
-    "more history than the limit": ("UPDATE sessions SET history_limit = 2 WHERE id = 's'", ("history", X)),
+    "constraints that are unsound": (
+        (
+            "UPDATE variables SET constraints = '{\"max\": \"a\"}' WHERE id = 'x-id' AND session_id"
+            " = 's'"
+        ),
+        ("constraint", X),
+    ),
+    "metadata": (
+        "UPDATE variables SET metadata = '[1]' WHERE id = 'x-id' AND session_id = 's'",
+        ("variable", X),
+    ),
+    "a time": (
+        "UPDATE variables SET created_at = 'once' WHERE id = 'x-id' AND session_id = 's'",
+        ("variable", X),
+    ),
+    "an array": (
+        "UPDATE variables SET value_blob = x'00' WHERE id = 'e-id' AND session_id = 's'",
+        ("variable", "variable 'e-id' of session 's'"),
+    ),
+    "text that is none": (
+        (
+            "UPDATE variables SET value = CAST(x'22ff22' AS TEXT) WHERE id = 'x-id' AND session_id"
+            " = 's'"
+        ),
+        ("variable", X),
+    ),
+    "a version before its history": (
+        "UPDATE variables SET version = 3 WHERE id = 'x-id' AND session_id = 's'",
+        ("history", X),
+    ),
+    "more history than the limit": (
+        "UPDATE sessions SET history_limit = 2 WHERE id = 's'",
+        ("history", X),
+    ),
     "a past value": (
         "UPDATE variable_versions SET value = 'x' WHERE session_id = 's' AND version = 4",
         ("history", "variable 'x-id' at version 4 of session 's'"),
     ),
-    "a name that is too long": (f"UPDATE variables SET name = '{'x' * 256}' WHERE id = 'x-id' AND session_id = 's'", ("name", X)),
+    "a name that is too long": (
+        f"UPDATE variables SET name = '{'x' * 256}' WHERE id = 'x-id' AND session_id = 's'",
+        ("name", X),
+    ),
     "an id that is another's name": (
         "UPDATE variables SET name = 'e-id' WHERE id = 'x-id' AND session_id = 's'",
         ("name", "variable 'e-id' of session 's'"),
     ),
-    "a program": ("UPDATE programs SET program = 'x' WHERE session_id = 's'", ("program", "program 'p' of session 's'")),
-    "an expiry": ("UPDATE sessions SET expires_at = '2999-01-01T00:00:00.000000Z' WHERE id = 's'", ("session", "session 's'")),
+    "a program": (
+        "UPDATE programs SET program = 'x' WHERE session_id = 's'",
+        ("program", "program 'p' of session 's'"),
+    ),
+    "an expiry": (
+        "UPDATE sessions SET expires_at = '2999-01-01T00:00:00.000000Z' WHERE id = 's'",
+        ("session", "session 's'"),
+    ),
     "a ttl": ("UPDATE sessions SET ttl = 'long' WHERE id = 's'", ("session", "session 's'")),
     "a missing index": ("DROP INDEX ix_sessions_expires_at", ("schema", "ix_sessions_expires_at")),
     "a missing view": ("DROP VIEW session_overview", ("schema", "session_overview")),
-    "a key of the wrong kind": ("UPDATE programs SET id = x'01' WHERE session_id = 's'", ("key", "programs")),
+    "a key of the wrong kind": (
+        "UPDATE programs SET id = x'01' WHERE session_id = 's'",
+        ("key", "programs"),
+    ),
 }
 
 
@@ -106,7 +163,8 @@ def test_rows_without_a_parent_are_told(path, damage):
 
 def test_repair_mends_the_counts_and_nothing_else(path, damage):
     damage(
-        "UPDATE sessions SET variable_count = 'many', program_count = -3, total_variable_updates = 0 WHERE id = 's'",
+        "UPDATE sessions SET variable_count = 'many', program_count = -3, total_variable_updates ="
+        " 0 WHERE id = 's'",
         "UPDATE variables SET value = '-1.0' WHERE id = 'x-id' AND session_id = 's'",
     )
     with SessionRepository.open(path) as repo:
@@ -119,7 +177,11 @@ def test_repair_mends_the_counts_and_nothing_else(path, damage):
         assert [problem.kind for problem in after.problems] == ["constraint"]
         assert repo.get_variable("s", "x") == before
         stats = repo.get_stats("s")
-        assert (stats.variable_count, stats.program_count, stats.total_variable_updates) == (2, 1, 5)
+        assert (stats.variable_count, stats.program_count, stats.total_variable_updates) == (
+            2,
+            1,
+            5,
+        )
 
 
 def test_a_store_whose_counts_were_all_that_was_wrong_is_well_again(path, damage):
@@ -141,7 +203,9 @@ def test_a_store_that_may_only_be_read_is_checked_and_not_mended(path, damage):
             repo.check(repair=True)
 
 
-def test_a_type_that_is_not_registered_is_a_note_and_the_rest_of_its_variable_is_checked(path, damage):
+def test_a_type_that_is_not_registered_is_a_note_and_the_rest_of_its_variable_is_checked(
+    path, damage
+):
     class Passing(VariableType):
         name = "passing"
 
@@ -152,7 +216,9 @@ def test_a_type_that_is_not_registered_is_a_note_and_the_rest_of_its_variable_is
             repo.update_variable("s", "own", 2)
             repo.check()
     finally:
-        registry._types = {name: each for name, each in registry._types.items() if name != "passing"}
+        registry._types = {
+            name: each for name, each in registry._types.items() if name != "passing"
+        }
 
     with SessionRepository.open(path) as repo:
         report = repo.check()
@@ -160,7 +226,9 @@ def test_a_type_that_is_not_registered_is_a_note_and_the_rest_of_its_variable_is
         worse = repo.check()
 
     assert (report.ok, [note.kind for note in report.notes]) == (True, ["type", "type"])
-    assert [(problem.kind, problem.where) for problem in worse.problems] == [("variable", "variable 'own-id' of session 's'")]
+    assert [(problem.kind, problem.where) for problem in worse.problems] == [
+        ("variable", "variable 'own-id' of session 's'")
+    ]
 
 
 def test_more_problems_than_anyone_reads_are_counted_and_not_all_kept(path, monkeypatch):

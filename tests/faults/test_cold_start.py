@@ -47,7 +47,9 @@ def test_many_processes_that_open_an_older_file_at_once_migrate_it_once(tmp_path
     assert max(took) < LONGEST
 
 
-def test_a_maker_that_is_killed_half_way_leaves_a_file_that_the_next_one_finishes(tmp_path, size, figures):
+def test_a_maker_that_is_killed_half_way_leaves_a_file_that_the_next_one_finishes(
+    tmp_path, size, figures
+):
     rounds = size(12, 100)
 
     for number in range(rounds):

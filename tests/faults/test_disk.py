@@ -21,7 +21,13 @@ import pytest
 import sqlalchemy
 
 import snakestore
-from snakestore import NetworkFileSystemWarning, SessionRepository, StoreError, StoreFullError, StoreReadOnlyError
+from snakestore import (
+    NetworkFileSystemWarning,
+    SessionRepository,
+    StoreError,
+    StoreFullError,
+    StoreReadOnlyError,
+)
 from snakestore.storage import held, watching
 from tests.faults.soundness import assert_sound
 
@@ -47,14 +53,21 @@ def write_until_refused(repo: SessionRepository) -> tuple[int, StoreError]:
     raise AssertionError(message)
 
 
-# --- full ----------------------------------------------------------------------------------------------------------------
+# --- full
 
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[str]:
     """A file system of 3 MB where one may be mounted, else a limit on the size of files: the kind that it is."""
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True, check=False).returncode == 0
+    mounted = (
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)],
+            capture_output=True,
+            check=False,
+        ).returncode
+        == 0
+    )
     if mounted:
         try:
             yield "tmpfs"
@@ -69,7 +82,9 @@ def small_disk(folder: Path) -> Iterator[str]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_told_loses_nothing_and_is_served_again_once_there_is_room(tmp_path, figures):
+def test_a_full_disk_is_told_loses_nothing_and_is_served_again_once_there_is_room(
+    tmp_path, figures
+):
     with small_disk(tmp_path / "disk") as kind:
         path = tmp_path / "disk" / "s.db"
         repo = fill(path)
@@ -81,7 +96,9 @@ def test_a_full_disk_is_told_loses_nothing_and_is_served_again_once_there_is_roo
         assert repo.program_ids("s") == sorted(f"p{number}" for number in range(kept))
         assert repo.get_value("s", "v") == 1
         assert repo.get_stats("s").program_count == kept
-        if kind == "tmpfs":  # a limit on the size of files does not go away when something is deleted
+        if (
+            kind == "tmpfs"
+        ):  # a limit on the size of files does not go away when something is deleted
             subprocess.run(["mount", "-o", "remount,size=30m", str(path.parent)], check=True)
             assert repo.update_variable("s", "v", 2).version == 1
             repo.put_program("s", "more", LARGE)
@@ -127,7 +144,7 @@ def test_a_backup_onto_a_full_disk_leaves_nothing_there(tmp_path):
             assert os.listdir(tmp_path / "disk") == []
 
 
-# --- not to be written, not to be read -------------------------------------------------------------------------------------
+# --- not to be written, not to be read
 
 # root may do anything, so the scene drops its rights first
 SCENE = """
@@ -151,7 +168,13 @@ else:
 
 
 def as_nobody(path: Path) -> list[Any]:
-    done = subprocess.run([sys.executable, "-c", SCENE, str(path)], capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(
+        [sys.executable, "-c", SCENE, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -175,13 +198,19 @@ def public() -> Iterator[Path]:
     ],
     ids=["read-only file", "read-only folder", "a file of others", "a folder of others"],
 )
-def test_what_may_not_be_written_is_read_and_what_may_not_be_read_is_told(public, file_mode, folder_mode, answer):
+def test_what_may_not_be_written_is_read_and_what_may_not_be_read_is_told(
+    public, file_mode, folder_mode, answer
+):
     fill(public / "s.db").close()
     before = (public / "s.db").read_bytes()
     (public / "s.db").chmod(file_mode)
     public.chmod(folder_mode)
     if os.geteuid() != 0:
-        pytest.skip("without root's rights nobody else's files can be made") if answer == ["StoreError"] else public.chmod(folder_mode & 0o555)
+        (
+            pytest.skip("without root's rights nobody else's files can be made")
+            if answer == ["StoreError"]
+            else public.chmod(folder_mode & 0o555)
+        )
 
     assert as_nobody(public / "s.db") == answer
     assert (public / "s.db").read_bytes() == before
@@ -193,14 +222,18 @@ def test_a_read_only_url_never_writes(tmp_path):
 
     with SessionRepository.open(f"file:{tmp_path}/s.db?mode=ro&uri=true") as repo:
         assert repo.get_value("s", "v") == 1
-        for write in (lambda: repo.touch("s"), lambda: repo.delete_session("s"), lambda: repo.update_variable("s", "v", 2)):
+        for write in (
+            lambda: repo.touch("s"),
+            lambda: repo.delete_session("s"),
+            lambda: repo.update_variable("s", "v", 2),
+        ):
             with pytest.raises(StoreReadOnlyError):
                 write()
 
     assert (tmp_path / "s.db").read_bytes() == before
 
 
-# --- removed and replaced --------------------------------------------------------------------------------------------------
+# --- removed and replaced
 
 
 def test_a_file_that_is_removed_is_told_made_by_nobody_and_served_again_once_it_is_back(tmp_path):
@@ -217,7 +250,9 @@ def test_a_file_that_is_removed_is_told_made_by_nobody_and_served_again_once_it_
     assert_sound(tmp_path / "s.db")
 
 
-def test_a_file_that_is_replaced_is_told_before_anything_is_written_and_the_new_one_served_then(tmp_path):
+def test_a_file_that_is_replaced_is_told_before_anything_is_written_and_the_new_one_served_then(
+    tmp_path,
+):
     with fill(tmp_path / "s.db") as repo:
         repo.backup(tmp_path / "copy.db")
         repo.update_variable("s", "v", 2)
@@ -258,21 +293,27 @@ def test_the_connection_of_a_reader_that_learns_of_it_is_kept_not_collected(tmp_
         assert old() is not None
 
 
-# --- where, and who ----------------------------------------------------------------------------------------------------------
+# --- where, and who
 
 
-@pytest.mark.parametrize(("kind", "warned"), [("nfs4", True), ("cifs", True), ("fuse.sshfs", True), ("ext4", False), ("overlay", False)])
+@pytest.mark.parametrize(
+    ("kind", "warned"),
+    [("nfs4", True), ("cifs", True), ("fuse.sshfs", True), ("ext4", False), ("overlay", False)],
+)
 def test_a_network_file_system_is_warned_of(tmp_path, monkeypatch, recwarn, kind, warned):
     device = tmp_path.stat().st_dev
     (tmp_path / "mounts").write_text(
-        f"20 1 0:1 / /proc rw - proc proc rw\n36 35 {os.major(device)}:{os.minor(device)} / / rw master:1 - {kind} server:/x rw\n"
+        f"20 1 0:1 / /proc rw - proc proc rw\n36 35 {os.major(device)}:{os.minor(device)} / / rw"
+        f" master:1 - {kind} server:/x rw\n"
     )
     monkeypatch.setattr(watching, "MOUNTS", str(tmp_path / "mounts"))
     monkeypatch.setattr("warnings.filters", [])
 
     fill(tmp_path / "s.db").close()
 
-    told = [str(warning.message) for warning in recwarn if warning.category is NetworkFileSystemWarning]
+    told = [
+        str(warning.message) for warning in recwarn if warning.category is NetworkFileSystemWarning
+    ]
     assert [kind in message for message in told] == ([True] if warned else [])
 
 
@@ -304,7 +345,12 @@ def test_no_password_shows_in_a_message_a_repr_or_a_log(url, caplog):
     with pytest.raises(snakestore.SnakeStoreError) as caught:
         SessionRepository.open(url)
 
-    seen = [str(caught.value), repr(caught.value), caplog.text, repr(snakestore.create_engine("postgresql://me:hunter2@h/x"))]
+    seen = [
+        str(caught.value),
+        repr(caught.value),
+        caplog.text,
+        repr(snakestore.create_engine("postgresql://me:hunter2@h/x")),
+    ]
     chain: BaseException | None = caught.value
     while chain is not None:
         seen.append(str(chain))

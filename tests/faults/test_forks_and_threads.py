@@ -28,9 +28,10 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-# --- forks ---------------------------------------------------------------------------------------------------------------
+# --- forks
 
-# as gunicorn --preload does: the repository is opened and used, and then the process forks and forks
+# as gunicorn --preload does: the repository is opened and used, and then the process forks and
+# forks
 PRELOAD = """
 import os, sys, warnings
 warnings.simplefilter("error")
@@ -70,8 +71,16 @@ print(5 + 2 + 3 * 40 + 10 + 1)
 """
 
 
-def test_a_repository_that_was_used_and_then_forked_works_in_parent_children_and_their_children(path):
-    done = subprocess.run([sys.executable, "-c", PRELOAD, str(path)], capture_output=True, text=True, check=False, timeout=100)
+def test_a_repository_that_was_used_and_then_forked_works_in_parent_children_and_their_children(
+    path,
+):
+    done = subprocess.run(
+        [sys.executable, "-c", PRELOAD, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
 
     assert (done.returncode, done.stderr) == (0, "")
     with SessionRepository.open(path) as repo:
@@ -98,13 +107,19 @@ if __name__ == "__main__":
 
 def test_a_pool_of_forked_processes_shares_what_the_parent_opened(path):
     assert "fork" in multiprocessing.get_all_start_methods()
-    done = subprocess.run([sys.executable, "-c", MULTIPROCESSING, str(path)], capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(
+        [sys.executable, "-c", MULTIPROCESSING, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
 
     assert (done.returncode, done.stderr) == (0, "")
     assert_sound(path)
 
 
-# --- threads -------------------------------------------------------------------------------------------------------------
+# --- threads
 
 
 def in_threads(work: Callable[[int], None]) -> None:
@@ -160,7 +175,9 @@ def test_closing_while_others_work_ends_their_verbs_whole_and_leaves_no_file_ope
             worker.join(60)
         gc.collect()
 
-    assert [name for name in os.listdir(path.parent) if name != "s.db"] == []  # the last connection took the log away
+    assert [
+        name for name in os.listdir(path.parent) if name != "s.db"
+    ] == []  # the last connection took the log away
     with SessionRepository.open(path) as again:
         assert again.get_value("s", "count") == sum(written)
 
@@ -181,7 +198,13 @@ kept.update_variable("s", "count", 2)
 
 
 def test_a_repository_that_nobody_closed_warns_of_nothing(path):
-    done = subprocess.run([sys.executable, "-X", "dev", "-c", UNCLOSED, str(path)], capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", UNCLOSED, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
 
     assert (done.returncode, done.stderr) == (0, "")
     assert_sound(path)

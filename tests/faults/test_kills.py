@@ -22,10 +22,14 @@ def prepare(path: Path) -> None:
             repo.register_variable("s", f"own{worker}", "integer", 0)
 
 
-def write_until_killed(path: Path, kind: str, seconds: float, broken: str | None = None) -> list[str]:
+def write_until_killed(
+    path: Path, kind: str, seconds: float, broken: str | None = None
+) -> list[str]:
     """Let processes write, kill them all; what they had logged as acknowledged."""
     log = path.with_suffix(".log")
-    with crew.Crew(work.until_killed, [(path, kind, log, worker, broken) for worker in range(WORKERS)]) as workers:
+    with crew.Crew(
+        work.until_killed, [(path, kind, log, worker, broken) for worker in range(WORKERS)]
+    ) as workers:
         while not log.exists():
             time.sleep(0.001)  # until they are at work
         time.sleep(seconds)
@@ -51,7 +55,9 @@ def assert_acknowledged(path: Path, log: list[str]) -> None:
     with SessionRepository.open(path) as repo:
         for name, number in latest.items():
             value = repo.get_value("s", name)
-            assert number <= value or number <= max(past.value for past in repo.variable_history("s", name))
+            assert number <= value or number <= max(
+                past.value for past in repo.variable_history("s", name)
+            )
         counted = repo.get_variable("s", "modified")
         assert modified <= counted.value <= modified + WORKERS
         assert counted.value == counted.version
@@ -62,7 +68,11 @@ def assert_acknowledged(path: Path, log: list[str]) -> None:
         assert version > max(batches)[0] or value == max(batches)[1]
         there = {session.id for session in repo.list_sessions(include_expired=True)}
         assert {sid for sid, fate in sessions if fate == "lives"} <= there
-        assert all(repo.get_value(sid, "v") % 2 == 0 for sid in there if sid.startswith("w") and repo.has_variable(sid, "v"))
+        assert all(
+            repo.get_value(sid, "v") % 2 == 0
+            for sid in there
+            if sid.startswith("w") and repo.has_variable(sid, "v")
+        )
 
 
 @pytest.mark.parametrize("kind", work.KINDS)

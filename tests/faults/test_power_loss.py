@@ -1,7 +1,8 @@
 """Power loss cannot be had in a test. What it leaves can: any length of what was written and not synced, bytes of it garbled.
 
-In WAL mode a commit appends to the log; the database file itself changes only in a checkpoint, after the log was synced.
-So a file as of the last checkpoint with its log cut or garbled anywhere is what a power failure may leave.
+In WAL mode a commit appends to the log; the database file itself changes only in a checkpoint,
+after the log was synced. So a file as of the last checkpoint with its log cut or garbled anywhere
+is what a power failure may leave.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ def failed(tmp_path: Path) -> Path:
     with SessionRepository.open(path) as repo:
         for number in range(1, WRITES + 1):
             # each commit writes both, so that half of one would show
-            repo.update_variables("s", {"a": number, "b": {"shape": [500], "data": [float(number)] * 500}})
+            repo.update_variables(
+                "s", {"a": number, "b": {"shape": [500], "data": [float(number)] * 500}}
+            )
         (tmp_path / "failed").mkdir()
         for suffix in ("", "-wal"):
             shutil.copy(f"{path}{suffix}", tmp_path / "failed" / f"s.db{suffix}")
@@ -72,12 +75,22 @@ def damaged(failed: Path, number: int, change: str) -> Path:
 
 
 @pytest.mark.parametrize("change", ["cut", "garbled", "zeroed"])
-def test_whatever_is_left_of_the_log_opens_as_some_prefix_of_the_commits(failed, change, size, figures):
+def test_whatever_is_left_of_the_log_opens_as_some_prefix_of_the_commits(
+    failed, change, size, figures
+):
     copies = size(12, 300)
 
     kept = [prefix_in(damaged(failed, number, change)) for number in range(copies)]
 
-    figures("power loss", change=change, copies=copies, commits=WRITES, fewest=min(kept), most=max(kept), torn=0)
+    figures(
+        "power loss",
+        change=change,
+        copies=copies,
+        commits=WRITES,
+        fewest=min(kept),
+        most=max(kept),
+        torn=0,
+    )
     assert all(0 <= number <= WRITES for number in kept)
     assert len(set(kept)) > 2  # the places were spread
 
@@ -99,7 +112,7 @@ def test_a_database_file_that_is_cut_is_told_as_damaged(failed):
         assert path.read_bytes() == whole[:length]
 
 
-# --- what is synced, and when --------------------------------------------------------------------------------------------
+# --- what is synced, and when
 
 SCENE = """
 import os, sys
@@ -122,7 +135,19 @@ int fdatasync(int fd) { return fsync(fd); }
 
 def syncs_by_strace(path: Path, durability: str) -> str:
     trace = path.with_suffix(".trace")
-    command = ["strace", "-f", "-o", str(trace), "-e", "trace=fsync,fdatasync,write", sys.executable, "-c", SCENE, str(path), durability]
+    command = [
+        "strace",
+        "-f",
+        "-o",
+        str(trace),
+        "-e",
+        "trace=fsync,fdatasync,write",
+        sys.executable,
+        "-c",
+        SCENE,
+        str(path),
+        durability,
+    ]
     subprocess.run(command, check=True, capture_output=True, timeout=100)
     return trace.read_text()
 
@@ -130,9 +155,21 @@ def syncs_by_strace(path: Path, durability: str) -> str:
 def syncs_by_shim(path: Path, durability: str) -> str:
     source, shim = path.with_suffix(".c"), path.with_suffix(".so")
     source.write_text(SHIM)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(shim), str(source)], check=True, capture_output=True, timeout=100)
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-o", str(shim), str(source)],
+        check=True,
+        capture_output=True,
+        timeout=100,
+    )
     command = [sys.executable, "-c", SCENE, str(path), durability]
-    return subprocess.run(command, check=True, capture_output=True, timeout=100, text=True, env={**os.environ, "LD_PRELOAD": str(shim)}).stdout
+    return subprocess.run(
+        command,
+        check=True,
+        capture_output=True,
+        timeout=100,
+        text=True,
+        env={**os.environ, "LD_PRELOAD": str(shim)},
+    ).stdout
 
 
 def counted_syncs(path: Path, durability: str) -> tuple[str, int | None]:
@@ -148,9 +185,13 @@ def counted_syncs(path: Path, durability: str) -> tuple[str, int | None]:
 
 
 @pytest.mark.parametrize(("durability", "pragma"), [("normal", 1), ("full", 2)])
-def test_full_durability_syncs_every_commit_and_normal_does_not(tmp_path, durability, pragma, figures):
+def test_full_durability_syncs_every_commit_and_normal_does_not(
+    tmp_path, durability, pragma, figures
+):
     with SessionRepository.open(tmp_path / "p.db", durability=durability) as repo:
-        synchronous = repo._runner.lookup(lambda work: work.driver_connection.execute("PRAGMA synchronous").fetchone()[0])
+        synchronous = repo._runner.lookup(
+            lambda work: work.driver_connection.execute("PRAGMA synchronous").fetchone()[0]
+        )
 
     way, syncs = counted_syncs(tmp_path / "s.db", durability)
 

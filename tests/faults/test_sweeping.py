@@ -24,13 +24,17 @@ def fill(path: Path, expired: int, live: int) -> None:
             transaction.register_variable(f"live{number}", "v", "integer", 0)
 
 
-def test_sweepers_share_the_work_take_nobody_live_and_let_writers_have_their_turn(tmp_path, size, figures):
+def test_sweepers_share_the_work_take_nobody_live_and_let_writers_have_their_turn(
+    tmp_path, size, figures
+):
     expired, live = size(2000, 20_000), size(500, 5000)
     path, stop = tmp_path / "s.db", tmp_path / "stop"
     fill(path, expired, live)
     before = path.stat().st_size
 
-    with crew.Crew(work.write_meanwhile, [(path, number, stop) for number in range(WRITERS)]) as writers:
+    with crew.Crew(
+        work.write_meanwhile, [(path, number, stop) for number in range(WRITERS)]
+    ) as writers:
         began = time.monotonic()
         swept = crew.run(work.sweep, [(path,)] * SWEEPERS)
         took = time.monotonic() - began
@@ -46,18 +50,22 @@ def test_sweepers_share_the_work_take_nobody_live_and_let_writers_have_their_tur
     assert sum(swept) == expired
     assert (stats.sessions, stats.expired_sessions, stats.free_bytes) == (live, 0, 0)
     assert path.stat().st_size < before / 2
-    assert crew.percentile(waits, 0.99) < 1.0  # under 50 ms on two cores of one's own; the figure is reported
+    assert (
+        crew.percentile(waits, 0.99) < 1.0
+    )  # under 50 ms on two cores of one's own; the figure is reported
     assert_sound(path)
 
 
-# --- the log, and space ----------------------------------------------------------------------------------------------------
+# --- the log, and space
 
 
 def log_size(path: Path) -> int:
     return Path(f"{path}-wal").stat().st_size
 
 
-def test_a_log_that_grew_under_a_long_reader_is_cut_when_the_reader_is_done(tmp_path, monkeypatch, figures):
+def test_a_log_that_grew_under_a_long_reader_is_cut_when_the_reader_is_done(
+    tmp_path, monkeypatch, figures
+):
     limit = 500_000
     monkeypatch.setattr("snakestore.storage.sqlite_connections.JOURNAL_SIZE_LIMIT", limit)
     path = tmp_path / "s.db"

@@ -16,7 +16,7 @@ from tests.faults.crew import Log
 BATCH = [f"b{number}" for number in range(100)]
 
 
-# --- broken variants ---------------------------------------------------------------------------------------------------
+# --- broken variants
 
 
 def _lock_nothing(connection: Any) -> None:
@@ -48,7 +48,7 @@ BREAK: dict[str | None, Callable[[], None]] = {
 }
 
 
-# --- opening -----------------------------------------------------------------------------------------------------------
+# --- opening
 
 
 def open_and_count(path: Path, broken: str | None = None) -> tuple[float, int]:
@@ -61,7 +61,7 @@ def open_and_count(path: Path, broken: str | None = None) -> tuple[float, int]:
         return took, repo.store_stats().sessions
 
 
-# --- contending ----------------------------------------------------------------------------------------------------------
+# --- contending
 
 
 def prepare(path: Path) -> None:
@@ -91,10 +91,17 @@ def compare_and_set(repo: SessionRepository) -> None:
         return
 
 
-def contend(path: Path, worker: int, rounds: int, batches: int, broken: str | None = None) -> dict[str, list[float]]:
+def contend(
+    path: Path, worker: int, rounds: int, batches: int, broken: str | None = None
+) -> dict[str, list[float]]:
     """Updates, modifies, compare-and-sets and batches; how long each write took, by kind."""
     BREAK[broken]()
-    waits: dict[str, list[float]] = {"update": [], "modify": [], "compare-and-set": [], "batch of 100": []}
+    waits: dict[str, list[float]] = {
+        "update": [],
+        "modify": [],
+        "compare-and-set": [],
+        "batch of 100": [],
+    }
 
     def timed(kind: str, action: Callable[[], Any]) -> None:
         began = time.perf_counter()
@@ -103,11 +110,21 @@ def contend(path: Path, worker: int, rounds: int, batches: int, broken: str | No
 
     with SessionRepository.open(path) as repo:
         for number in range(rounds):
-            timed("update", lambda number=number: repo.update_variable("s", "updated", worker * rounds + number))
+            timed(
+                "update",
+                lambda number=number: repo.update_variable(
+                    "s", "updated", worker * rounds + number
+                ),
+            )
             timed("modify", lambda: increment(repo, broken))
             timed("compare-and-set", lambda: compare_and_set(repo))
             if number < batches:
-                timed("batch of 100", lambda number=number: repo.update_variables("s", dict.fromkeys(BATCH, worker * batches + number)))
+                timed(
+                    "batch of 100",
+                    lambda number=number: repo.update_variables(
+                        "s", dict.fromkeys(BATCH, worker * batches + number)
+                    ),
+                )
     return waits
 
 
@@ -124,7 +141,7 @@ def wait_for_lock(path: Path, busy_timeout: float) -> float:
     raise AssertionError(message)
 
 
-# --- until killed ------------------------------------------------------------------------------------------------------
+# --- until killed
 
 
 def _updates(repo: SessionRepository, log: Log, worker: int) -> None:
@@ -164,7 +181,9 @@ def _history(repo: SessionRepository, log: Log, worker: int) -> None:
         repo.update_variable("s", f"own{worker}", number)
         log.write(f"update {worker} {number} -")
         if number % 5 == 0:
-            repo.rollback_variable("s", f"own{worker}", repo.variable_history("s", f"own{worker}", limit=1)[0].version)
+            repo.rollback_variable(
+                "s", f"own{worker}", repo.variable_history("s", f"own{worker}", limit=1)[0].version
+            )
         if number % 7 == 0:
             repo.prune_history("s", keep=3)
         if number % 11 == 0:
@@ -174,7 +193,9 @@ def _history(repo: SessionRepository, log: Log, worker: int) -> None:
 KINDS = {"update": _updates, "batch": _batches, "sweep": _sweeps, "history": _history}
 
 
-def until_killed(path: Path, kind: str, log_path: Path, worker: int, broken: str | None = None) -> None:
+def until_killed(
+    path: Path, kind: str, log_path: Path, worker: int, broken: str | None = None
+) -> None:
     """Do one kind of writes for ever, and log what was acknowledged."""
     BREAK[broken]()
     log = Log(log_path)
@@ -189,7 +210,7 @@ def migrate_until_killed(path: Path, _worker: int) -> None:
         snakestore.downgrade(path, "0001")
 
 
-# --- sweeping ----------------------------------------------------------------------------------------------------------
+# --- sweeping
 
 
 def sweep(path: Path) -> int:

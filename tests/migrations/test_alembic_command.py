@@ -67,7 +67,9 @@ def checked(engine: Engine) -> None:
 def test_tables_and_migrations_agree(engine: Engine) -> None:
     upgrade(engine)
     with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE cats (name TEXT)"))  # of the user's, and so nothing to report
+        connection.execute(
+            text("CREATE TABLE cats (name TEXT)")
+        )  # of the user's, and so nothing to report
 
     checked(engine)
 
@@ -104,7 +106,9 @@ def test_a_difference_between_tables_and_migrations_is_noticed(engine: Engine, c
         "ALTER TABLE sessions ALTER COLUMN history_limit SET DEFAULT 100",
     ],
 )
-def test_a_difference_that_sqlite_could_not_even_make_is_noticed(missing_database: URL, change: str) -> None:
+def test_a_difference_that_sqlite_could_not_even_make_is_noticed(
+    missing_database: URL, change: str
+) -> None:
     upgrade(missing_database)
     engine = create_engine(missing_database)
 

@@ -14,7 +14,15 @@ import pytest
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, inspect, orm, text
 
-from snakestore.errors import SchemaError, SchemaOutdatedError, SchemaTooNewError, StoreBusyError, StoreError, StoreFullError, ValidationError
+from snakestore.errors import (
+    SchemaError,
+    SchemaOutdatedError,
+    SchemaTooNewError,
+    StoreBusyError,
+    StoreError,
+    StoreFullError,
+    ValidationError,
+)
 from snakestore.storage.engine import create_engine
 from snakestore.storage.revisions import HEAD, VERSION_TABLE
 from snakestore.storage.schema import current, downgrade, open_engine, upgrade
@@ -143,7 +151,9 @@ def test_an_engine_of_the_users_is_migrated_whole_or_not_at_all(tmp_path: Path) 
     engine.dispose()
 
 
-def test_a_failing_migration_leaves_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_migration_leaves_nothing(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from alembic import op
 
     original = op.execute
@@ -160,7 +170,7 @@ def test_a_failing_migration_leaves_nothing(engine: Engine, monkeypatch: pytest.
     assert tables(engine) == set()
 
 
-# --- what fails in a transaction of the caller's -------------------------------------------------------------------------
+# --- what fails in a transaction of the caller's
 
 
 def connection_of(engine: Engine) -> Connection:
@@ -199,7 +209,9 @@ def in_the_way(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(op, "execute", fail)
 
 
-def test_a_failed_upgrade_leaves_the_callers_transaction_as_it_was(caller: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_upgrade_leaves_the_callers_transaction_as_it_was(
+    caller: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     upgrade(engine, "0001")
     caller.execute(text("CREATE TABLE cats (name TEXT)"))
     in_the_way(monkeypatch, "variable_history_overview")
@@ -214,7 +226,9 @@ def test_a_failed_upgrade_leaves_the_callers_transaction_as_it_was(caller: Any, 
     assert current(engine) == HEAD
 
 
-def test_a_failed_downgrade_leaves_the_callers_transaction_as_it_was(caller: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_downgrade_leaves_the_callers_transaction_as_it_was(
+    caller: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     upgrade(engine)
     caller.execute(text("CREATE TABLE cats (name TEXT)"))
     in_the_way(monkeypatch, "session_overview")
@@ -226,8 +240,14 @@ def test_a_failed_downgrade_leaves_the_callers_transaction_as_it_was(caller: Any
     assert tables(engine) == OURS | {"cats"}
 
 
-@pytest.mark.parametrize("attempt", [lambda bind: upgrade(bind, "+7"), lambda bind: downgrade(bind, "-7")], ids=["upgrade", "downgrade"])
-def test_what_is_refused_leaves_no_transaction_open_where_none_was(caller: Any, engine: Engine, attempt: Callable[[Any], None]) -> None:
+@pytest.mark.parametrize(
+    "attempt",
+    [lambda bind: upgrade(bind, "+7"), lambda bind: downgrade(bind, "-7")],
+    ids=["upgrade", "downgrade"],
+)
+def test_what_is_refused_leaves_no_transaction_open_where_none_was(
+    caller: Any, engine: Engine, attempt: Callable[[Any], None]
+) -> None:
     upgrade(engine, "0001")
 
     with pytest.raises(ValidationError):
@@ -257,7 +277,9 @@ def test_an_upgrade_for_which_there_is_no_room_says_so(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_a_name_that_a_pending_revision_needs_is_refused_while_nothing_has_changed(engine: Engine) -> None:
+def test_a_name_that_a_pending_revision_needs_is_refused_while_nothing_has_changed(
+    engine: Engine,
+) -> None:
     upgrade(engine, "0001")
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE variable_versions (x TEXT)"))
@@ -267,7 +289,9 @@ def test_a_name_that_a_pending_revision_needs_is_refused_while_nothing_has_chang
         connection.commit()
 
     assert (caught.value.current, caught.value.head) == ("0001", HEAD)
-    assert "history_limit" not in {column["name"] for column in inspect(engine).get_columns("sessions")}
+    assert "history_limit" not in {
+        column["name"] for column in inspect(engine).get_columns("sessions")
+    }
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE variable_versions"))
     upgrade(engine)
@@ -294,7 +318,9 @@ def test_there_is_nothing_to_downgrade_below_base(engine: Engine) -> None:
         downgrade(engine, "base")
 
 
-def test_somebody_elses_database_is_not_advised_to_be_migrated_by_a_downgrade(engine: Engine) -> None:
+def test_somebody_elses_database_is_not_advised_to_be_migrated_by_a_downgrade(
+    engine: Engine,
+) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE cats (name TEXT)"))
 
@@ -303,7 +329,9 @@ def test_somebody_elses_database_is_not_advised_to_be_migrated_by_a_downgrade(en
     assert "migrate=True" not in str(caught.value)
 
 
-def test_a_name_in_other_letters_is_taken_too_where_the_database_sees_no_difference(tmp_path: Path) -> None:
+def test_a_name_in_other_letters_is_taken_too_where_the_database_sees_no_difference(
+    tmp_path: Path,
+) -> None:
     engine = create_engine(tmp_path / "s.db")
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE Sessions (mine)"))
@@ -341,7 +369,9 @@ def test_a_version_table_of_alembic_beside_ours_is_not_ours(engine: Engine) -> N
     upgrade(engine)
 
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["theirs"]
+        assert connection.execute(
+            text("SELECT version_num FROM alembic_version")
+        ).scalars().all() == ["theirs"]
     assert current(engine) == HEAD
 
 
@@ -356,7 +386,19 @@ def test_a_newer_schema_is_refused(engine: Engine) -> None:
     assert current(engine) == "9999"
 
 
-NO_REVISIONS: list[Any] = ["nonsense", "9999", "+7", "", None, 1, b"head", ["0001"], "0001:head", "\ud800", "+99999999999"]
+NO_REVISIONS: list[Any] = [
+    "nonsense",
+    "9999",
+    "+7",
+    "",
+    None,
+    1,
+    b"head",
+    ["0001"],
+    "0001:head",
+    "\ud800",
+    "+99999999999",
+]
 
 
 @pytest.mark.parametrize("revision", NO_REVISIONS, ids=repr)
@@ -444,7 +486,9 @@ def test_an_upgrade_that_finds_the_file_locked_for_too_long_is_busy(tmp_path: Pa
     engine.dispose()
 
 
-def test_migrating_neither_prints_nor_configures_logging(engine: Engine, capfd: pytest.CaptureFixture[str]) -> None:
+def test_migrating_neither_prints_nor_configures_logging(
+    engine: Engine, capfd: pytest.CaptureFixture[str]
+) -> None:
     root, alembic = logging.getLogger(), logging.getLogger("alembic")
     before = (root.level, list(root.handlers), alembic.level, alembic.disabled)
 
@@ -455,7 +499,9 @@ def test_migrating_neither_prints_nor_configures_logging(engine: Engine, capfd: 
     assert (root.level, list(root.handlers), alembic.level, alembic.disabled) == before
 
 
-def test_the_folder_one_is_in_does_not_matter(url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_one_is_in_does_not_matter(
+    url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "alembic.ini").write_text("[alembic]\nscript_location = nowhere\n")
     monkeypatch.chdir(tmp_path / "elsewhere")

@@ -14,8 +14,26 @@ from snakestore.storage.schema import current, downgrade, open_engine, upgrade
 from tests.migrations.make_first_schema import PROGRAMS, SESSIONS, VARIABLES
 
 HISTORY = [
-    ("agent-1", "v-1", 1, "float", "0.5", None, '{"source": "python"}', "2025-03-01T08:10:00.000000Z"),
-    ("agent-1", "v-1", 2, "float", "0.6", None, '{"source": "python"}', "2025-03-01T08:20:00.000000Z"),
+    (
+        "agent-1",
+        "v-1",
+        1,
+        "float",
+        "0.5",
+        None,
+        '{"source": "python"}',
+        "2025-03-01T08:10:00.000000Z",
+    ),
+    (
+        "agent-1",
+        "v-1",
+        2,
+        "float",
+        "0.6",
+        None,
+        '{"source": "python"}',
+        "2025-03-01T08:20:00.000000Z",
+    ),
 ]
 
 
@@ -37,8 +55,15 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
 def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Every table with its rows."""
     with closing(sqlite3.connect(path)) as connection:
-        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-        return {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in names}
+        names = [
+            name
+            for (name,) in connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+            )
+        ]
+        return {
+            name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in names
+        }
 
 
 def definitions(path: Path) -> set[tuple[str, str | None]]:
@@ -50,11 +75,17 @@ def test_the_stored_file_is_of_the_first_schema_and_full(path: Path) -> None:
     found = contents(path)
 
     assert current(path) == "0001"
-    assert (len(found["sessions"]), len(found["variables"]), len(found["programs"])) == (len(SESSIONS), len(VARIABLES), len(PROGRAMS))
+    assert (len(found["sessions"]), len(found["variables"]), len(found["programs"])) == (
+        len(SESSIONS),
+        len(VARIABLES),
+        len(PROGRAMS),
+    )
 
 
 @pytest.mark.parametrize("revision", ["0001", "head"])
-def test_the_stored_file_has_the_very_definitions_of_a_fresh_one(path: Path, tmp_path: Path, revision: str) -> None:
+def test_the_stored_file_has_the_very_definitions_of_a_fresh_one(
+    path: Path, tmp_path: Path, revision: str
+) -> None:
     upgrade(path, revision)
     upgrade(tmp_path / "fresh.db", revision)
 
@@ -81,7 +112,9 @@ def test_an_upgrade_keeps_every_row_and_gives_sessions_their_limit(path: Path) -
     assert after["variable_versions"] == []
 
 
-def test_an_upgrade_leaves_a_sound_file_whose_guards_hold(path: Path, opened: sqlite3.Connection) -> None:
+def test_an_upgrade_leaves_a_sound_file_whose_guards_hold(
+    path: Path, opened: sqlite3.Connection
+) -> None:
     upgrade(path)
 
     assert opened.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -93,15 +126,22 @@ def test_an_upgrade_leaves_a_sound_file_whose_guards_hold(path: Path, opened: sq
         "UPDATE variables SET value = NULL, value_blob = NULL",
         "UPDATE variables SET name = 'temperature' WHERE id = 'v-2'",
         "UPDATE variables SET optimizer_id = NULL WHERE id = 'v-2'",
-        "INSERT INTO variable_versions VALUES ('agent-1', 'no such', 0, 'float', '1', NULL, '{}', '')",
+        (
+            "INSERT INTO variable_versions VALUES ('agent-1', 'no such', 0, 'float', '1', NULL,"
+            " '{}', '')"
+        ),
     ):
         with pytest.raises(sqlite3.IntegrityError):
             opened.execute(refused)
-    plan = opened.execute("EXPLAIN QUERY PLAN SELECT id FROM sessions WHERE expires_at < '2026'").fetchall()
+    plan = opened.execute(
+        "EXPLAIN QUERY PLAN SELECT id FROM sessions WHERE expires_at < '2026'"
+    ).fetchall()
     assert "ix_sessions_expires_at" in str(plan)
 
 
-def test_no_default_remains_for_the_limit_of_a_new_session(path: Path, opened: sqlite3.Connection) -> None:
+def test_no_default_remains_for_the_limit_of_a_new_session(
+    path: Path, opened: sqlite3.Connection
+) -> None:
     upgrade(path)
     columns = {row[1]: row[4] for row in opened.execute("PRAGMA table_info(sessions)")}
 
@@ -131,7 +171,9 @@ def test_history_goes_with_its_variable_and_session(path: Path, opened: sqlite3.
     }  # fmt: skip
 
 
-def test_a_downgrade_to_base_leaves_what_is_the_users(path: Path, opened: sqlite3.Connection) -> None:
+def test_a_downgrade_to_base_leaves_what_is_the_users(
+    path: Path, opened: sqlite3.Connection
+) -> None:
     upgrade(path)
     opened.execute("CREATE TABLE cats (name)")
     opened.execute("INSERT INTO cats VALUES ('Tom')")

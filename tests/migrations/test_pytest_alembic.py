@@ -20,7 +20,9 @@ test_up_down_consistency = theirs.test_up_down_consistency
 @pytest.fixture
 def alembic_config() -> Config:
     root = Path(__file__).parents[2]
-    return Config(config_options={"file": str(root / "alembic.ini"), "target_metadata": Base.metadata})
+    return Config(
+        config_options={"file": str(root / "alembic.ini"), "target_metadata": Base.metadata}
+    )
 
 
 @pytest.fixture

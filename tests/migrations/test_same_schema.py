@@ -62,7 +62,10 @@ def normal(sql: str) -> tuple[list[str], set[str]]:
 
 def sqlite_schema(path: Path) -> dict[str, tuple[list[str], set[str]]]:
     with closing(sqlite3.connect(path)) as connection:
-        rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'snakestore_alembic_version'")
+        rows = connection.execute(
+            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <>"
+            " 'snakestore_alembic_version'"
+        )
         return {name: normal(sql) for name, sql in rows}
 
 
@@ -99,11 +102,15 @@ def postgresql_schema(engine: Engine) -> set[tuple[str, ...]]:
     return {row for row in rows if "snakestore_alembic_version" not in str(row)}
 
 
-def test_a_migrated_server_and_the_classes_have_the_same_definitions(postgresql_server: URL, missing_database: URL) -> None:
+def test_a_migrated_server_and_the_classes_have_the_same_definitions(
+    postgresql_server: URL, missing_database: URL
+) -> None:
     from sqlalchemy_utils import create_database
 
     upgrade(missing_database)
-    other = missing_database.set(drivername="postgresql+psycopg", database=f"{missing_database.database}_described")
+    other = missing_database.set(
+        drivername="postgresql+psycopg", database=f"{missing_database.database}_described"
+    )
     create_database(other)
     migrated, by_hand = create_engine(missing_database), create_engine(other)
     with by_hand.begin() as connection:
@@ -144,7 +151,12 @@ def test_the_names_that_have_to_be_free_are_those_that_each_revision_makes(tmp_p
     for revision in REVISIONS:
         upgrade(tmp_path / "s.db", revision)
         with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
-            now = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
+            now = {
+                name
+                for (name,) in connection.execute(
+                    "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
+                )
+            }
         made[revision], before = now - before, now
 
     assert made == {revision: set(names) for revision, names in MADE_BY.items()}
@@ -158,6 +170,9 @@ def test_revisions_are_frozen() -> None:
 def test_every_view_is_named(tmp_path: Path) -> None:
     upgrade(tmp_path / "s.db")
     with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
-        found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'")}
+        found = {
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'")
+        }
 
     assert found == set(VIEW_NAMES)

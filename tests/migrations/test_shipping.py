@@ -10,7 +10,11 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_package_is_listed_to_be_shipped() -> None:
-    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"])
+    listed = set(
+        tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
+            "packages"
+        ]
+    )
     folders = [folder.parent for folder in ROOT.glob("snakestore/**/__init__.py")]
     there = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
 

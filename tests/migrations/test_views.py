@@ -24,7 +24,9 @@ Read = Callable[[str], list[dict[str, Any]]]
 
 
 def session(id_: str, *, idle: float = 0.0, ttl: float | None = None) -> dict[str, Any]:
-    accessed = datetime.now(UTC) - timedelta(seconds=idle)  # at the moment it is put in, however long the tests before took
+    accessed = datetime.now(UTC) - timedelta(
+        seconds=idle
+    )  # at the moment it is put in, however long the tests before took
     expires = None if ttl is None else accessed + timedelta(seconds=ttl)
     return {
         "id": id_, "metadata_": "{}", "created_at": accessed, "last_accessed": accessed, "ttl": ttl, "expires_at": expires, "last_worker_id": "w",
@@ -55,7 +57,9 @@ def fill(engine: Engine) -> Callable[..., None]:
     def put(*rows: tuple[type[Any], dict[str, Any]]) -> None:
         with engine.begin() as connection:
             for kind, row in rows:
-                connection.execute(insert(kind).values({getattr(kind, name): value for name, value in row.items()}))
+                connection.execute(
+                    insert(kind).values({getattr(kind, name): value for name, value in row.items()})
+                )
 
     return put
 
@@ -75,7 +79,10 @@ def read(request: pytest.FixtureRequest, engine: Engine) -> Read:
 
     def through_psycopg(query: str) -> list[dict[str, Any]]:
         with closing(
-            psycopg.connect(engine.url.set(drivername="postgresql").render_as_string(hide_password=False), row_factory=dict_row)
+            psycopg.connect(
+                engine.url.set(drivername="postgresql").render_as_string(hide_password=False),
+                row_factory=dict_row,
+            )
         ) as connection:
             return connection.execute(query).fetchall()
 
@@ -84,19 +91,38 @@ def read(request: pytest.FixtureRequest, engine: Engine) -> Read:
     return through_sqlite3 if engine.dialect.name == "sqlite" else through_psycopg
 
 
-def test_sessions_show_whether_they_live_and_how_long_they_are_idle(fill: Callable[..., None], read: Read) -> None:
-    fill(*((SessionRow, row) for row in [session("forever", idle=7200), session("live", idle=30, ttl=3600), session("gone", idle=3601, ttl=3600)]))
+def test_sessions_show_whether_they_live_and_how_long_they_are_idle(
+    fill: Callable[..., None], read: Read
+) -> None:
+    fill(
+        *(
+            (SessionRow, row)
+            for row in [
+                session("forever", idle=7200),
+                session("live", idle=30, ttl=3600),
+                session("gone", idle=3601, ttl=3600),
+            ]
+        )
+    )
 
     found = {row["id"]: row for row in read("SELECT * FROM session_overview")}
 
-    assert {id_: row["state"] for id_, row in found.items()} == {"forever": "live", "live": "live", "gone": "expired"}
+    assert {id_: row["state"] for id_, row in found.items()} == {
+        "forever": "live",
+        "live": "live",
+        "gone": "expired",
+    }
     assert 30 <= found["live"]["idle_seconds"] < 300
     assert 3601 <= found["gone"]["idle_seconds"] < 3900
     assert list(found["live"]) == [
         "id", "state", "idle_seconds", "ttl", "variable_count", "program_count", "total_variable_updates", "last_worker_id",
         "created_at", "last_accessed",
     ]  # fmt: skip
-    assert (found["live"]["ttl"], found["live"]["variable_count"], found["live"]["last_worker_id"]) == (3600, 2, "w")
+    assert (
+        found["live"]["ttl"],
+        found["live"]["variable_count"],
+        found["live"]["last_worker_id"],
+    ) == (3600, 2, "w")
 
 
 def test_variables_show_their_value_readably(fill: Callable[..., None], read: Read) -> None:
@@ -116,16 +142,36 @@ def test_variables_show_who_optimises_them_now(fill: Callable[..., None], read: 
         (SessionRow, session("s")),
         (VariableRow, variable("free")),
         (VariableRow, variable("held", optimizer_id="opt")),
-        (VariableRow, variable("leased", optimizer_id="opt", optimization_expires_at=NOW + timedelta(hours=1))),
-        (VariableRow, variable("lapsed", optimizer_id="opt", optimization_expires_at=NOW - timedelta(seconds=1))),
+        (
+            VariableRow,
+            variable(
+                "leased", optimizer_id="opt", optimization_expires_at=NOW + timedelta(hours=1)
+            ),
+        ),
+        (
+            VariableRow,
+            variable(
+                "lapsed", optimizer_id="opt", optimization_expires_at=NOW - timedelta(seconds=1)
+            ),
+        ),
     )
 
-    found = {row["id"]: (row["optimizing"], row["optimizer_id"]) for row in read("SELECT * FROM variable_overview")}
+    found = {
+        row["id"]: (row["optimizing"], row["optimizer_id"])
+        for row in read("SELECT * FROM variable_overview")
+    }
 
-    assert found == {"free": ("no", None), "held": ("yes", "opt"), "leased": ("yes", "opt"), "lapsed": ("no", None)}
+    assert found == {
+        "free": ("no", None),
+        "held": ("yes", "opt"),
+        "leased": ("yes", "opt"),
+        "lapsed": ("no", None),
+    }
 
 
-def test_the_history_shows_past_and_present_values_oldest_first(fill: Callable[..., None], read: Read) -> None:
+def test_the_history_shows_past_and_present_values_oldest_first(
+    fill: Callable[..., None], read: Read
+) -> None:
     fill(
         (SessionRow, session("s")),
         (VariableRow, variable("a", version=11, metadata_='{"reason": "x", "source": "rollback"}')),
@@ -136,7 +182,10 @@ def test_the_history_shows_past_and_present_values_oldest_first(fill: Callable[.
 
     found = read("SELECT * FROM variable_history_overview")
 
-    assert [(row["name"], row["version"], row["value"], row["source"], row["is_current"]) for row in found] == [
+    assert [
+        (row["name"], row["version"], row["value"], row["source"], row["is_current"])
+        for row in found
+    ] == [
         ("name of a", 9, "<binary, 8 bytes>", None, "no"),
         ("name of a", 10, "10", "python", "no"),
         ("name of a", 11, "0.5", "rollback", "yes"),
@@ -148,7 +197,9 @@ def test_the_views_compare_with_the_present_in_the_form_of_the_columns(tmp_path:
     engine = create_engine(tmp_path / "s.db")
     upgrade(engine)
     with engine.connect() as connection:
-        sql = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'session_overview'").scalar_one()
+        sql = connection.exec_driver_sql(
+            "SELECT sql FROM sqlite_master WHERE name = 'session_overview'"
+        ).scalar_one()
         expression = re.search(r"strftime\([^)]*\)", sql)
         assert expression is not None
         present = connection.exec_driver_sql(f"SELECT {expression[0]}").scalar_one()

@@ -26,7 +26,9 @@ def url(postgresql_database: URL) -> URL:
 @pytest.fixture(params=["plain", "partitioned"])
 def url_of_either_kind(request: pytest.FixtureRequest) -> URL:
     """The same with plain tables and with tables that are partitioned by session."""
-    url: URL = request.getfixturevalue("postgresql_database" if request.param == "plain" else "postgresql_partitioned")
+    url: URL = request.getfixturevalue(
+        "postgresql_database" if request.param == "plain" else "postgresql_partitioned"
+    )
     emptied(url)
     return url
 

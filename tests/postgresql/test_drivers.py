@@ -44,7 +44,9 @@ def test_every_value_is_read_back_by_another_driver_as_it_was_written(engine, op
     repo.put_program("s", "p%s", VALUES["json"])
 
     assert repr(repo.list_variables("s")) == repr(other.list_variables("s"))
-    assert {kind: repr(repo.get_value("s", kind)) for kind in VALUES} == {kind: repr(value) for kind, value in VALUES.items()}
+    assert {kind: repr(repo.get_value("s", kind)) for kind in VALUES} == {
+        kind: repr(value) for kind, value in VALUES.items()
+    }
     assert repo.get_program("s", "p%s") == VALUES["json"]
     assert repo.list_sessions() == other.list_sessions()
 
@@ -72,7 +74,9 @@ def test_verbs_of_every_kind_work(engine):
     assert repo.delete_session("s")
 
 
-@pytest.mark.parametrize("bind_of", [lambda engine: engine.connect(), orm.Session], ids=["Connection", "orm.Session"])
+@pytest.mark.parametrize(
+    "bind_of", [lambda engine: engine.connect(), orm.Session], ids=["Connection", "orm.Session"]
+)
 def test_a_refused_verb_leaves_a_transaction_of_the_users_usable(engine, bind_of):
     with bind_of(engine) as bind:
         repo = SessionRepository(bind)

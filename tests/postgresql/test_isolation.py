@@ -14,7 +14,8 @@ from sqlalchemy import orm, text
 from snakestore import SessionExpiredError, SessionRepository, StoreBusyError, StoreError
 
 LEVELS = {
-    level: f"-c default_transaction_isolation={level.replace(' ', chr(92) + ' ')}" for level in ("read committed", "repeatable read", "serializable")
+    level: f"-c default_transaction_isolation={level.replace(' ', chr(92) + ' ')}"
+    for level in ("read committed", "repeatable read", "serializable")
 }
 
 
@@ -55,7 +56,9 @@ def test_the_level_is_really_the_servers_default(opened, settings):
     levels = []
 
     with repo.transaction() as transaction:
-        levels.append(transaction._runner._channel.execute("SHOW transaction_isolation").fetchone()[0])
+        levels.append(
+            transaction._runner._channel.execute("SHOW transaction_isolation").fetchone()[0]
+        )
 
     assert levels[0].replace(" ", "\\ ") in settings
 
@@ -63,7 +66,12 @@ def test_the_level_is_really_the_servers_default(opened, settings):
 def test_no_increment_is_lost(repo, opened, settings):
     repos = [opened(settings) for _ in range(4)]
 
-    errors = in_threads(4, lambda number: [repos[number].modify_variable("s", "n", lambda value: value + 1) for _ in range(10)])
+    errors = in_threads(
+        4,
+        lambda number: [
+            repos[number].modify_variable("s", "n", lambda value: value + 1) for _ in range(10)
+        ],
+    )
 
     assert errors == []
     assert (repo.get_value("s", "n"), repo.get_variable("s", "n").version) == (40, 40)
@@ -82,17 +90,27 @@ def test_of_many_that_make_the_same_session_one_makes_it(opened, settings):
 def test_of_many_that_register_the_same_name_one_does(repo, opened, settings):
     repos = [opened(settings) for _ in range(4)]
 
-    errors = in_threads(4, lambda number: repos[number].register_variable("s", "new", "float", 1.0, exist_ok=True))
+    errors = in_threads(
+        4, lambda number: repos[number].register_variable("s", "new", "float", 1.0, exist_ok=True)
+    )
 
     assert errors == []
     assert repo.get_stats("s").variable_count == 3
 
 
-def test_batches_over_the_same_variables_in_any_order_do_not_lock_each_other_up(repo, opened, settings):
+def test_batches_over_the_same_variables_in_any_order_do_not_lock_each_other_up(
+    repo, opened, settings
+):
     repos = [opened(settings) for _ in range(4)]
     orders = [["x", "n"], ["n", "x"]] * 2
 
-    errors = in_threads(4, lambda number: [repos[number].update_variables("s", dict.fromkeys(orders[number], number)) for _ in range(5)])
+    errors = in_threads(
+        4,
+        lambda number: [
+            repos[number].update_variables("s", dict.fromkeys(orders[number], number))
+            for _ in range(5)
+        ],
+    )
 
     assert errors == []
     assert repo.get_value("s", "x") == repo.get_value("s", "n")
@@ -102,7 +120,9 @@ def test_batches_over_the_same_variables_in_any_order_do_not_lock_each_other_up(
 def test_only_one_optimiser_wins(repo, opened, settings):
     repos = [opened(settings) for _ in range(4)]
 
-    errors = in_threads(4, lambda number: repos[number].start_optimization("s", "x", f"optimiser-{number}"))
+    errors = in_threads(
+        4, lambda number: repos[number].start_optimization("s", "x", f"optimiser-{number}")
+    )
 
     assert len(errors) == 3
     assert repo.get_variable("s", "x").optimizing
@@ -159,7 +179,7 @@ def test_a_read_only_transaction_is_one_snapshot(repo, opened):
     assert repo.get_value("s", "x") == 5.0
 
 
-# --- who waits for whom --------------------------------------------------------------------------------------------------
+# --- who waits for whom
 
 
 def test_a_read_neither_waits_for_a_writer_nor_records_beside_it(repo, opened):
@@ -218,11 +238,13 @@ def test_a_sweep_leaves_to_others_what_they_hold(opened):
     assert repo.list_sessions(include_expired=True) == []
 
 
-# --- transactions of the caller's ----------------------------------------------------------------------------------------
+# --- transactions of the caller's
 
 
 @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
-def test_a_serialization_failure_in_a_transaction_of_the_callers_says_to_run_it_again(url, repo, level):
+def test_a_serialization_failure_in_a_transaction_of_the_callers_says_to_run_it_again(
+    url, repo, level
+):
     engine = sqlalchemy.create_engine(url, isolation_level=level)
     with engine.connect() as connection:
         bound = SessionRepository(connection)
@@ -240,7 +262,9 @@ def test_a_serialization_failure_in_a_transaction_of_the_callers_says_to_run_it_
     assert repo.get_value("s", "x") == 6.0
 
 
-@pytest.mark.parametrize("bind_of", [lambda engine: engine.connect(), orm.Session], ids=["Connection", "orm.Session"])
+@pytest.mark.parametrize(
+    "bind_of", [lambda engine: engine.connect(), orm.Session], ids=["Connection", "orm.Session"]
+)
 def test_a_connection_in_autocommit_is_refused(url, repo, bind_of):
     engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
     with bind_of(engine) as bind:
@@ -265,7 +289,7 @@ def test_an_engine_in_autocommit_is_refused(url, repo):
     assert repo.get_value("s", "x") == 1.0
 
 
-# --- the clock -----------------------------------------------------------------------------------------------------------
+# --- the clock
 
 
 def test_the_time_is_the_servers(repo, outside):

@@ -32,12 +32,21 @@ def definitions(engine):
     inspector, ours = inspect(engine), Base.metadata.tables
     return {
         name: (
-            [(column["name"], str(column["type"]), column["nullable"]) for column in inspector.get_columns(name)],
+            [
+                (column["name"], str(column["type"]), column["nullable"])
+                for column in inspector.get_columns(name)
+            ],
             inspector.get_pk_constraint(name)["name"],
             sorted(each["name"] for each in inspector.get_unique_constraints(name)),
-            sorted((each["name"], each["sqltext"]) for each in inspector.get_check_constraints(name)),
+            sorted(
+                (each["name"], each["sqltext"]) for each in inspector.get_check_constraints(name)
+            ),
             # a foreign key to a partitioned table has one to each partition below it
-            {(each["referred_table"], *each["options"].items()) for each in inspector.get_foreign_keys(name) if each["referred_table"] in ours},
+            {
+                (each["referred_table"], *each["options"].items())
+                for each in inspector.get_foreign_keys(name)
+                if each["referred_table"] in ours
+            },
             sorted(each["name"] for each in inspector.get_indexes(name)),
         )
         for name in ours
@@ -51,27 +60,50 @@ def test_partitioned_tables_have_the_definitions_of_plain_ones(plain, partitione
 def test_each_table_has_as_many_partitions_as_told_and_sessions_room_on_each_page(partitioned):
     with partitioned.connect() as connection:
         counts = connection.execute(
-            text("SELECT inhparent::regclass::text, count(*) FROM pg_inherits WHERE inhparent::regclass::text = ANY (:names) GROUP BY 1"),
+            text(
+                "SELECT inhparent::regclass::text, count(*) FROM pg_inherits WHERE"
+                " inhparent::regclass::text = ANY (:names) GROUP BY 1"
+            ),
             {"names": list(Base.metadata.tables)},
         ).all()
-        options = connection.execute(text("SELECT reloptions FROM pg_class WHERE relname = 'sessions_3'")).scalar_one()
+        options = connection.execute(
+            text("SELECT reloptions FROM pg_class WHERE relname = 'sessions_3'")
+        ).scalar_one()
 
     assert dict(map(tuple, counts)) == dict.fromkeys(Base.metadata.tables, 4)
     assert options == ["fillfactor=70"]
 
 
 @pytest.mark.parametrize(
-    "statement", [sessions.GATE_LOCKED, sessions.RECORD, variables.VALUE, variables.CALLED, variables.UPDATE, variables.NAMES.form(bounded=False)]
+    "statement",
+    [
+        sessions.GATE_LOCKED,
+        sessions.RECORD,
+        variables.VALUE,
+        variables.CALLED,
+        variables.UPDATE,
+        variables.NAMES.form(bounded=False),
+    ],
 )
 def test_what_a_verb_runs_looks_into_one_partition(partitioned, statement):
     with partitioned.connect() as connection:
-        sql = str(statement.expression().compile(dialect=partitioned.dialect, compile_kwargs={"render_postcompile": True}))
+        sql = str(
+            statement.expression().compile(
+                dialect=partitioned.dialect, compile_kwargs={"render_postcompile": True}
+            )
+        )
         names = dict.fromkeys(statement.expression().compile(dialect=partitioned.dialect).params)
         values = {name: "s" if name == "sid" else None for name in names}
-        plan = "\n".join(connection.exec_driver_sql("EXPLAIN " + sql, values | {"identifier": "x", "vid": "x", "lower": ""}).scalars())
+        plan = "\n".join(
+            connection.exec_driver_sql(
+                "EXPLAIN " + sql, values | {"identifier": "x", "vid": "x", "lower": ""}
+            ).scalars()
+        )
 
     scanned = {
-        word for word in plan.replace('"', " ").split() if word.rstrip("0123456789").rstrip("_") in Base.metadata.tables and word[-1].isdigit()
+        word
+        for word in plan.replace('"', " ").split()
+        if word.rstrip("0123456789").rstrip("_") in Base.metadata.tables and word[-1].isdigit()
     }
     assert 1 <= len(scanned) <= 2, plan
 

@@ -14,7 +14,9 @@ from snakestore import SessionRepository, create_variable
 
 SPAWN = multiprocessing.get_context("spawn")
 WORKERS, UPDATES, INCREMENTS, MODIFICATIONS = 8, 100, 25, 60
-PATIENCE = 120.0  # seconds that anything here may take on a machine that is busy with something else
+PATIENCE = (
+    120.0  # seconds that anything here may take on a machine that is busy with something else
+)
 
 _start: Any = None
 
@@ -48,22 +50,38 @@ def in_a_process(function: Any, *arguments: Any) -> Any:
         return pool.submit(function, *arguments).result(PATIENCE)
 
 
-def test_eight_processes_update_one_variable_of_a_file_that_did_not_exist_and_lose_nothing(tmp_path):
+def test_eight_processes_update_one_variable_of_a_file_that_did_not_exist_and_lose_nothing(
+    tmp_path,
+):
     path = tmp_path / "agent.db"
 
-    with ProcessPoolExecutor(WORKERS, mp_context=SPAWN, initializer=stand_ready, initargs=(SPAWN.Barrier(WORKERS),)) as pool:
+    with ProcessPoolExecutor(
+        WORKERS, mp_context=SPAWN, initializer=stand_ready, initargs=(SPAWN.Barrier(WORKERS),)
+    ) as pool:
         workers = [pool.submit(update_many, path, worker) for worker in range(WORKERS)]
-        acknowledged = sum(worker.result(PATIENCE) for worker in workers)  # an error in any is an error here
+        acknowledged = sum(
+            worker.result(PATIENCE) for worker in workers
+        )  # an error in any is an error here
 
     assert acknowledged == WORKERS * (UPDATES + INCREMENTS)
     with SessionRepository.open(path) as repo:
-        last, total, stats = repo.get_variable("shared", "last"), repo.get_variable("shared", "sum"), repo.get_stats("shared")
+        last, total, stats = (
+            repo.get_variable("shared", "last"),
+            repo.get_variable("shared", "sum"),
+            repo.get_stats("shared"),
+        )
         history = repo.variable_history("shared", "sum", limit=100)
     assert last.version == WORKERS * UPDATES == 800
     assert last.value % UPDATES == UPDATES - 1  # the last update of some worker
     assert (total.value, total.version) == (WORKERS * INCREMENTS, WORKERS * INCREMENTS)
-    assert [(past.value, past.version) for past in history] == [(number, number) for number in range(199, 99, -1)]
-    assert (stats.variable_count, stats.program_count, stats.total_variable_updates) == (2, 0, 2 + acknowledged)
+    assert [(past.value, past.version) for past in history] == [
+        (number, number) for number in range(199, 99, -1)
+    ]
+    assert (stats.variable_count, stats.program_count, stats.total_variable_updates) == (
+        2,
+        0,
+        2 + acknowledged,
+    )
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -84,18 +102,25 @@ def test_the_times_of_versions_that_eight_processes_wrote_are_in_their_order(tmp
     with SessionRepository.open(path, history=None) as repo:
         repo.create_session("shared", ttl=None)
 
-    with ProcessPoolExecutor(WORKERS, mp_context=SPAWN, initializer=stand_ready, initargs=(SPAWN.Barrier(WORKERS),)) as pool:
+    with ProcessPoolExecutor(
+        WORKERS, mp_context=SPAWN, initializer=stand_ready, initargs=(SPAWN.Barrier(WORKERS),)
+    ) as pool:
         for worker in [pool.submit(add_ones, path) for _ in range(WORKERS)]:
             worker.result(PATIENCE)
 
     with SessionRepository.open(path) as repo:
-        versions = [*reversed(repo.variable_history("shared", "n")), repo.get_variable("shared", "n")]
-    assert [(each.version, each.value) for each in versions] == [(number, number) for number in range(WORKERS * MODIFICATIONS + 1)]
+        versions = [
+            *reversed(repo.variable_history("shared", "n")),
+            repo.get_variable("shared", "n"),
+        ]
+    assert [(each.version, each.value) for each in versions] == [
+        (number, number) for number in range(WORKERS * MODIFICATIONS + 1)
+    ]
     times = [each.last_updated_at for each in versions]
     assert times == sorted(times)
 
 
-# --- two processes ---------------------------------------------------------------------------------------------------
+# --- two processes
 
 
 def answer(path: Path) -> tuple[Any, Any]:
@@ -122,12 +147,15 @@ def test_two_processes_see_what_the_other_wrote(tmp_path):
         assert not repo.has_program("s", "plan")
 
 
-# --- a restart -------------------------------------------------------------------------------------------------------
+# --- a restart
 
 
 def everything(repo: SessionRepository) -> Any:
     """All that a repository holds."""
-    return [(session, repo.list_variables(session.id), repo.get_programs(session.id)) for session in repo.list_sessions()]
+    return [
+        (session, repo.list_variables(session.id), repo.get_programs(session.id))
+        for session in repo.list_sessions()
+    ]
 
 
 def write_and_die(path: Path) -> Any:
@@ -137,7 +165,9 @@ def write_and_die(path: Path) -> Any:
     repo.create_session("b", ttl=1e6)
     repo.put_variable("a", create_variable(name="x", type="float", value=float("-inf")))
     repo.update_variable("a", "x", -0.0, metadata={"why": "because"})
-    repo.register_variable("a", "c", "choice", "one", constraints={"choices": ["one", "two"]}, description="a choice")
+    repo.register_variable(
+        "a", "c", "choice", "one", constraints={"choices": ["one", "two"]}, description="a choice"
+    )
     repo.start_optimization("a", "c", "opt", "pid-7")
     repo.put_program("a", "none", None)
     repo.put_program("b", "p", {"z": 1, "a": [1.5, True]})

@@ -19,15 +19,27 @@ MAY_SCAN = {"sessions.COUNTS"}  # store_stats counts rows, and says so
 
 def _forms(name: str, thing: object) -> list[tuple[str, Prepared]]:
     if isinstance(thing, Ranged):
-        flags = [(after, bounded, limited) for after in (False, True) for bounded in (False, True) for limited in (False, True)]
+        flags = [
+            (after, bounded, limited)
+            for after in (False, True)
+            for bounded in (False, True)
+            for limited in (False, True)
+        ]
         return [
-            (f"{name}-{after}-{bounded}-{limited}", thing.form(after=after, bounded=bounded, limited=limited).prepare(DIALECT))
+            (
+                f"{name}-{after}-{bounded}-{limited}",
+                thing.form(after=after, bounded=bounded, limited=limited).prepare(DIALECT),
+            )
             for after, bounded, limited in flags
         ]
     if isinstance(thing, Statement):
-        return [(name, thing.prepare_spread(DIALECT, 4) if thing.spread else thing.prepare(DIALECT))]
+        return [
+            (name, thing.prepare_spread(DIALECT, 4) if thing.spread else thing.prepare(DIALECT))
+        ]
     if isinstance(thing, tuple) and thing and all(isinstance(each, Statement) for each in thing):
-        return [form for number, each in enumerate(thing) for form in _forms(f"{name}-{number}", each)]
+        return [
+            form for number, each in enumerate(thing) for form in _forms(f"{name}-{number}", each)
+        ]
     return []
 
 
@@ -59,7 +71,10 @@ def test_no_statement_of_a_verb_reads_a_whole_table(connection, name, prepared):
     # any key will do: only the plan is asked for
     parameters = prepared.bind(_Anything())
 
-    plan = [detail for *_, detail in connection.execute(f"EXPLAIN QUERY PLAN {prepared.sql}", parameters)]
+    plan = [
+        detail
+        for *_, detail in connection.execute(f"EXPLAIN QUERY PLAN {prepared.sql}", parameters)
+    ]
 
     scans = [step for step in plan if step.startswith("SCAN") and "CONSTANT" not in step]
     assert not scans or name in MAY_SCAN, plan
@@ -68,7 +83,13 @@ def test_no_statement_of_a_verb_reads_a_whole_table(connection, name, prepared):
 def test_the_statements_are_all_here():
     names = {name.partition("-")[0] for name, _ in STATEMENTS}
 
-    assert {"sessions.GATE", "variables.VALUE", "variables.UPDATE", "variables.TAKEN", "programs.PROGRAM"} <= names
+    assert {
+        "sessions.GATE",
+        "variables.VALUE",
+        "variables.UPDATE",
+        "variables.TAKEN",
+        "programs.PROGRAM",
+    } <= names
 
 
 class _Anything(defaultdict):

@@ -31,7 +31,9 @@ def time(monkeypatch):
     time = Time()
     monkeypatch.setattr(waiting, "time", SimpleNamespace(monotonic=lambda: time.now))
     monkeypatch.setattr(waiting, "pause", time.pause)
-    monkeypatch.setattr(waiting, "random", SimpleNamespace(uniform=lambda _low, high: high))  # the longest pause there may be
+    monkeypatch.setattr(
+        waiting, "random", SimpleNamespace(uniform=lambda _low, high: high)
+    )  # the longest pause there may be
     return time
 
 
@@ -82,7 +84,9 @@ def filled(path, sessions):
             repo.create_session(f"s{number}")
 
 
-def test_a_sweep_rests_between_transactions_that_took_long_and_not_after_the_last(tmp_path, rests, monkeypatch):
+def test_a_sweep_rests_between_transactions_that_took_long_and_not_after_the_last(
+    tmp_path, rests, monkeypatch
+):
     filled(tmp_path / "s.db", 25)
     monkeypatch.setattr(maintenance, "LONGEST_TURN", 0.0)
     with SessionRepository.open(tmp_path / "s.db") as repo:
@@ -103,7 +107,9 @@ def test_a_short_sweep_does_not_rest(tmp_path, rests, monkeypatch):
     assert rests == []
 
 
-def test_a_sweep_within_a_transaction_does_not_rest_for_nobody_could_write_meanwhile(tmp_path, rests, monkeypatch):
+def test_a_sweep_within_a_transaction_does_not_rest_for_nobody_could_write_meanwhile(
+    tmp_path, rests, monkeypatch
+):
     filled(tmp_path / "s.db", 25)
     monkeypatch.setattr(maintenance, "LONGEST_TURN", 0.0)
     with SessionRepository.open(tmp_path / "s.db") as repo, repo.transaction() as transaction:

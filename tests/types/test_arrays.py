@@ -19,7 +19,25 @@ from snakestore import ConstraintError, ValidationError, types
 from snakestore.types import binary, foreign
 from tests.types.support import exact, there_and_back
 
-DTYPES = ["f2", "f4", "f8", ">f2", ">f4", ">f8", "i1", "i2", "i4", "i8", ">i2", ">i4", ">i8", "u1", "u2", "u4", ">u4"]
+DTYPES = [
+    "f2",
+    "f4",
+    "f8",
+    ">f2",
+    ">f4",
+    ">f8",
+    "i1",
+    "i2",
+    "i4",
+    "i8",
+    ">i2",
+    ">i4",
+    ">i8",
+    "u1",
+    "u2",
+    "u4",
+    ">u4",
+]
 
 
 class Answers:
@@ -40,19 +58,25 @@ def numbers_of(dtype):
 
 
 any_array = some.sampled_from(DTYPES).flatmap(
-    lambda dtype: arrays.arrays(dtype, arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4), elements=numbers_of(dtype))
+    lambda dtype: arrays.arrays(
+        dtype,
+        arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4),
+        elements=numbers_of(dtype),
+    )
 )
 finite = some.floats(allow_nan=False, allow_infinity=False)
 
 
-# --- embedding -------------------------------------------------------------------------------------------------------
+# --- embedding
 
 
 @given(some.lists(finite | some.integers(-(2**53), 2**53)))
 @example([-0.0, 5e-324, 1.7976931348623157e308, 1e308])
 @example([1.7e308, 1.7e308])
 def test_every_list_of_numbers_is_an_embedding_of_floats(numbers):
-    assert exact(there_and_back("embedding", numbers)) == exact([float(number) for number in numbers])
+    assert exact(there_and_back("embedding", numbers)) == exact(
+        [float(number) for number in numbers]
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,7 +177,9 @@ def test_an_embedding_refuses_everything_else_and_says_what_to_do(value, advice,
     assert len(str(caught.value)) < 600
 
 
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"])
+@pytest.mark.parametrize(
+    "dtype", ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]
+)
 def test_an_embedding_keeps_the_dtype_of_an_array(dtype):
     given_array = np.array([0, 1, 100], dtype=dtype)
 
@@ -165,7 +191,7 @@ def test_an_embedding_keeps_the_dtype_of_an_array(dtype):
     assert exact(types.unpack("embedding", None, blob)) == exact(value)
 
 
-# --- tensor ----------------------------------------------------------------------------------------------------------
+# --- tensor
 
 
 @given(any_array)
@@ -174,7 +200,11 @@ def test_every_array_is_a_tensor_and_comes_back_with_its_dtype(given_array):
     read = types.unpack("tensor", text, blob)
     again = types.to_numpy(read, blob)
 
-    assert exact(read) == exact(value) == exact({"shape": list(given_array.shape), "data": given_array.tolist()})
+    assert (
+        exact(read)
+        == exact(value)
+        == exact({"shape": list(given_array.shape), "data": given_array.tolist()})
+    )
     assert again.dtype == given_array.dtype.newbyteorder("=")
     assert again.shape == given_array.shape
     assert again.tobytes() == given_array.astype(again.dtype).tobytes()
@@ -297,7 +327,9 @@ def test_a_tensor_refuses_everything_else_and_says_what_to_do(value, advice, pat
     assert len(str(caught.value)) < 600
 
 
-@pytest.mark.parametrize(("shape", "fits"), [([2, 1], True), ([1, 2], False), ([2], False), ([], False)])
+@pytest.mark.parametrize(
+    ("shape", "fits"), [([2, 1], True), ([1, 2], False), ([2], False), ([], False)]
+)
 def test_a_tensor_is_held_to_its_shape(shape, fits):
     value = {"shape": [2, 1], "data": [1, 2]}
     if fits:
@@ -321,7 +353,7 @@ def test_what_is_handed_out_shares_nothing_with_what_was_given():
     assert vector == [1.0, 2.0]
 
 
-# --- the dtype that a variable was read with -------------------------------------------------------------------------
+# --- the dtype that a variable was read with
 
 
 @given(any_array)
@@ -355,7 +387,10 @@ def test_a_value_that_changed_does_not(type_name, before, after):
 def test_an_array_has_the_last_word_on_its_dtype():
     _, _, blob = types.pack("embedding", np.array([0.5], "f4"), {})
 
-    assert types.to_numpy(None, types.pack("embedding", np.array([0.5], "f2"), {}, blob)[2]).dtype == "f2"
+    assert (
+        types.to_numpy(None, types.pack("embedding", np.array([0.5], "f2"), {}, blob)[2]).dtype
+        == "f2"
+    )
 
 
 @pytest.mark.parametrize("like", [b"", b"snk", b"another type's bytes", b"\xff" * 100])
@@ -387,7 +422,7 @@ def test_a_type_derived_from_an_array_type_is_taken_at_its_word():
     assert Spelled().pack(np.array([1.0], "f4"), {}) == ([1.0], "[1.0]", None)
 
 
-# --- numpy -----------------------------------------------------------------------------------------------------------
+# --- numpy
 
 
 @pytest.mark.parametrize(
@@ -435,7 +470,10 @@ def no_numpy(monkeypatch):
 
 def test_lists_need_no_numpy(no_numpy):
     assert there_and_back("embedding", [1, 2.5]) == [1.0, 2.5]
-    assert there_and_back("tensor", {"shape": [2], "data": [1, 2]}) == {"shape": [2], "data": [1, 2]}
+    assert there_and_back("tensor", {"shape": [2], "data": [1, 2]}) == {
+        "shape": [2],
+        "data": [1, 2],
+    }
     assert there_and_back("float", 1) == 1.0
     with pytest.raises(ValidationError):
         types.validate([1.0, "a"], "embedding")
@@ -444,7 +482,10 @@ def test_lists_need_no_numpy(no_numpy):
 def test_arrays_without_numpy_are_told_what_to_install(no_numpy):
     _, _, blob = types.pack("embedding", [1.0], {})
 
-    for ask in (lambda: types.to_numpy([1.0], blob), lambda: types.validate(Answers([1.0]), "embedding")):
+    for ask in (
+        lambda: types.to_numpy([1.0], blob),
+        lambda: types.validate(Answers([1.0]), "embedding"),
+    ):
         with pytest.raises(ValidationError, match="pip install numpy"):
             ask()
 
@@ -459,7 +500,7 @@ def test_every_code_is_a_dtype_of_its_size():
     assert {np.dtype(code).itemsize for code in foreign.CODES} == {1, 2, 4, 8}
 
 
-# --- speed and size --------------------------------------------------------------------------------------------------
+# --- speed and size
 
 
 def best(work, repeats=7):
@@ -477,7 +518,9 @@ def test_an_embedding_costs_twelve_kilobytes_and_loads_faster_than_json():
     spelled = json.dumps(numbers)
 
     assert len(blob) == 1536 * 8 + 16
-    assert best(lambda: types.unpack("embedding", None, blob)) * 3 < best(lambda: json.loads(spelled))
+    assert best(lambda: types.unpack("embedding", None, blob)) * 3 < best(
+        lambda: json.loads(spelled)
+    )
     assert best(lambda: types.to_numpy(None, blob)) * 10 < best(lambda: json.loads(spelled))
 
 

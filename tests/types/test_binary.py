@@ -17,11 +17,15 @@ GOOD = types.pack("tensor", {"shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}, {})[2
 
 
 def made(code=b"f8", dimensions=1, sizes=(1,), data=b"\0" * 8, magic=b"snk\x01", reserved=0):
-    return magic + code + bytes([dimensions, reserved]) + struct.pack(f"<{len(sizes)}Q", *sizes) + data
+    return (
+        magic + code + bytes([dimensions, reserved]) + struct.pack(f"<{len(sizes)}Q", *sizes) + data
+    )
 
 
 def test_the_bytes_are_those_documented():
-    assert types.pack("embedding", [1.0, -2.5], {})[2] == b"snk\x01f8\x01\x00" + struct.pack("<Q2d", 2, 1.0, -2.5)
+    assert types.pack("embedding", [1.0, -2.5], {})[2] == b"snk\x01f8\x01\x00" + struct.pack(
+        "<Q2d", 2, 1.0, -2.5
+    )
     assert b"snk\x01i8\x02\x00" + struct.pack("<2Q6q", 2, 3, 1, 2, 3, 4, 5, 6) == GOOD
     assert types.pack("tensor", np.array(7, ">u2"), {})[2] == b"snk\x01u2\x00\x00\x07\x00"
 
@@ -92,7 +96,11 @@ def test_bytes_cut_anywhere_are_told(length):
             types.unpack("tensor", None, GOOD[:length])
 
 
-@given(some.integers(0, len(GOOD) - 1), some.integers(1, 255), some.sampled_from(["embedding", "tensor"]))
+@given(
+    some.integers(0, len(GOOD) - 1),
+    some.integers(1, 255),
+    some.sampled_from(["embedding", "tensor"]),
+)
 def test_bytes_garbled_anywhere_are_told_or_make_another_array(place, change, type_name):
     garbled = bytearray(GOOD)
     garbled[place] ^= change
@@ -123,7 +131,9 @@ def test_numbers_are_written_little_endian_whatever_the_machine():
 
 def test_a_machine_of_the_other_byte_order_swaps_what_it_reads(monkeypatch):
     numbers = [1, 256, -2]
-    foreign = binary.header("i8", (3,)) + struct.pack(">3q", *numbers)  # what such a machine's own order makes of it
+    foreign = binary.header("i8", (3,)) + struct.pack(
+        ">3q", *numbers
+    )  # what such a machine's own order makes of it
 
     monkeypatch.setattr(binary, "_BIG_ENDIAN", True)
 
@@ -143,10 +153,14 @@ def test_a_float_that_is_not_finite_is_told_wherever_it_lies(code, size, bad):
         numbers[place] = bad
 
         with pytest.raises(ValueError, match="NaN or infinity"):
-            binary.read(binary.header(code, (7,)) + struct.pack(f"<7{'f' if size == 4 else 'd'}", *numbers))
+            binary.read(
+                binary.header(code, (7,)) + struct.pack(f"<7{'f' if size == 4 else 'd'}", *numbers)
+            )
 
 
-@pytest.mark.parametrize(("code", "largest"), [("f4", 3.4028234663852886e38), ("f8", 1.7976931348623157e308)])
+@pytest.mark.parametrize(
+    ("code", "largest"), [("f4", 3.4028234663852886e38), ("f8", 1.7976931348623157e308)]
+)
 def test_the_largest_floats_are_read_as_they_are(code, largest):
     numbers = [largest, -largest, 0.0, -0.0]
 

@@ -30,17 +30,49 @@ UNSOUND = [
     ("integer", {"min": 2, "max": 1}, "min"),
     ("boolean", {"min": 0}, "min"),
     ("json", {"schema": {}}, "schema"),
-    *[("string", {name: bound}, name) for name in ("min_length", "max_length") for bound in (-1, 1.0, True, None, "1", Size.TWO)],
+    *[
+        ("string", {name: bound}, name)
+        for name in ("min_length", "max_length")
+        for bound in (-1, 1.0, True, None, "1", Size.TWO)
+    ],
     ("string", {"min_length": 3, "max_length": 2}, "min_length"),
-    *[("embedding", {"dimensions": bound}, "dimensions") for bound in (-1, 3.0, True, None, "3", [3])],
+    *[
+        ("embedding", {"dimensions": bound}, "dimensions")
+        for bound in (-1, 3.0, True, None, "3", [3])
+    ],
     *[
         ("tensor", {"shape": bound}, "shape")
-        for bound in ([-1], [3.0], [True], [None], ["3"], (3,), 3, None, {"a": 1}, [2**63], [1] * 65, [10**9, 0])
+        for bound in (
+            [-1],
+            [3.0],
+            [True],
+            [None],
+            ["3"],
+            (3,),
+            3,
+            None,
+            {"a": 1},
+            [2**63],
+            [1] * 65,
+            [10**9, 0],
+        )
     ],
     *[
         (of, {name: bound}, name)
         for of, name in (("string", "enum"), ("choice", "choices"), ("module", "allowed_modules"))
-        for bound in ([], None, "ab", ("a",), {"a"}, ["a", "a"], ["a", 1], ["a", None], [Size.TWO], ["\ud800"], {"a": 1})
+        for bound in (
+            [],
+            None,
+            "ab",
+            ("a",),
+            {"a"},
+            ["a", "a"],
+            ["a", 1],
+            ["a", None],
+            [Size.TWO],
+            ["\ud800"],
+            {"a": 1},
+        )
     ],
     ("string", {"pattern": "("}, "pattern"),
     ("string", {"pattern": 5}, "pattern"),
@@ -64,7 +96,17 @@ def test_an_unsound_constraint_is_refused_by_name(type_name, constraints, named)
         assert named in str(caught.value)
 
 
-@pytest.mark.parametrize("constraints", [[], [("min", 1)], "min", 5, collections.OrderedDict(min=1), builtin_types.MappingProxyType({"min": 1})])
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        [],
+        [("min", 1)],
+        "min",
+        5,
+        collections.OrderedDict(min=1),
+        builtin_types.MappingProxyType({"min": 1}),
+    ],
+)
 def test_constraints_are_a_dict_or_none(constraints):
     with pytest.raises(ValidationError) as caught:
         types.check_constraints("float", constraints)
@@ -118,7 +160,11 @@ def test_unsound_constraints_are_told_before_the_value():
 
 
 def test_an_unknown_type_is_told_with_those_there_are():
-    for ask in (lambda: types.validate(1, "flout"), lambda: types.check_constraints("flout", None), lambda: types.get("flout")):
+    for ask in (
+        lambda: types.validate(1, "flout"),
+        lambda: types.check_constraints("flout", None),
+        lambda: types.get("flout"),
+    ):
         with pytest.raises(UnknownTypeError) as caught:
             ask()
         assert caught.value.type == "flout"

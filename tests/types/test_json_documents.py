@@ -27,8 +27,18 @@ from snakestore.types import documents
 from tests.types.support import exact, there_and_back
 
 texts = some.text()
-leaves = some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False, allow_infinity=False) | texts
-every_document = some.recursive(leaves, lambda inner: some.lists(inner, max_size=5) | some.dictionaries(texts, inner, max_size=5), max_leaves=30)
+leaves = (
+    some.none()
+    | some.booleans()
+    | some.integers()
+    | some.floats(allow_nan=False, allow_infinity=False)
+    | texts
+)
+every_document = some.recursive(
+    leaves,
+    lambda inner: some.lists(inner, max_size=5) | some.dictionaries(texts, inner, max_size=5),
+    max_leaves=30,
+)
 
 
 @given(every_document)
@@ -106,7 +116,10 @@ def test_a_document_that_holds_itself_is_refused_where_it_does():
 def test_what_is_shared_but_no_cycle_is_taken():
     shared = [1]
 
-    assert there_and_back("json", {"a": shared, "b": [shared, shared]}) == {"a": [1], "b": [[1], [1]]}
+    assert there_and_back("json", {"a": shared, "b": [shared, shared]}) == {
+        "a": [1],
+        "b": [[1], [1]],
+    }
 
 
 @dataclasses.dataclass
@@ -234,7 +247,15 @@ def test_a_key_that_is_no_plain_text_is_refused(key):
 
 @pytest.mark.parametrize(
     ("key", "path"),
-    [("when", "$.when"), ("größe", "$.größe"), ("a b", '$["a b"]'), ("", '$[""]'), ("0", '$["0"]'), ('"', '$["\\""]'), ("a.b", '$["a.b"]')],
+    [
+        ("when", "$.when"),
+        ("größe", "$.größe"),
+        ("a b", '$["a b"]'),
+        ("", '$[""]'),
+        ("0", '$["0"]'),
+        ('"', '$["\\""]'),
+        ("a.b", '$["a.b"]'),
+    ],
 )
 def test_a_path_spells_its_keys_so_that_they_are_found(key, path):
     with pytest.raises(ValidationError) as caught:
@@ -327,7 +348,10 @@ def test_white_space_around_a_document_is_json_too():
 
 
 def test_checking_a_document_costs_about_as_much_as_writing_it():
-    document = [{"q": f"what is {number}", "a": number, "s": number / 3, "ok": True, "n": None} for number in range(2000)]
+    document = [
+        {"q": f"what is {number}", "a": number, "s": number / 3, "ok": True, "n": None}
+        for number in range(2000)
+    ]
 
     def best(work):
         times = []
@@ -337,7 +361,9 @@ def test_checking_a_document_costs_about_as_much_as_writing_it():
             times.append(time.perf_counter() - start)
         return min(times)
 
-    assert best(lambda: documents.checked_document(document, "a document")) < 5 * best(lambda: json.dumps(document))
+    assert best(lambda: documents.checked_document(document, "a document")) < 5 * best(
+        lambda: json.dumps(document)
+    )
 
 
 def test_a_document_changed_while_it_is_read_is_still_refused(monkeypatch):

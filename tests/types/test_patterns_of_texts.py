@@ -19,8 +19,42 @@ from snakestore.types import characters, regex
 ODD = "k\u212asS\u017fiI\u0130\u0131ß\u1e9eΣ\u03c3ςÅåµμ"
 ALPHABET = "abKéÉ1٣_ \n\n\r\x85\u2028\t\0ǅ😀\U0010ffff" + ODD
 ATOMS = [
-    *["a", "b", "k", "s", "\u017f", "é", "ß", "i", "İ", "_", " ", r"\n", ".", "Σ", r"\.", r"\x41", r"\u00e9"],
-    *[r"\w", r"\W", r"\d", r"\D", r"\s", r"\S", "[ab]", "[^a]", "[a-k]", r"[^\w]", r"[\s\d]", r"[^\n]", "[K-S]", r"[\W_]", "[^]a]"],
+    *[
+        "a",
+        "b",
+        "k",
+        "s",
+        "\u017f",
+        "é",
+        "ß",
+        "i",
+        "İ",
+        "_",
+        " ",
+        r"\n",
+        ".",
+        "Σ",
+        r"\.",
+        r"\x41",
+        r"\u00e9",
+    ],
+    *[
+        r"\w",
+        r"\W",
+        r"\d",
+        r"\D",
+        r"\s",
+        r"\S",
+        "[ab]",
+        "[^a]",
+        "[a-k]",
+        r"[^\w]",
+        r"[\s\d]",
+        r"[^\n]",
+        "[K-S]",
+        r"[\W_]",
+        "[^]a]",
+    ],
     *["[\0-\U0010ffff]", "^", "$", r"\A", r"\Z", r"\b"],
 ]
 REPEATS = ["*", "+", "?", "*?", "+?", "??", "{2}", "{0,2}", "{1,}", "{,2}", "{0}", "{2,3}?"]
@@ -31,7 +65,9 @@ def pieces(inner):
         some.tuples(inner, inner).map("".join)
         | some.tuples(inner, inner).map(lambda pair: f"(?:{pair[0]}|{pair[1]})")
         | some.tuples(inner, some.sampled_from(REPEATS)).map(lambda pair: f"(?:{pair[0]}){pair[1]}")
-        | some.tuples(some.sampled_from(["i", "s", "x", "-i", "i-s", "m"]), inner).map(lambda pair: f"(?{pair[0]}:{pair[1]})")
+        | some.tuples(some.sampled_from(["i", "s", "x", "-i", "i-s", "m"]), inner).map(
+            lambda pair: f"(?{pair[0]}:{pair[1]})"
+        )
         | inner.map(lambda body: f"({body})")
     )
 
@@ -42,7 +78,9 @@ patterns = some.tuples(
 ).map("".join)
 
 
-@given(patterns, some.lists(some.text(some.sampled_from(ALPHABET), max_size=6), min_size=1, max_size=8))
+@given(
+    patterns, some.lists(some.text(some.sampled_from(ALPHABET), max_size=6), min_size=1, max_size=8)
+)
 def test_a_pattern_finds_what_re_finds(pattern, texts):
     try:
         ours = regex.compiled(pattern)
@@ -55,7 +93,22 @@ def test_a_pattern_finds_what_re_finds(pattern, texts):
         assert ours.found_in(text) == bool(theirs.search(text)), (pattern, text)
 
 
-CLASSES = [r"\w", r"\W", r"\d", r"\D", r"\s", r"\S", ".", "[^a]", "(?i)k", "(?i)[^s]", "(?i)[à-ÿ]", r"(?a)\w", r"(?a)\S", "(?ai)[k-s]"]
+CLASSES = [
+    r"\w",
+    r"\W",
+    r"\d",
+    r"\D",
+    r"\s",
+    r"\S",
+    ".",
+    "[^a]",
+    "(?i)k",
+    "(?i)[^s]",
+    "(?i)[à-ÿ]",
+    r"(?a)\w",
+    r"(?a)\S",
+    "(?ai)[k-s]",
+]
 
 
 @given(some.sampled_from(CLASSES), some.characters(codec="utf-8"))
@@ -65,7 +118,11 @@ def test_a_class_takes_the_characters_that_re_takes(pattern, character):
 
 @pytest.mark.parametrize("flags", ["(?i)", "(?ai)"])
 def test_no_character_of_another_case_is_forgotten(flags):
-    every = [character for character in map(chr, range(0x110000)) if not 0xD800 <= ord(character) <= 0xDFFF]
+    every = [
+        character
+        for character in map(chr, range(0x110000))
+        if not 0xD800 <= ord(character) <= 0xDFFF
+    ]
     cased = set(characters.cased())
 
     for character in every:
@@ -126,7 +183,9 @@ def test_a_pattern_means_what_it_means_in_python(pattern, text, found):
 def test_an_ascii_flag_for_a_part_is_kept():
     assert not regex.compiled(r"^(?a:\w)$").found_in("é")
     assert regex.compiled(r"^(?a:\w)\w$").found_in("aé")
-    assert regex.compiled(r"^(?a:\W)$").found_in("é")  # which re itself misses at the start of a pattern
+    assert regex.compiled(r"^(?a:\W)$").found_in(
+        "é"
+    )  # which re itself misses at the start of a pattern
 
 
 @pytest.mark.parametrize(
@@ -163,7 +222,10 @@ def test_an_ascii_flag_for_a_part_is_kept():
         ("a" * 10_001, "10000"),
         (r"\b" + "".join(map(chr, range(0x4E00, 0x4E80))), "different letters"),
         ("".join(map(chr, range(0x4E00, 0x5200))), "different classes"),
-        ("".join(f"[{chr(0x400 + number)}-{chr(0x600 + number)}]" for number in range(490)), "overlapping classes"),
+        (
+            "".join(f"[{chr(0x400 + number)}-{chr(0x600 + number)}]" for number in range(490)),
+            "overlapping classes",
+        ),
     ],
     ids=lambda text: text[:20].encode("ascii", "backslashreplace").decode(),
 )
@@ -221,7 +283,9 @@ def test_a_pattern_is_compiled_once_and_shared_by_threads():
     found = []
 
     def search():
-        found.extend(regex.compiled(r"^\w+\b.*é$").found_in(f"text {number} é") for number in range(200))
+        found.extend(
+            regex.compiled(r"^\w+\b.*é$").found_in(f"text {number} é") for number in range(200)
+        )
 
     threads = [threading.Thread(target=search) for _ in range(4)]
     for thread in threads:

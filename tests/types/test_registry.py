@@ -12,7 +12,16 @@ import threading
 
 import pytest
 
-from snakestore import ConstraintError, InvalidNameError, UnknownTypeError, ValidationError, VariableType, register_type, supported_types, types
+from snakestore import (
+    ConstraintError,
+    InvalidNameError,
+    UnknownTypeError,
+    ValidationError,
+    VariableType,
+    register_type,
+    supported_types,
+    types,
+)
 from snakestore.types import registry
 from tests.types.support import there_and_back
 
@@ -46,7 +55,11 @@ def test_a_duration_is_a_type_in_under_fifteen_lines():
         constraints = ("max_seconds",)
 
         def normalise(self, value):
-            return value if isinstance(value, dt.timedelta) else self.refuse("must be a datetime.timedelta", value)
+            return (
+                value
+                if isinstance(value, dt.timedelta)
+                else self.refuse("must be a datetime.timedelta", value)
+            )
 
         def check(self, value, constraints):
             if value.total_seconds() > constraints.get("max_seconds", math.inf):
@@ -110,7 +123,17 @@ class Demanding(VariableType):
 
 
 @pytest.mark.parametrize(
-    "of", [int, VariableType, VariableType(), None, "float", Demanding, named("mine", constraints="min"), named("mine", constraints=(1,))]
+    "of",
+    [
+        int,
+        VariableType,
+        VariableType(),
+        None,
+        "float",
+        Demanding,
+        named("mine", constraints="min"),
+        named("mine", constraints=(1,)),
+    ],
 )
 def test_what_is_no_type_is_refused(of):
     with pytest.raises(ValidationError):
@@ -166,7 +189,9 @@ def test_an_encoded_form_that_no_database_stores_is_refused(encoded):
     assert caught.value.type == "mine"
 
 
-@pytest.mark.parametrize(("text", "told"), [("a\0b", "NUL at position 1"), ("é\ud800", "surrogate at position 1")])
+@pytest.mark.parametrize(
+    ("text", "told"), [("a\0b", "NUL at position 1"), ("é\ud800", "surrogate at position 1")]
+)
 def test_text_that_no_database_stores_is_refused(text, told):
     register_type(named("mine", encode=lambda self, value: (text, None)))
 
@@ -174,15 +199,23 @@ def test_text_that_no_database_stores_is_refused(text, told):
         types.pack("mine", 1, {})
 
 
-@pytest.mark.parametrize("encoded", [("text", None), (None, b"\0bytes"), ("é", b""), ("", None), (None, b"")])
+@pytest.mark.parametrize(
+    "encoded", [("text", None), (None, b"\0bytes"), ("é", b""), ("", None), (None, b"")]
+)
 def test_text_bytes_or_both_are_stored(encoded):
-    register_type(named("mine", encode=lambda self, value: encoded, decode=lambda self, text, blob: (text, blob)))
+    register_type(
+        named(
+            "mine", encode=lambda self, value: encoded, decode=lambda self, text, blob: (text, blob)
+        )
+    )
 
     assert types.pack("mine", 1, {}) == (1, *encoded)
     assert types.unpack("mine", *encoded) == encoded
 
 
-@pytest.mark.parametrize("problem", [KeyError("a"), ZeroDivisionError(), IndexError(), OverflowError()])
+@pytest.mark.parametrize(
+    "problem", [KeyError("a"), ZeroDivisionError(), IndexError(), OverflowError()]
+)
 def test_whatever_a_type_meets_in_a_damaged_row_is_an_error_of_ours(problem):
     def fail(self, text, blob):
         raise problem
@@ -236,7 +269,10 @@ def test_a_type_derived_from_ours_is_asked_in_every_step():
 def test_constraints_of_ones_own_are_json():
     register_type(named("mine", constraints=("unit", "bounds")))
 
-    assert types.check_constraints("mine", {"unit": "s", "bounds": [1, {"a": None}]}) == {"unit": "s", "bounds": [1, {"a": None}]}
+    assert types.check_constraints("mine", {"unit": "s", "bounds": [1, {"a": None}]}) == {
+        "unit": "s",
+        "bounds": [1, {"a": None}],
+    }
     with pytest.raises(ConstraintError) as caught:
         types.check_constraints("mine", {"bounds": [1, (2,)]})
     assert (caught.value.constraint, caught.value.path) == ("bounds", "$[1]")
@@ -303,12 +339,13 @@ def test_of_threads_that_register_one_name_one_wins():
 
 def test_neither_numpy_nor_the_engine_of_patterns_is_imported_before_it_is_needed():
     program = (
-        "import sys\n"
-        "from snakestore import types\n"
-        "types.pack('embedding', [1, 2.5], {}); types.unpack(*('float', '1.5', None)); types.validate([1], 'json')\n"
-        "print(*sorted({'numpy', 're2'} & set(sys.modules)))\n"
+        "import sys\nfrom snakestore import types\ntypes.pack('embedding', [1, 2.5], {});"
+        " types.unpack(*('float', '1.5', None)); types.validate([1],"
+        " 'json')\nprint(*sorted({'numpy', 're2'} & set(sys.modules)))\n"
     )
 
-    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    finished = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
 
     assert finished.stdout.strip() == ""

@@ -108,7 +108,10 @@ def test_a_stored_float_is_readable_json(value):
     assert read == value if math.isfinite(value) else read in ("NaN", "Infinity", "-Infinity")
 
 
-@pytest.mark.parametrize("value", [1, -5, 0, 3.0, -0.0, 1e300, 10**22, Colour.RED, np.int64(9), np.uint8(255), np.float32(3.0)])
+@pytest.mark.parametrize(
+    "value",
+    [1, -5, 0, 3.0, -0.0, 1e300, 10**22, Colour.RED, np.int64(9), np.uint8(255), np.float32(3.0)],
+)
 def test_an_integer_takes_ints_and_whole_floats(value):
     read = there_and_back("integer", value)
 
@@ -156,10 +159,17 @@ def few_digits():
     sys.set_int_max_str_digits(before)
 
 
-@pytest.mark.parametrize("value", [BIG - 1, 1 - BIG, 10**700, 10**1000 + 5, -(10**650), 10**640], ids=lambda value: f"{value.bit_length()} bits")
+@pytest.mark.parametrize(
+    "value",
+    [BIG - 1, 1 - BIG, 10**700, 10**1000 + 5, -(10**650), 10**640],
+    ids=lambda value: f"{value.bit_length()} bits",
+)
 def test_long_integers_are_stored_whatever_the_interpreter_may_spell(few_digits, value):
     assert there_and_back("integer", value) == value
-    assert there_and_back("json", {"a": [value, 1.5, "x"], "é": value}) == {"a": [value, 1.5, "x"], "é": value}
+    assert there_and_back("json", {"a": [value, 1.5, "x"], "é": value}) == {
+        "a": [value, 1.5, "x"],
+        "é": value,
+    }
 
 
 def test_the_digits_written_under_a_low_limit_are_those_written_without():

@@ -37,7 +37,21 @@ class Shouting(str):
 
 
 @pytest.mark.parametrize("type_name", TEXT_TYPES)
-@pytest.mark.parametrize("value", ["", "a", "a\0b", "é😀", "e\u0301", "line\nbreak\r\n\u2028", "\x7f\x1f", '"\\/', "\uffff\U0010ffff", " padded "])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "a",
+        "a\0b",
+        "é😀",
+        "e\u0301",
+        "line\nbreak\r\n\u2028",
+        "\x7f\x1f",
+        '"\\/',
+        "\uffff\U0010ffff",
+        " padded ",
+    ],
+)
 def test_a_text_comes_back_character_by_character(type_name, value):
     assert exact(there_and_back(type_name, value)) == exact(value)
 
@@ -137,11 +151,16 @@ def test_a_module_is_never_imported(tmp_path, monkeypatch):
     (tmp_path / "booby_trap.py").write_text("raise SystemExit('imported')")
     monkeypatch.syspath_prepend(tmp_path)
 
-    assert there_and_back("module", "booby_trap", {"allowed_modules": ["booby_trap"]}) == "booby_trap"
+    assert (
+        there_and_back("module", "booby_trap", {"allowed_modules": ["booby_trap"]}) == "booby_trap"
+    )
 
 
 @pytest.mark.parametrize("type_name", TEXT_TYPES)
-@pytest.mark.parametrize("text", ["a", "", "5", "null", "[]", '"a', '"a" "b"', '"\\ud800"', '"\\uD83D"', '"\n"', None, b'"a"'])
+@pytest.mark.parametrize(
+    "text",
+    ["a", "", "5", "null", "[]", '"a', '"a" "b"', '"\\ud800"', '"\\uD83D"', '"\n"', None, b'"a"'],
+)
 def test_damaged_text_is_an_error_of_ours(type_name, text):
     with pytest.raises(ValidationError):
         types.unpack(type_name, text, None)

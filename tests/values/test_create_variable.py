@@ -18,9 +18,17 @@ NAIVE = datetime(2030, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 
 
 def test_a_created_variable_is_validated_and_normalised():
-    variable = create_variable(name="n", type="float", value=1, constraints={"min": 0}, metadata={"a": 1})
+    variable = create_variable(
+        name="n", type="float", value=1, constraints={"min": 0}, metadata={"a": 1}
+    )
 
-    assert (variable.name, variable.type, variable.constraints, variable.metadata, variable.version) == ("n", "float", {"min": 0}, {"a": 1}, 0)
+    assert (
+        variable.name,
+        variable.type,
+        variable.constraints,
+        variable.metadata,
+        variable.version,
+    ) == ("n", "float", {"min": 0}, {"a": 1}, 0)
     assert type(variable.value) is float
 
 
@@ -68,7 +76,19 @@ def test_a_created_variable_is_of_now():
         ({"metadata": {"a": object()}}, ValidationError),
         ({"created_at": NAIVE}, ValidationError),
     ],
-    ids=["text", "bool", "None", "type", "constraint", "unknown-constraint", "constraints", "name", "id", "metadata", "naive"],
+    ids=[
+        "text",
+        "bool",
+        "None",
+        "type",
+        "constraint",
+        "unknown-constraint",
+        "constraints",
+        "name",
+        "id",
+        "metadata",
+        "naive",
+    ],
 )
 def test_what_may_not_be_is_not_created(fields, error):
     with pytest.raises(error):

@@ -79,15 +79,30 @@ MADE = [
     (VersionNotFoundError("s", "x", 3), {"session_id": "s", "identifier": "x", "version": 3}),
     (SessionExistsError("s"), {"session_id": "s"}),
     (VariableExistsError("s", "x"), {"session_id": "s", "name": "x"}),
-    (VersionConflictError("s", "x", 3, 4), {"session_id": "s", "identifier": "x", "expected": 3, "actual": 4}),
-    (VersionConflictError("s", "x", 3, None), {"session_id": "s", "identifier": "x", "expected": 3, "actual": None}),
-    (VariableLockedError("s", "x", "opt", SOON), {"session_id": "s", "identifier": "x", "holder": "opt", "expires_at": SOON}),
+    (
+        VersionConflictError("s", "x", 3, 4),
+        {"session_id": "s", "identifier": "x", "expected": 3, "actual": 4},
+    ),
+    (
+        VersionConflictError("s", "x", 3, None),
+        {"session_id": "s", "identifier": "x", "expected": 3, "actual": None},
+    ),
+    (
+        VariableLockedError("s", "x", "opt", SOON),
+        {"session_id": "s", "identifier": "x", "holder": "opt", "expires_at": SOON},
+    ),
     (VariableLockedError("s", "x", "opt", None), {"holder": "opt", "expires_at": None}),
     (VariableLockedError("s", "x", None, None), {"holder": None, "expires_at": None}),
-    (ValidationError("no", type="float", value="hot", path="$.a[0]"), {"type": "float", "value": "'hot'", "path": "$.a[0]"}),
+    (
+        ValidationError("no", type="float", value="hot", path="$.a[0]"),
+        {"type": "float", "value": "'hot'", "path": "$.a[0]"},
+    ),
     (ValidationError("no"), {"path": None}),
     (UnknownTypeError("colour"), {"type": "colour"}),
-    (ConstraintError("no", constraint="max", type="float", value=9), {"type": "float", "constraint": "max", "value": "9", "path": None}),
+    (
+        ConstraintError("no", constraint="max", type="float", value=9),
+        {"type": "float", "constraint": "max", "value": "9", "path": None},
+    ),
     (InvalidNameError("no", value=""), {"value": "''"}),
     (MissingFieldsError(["id", "name"]), {"fields": ["id", "name"]}),
     (StoreError("no"), {}),
@@ -107,13 +122,18 @@ def name(value):
     return type(value).__name__ if isinstance(value, Exception) else ""
 
 
-@pytest.mark.parametrize(("kind", "ancestors"), ANCESTORS.items(), ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(
+    ("kind", "ancestors"), ANCESTORS.items(), ids=lambda value: getattr(value, "__name__", "")
+)
 def test_an_error_is_of_its_kinds(kind, ancestors):
     assert all(issubclass(kind, ancestor) for ancestor in ancestors)
 
 
 def test_only_what_is_not_there_by_key_is_a_key_error():
-    assert {kind for kind in ANCESTORS if issubclass(kind, KeyError)} == {VariableNotFoundError, ProgramNotFoundError}
+    assert {kind for kind in ANCESTORS if issubclass(kind, KeyError)} == {
+        VariableNotFoundError,
+        ProgramNotFoundError,
+    }
 
 
 def test_every_error_comes_from_the_front_door():
@@ -168,7 +188,10 @@ def test_a_message_names_what_it_is_about_and_the_cure(error, words):
 
 
 def test_a_batch_error_tells_every_refusal_and_which_a_retry_may_mend():
-    conflict, locked = VersionConflictError("s", "a", 1, 2), VariableLockedError("s", "b", "opt", None)
+    conflict, locked = (
+        VersionConflictError("s", "a", 1, 2),
+        VariableLockedError("s", "b", "opt", None),
+    )
     wrong = ValidationError("no", value=1)
 
     error = BatchError({"a": conflict, "b": locked, "c": wrong})
@@ -178,7 +201,9 @@ def test_a_batch_error_tells_every_refusal_and_which_a_retry_may_mend():
 
 
 def test_a_batch_error_pickles_with_all_it_holds():
-    error = BatchError({"a": VersionConflictError("s", "a", 1, 2), "b": VariableNotFoundError("s", "b")})
+    error = BatchError(
+        {"a": VersionConflictError("s", "a", 1, 2), "b": VariableNotFoundError("s", "b")}
+    )
 
     back = pickle.loads(pickle.dumps(error))  # noqa: S301 - pickled by ourselves, as between processes
 
@@ -188,14 +213,21 @@ def test_a_batch_error_pickles_with_all_it_holds():
 
 
 def test_the_text_of_a_huge_batch_error_is_short():
-    error = BatchError({f"key-{number}": VariableNotFoundError("s" * 255, f"key-{number}") for number in range(10_000)})
+    error = BatchError(
+        {
+            f"key-{number}": VariableNotFoundError("s" * 255, f"key-{number}")
+            for number in range(10_000)
+        }
+    )
 
     assert len(str(error)) < 2000
     assert len(error.errors) == 10_000
 
 
 @pytest.mark.parametrize(
-    "value", ["x" * 10_000_000, list(range(100_000)), {"a": "x" * 100_000}, b"x" * 10_000_000], ids=["str", "list", "dict", "bytes"]
+    "value",
+    ["x" * 10_000_000, list(range(100_000)), {"a": "x" * 100_000}, b"x" * 10_000_000],
+    ids=["str", "list", "dict", "bytes"],
 )
 def test_the_value_of_an_error_is_shortened_text(value):
     error = ValidationError("no", value=value)

@@ -32,7 +32,15 @@ class Text(str):
 
 @pytest.mark.parametrize(
     ("given", "text"),
-    [("plain", "plain"), ("", ""), (Atom.OK, "ok"), (Atom.ERROR, "ERROR"), (Word.HELLO, "hello"), (Text("plain"), "plain"), (Atom.EMPTY, "")],
+    [
+        ("plain", "plain"),
+        ("", ""),
+        (Atom.OK, "ok"),
+        (Atom.ERROR, "ERROR"),
+        (Word.HELLO, "hello"),
+        (Text("plain"), "plain"),
+        (Atom.EMPTY, ""),
+    ],
 )
 def test_an_identifier_is_text_or_an_enum_member(given, text):
     found = identifier_text(given)
@@ -48,13 +56,32 @@ def test_an_identifier_is_nothing_else(given):
 
 
 @pytest.mark.parametrize(
-    "name", ["x", "x" * 255, "😀" * 255, " ", "\n", "\x01", "\x7f", "\ufffe", "\U0010ffff", "a.b/c:d*%", Atom.OK, Word.HELLO], ids=ascii
+    "name",
+    [
+        "x",
+        "x" * 255,
+        "😀" * 255,
+        " ",
+        "\n",
+        "\x01",
+        "\x7f",
+        "\ufffe",
+        "\U0010ffff",
+        "a.b/c:d*%",
+        Atom.OK,
+        Word.HELLO,
+    ],
+    ids=ascii,
 )
 def test_a_name_is_any_text(name):
     assert checked_name(name) == identifier_text(name)
 
 
-@pytest.mark.parametrize("name", ["", "x" * 256, "😀" * 256, "\0", "a\0", "\ud800", "a\udfffb", "\ud83d\ude00", Atom.EMPTY], ids=ascii)
+@pytest.mark.parametrize(
+    "name",
+    ["", "x" * 256, "😀" * 256, "\0", "a\0", "\ud800", "a\udfffb", "\ud83d\ude00", Atom.EMPTY],
+    ids=ascii,
+)
 def test_some_text_is_no_name(name):
     with pytest.raises(InvalidNameError) as refused:
         checked_name(name, "a variable's name")
@@ -62,15 +89,22 @@ def test_some_text_is_no_name(name):
     assert "a variable's name" in str(refused.value)
 
 
-# --- patterns --------------------------------------------------------------------------------------------------------
+# --- patterns
 
 FEW = st.text("ab*%_?[\\.\n", max_size=8)
-NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
-PREFIXES = st.text(st.sampled_from("a\x7f\x80\u07ff\ud7ff\ue000\uffff\U00010000\U0010fffe\U0010ffff"), max_size=3)
+NAMES = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12
+)
+PREFIXES = st.text(
+    st.sampled_from("a\x7f\x80\u07ff\ud7ff\ue000\uffff\U00010000\U0010fffe\U0010ffff"), max_size=3
+)
 
 
 def expected(pattern, name):
-    return re.fullmatch(".*".join(re.escape(piece) for piece in pattern.split("*")), name, re.DOTALL) is not None
+    return (
+        re.fullmatch(".*".join(re.escape(piece) for piece in pattern.split("*")), name, re.DOTALL)
+        is not None
+    )
 
 
 @given(pattern=FEW, name=FEW)
@@ -126,12 +160,18 @@ def test_a_pattern_that_finds_a_name_is_possible(pattern, name):
     assert parsed.possible or not parsed.matches(name)
 
 
-@pytest.mark.parametrize("pattern", ["", "\0", "*\0*", "a\ud800*", "x" * 256, "*" + "x" * 256 + "*", "x" * 128 + "*" + "y" * 128], ids=ascii)
+@pytest.mark.parametrize(
+    "pattern",
+    ["", "\0", "*\0*", "a\ud800*", "x" * 256, "*" + "x" * 256 + "*", "x" * 128 + "*" + "y" * 128],
+    ids=ascii,
+)
 def test_what_no_name_may_hold_is_impossible(pattern):
     assert not Pattern.parse(pattern).possible
 
 
-@pytest.mark.parametrize("pattern", ["*", "a", "*" * 300, "x" * 255 + "*", "x" * 100 + "*" + "y" * 155], ids=ascii)
+@pytest.mark.parametrize(
+    "pattern", ["*", "a", "*" * 300, "x" * 255 + "*", "x" * 100 + "*" + "y" * 155], ids=ascii
+)
 def test_what_a_name_may_hold_is_possible(pattern):
     assert Pattern.parse(pattern).possible
 

@@ -13,7 +13,14 @@ NAIVE = datetime(2030, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 
 
 def make_stats(**counts):
-    numbers = {"variable_count": 2, "program_count": 1, "total_variable_updates": 5, "age": 10.0, "time_since_access": 1.0, **counts}
+    numbers = {
+        "variable_count": 2,
+        "program_count": 1,
+        "total_variable_updates": 5,
+        "age": 10.0,
+        "time_since_access": 1.0,
+        **counts,
+    }
     return SessionStats(**numbers, total_items=numbers["variable_count"] + numbers["program_count"])
 
 
@@ -23,14 +30,26 @@ def make(clock):
 
     def make_session(ttl=60.0, **fields):
         end = None if ttl is None else clock() + timedelta(seconds=ttl)
-        given = {"id": "s", "created_at": clock(), "last_accessed": clock(), "ttl": ttl, "expires_at": end, "last_worker_id": None}
+        given = {
+            "id": "s",
+            "created_at": clock(),
+            "last_accessed": clock(),
+            "ttl": ttl,
+            "expires_at": end,
+            "last_worker_id": None,
+        }
         return Session(**given | {"metadata": {}, "stats": make_stats()} | fields)
 
     return make_session
 
 
-@pytest.mark.parametrize(("idle", "expired"), [(0, False), (59.999999, False), (60, False), (60.000001, True), (1e6, True), (-1e6, False)])
-def test_a_session_is_expired_when_idle_for_strictly_longer_than_its_ttl(make, clock, idle, expired):
+@pytest.mark.parametrize(
+    ("idle", "expired"),
+    [(0, False), (59.999999, False), (60, False), (60.000001, True), (1e6, True), (-1e6, False)],
+)
+def test_a_session_is_expired_when_idle_for_strictly_longer_than_its_ttl(
+    make, clock, idle, expired
+):
     session = make(60.0)
 
     assert session.expired(clock() + timedelta(seconds=idle)) is expired
@@ -43,7 +62,14 @@ def test_a_session_without_ttl_is_never_expired(make):
 
 def test_expired_without_a_time_is_asked_of_now(make):
     assert make(60.0).expired() is True
-    assert make(60.0, last_accessed=datetime.now(UTC), expires_at=datetime.now(UTC) + timedelta(seconds=60)).expired() is False
+    assert (
+        make(
+            60.0,
+            last_accessed=datetime.now(UTC),
+            expires_at=datetime.now(UTC) + timedelta(seconds=60),
+        ).expired()
+        is False
+    )
 
 
 def test_age_and_time_since_access_are_seconds(make, clock):
@@ -83,7 +109,9 @@ def test_stats_do_not_compare_their_times():
     assert make_stats() != make_stats(total_variable_updates=9)
 
 
-@pytest.mark.parametrize(("value", "field"), [(make_stats(), "age"), (make_stats(), "variable_count")])
+@pytest.mark.parametrize(
+    ("value", "field"), [(make_stats(), "age"), (make_stats(), "variable_count")]
+)
 def test_stats_are_frozen(value, field):
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(value, field, 0)

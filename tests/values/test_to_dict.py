@@ -31,7 +31,9 @@ class Mute:
 
 def shown(clock, **fields):
     """What to_dict gives, there and back through JSON."""
-    variable = Variable(**{"id": "v", "name": "n", "type": "float", "value": 1.0, "created_at": clock(), **fields})
+    variable = Variable(
+        **{"id": "v", "name": "n", "type": "float", "value": 1.0, "created_at": clock(), **fields}
+    )
     return json.loads(json.dumps(variable.to_dict(), allow_nan=False))
 
 
@@ -78,7 +80,10 @@ UNCHECKED = {
 
 
 @pytest.mark.parametrize("value", UNCHECKED.values(), ids=UNCHECKED.keys())
-@pytest.mark.parametrize("type_name", ["float", "integer", "string", "embedding", "tensor", "json", "nobody registered this"])
+@pytest.mark.parametrize(
+    "type_name",
+    ["float", "integer", "string", "embedding", "tensor", "json", "nobody registered this"],
+)
 def test_to_dict_shows_any_value_of_any_type(clock, type_name, value):
     told = shown(clock, type=type_name, value=value)
 
@@ -105,7 +110,16 @@ def test_to_dict_shows_any_metadata_and_constraints(clock, value):
         ("integer", 10**4300, hex(10**4300)),
         ("json", nested(199), nested(199)),
     ],
-    ids=["numpy-float", "numpy-NaN", "embedding", "tensor", "tuple", "longest-int", "longer-int", "deepest"],
+    ids=[
+        "numpy-float",
+        "numpy-NaN",
+        "embedding",
+        "tensor",
+        "tuple",
+        "longest-int",
+        "longer-int",
+        "deepest",
+    ],
 )
 def test_to_dict_shows_a_value_as_its_type_would_take_it(clock, type_name, value, told):
     assert shown(clock, type=type_name, value=value)["value"] == told

@@ -30,16 +30,23 @@ class Knob(enum.Enum):
 @pytest.fixture
 def make(clock):
     """``make(**fields)``: a Variable of which only the named fields matter."""
-    return lambda **fields: Variable(**{"id": "v", "name": "n", "type": "float", "value": 1.0, "created_at": clock(), **fields})
+    return lambda **fields: Variable(
+        **{"id": "v", "name": "n", "type": "float", "value": 1.0, "created_at": clock(), **fields}
+    )
 
 
-# --- making one ------------------------------------------------------------------------------------------------------
+# --- making one
 
 
 def test_what_is_not_given_has_its_default(make, clock):
     variable = make()
 
-    assert (variable.constraints, variable.metadata, variable.version, variable.access_rules) == ({}, {}, 0, ())
+    assert (variable.constraints, variable.metadata, variable.version, variable.access_rules) == (
+        {},
+        {},
+        0,
+        (),
+    )
     assert variable.last_updated_at == variable.created_at == clock()
     assert variable.optimization_status == OptimizationStatus()
     assert not variable.optimizing
@@ -51,7 +58,9 @@ def test_what_is_given_is_kept(make, clock):
         "metadata": {"a": [1]},
         "version": 7,
         "last_updated_at": clock() + timedelta(seconds=5),
-        "optimization_status": OptimizationStatus(optimizing=True, optimizer_id="opt", started_at=clock()),
+        "optimization_status": OptimizationStatus(
+            optimizing=True, optimizer_id="opt", started_at=clock()
+        ),
         "access_rules": ({"may": "read"},),
     }
 
@@ -87,7 +96,10 @@ def test_variables_are_equal_by_value(make):
     assert make() != make(version=1)
 
 
-@pytest.mark.parametrize(("given", "text"), [(Knob.TEMPERATURE, "temperature"), (Knob.TOP_P, "TOP_P"), ("plain", "plain")])
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [(Knob.TEMPERATURE, "temperature"), (Knob.TOP_P, "TOP_P"), ("plain", "plain")],
+)
 @pytest.mark.parametrize("field", ["id", "name"])
 def test_names_and_ids_are_text_or_enum_members(make, field, given, text):
     assert getattr(make(**{field: given}), field) == text
@@ -127,7 +139,11 @@ def test_a_version_is_a_64_bit_count(make, version):
     assert make(version=version).version == version
 
 
-@pytest.mark.parametrize("version", [-1, HIGHEST + 1, 10**400, 1.0, True, "1", None], ids=lambda version: repr(version)[:20])
+@pytest.mark.parametrize(
+    "version",
+    [-1, HIGHEST + 1, 10**400, 1.0, True, "1", None],
+    ids=lambda version: repr(version)[:20],
+)
 def test_any_other_version_is_refused(make, version):
     with pytest.raises(ValidationError):
         make(version=version)
@@ -137,7 +153,7 @@ def test_values_are_not_checked_by_the_variable_itself(make):
     assert make(type="float", value="anything", constraints={"min": 0}).value == "anything"
 
 
-# --- new -------------------------------------------------------------------------------------------------------------
+# --- new
 
 REQUIRED = ["id", "name", "type", "value", "created_at"]
 
@@ -147,7 +163,12 @@ def test_new_takes_a_mapping_or_keywords_or_both(clock):
     some = {"id": "v", "name": "n"}
     rest = {"type": "float", "value": 1.0, "created_at": clock()}
 
-    assert Variable.new(fields) == Variable.new(**fields) == Variable.new(some, **rest) == Variable(**fields)
+    assert (
+        Variable.new(fields)
+        == Variable.new(**fields)
+        == Variable.new(some, **rest)
+        == Variable(**fields)
+    )
 
 
 @pytest.mark.parametrize("missing", REQUIRED)
@@ -162,12 +183,19 @@ def test_new_tells_the_field_that_is_missing(clock, missing):
     assert str(refused.value) == f"Missing required fields: ['{missing}']"
 
 
-@pytest.mark.parametrize("call", [Variable.new, lambda: Variable.new({}), lambda: Variable.new(None)], ids=["nothing", "empty", "None"])
+@pytest.mark.parametrize(
+    "call",
+    [Variable.new, lambda: Variable.new({}), lambda: Variable.new(None)],
+    ids=["nothing", "empty", "None"],
+)
 def test_new_of_nothing_tells_all_required_fields(call):
     with pytest.raises(MissingFieldsError) as refused:
         call()
 
-    assert str(refused.value) == "Missing required fields: ['id', 'name', 'type', 'value', 'created_at']"
+    assert (
+        str(refused.value)
+        == "Missing required fields: ['id', 'name', 'type', 'value', 'created_at']"
+    )
     assert refused.value.fields == REQUIRED
 
 
@@ -175,7 +203,7 @@ def test_a_none_value_is_not_missing(clock):
     assert Variable.new(id="v", name="n", type="json", value=None, created_at=clock()).value is None
 
 
-# --- update_value ----------------------------------------------------------------------------------------------------
+# --- update_value
 
 
 def test_an_update_returns_a_new_variable_one_version_on(make, clock):
@@ -193,11 +221,21 @@ def test_an_update_to_an_equal_value_is_an_update(make):
 
 def test_an_update_keeps_everything_else(make, clock):
     status = OptimizationStatus(optimizing=True, optimizer_id="opt", started_at=clock())
-    variable = make(constraints={"min": 0}, optimization_status=status, access_rules=({"may": "read"},))
+    variable = make(
+        constraints={"min": 0}, optimization_status=status, access_rules=({"may": "read"},)
+    )
 
     updated = variable.update_value(2.0)
 
-    for name in ("id", "name", "type", "created_at", "constraints", "optimization_status", "access_rules"):
+    for name in (
+        "id",
+        "name",
+        "type",
+        "created_at",
+        "constraints",
+        "optimization_status",
+        "access_rules",
+    ):
         assert getattr(updated, name) == getattr(variable, name)
 
 
@@ -221,7 +259,9 @@ def test_an_update_tells_its_source_and_its_time(make, clock):
 def test_source_and_time_win_over_what_is_given_and_what_was_there(make, clock):
     variable = make(metadata={"source": "old", "updated_at": "old"})
 
-    updated = variable.update_value(2.0, metadata={"source": "given", "updated_at": "given"}, now=clock())
+    updated = variable.update_value(
+        2.0, metadata={"source": "given", "updated_at": "given"}, now=clock()
+    )
 
     assert updated.metadata["source"] == "python"
     assert datetime.fromisoformat(updated.metadata["updated_at"]) == clock()
@@ -259,7 +299,7 @@ def test_a_naive_now_is_refused(make, call):
         call(make())
 
 
-# --- optimisation ----------------------------------------------------------------------------------------------------
+# --- optimisation
 
 
 def test_an_optimisation_starts_and_ends(make, clock):
@@ -268,7 +308,9 @@ def test_an_optimisation_starts_and_ends(make, clock):
     started = variable.start_optimization("opt", 4711, now=clock())
     ended = started.end_optimization()
 
-    assert started.optimization_status == OptimizationStatus(optimizing=True, optimizer_id="opt", optimizer_pid=4711, started_at=clock())
+    assert started.optimization_status == OptimizationStatus(
+        optimizing=True, optimizer_id="opt", optimizer_pid=4711, started_at=clock()
+    )
     assert (variable.optimizing, started.optimizing, ended.optimizing) == (False, True, False)
     assert ended == variable
 
@@ -278,7 +320,11 @@ def test_an_optimisation_changes_neither_value_nor_version_nor_times(make, clock
 
     started = variable.start_optimization("opt", now=clock.advance(5))
 
-    assert (started.value, started.version, started.last_updated_at) == (variable.value, 3, variable.last_updated_at)
+    assert (started.value, started.version, started.last_updated_at) == (
+        variable.value,
+        3,
+        variable.last_updated_at,
+    )
 
 
 @pytest.mark.parametrize("optimizer_id", ["", "x" * 256, "\0", 5, None], ids=ascii)
@@ -290,7 +336,13 @@ def test_an_optimiser_needs_a_name(make, optimizer_id):
 def test_nothing_is_optimised_by_default():
     status = OptimizationStatus()
 
-    assert (status.optimizing, status.optimizer_id, status.optimizer_pid, status.started_at, status.expires_at) == (False, None, None, None, None)
+    assert (
+        status.optimizing,
+        status.optimizer_id,
+        status.optimizer_pid,
+        status.started_at,
+        status.expires_at,
+    ) == (False, None, None, None, None)
 
 
 def test_an_optimisation_status_is_frozen():
@@ -298,11 +350,16 @@ def test_an_optimisation_status_is_frozen():
         OptimizationStatus().optimizing = True
 
 
-# --- to_dict ---------------------------------------------------------------------------------------------------------
+# --- to_dict
 
 
 def test_to_dict_is_ready_for_json(make, clock):
-    variable = make(version=2, constraints={"min": 0}, metadata={"a": None}, last_updated_at=clock() + timedelta(seconds=1))
+    variable = make(
+        version=2,
+        constraints={"min": 0},
+        metadata={"a": None},
+        last_updated_at=clock() + timedelta(seconds=1),
+    )
 
     shown = variable.to_dict()
 
@@ -322,7 +379,10 @@ def test_to_dict_is_ready_for_json(make, clock):
     assert datetime.fromisoformat(shown["last_updated_at"]) == clock() + timedelta(seconds=1)
 
 
-@pytest.mark.parametrize(("value", "shown"), [(math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity"), (-0.0, -0.0), (0.1, 0.1)])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity"), (-0.0, -0.0), (0.1, 0.1)],
+)
 def test_to_dict_shows_non_finite_floats_as_text(make, value, shown):
     assert make(value=value).to_dict()["value"] == shown
 
@@ -330,7 +390,10 @@ def test_to_dict_shows_non_finite_floats_as_text(make, value, shown):
 def test_to_dict_shows_non_finite_floats_as_text_wherever_they_are(make):
     shown = make(value=[1.0, [math.nan, {"a": math.inf}]], metadata={"b": [-math.inf]}).to_dict()
 
-    assert (shown["value"], shown["metadata"]) == ([1.0, ["NaN", {"a": "Infinity"}]], {"b": ["-Infinity"]})
+    assert (shown["value"], shown["metadata"]) == (
+        [1.0, ["NaN", {"a": "Infinity"}]],
+        {"b": ["-Infinity"]},
+    )
 
 
 def test_to_dict_tells_an_optimisation(make):
@@ -347,7 +410,7 @@ def test_changing_what_to_dict_gave_does_not_change_the_variable(make):
     assert variable.value == variable.metadata == variable.constraints == {"list": [1]}
 
 
-# --- age -------------------------------------------------------------------------------------------------------------
+# --- age
 
 
 def test_age_and_time_since_update_are_seconds(make, clock):

@@ -18,11 +18,15 @@ class Backend(ABC):
 
     name: ClassVar[str]
     begin_write: ClassVar[str]
-    """What opens a transaction that writes, sent on a driver connection that begins nothing by itself."""
+    """What opens a transaction that writes, sent on a driver connection that begins nothing by
+    itself.
+    """
     begin_snapshot: ClassVar[str]
     """What opens a transaction whose reads all see one state."""
     locks_rows: ClassVar[bool]
-    """Whether a write must lock the row of its session, for it does not have the whole database to itself."""
+    """Whether a write must lock the row of its session, for it does not have the whole database to
+    itself.
+    """
     server_clock: ClassVar[bool]
     """Whether time is the server's unless the user gives a clock."""
     remote: ClassVar[bool]
@@ -32,7 +36,9 @@ class Backend(ABC):
     whereabouts: ClassVar[Statement]
     """One row that says which database this is, for ``identity``."""
     parts: ClassVar[Statement]
-    """Rows of kind ("table", "index", "view" or "column"), name (of the table, for a column) and column: what is there of a schema."""
+    """Rows of kind ("table", "index", "view" or "column"), name (of the table, for a column) and
+    column: what is there of a schema.
+    """
     findings: ClassVar[Mapping[str, Statement]] = {}
     """What the database itself finds wrong: by kind, rows of where and message."""
     file: ClassVar[Statement | None] = None
@@ -71,7 +77,8 @@ class Backend(ABC):
     def begin_on(self, connection: Connection, *, write: bool, own: bool) -> bool:
         """Begin on a SQLAlchemy Connection that has begun in SQLAlchemy's eyes; whether anything had to be begun.
 
-        ``own`` says that the transaction is the verb's alone, so that its isolation is ours to choose.
+        ``own`` says that the transaction is the verb's alone, so that its isolation is ours to
+        choose.
         """
 
     @abstractmethod
@@ -79,7 +86,9 @@ class Backend(ABC):
         """A block in which a SQLAlchemy Connection waits for no lock of the whole database, and as before after it."""
 
     @abstractmethod
-    def expires_at(self, *, recorded: datetime | None, ttl: float | None, last_accessed: datetime) -> datetime | None:
+    def expires_at(
+        self, *, recorded: datetime | None, ttl: float | None, last_accessed: datetime
+    ) -> datetime | None:
         """What to write into ``sessions.expires_at`` after an access, given what stands there."""
 
     @abstractmethod

@@ -8,7 +8,18 @@ from functools import reduce
 from operator import add
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Connection, Text, cast, column, func, literal, select, table, union_all
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Text,
+    cast,
+    column,
+    func,
+    literal,
+    select,
+    table,
+    union_all,
+)
 
 from snakestore.errors import StoreError
 from snakestore.session import expiry
@@ -25,7 +36,10 @@ def _partitions_size(name: str) -> Any:
 
 def _total_size() -> Any:
     # a partitioned table has no storage but its partitions', and another has no partitions
-    sizes = [func.pg_total_relation_size(table.name) + _partitions_size(table.name) for table in Base.metadata.sorted_tables]
+    sizes = [
+        func.pg_total_relation_size(table.name) + _partitions_size(table.name)
+        for table in Base.metadata.sorted_tables
+    ]
     return select(reduce(add, sizes), literal(0))
 
 
@@ -35,15 +49,27 @@ _IDLE, _UNKNOWN = 0, 4
 
 def _parts() -> Any:
     here = func.any(func.current_schemas(False))  # noqa: FBT003 - the server's function takes it so
-    columns = table("columns", column("table_schema"), column("table_name", Text()), column("column_name", Text()), schema="information_schema")
+    columns = table(
+        "columns",
+        column("table_schema"),
+        column("table_name", Text()),
+        column("column_name", Text()),
+        schema="information_schema",
+    )
     indexes = table("pg_indexes", column("schemaname"), column("indexname", Text()))
     views = table("pg_views", column("schemaname"), column("viewname", Text()))
     tables = table("pg_tables", column("schemaname"), column("tablename", Text()))
     return union_all(
-        select(literal("table"), tables.c.tablename, literal("")).where(tables.c.schemaname == here),
-        select(literal("index"), indexes.c.indexname, literal("")).where(indexes.c.schemaname == here),
+        select(literal("table"), tables.c.tablename, literal("")).where(
+            tables.c.schemaname == here
+        ),
+        select(literal("index"), indexes.c.indexname, literal("")).where(
+            indexes.c.schemaname == here
+        ),
         select(literal("view"), views.c.viewname, literal("")).where(views.c.schemaname == here),
-        select(literal("column"), cast(columns.c.table_name, Text), cast(columns.c.column_name, Text)).where(columns.c.table_schema == here),
+        select(
+            literal("column"), cast(columns.c.table_name, Text), cast(columns.c.column_name, Text)
+        ).where(columns.c.table_schema == here),
     )
 
 
@@ -57,7 +83,11 @@ class PostgreSQL(Backend):
     server_clock: ClassVar[bool] = True
     remote: ClassVar[bool] = True
     size: ClassVar[Statement] = Statement(_total_size)
-    whereabouts: ClassVar[Statement] = Statement(lambda: select(func.pg_postmaster_start_time(), func.current_database(), func.current_schema()))
+    whereabouts: ClassVar[Statement] = Statement(
+        lambda: select(
+            func.pg_postmaster_start_time(), func.current_database(), func.current_schema()
+        )
+    )
     parts: ClassVar[Statement] = Statement(_parts)
 
     def configure(self, driver_connection: Any) -> None:
@@ -84,7 +114,10 @@ class PostgreSQL(Backend):
         """The driver begins at the first statement; only a snapshot of our own has to be asked for."""
         dialect: Any = connection.dialect  # the default one refuses to tell, those of PostgreSQL do
         if dialect.detect_autocommit_setting(connection.connection.dbapi_connection):
-            message = "a Connection in AUTOCOMMIT has no transaction to join: give one with another isolation level, or an Engine that has"
+            message = (
+                "a Connection in AUTOCOMMIT has no transaction to join: give one with another"
+                " isolation level, or an Engine that has"
+            )
             raise StoreError(message)
         if own and not write:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -95,10 +128,13 @@ class PostgreSQL(Backend):
         del connection
         return nullcontext()
 
-    def expires_at(self, *, recorded: datetime | None, ttl: float | None, last_accessed: datetime) -> datetime | None:
+    def expires_at(
+        self, *, recorded: datetime | None, ttl: float | None, last_accessed: datetime
+    ) -> datetime | None:
         """The truth where it was set anew or moved by more than a touch interval, else what stands there.
 
-        The column is indexed, so leaving it alone keeps the update on the row's own page (a HOT update).
+        The column is indexed, so leaving it alone keeps the update on the row's own page (a HOT
+        update).
         """
         truth = expiry(last_accessed, ttl)
         if truth is None or recorded is None or recorded > truth:

@@ -1,7 +1,7 @@
 """Tables of PostgreSQL partitioned by hash of the session, made of the migrated ones while those are empty.
 
-The definitions are the migrations' own: this asks the server for them and makes them anew on partitioned tables, so that
-there is no second description of the schema.
+The definitions are the migrations' own: this asks the server for them and makes them anew on
+partitioned tables, so that there is no second description of the schema.
 """
 
 from __future__ import annotations
@@ -14,25 +14,36 @@ from sqlalchemy.sql.elements import TextClause
 
 from snakestore.errors import StoreError, ValidationError
 
-KEYS = {"sessions": "id", "variables": "session_id", "variable_versions": "session_id", "programs": "session_id"}
+KEYS = {
+    "sessions": "id",
+    "variables": "session_id",
+    "variable_versions": "session_id",
+    "programs": "session_id",
+}
 """The tables, in the order of their foreign keys, and the column that names the session."""
+FEWEST_PARTITIONS = 2
 MOST_PARTITIONS = 1024
 
-_ROWS = text("SELECT EXISTS (SELECT FROM sessions) OR EXISTS (SELECT FROM variables) OR EXISTS (SELECT FROM programs)")
+_ROWS = text(
+    "SELECT EXISTS (SELECT FROM sessions) OR EXISTS (SELECT FROM variables) OR EXISTS (SELECT FROM"
+    " programs)"
+)
 _IS_PARTITIONED = text("SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass('sessions')")
 _VIEWS = text(
-    "SELECT viewname, definition FROM pg_views WHERE schemaname = current_schema() AND viewname = ANY (:names) "
-    "ORDER BY array_position(:names, CAST(viewname AS text))"
+    "SELECT viewname, definition FROM pg_views WHERE schemaname = current_schema() AND viewname ="
+    " ANY (:names) ORDER BY array_position(:names, CAST(viewname AS text))"
 )
 _CONSTRAINTS = text(
-    "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = to_regclass(:name) AND contype IN ('p', 'u', 'f') "
-    "ORDER BY contype = 'f', conname"
+    "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid ="
+    " to_regclass(:name) AND contype IN ('p', 'u', 'f') ORDER BY contype = 'f', conname"
 )
 _INDEXES = text(
     "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = to_regclass(:name) "
     "AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)"
 )
-_STORAGE = text("SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = to_regclass(:name)")
+_STORAGE = text(
+    "SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = to_regclass(:name)"
+)
 
 
 def checked_partitions(partitions: object) -> int:
@@ -41,7 +52,11 @@ def checked_partitions(partitions: object) -> int:
     Raises:
         ValidationError: it is no int from 2 to 1024.
     """
-    if isinstance(partitions, bool) or not isinstance(partitions, int) or not 2 <= partitions <= MOST_PARTITIONS:  # noqa: PLR2004 - one is none
+    if (
+        isinstance(partitions, bool)
+        or not isinstance(partitions, int)
+        or not FEWEST_PARTITIONS <= partitions <= MOST_PARTITIONS
+    ):
         message = f"partitions is an int from 2 to {MOST_PARTITIONS}"
         raise ValidationError(message, value=partitions)
     return int(partitions)
@@ -56,14 +71,22 @@ def partition(connection: Connection, partitions: int, views: list[str]) -> None
     if connection.scalar(_IS_PARTITIONED):
         return
     if connection.scalar(_ROWS):
-        message = "only empty tables are made partitioned: make a new database with partitions, and snakestore.copy this one into it"
+        message = (
+            "only empty tables are made partitioned: make a new database with partitions, and"
+            " snakestore.copy this one into it"
+        )
         raise StoreError(message)
     kept_views = connection.execute(_VIEWS, {"names": views}).all()
     definitions = {name: _definition(connection, name) for name in KEYS}
     for name, _ in reversed(kept_views):
         connection.execute(_ddl(f"DROP VIEW {name}"))
     for name, key in KEYS.items():
-        connection.execute(_ddl(f"CREATE TABLE {name}_new (LIKE {name} INCLUDING DEFAULTS INCLUDING CONSTRAINTS) PARTITION BY HASH ({key})"))
+        connection.execute(
+            _ddl(
+                f"CREATE TABLE {name}_new (LIKE {name} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
+                f" PARTITION BY HASH ({key})"
+            )
+        )
     for name in reversed(KEYS):
         connection.execute(_ddl(f"DROP TABLE {name}"))
     for name, definition in definitions.items():
@@ -78,7 +101,10 @@ def _steps(name: str, partitions: int, definition: _Definition) -> Iterator[str]
     yield f"ALTER TABLE {name}_new RENAME TO {name}"
     settings = f" WITH ({definition.storage})" if definition.storage else ""
     for number in range(partitions):
-        yield f"CREATE TABLE {name}_{number} PARTITION OF {name} FOR VALUES WITH (MODULUS {partitions}, REMAINDER {number}){settings}"
+        yield (
+            f"CREATE TABLE {name}_{number} PARTITION OF {name} FOR VALUES WITH (MODULUS"
+            f" {partitions}, REMAINDER {number}){settings}"
+        )
     for constraint, text_of_it in definition.constraints:
         yield f"ALTER TABLE {name} ADD CONSTRAINT {constraint} {text_of_it}"
     yield from definition.indexes

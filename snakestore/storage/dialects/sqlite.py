@@ -25,7 +25,8 @@ class SQLite(Backend):
     """SQLite's ways."""
 
     name: ClassVar[str] = "sqlite"
-    # a deferred transaction that turns from reading to writing is refused when another wrote in between
+    # a deferred transaction that turns from reading to writing is refused when another wrote in
+    # between
     begin_write: ClassVar[str] = "BEGIN IMMEDIATE"
     begin_snapshot: ClassVar[str] = "BEGIN"
     locks_rows: ClassVar[bool] = False
@@ -49,7 +50,10 @@ class SQLite(Backend):
 
     def give_back(self, driver_connection: Any) -> bool:
         """Free pages go to the end of the file and off it, where the file was made for that (``auto_vacuum``)."""
-        if not isinstance(driver_connection, sqlite3.Connection) or driver_connection.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
+        if (
+            not isinstance(driver_connection, sqlite3.Connection)
+            or driver_connection.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL
+        ):
             return False
         free: int = driver_connection.execute("PRAGMA freelist_count").fetchone()[0]
         if free:
@@ -102,7 +106,9 @@ class SQLite(Backend):
         finally:
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(waiting)}")
 
-    def expires_at(self, *, recorded: datetime | None, ttl: float | None, last_accessed: datetime) -> datetime | None:
+    def expires_at(
+        self, *, recorded: datetime | None, ttl: float | None, last_accessed: datetime
+    ) -> datetime | None:
         """Always the truth: the row is rewritten anyway."""
         del recorded
         return expiry(last_accessed, ttl)

@@ -17,7 +17,12 @@ versions = cast("Table", VariableVersionRow.__table__)
 programs = cast("Table", ProgramRow.__table__)
 
 
-GATE_COLUMNS = (sessions.c.last_accessed, sessions.c.ttl, sessions.c.expires_at, sessions.c.history_limit)
+GATE_COLUMNS = (
+    sessions.c.last_accessed,
+    sessions.c.ttl,
+    sessions.c.expires_at,
+    sessions.c.history_limit,
+)
 """What every write must know of its session."""
 
 
@@ -29,21 +34,29 @@ def each(column: ColumnElement[str], size: int) -> ColumnElement[bool]:
 class Ranged:
     """A query over a range of names, in the forms that its bounds and a limit make.
 
-    Each form is a statement of its own, for a parameter that may be NULL would keep the database from using its index.
+    Each form is a statement of its own, for a parameter that may be NULL would keep the database
+    from using its index.
     """
 
     def __init__(self, build: Callable[[], Select[Any]], column: ColumnElement[str]) -> None:
         def made(*, after: bool, bounded: bool, limited: bool) -> Statement:
-            return Statement(lambda: _ranged(build(), column, after=after, bounded=bounded, limited=limited))
+            return Statement(
+                lambda: _ranged(build(), column, after=after, bounded=bounded, limited=limited)
+            )
 
-        self._forms = {form: made(after=form[0], bounded=form[1], limited=form[2]) for form in product((False, True), repeat=3)}
+        self._forms = {
+            form: made(after=form[0], bounded=form[1], limited=form[2])
+            for form in product((False, True), repeat=3)
+        }
 
     def form(self, *, after: bool = False, bounded: bool, limited: bool = False) -> Statement:
         """From ``:lower`` (``after``: beyond it) up to but without ``:upper`` (``bounded``), at most ``:most`` (``limited``)."""
         return self._forms[after, bounded, limited]
 
 
-def _ranged(query: Select[Any], column: ColumnElement[str], *, after: bool, bounded: bool, limited: bool) -> Select[Any]:
+def _ranged(
+    query: Select[Any], column: ColumnElement[str], *, after: bool, bounded: bool, limited: bool
+) -> Select[Any]:
     lower = bindparam("lower", type_=column.type)
     query = query.where(column > lower if after else column >= lower)
     if bounded:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from snakestore.storage.moment import server_now
-from snakestore.storage.sql.names import GATE_COLUMNS, Ranged, each, programs, sessions, variables, versions
+from snakestore.storage.sql.names import (
+    GATE_COLUMNS,
+    Ranged,
+    each,
+    programs,
+    sessions,
+    variables,
+    versions,
+)
 from snakestore.storage.statements import Statement
 
 SESSION_COLUMNS = (
@@ -23,7 +31,9 @@ _this = sessions.c.id == bindparam("sid")
 
 GATE = Statement(lambda: select(*GATE_COLUMNS, server_now()).where(_this))
 GATE_LOCKED = Statement(lambda: select(*GATE_COLUMNS, server_now()).where(_this).with_for_update())
-GATE_IF_FREE = Statement(lambda: select(*GATE_COLUMNS, server_now()).where(_this).with_for_update(skip_locked=True))
+GATE_IF_FREE = Statement(
+    lambda: select(*GATE_COLUMNS, server_now()).where(_this).with_for_update(skip_locked=True)
+)
 LOCKED = Statement(lambda: select(sessions.c.id).where(_this).with_for_update())
 SESSION = Statement(lambda: select(*SESSION_COLUMNS, server_now()).where(_this))
 SESSION_LIST = Ranged(lambda: select(*SESSION_COLUMNS).order_by(sessions.c.id), sessions.c.id)
@@ -42,7 +52,13 @@ RECORD = Statement(
         )
     )
 )
-TOUCH = Statement(lambda: update(sessions).where(_this).values(last_accessed=bindparam("accessed"), expires_at=bindparam("expires")))
+TOUCH = Statement(
+    lambda: (
+        update(sessions)
+        .where(_this)
+        .values(last_accessed=bindparam("accessed"), expires_at=bindparam("expires"))
+    )
+)
 CHANGE = Statement(
     lambda: (
         update(sessions)
@@ -58,7 +74,13 @@ CHANGE = Statement(
 )
 
 # Oldest first, so that several sweeps of a few go on where the last one ended.
-EXPIRED = Statement(lambda: select(*SESSION_COLUMNS).where(sessions.c.expires_at < bindparam("bound")).order_by(sessions.c.expires_at, sessions.c.id))
+EXPIRED = Statement(
+    lambda: (
+        select(*SESSION_COLUMNS)
+        .where(sessions.c.expires_at < bindparam("bound"))
+        .order_by(sessions.c.expires_at, sessions.c.id)
+    )
+)
 EXPIRED_SOME = Statement(
     lambda: (
         select(*SESSION_COLUMNS)
@@ -81,7 +103,9 @@ CATCH_UP = Statement(lambda: update(sessions).where(_this).values(expires_at=bin
 # Children first: a connection of the user's may have foreign keys off.
 DELETE_WITH_ALL = (
     Statement(lambda size: delete(versions).where(each(versions.c.session_id, size)), spread=True),
-    Statement(lambda size: delete(variables).where(each(variables.c.session_id, size)), spread=True),
+    Statement(
+        lambda size: delete(variables).where(each(variables.c.session_id, size)), spread=True
+    ),
     Statement(lambda size: delete(programs).where(each(programs.c.session_id, size)), spread=True),
     Statement(lambda size: delete(sessions).where(each(sessions.c.id, size)), spread=True),
 )
@@ -89,7 +113,10 @@ DELETE_WITH_ALL = (
 COUNTS = Statement(
     lambda: select(
         select(func.count()).select_from(sessions).scalar_subquery(),
-        select(func.count()).select_from(sessions).where(sessions.c.expires_at < bindparam("bound")).scalar_subquery(),
+        select(func.count())
+        .select_from(sessions)
+        .where(sessions.c.expires_at < bindparam("bound"))
+        .scalar_subquery(),
         select(func.count()).select_from(variables).scalar_subquery(),
         select(func.count()).select_from(programs).scalar_subquery(),
         select(func.count()).select_from(versions).scalar_subquery(),
