@@ -15,7 +15,7 @@ from alembic import context
 from sqlalchemy import Connection, Engine
 
 from snakestore.storage.engine import create_engine, parse
-from snakestore.storage.migrating import configure_options, locked
+from snakestore.storage.migrate.alembic_runner import configure_options, locked
 
 config = context.config
 

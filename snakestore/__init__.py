@@ -33,18 +33,18 @@ from snakestore.errors import (
     VersionConflictError,
     VersionNotFoundError,
 )
-from snakestore.optimization import OptimizationStatus
+from snakestore.lease import OptimizationStatus
 from snakestore.repository import SessionRepository, VariableBatch
 from snakestore.session import Session, SessionStats
 from snakestore.storage.engine import create_engine
-from snakestore.storage.schema import current, downgrade, upgrade
+from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
 from snakestore.types import VariableType, register_type, supported_types, validate
 from snakestore.variable import Variable, create_variable
 
 if TYPE_CHECKING:
     from snakestore.aio import AsyncSessionRepository
-    from snakestore.copying import CopyReport, copy
-    from snakestore.repository.reports import CheckReport, Finding, StoreStats
+    from snakestore.reports import CheckReport, Finding, StoreStats
+    from snakestore.transfer import CopyReport, copy
     from snakestore.view import SessionView
 
 __all__ = [
@@ -105,12 +105,12 @@ __all__ = [
 # whole stores
 _LOADED_ON_USE = {
     "AsyncSessionRepository": "snakestore.aio",
-    "CheckReport": "snakestore.repository.reports",
-    "CopyReport": "snakestore.copying",
-    "Finding": "snakestore.repository.reports",
+    "CheckReport": "snakestore.reports",
+    "CopyReport": "snakestore.transfer",
+    "Finding": "snakestore.reports",
     "SessionView": "snakestore.view",
-    "StoreStats": "snakestore.repository.reports",
-    "copy": "snakestore.copying",
+    "StoreStats": "snakestore.reports",
+    "copy": "snakestore.transfer",
 }
 
 

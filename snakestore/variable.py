@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 from snakestore import types
 from snakestore.clock import as_utc, now_or, seconds_between, to_iso
 from snakestore.errors import MissingFieldsError, ValidationError, shorten
+from snakestore.lease import NOT_OPTIMIZING, OptimizationStatus, checked_pid
 from snakestore.names import checked_name, identifier_text
-from snakestore.optimization import NOT_OPTIMIZING, OptimizationStatus, checked_pid
 
 if TYPE_CHECKING:
     import numpy as np

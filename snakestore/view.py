@@ -18,7 +18,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from snakestore.errors import InvalidNameError, VariableNotFoundError
 from snakestore.names import identifier_text
 from snakestore.repository import SessionRepository
-from snakestore.repository.variables import named_value, names_and_values
+from snakestore.repository.variables.reads import named_value, names_and_values
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -21,9 +21,9 @@ from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import OperationalError
 
 import snakestore
-from snakestore.storage.address import parse
-from snakestore.storage.revisions import VERSION_TABLE
-from snakestore.storage.tables import Base
+from snakestore.storage.schema.revisions import VERSION_TABLE
+from snakestore.storage.schema.tables import Base
+from snakestore.storage.url import parse
 
 OWN_SERVER = "SNAKESTORE_TEST_POSTGRES_URL"
 

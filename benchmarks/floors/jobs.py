@@ -19,7 +19,7 @@ from benchmarks.floors.sqlite import GET_BY_NAME, SqliteFloor, connect
 from benchmarks.floors.threads import threaded
 from benchmarks.work import Bench, Verbs, array_makers, reading, scalar_makers, writing
 from benchmarks.workload import NAMES, PREFIX, READS, SIDE, UPDATED, UPDATES
-from snakestore.storage.tables import Base
+from snakestore.storage.schema.tables import Base
 
 
 def new_file(lab: Lab, name: str) -> Path:

@@ -19,7 +19,7 @@ from benchmarks.floors.records import GoneError, LockedError, Record, access_is_
 from benchmarks.floors.threads import threaded
 from benchmarks.work import Bench, reading, writing
 from benchmarks.workload import NAMES, READS, UPDATED, UPDATES
-from snakestore.storage.tables import Base
+from snakestore.storage.schema.tables import Base
 
 GET = (
     "SELECT s.last_accessed, s.ttl, clock_timestamp(), v.type, v.value, v.value_blob FROM sessions"

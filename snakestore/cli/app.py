@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from snakestore.cli import changing, copying, database, demo_command, keeping, looking
+from snakestore.cli import db, demo, maintenance, read, transfer, write
 from snakestore.cli.console import plain
 from snakestore.errors import SnakeStoreError
 
@@ -43,9 +43,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (demo_command, looking, changing, keeping, copying):
+for group in (demo, read, write, maintenance, transfer):
     group.add_to(app)
-app.add_typer(database.app, name="db")
+app.add_typer(db.app, name="db")
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so

@@ -1,211 +1,177 @@
-"""The demo: worker processes search for the best settings of zlib and share what they find in one session.
-
-Whatever happens to the processes, the file holds what was acknowledged: a run that finds an
-interrupted one goes on with it.
-"""
+"""``snakestore demo``: run it, show how far it is, print what was measured."""
 
 from __future__ import annotations
 
-import hashlib
-import time
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from snakestore import SessionRepository, Variable
-from snakestore.cli.demo_crew import Reports, crew_at_work
-from snakestore.cli.demo_search import (
-    BY_SIZE_NAME,
-    RANGES,
-    SIZE_PREFIX,
-    SPACE,
-    STRATEGIES,
-    ZLIB_DEFAULT,
-    lost_updates,
-    ranking,
-    with_result,
-)
-from snakestore.cli.demo_worker import Task
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-MOST_BYTES = 8 * 2**20
+from snakestore.cli.console import plain, print_table
+from snakestore.demo import run as demo
+from snakestore.demo.search import SETTING_NAMES, SPACE, ZLIB_DEFAULT
+
+DEFAULT_FILE = "snakestore-demo.db"
+INSIDE = "select name, value, version from variables where name not like 'size/%'"
+SHOWN = 5
+_INTERRUPTED = 130
 
 
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """The files to compress, read once."""
-
-    described: str
-    files: tuple[bytes, ...]
-    left_out: int
-
-    @property
-    def size(self) -> int:
-        """Bytes in all files."""
-        return sum(map(len, self.files))
-
-    @property
-    def default_size(self) -> int:
-        """Bytes in all files, each compressed with zlib's own defaults."""
-        return sum(len(zlib.compress(data)) for data in self.files)
-
-    @property
-    def session_id(self) -> str:
-        """The session of this very content: sizes measured on other content do not count for it."""
-        digest = hashlib.sha256()
-        for data in self.files:
-            digest.update(hashlib.sha256(data).digest())
-        return f"zlib-{digest.hexdigest()[:12]}"
+def add_to(app: typer.Typer) -> None:
+    """Give ``app`` this verb."""
+    app.command(name="demo")(demo_)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What one run did and what the file holds after it, counted."""
-
-    reports: Reports
-    target: int
-    evaluations: int
-    lost: int
-    best: list[dict[str, Any]]
-    seconds: float
+def _path(text: str | Path) -> Path:
+    # a path collapses the slashes of a URL, whose password would then be shown as the name of a
+    # folder
+    if "://" in str(text):
+        message = "the demo shares a file: give its path, not a URL"
+        raise typer.BadParameter(message)
+    return Path(text)
 
 
-def own_source() -> list[Path]:
-    """The Python files of the installed package."""
-    return sorted(Path(__file__).parent.parent.rglob("*.py"))
-
-
-def read_corpus(paths: Sequence[Path], described: str, *, leave_out: Path) -> Corpus:
-    """Read the files named and those in the folders named, up to 8 MiB; ``leave_out`` and what SQLite keeps beside it are not read."""
-    files: list[bytes] = []
-    size, left_out = 0, 0
-    for path in sorted({found for named in paths for found in _files_at(named)}):
-        if (
-            path.name.startswith(leave_out.name)
-            and path.parent.resolve() == leave_out.parent.resolve()
-        ):
-            continue
-        if size + path.stat().st_size > MOST_BYTES:
-            left_out += 1
-            continue
-        files.append(path.read_bytes())
-        size += len(files[-1])
-    return Corpus(described, tuple(data for data in files if data), left_out)
-
-
-def _files_at(path: Path) -> Iterator[Path]:
-    if path.is_dir():
-        yield from (
-            found for found in path.rglob("*") if found.is_file() and not found.is_symlink()
+def demo_(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="The file they share; made if it is missing.", parser=_path
+        ),
+    ] = Path(DEFAULT_FILE),
+    files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--files",
+            exists=True,
+            help=(
+                "A file or folder to compress; may be given several times. [default: snakestore's"
+                " own source]"
+            ),
+        ),
+    ] = None,
+    evaluations: Annotated[
+        int, typer.Option(min=1, help="How many settings a round measures.")
+    ] = 400,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")] = 4,
+    seconds: Annotated[
+        float, typer.Option(min=0.0, help="Stop after so long, the round done or not.")
+    ] = 12.0,
+) -> None:
+    """Four processes tune zlib on real files and share one session; stop it at any moment, run it again, it goes on."""
+    described = ", ".join(map(str, files)) if files else "snakestore's own source"
+    corpus = demo.read_corpus(files or demo.own_source(), described, leave_out=file)
+    if not corpus.files:
+        message = (
+            f"nothing to compress in {described}: all files are empty, or over"
+            f" {demo.MOST_BYTES // 2**20} MiB"
         )
-    else:
-        yield path
-
-
-def prepare(repository: SessionRepository, corpus: Corpus, per_round: int) -> tuple[int, int]:
-    """Make the session or find it, and begin a round unless one is unfinished; returns the evaluations done and those aimed at."""
-    session_id = corpus.session_id
-    with repository.transaction() as transaction:
-        transaction.create_session(
-            session_id,
-            ttl=None,
-            metadata={"files": corpus.described, "bytes": corpus.size},
-            exist_ok=True,
+        raise typer.BadParameter(message)
+    with _shown_progress() as progress:
+        outcome = demo.run(
+            str(file),
+            corpus,
+            workers=workers,
+            per_round=evaluations,
+            seconds=seconds,
+            progress=progress,
         )
-        for name, allowed in RANGES.items():
-            start = ZLIB_DEFAULT.to_dict()[name]
-            constraints = {"min": allowed.start, "max": allowed.stop - 1}
-            transaction.register_variable(
-                session_id, name, "integer", start, constraints=constraints, exist_ok=True
-            )
-        transaction.register_variable(
-            session_id,
-            "strategy",
-            "choice",
-            ZLIB_DEFAULT.strategy,
-            constraints={"choices": list(STRATEGIES)},
-            exist_ok=True,
-        )
-        transaction.register_variable(session_id, "best", "json", None, exist_ok=True)
-        for name in ("evaluations", "target"):
-            transaction.register_variable(
-                session_id,
-                name,
-                "integer",
-                0,
-                constraints={"min": 0, "max": len(SPACE)},
-                exist_ok=True,
-            )
-        _catch_up(transaction, session_id)
-        done = int(transaction.get_value(session_id, "evaluations"))
-        target = int(transaction.get_value(session_id, "target"))
-        if target <= done < len(SPACE):
-            target = min(done + per_round, len(SPACE))
-            transaction.update_variable(session_id, "target", target, source="demo")
-    return done, target
+    _print_outcome(outcome, corpus, file, workers)
+    if outcome.reports.interrupted:
+        raise typer.Exit(_INTERRUPTED)
+    if outcome.lost or len(outcome.reports.failures) >= workers:
+        raise typer.Exit(1)
 
 
-def _catch_up(transaction: SessionRepository, session_id: str) -> None:
-    """Put into ``best`` what a worker measured and stored, but was killed before it could offer."""
-    best: dict[str, Any] | None = None
-    for variable in _sizes(transaction, session_id):
-        best = (
-            with_result(
-                best, BY_SIZE_NAME[variable.name], variable.value, variable.metadata["found_by"]
-            )
-            or best
-        )
-    if best is not None and best != transaction.get_value(session_id, "best"):
-        transaction.update_variable(session_id, "best", best, source="demo")
-        transaction.update_variables(session_id, best["settings"], source="demo")
-
-
-def _sizes(repository: SessionRepository, session_id: str) -> list[Variable]:
-    return [
-        variable
-        for variable in repository.list_variables(session_id, f"{SIZE_PREFIX}*")
-        if variable.name in BY_SIZE_NAME
-    ]
-
-
-def run(
-    store: str,
-    corpus: Corpus,
-    *,
-    workers: int,
-    per_round: int,
-    seconds: float,
-    progress: Callable[[int, int], None],
-) -> Outcome:
-    """Run workers until the round is done, the time is up or Ctrl-C; then compare what they were told with what the file holds.
-
-    ``progress`` is told the evaluations done and those aimed at.
-    """
-    started = time.monotonic()
-    reports = Reports()
-    with SessionRepository.open(store) as repository:
-        done, target = prepare(repository, corpus, per_round)
-        progress(done, target)
-        if done < target:
-            tasks = [Task(store, corpus.session_id, worker, workers) for worker in range(workers)]
-            with crew_at_work(tasks) as crew:
-                reports = crew.watch(
-                    corpus.files,
-                    lambda acknowledged: progress(done + acknowledged, target),
-                    started + seconds,
-                )
-        with repository.transaction(read_only=True) as snapshot:
-            sizes = {
-                variable.name: variable.value for variable in _sizes(snapshot, corpus.session_id)
-            }
-            evaluations = snapshot.get_value(corpus.session_id, "evaluations")
-            best = ranking(snapshot.get_value(corpus.session_id, "best"))
-    return Outcome(
-        reports=reports,
-        target=target,
-        evaluations=evaluations,
-        lost=lost_updates(reports.acknowledged, sizes, evaluations),
-        best=best,
-        seconds=time.monotonic() - started,
+@contextmanager
+def _shown_progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, else a line for each tenth of the way."""
+    if not sys.stdout.isatty():
+        yield _progress_in_lines()
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
     )
+    with Progress(*columns, console=Console()) as progress:
+        task = progress.add_task("settings measured")
+        yield lambda done, target: progress.update(task, completed=min(done, target), total=target)
+
+
+def _progress_in_lines() -> Callable[[int, int], None]:
+    told = -1
+
+    def tell(done: int, target: int) -> None:
+        nonlocal told
+        tenth = min(10, 10 * done // target)
+        if tenth > told:
+            told = tenth
+            typer.echo(f"settings measured: {done} of {target}")
+
+    return tell
+
+
+def _print_outcome(outcome: demo.Outcome, corpus: demo.Corpus, file: Path, workers: int) -> None:
+    default_size = corpus.default_size
+    rows = [
+        [
+            *(result["settings"][name] for name in SETTING_NAMES),
+            *_compared(result["size"], default_size),
+        ]
+        for result in outcome.best[:SHOWN]
+    ]
+    rows.append([*ZLIB_DEFAULT.to_dict().values(), *_compared(default_size, default_size)])
+    print_table([*SETTING_NAMES, "bytes", "against zlib's default"], rows)
+    left_out = (
+        f"; {corpus.left_out} more left out, over {demo.MOST_BYTES // 2**20} MiB"
+        if corpus.left_out
+        else ""
+    )
+    done = len(outcome.reports.acknowledged)
+    facts = {
+        "compressed": (
+            f"{corpus.described}: {len(corpus.files)} files, {corpus.size:,} bytes{left_out}"
+        ),
+        "evaluations": f"{done} in this run, {outcome.evaluations} of {len(SPACE)} in all",
+        "conflicts": f"{outcome.reports.conflicts} met and retried",
+        "updates lost": (
+            f"{outcome.lost} ({done} acknowledged to {workers} workers, each looked up in the file)"
+        ),
+        "time": f"{outcome.seconds:.1f} s",
+    }
+    typer.echo()
+    for name, told in facts.items():
+        typer.echo(f"{name:<14}{plain(told)}")
+    for failure in outcome.reports.failures:
+        typer.echo(plain(failure), err=True)
+    typer.echo(
+        f'{_how_it_ended(outcome)} Look inside: sqlite3 {plain(shlex.quote(str(file)))} "{INSIDE}"'
+    )
+
+
+def _compared(size: int, default_size: int) -> tuple[str, str]:
+    if size == default_size:
+        return f"{size:,}", "the same"
+    return (
+        f"{size:,}",
+        f"{size - default_size:+,} ({100 * (size - default_size) / default_size:+.2f} %)",
+    )
+
+
+def _how_it_ended(outcome: demo.Outcome) -> str:
+    if outcome.evaluations >= len(SPACE):
+        return "Every setting is measured; name other files with --files to go on."
+    if outcome.evaluations >= outcome.target:
+        return "Run it again for the next round."
+    if outcome.reports.out_of_time:
+        return (
+            f"The time was up at {outcome.evaluations} of {outcome.target}; run it again to go on."
+        )
+    return f"Stopped at {outcome.evaluations} of {outcome.target}; run it again to go on."

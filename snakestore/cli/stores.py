@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from snakestore import Session, SessionRepository, current
-from snakestore.storage.address import parse, sqlite_address
+from snakestore.storage.url import parse, sqlite_address
 
 STORE_VARIABLE = "SNAKESTORE_URL"
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from snakestore.repository.batches import Batches
-from snakestore.repository.checking import Checking
-from snakestore.repository.expiry import Expiry
-from snakestore.repository.maintenance import Maintenance
-from snakestore.repository.optimisation import Optimisation
-from snakestore.repository.past import History
-from snakestore.repository.placing import Placing
+from snakestore.reports import VariableBatch
 from snakestore.repository.programs import ProgramVerbs
-from snakestore.repository.results import VariableBatch
 from snakestore.repository.sessions import SessionVerbs
-from snakestore.repository.variables import VariableReads
-from snakestore.repository.writing import VariableWrites
+from snakestore.repository.store.backup import Maintenance
+from snakestore.repository.store.check import Checking
+from snakestore.repository.store.expiry import Expiry
+from snakestore.repository.variables.batches import Batches
+from snakestore.repository.variables.history import History
+from snakestore.repository.variables.leases import Optimisation
+from snakestore.repository.variables.reads import VariableReads
+from snakestore.repository.variables.registration import Placing
+from snakestore.repository.variables.writes import VariableWrites
 
 if TYPE_CHECKING:
     from snakestore.view import SessionView

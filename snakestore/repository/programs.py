@@ -7,19 +7,19 @@ from typing import Any, TypeVar, overload
 from snakestore import types
 from snakestore.errors import ProgramNotFoundError, SessionNotFoundError
 from snakestore.names import checked_name, identifier_text
-from snakestore.repository.access import (
+from snakestore.repository.arguments import NOT_GIVEN, NotGiven, check_size, look_up_text
+from snakestore.repository.base import Bound
+from snakestore.repository.session_access import (
     check_read,
     open_to_read,
     open_to_write,
     record,
     session_text,
 )
-from snakestore.repository.arguments import NOT_GIVEN, NotGiven, check_size, look_up_text
-from snakestore.repository.bound import Bound
-from snakestore.storage import rows
-from snakestore.storage.channels import Work
-from snakestore.storage.sql import programs as sql
-from snakestore.storage.statements import Row
+from snakestore.storage import mapping
+from snakestore.storage.execution.connection import Work
+from snakestore.storage.queries import programs as sql
+from snakestore.storage.queries.statement import Row
 
 D = TypeVar("D")
 
@@ -118,7 +118,7 @@ def _looked_up(work: Work, sid: object, program_id: object) -> tuple[str, str, R
 def _get(work: Work, sid: object, program_id: object, default: object | NotGiven) -> object:
     session, text, row = _looked_up(work, sid, program_id)
     if row[3] is not None:
-        return rows.program_from(session, text, row[4])
+        return mapping.program_from(session, text, row[4])
     if default is NOT_GIVEN:
         raise ProgramNotFoundError(session, text)
     return default
@@ -138,7 +138,8 @@ def _has(work: Work, sid: object, program_id: object) -> bool:
 def _all(work: Work, sid: object) -> dict[str, Any]:
     session = open_to_read(work, sid)
     return {
-        pid: rows.program_from(session, pid, text) for pid, text in work.rows(sql.ALL, sid=session)
+        pid: mapping.program_from(session, pid, text)
+        for pid, text in work.rows(sql.ALL, sid=session)
     }
 
 

@@ -11,7 +11,17 @@ from typing import Any
 from snakestore import types
 from snakestore.errors import SessionExistsError, SessionNotFoundError
 from snakestore.names import Pattern, checked_name
-from snakestore.repository.access import (
+from snakestore.repository.arguments import (
+    NOT_GIVEN,
+    NotGiven,
+    checked_count,
+    checked_metadata,
+    checked_optional_name,
+    checked_ttl,
+    look_up_text,
+)
+from snakestore.repository.base import Bound
+from snakestore.repository.session_access import (
     Gate,
     ask_nothing,
     check_alive,
@@ -22,21 +32,11 @@ from snakestore.repository.access import (
     record,
     session_text,
 )
-from snakestore.repository.arguments import (
-    NOT_GIVEN,
-    NotGiven,
-    checked_count,
-    checked_metadata,
-    checked_optional_name,
-    checked_ttl,
-    look_up_text,
-)
-from snakestore.repository.bound import Bound
 from snakestore.session import Session, SessionStats, expiry
-from snakestore.storage import rows
-from snakestore.storage.channels import Work
-from snakestore.storage.sql import sessions as sql
-from snakestore.storage.sql import variables as variables_sql
+from snakestore.storage import mapping
+from snakestore.storage.execution.connection import Work
+from snakestore.storage.queries import sessions as sql
+from snakestore.storage.queries import variables as variables_sql
 
 PAGE = 500
 
@@ -205,7 +205,7 @@ def _look(work: Work, sid: str) -> Session:
         raise SessionNotFoundError(text)
     work.know(row[9])
     check_alive(text, row[2], row[3], work.now)
-    return rows.session_from(row, work.now)
+    return mapping.session_from(row, work.now)
 
 
 def _get(work: Work, sid: str) -> tuple[Work, Session]:
@@ -247,7 +247,7 @@ def _list(
             if (include_expired or not has_expired(row[0], row[2], row[3], work.now)) and (
                 pattern.only_a_prefix or pattern.matches(row[0])
             ):
-                found.append(rows.session_from(row, work.now))
+                found.append(mapping.session_from(row, work.now))
                 if len(found) == most:
                     return found
         if len(page) < PAGE:
@@ -291,7 +291,7 @@ def _update(
         old = (
             {}
             if replace_metadata
-            else rows.decoded(row[5], f"the metadata of session {gate.sid!r}")
+            else mapping.decoded(row[5], f"the metadata of session {gate.sid!r}")
         )
         metadata = types.dumps(old | changes.pop("metadata", {}))
         new = {"ttl": gate.ttl, "worker": row[4], "history": gate.history_limit} | changes

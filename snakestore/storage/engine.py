@@ -12,10 +12,10 @@ from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from snakestore.errors import StoreError
-from snakestore.storage import sqlite_connections
-from snakestore.storage.address import PathOrUrl, parse, shown, sqlite_address
-from snakestore.storage.leaving import never_close
+from snakestore.storage.dialects.sqlite import connect
+from snakestore.storage.fork import never_close
 from snakestore.storage.settings import Durability, Settings
+from snakestore.storage.url import PathOrUrl, parse, shown, sqlite_address
 
 __all__ = ["create_engine", "is_ours", "parse", "settings_of", "shown"]
 
@@ -90,7 +90,7 @@ def _sqlite_engine(url: URL, settings: Settings) -> Engine:
         else {"poolclass": QueuePool, "pool_size": _KEPT_OPEN, "max_overflow": -1}
     )
     engine = sqlalchemy.create_engine(url, execution_options={_SETTINGS: settings}, **pool)
-    sqlite_connections.install(engine, address, settings)
+    connect.install(engine, address, settings)
     return engine
 
 

@@ -7,6 +7,7 @@ from snakestore.types.base import VariableType
 from snakestore.types.choice import ChoiceType
 from snakestore.types.documents import checked_document, dumps, loads, loads_each
 from snakestore.types.json import JsonType
+from snakestore.types.jsonable import json_ready
 from snakestore.types.module import ModuleType
 from snakestore.types.registry import (
     check_constraints,
@@ -18,7 +19,6 @@ from snakestore.types.registry import (
     validate,
 )
 from snakestore.types.scalars import BooleanType, FloatType, IntegerType, StringType
-from snakestore.types.showing import json_ready
 
 __all__ = [
     "BooleanType",

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from snakestore.errors import ValidationError, shorten
-from snakestore.types import binary, bounds, foreign, shapes
-from snakestore.types.advice import cure
+from snakestore.types import binary, bounds, numpy_support, shapes
 from snakestore.types.base import VariableType
+from snakestore.types.hints import cure
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 # so many entries of a refused list are shown: a repr of millions is work that nobody will read
@@ -22,7 +22,7 @@ _NUMBERS: Final = {int, float}
 def _cure_of_entry(entry: object) -> str:
     if entry is None:
         return "leave it out"
-    if isinstance(entry, bool) or foreign.plain_bool(entry) is not None:
+    if isinstance(entry, bool) or numpy_support.plain_bool(entry) is not None:
         return "give int(...) of it"
     if shapes.is_row(entry):
         return "an embedding is one flat list; a tensor's data is nested to its shape, or flat"
@@ -50,7 +50,8 @@ class _ArrayType(VariableType):
             return (
                 plain,
                 None,
-                binary.header(foreign.code_of(array), array.shape) + foreign.bytes_of(array),
+                binary.header(numpy_support.code_of(array), array.shape)
+                + numpy_support.bytes_of(array),
             )
         _, blob = self.encode(plain)
         return plain, None, blob if like is None else self._as_before(blob, like)
@@ -68,13 +69,13 @@ class _ArrayType(VariableType):
     def _array(self, value: Any) -> Any | None:
         """``value`` as a numpy array if it is one or becomes one, else None."""
         try:
-            return foreign.as_array(value)
+            return numpy_support.as_array(value)
         except ValidationError as problem:
             self.refuse(str(problem), value)
 
     def _check_array(self, array: Any, path: str | None = None) -> None:
         """Refuse an array of anything but finite real numbers."""
-        reason = foreign.why_no_array(array) or binary.why_no_shape(array.shape)
+        reason = numpy_support.why_no_array(array) or binary.why_no_shape(array.shape)
         if reason is not None:
             self.refuse(reason, array, path=path)
 
@@ -82,7 +83,7 @@ class _ArrayType(VariableType):
         """``entries`` as plain ints and floats, the floats finite; the path of a refused one is by ``shape``."""
         kinds = set(map(type, entries))
         if not kinds <= _NUMBERS:
-            given, entries = entries, list(map(foreign.plain_number, entries))
+            given, entries = entries, list(map(numpy_support.plain_number, entries))
             if None in entries:
                 index = entries.index(None)
                 place = shapes.path_of(index, shape, path)
@@ -115,7 +116,7 @@ class _ArrayType(VariableType):
             return numbers
         floats: list[float] = []
         for index, number in enumerate(numbers):
-            exact = foreign.exact_float(number)
+            exact = numpy_support.exact_float(number)
             if exact is None:
                 reason = "no float holds this int exactly: round it yourself with float(...)"
                 self.refuse(reason, number, path=shapes.path_of(index, shape, path))
@@ -177,7 +178,7 @@ class EmbeddingType(_ArrayType):
                 " variable a tensor",
                 array,
             )
-        if not foreign.floats_are_exact(array):
+        if not numpy_support.floats_are_exact(array):
             return self._floats(
                 array.tolist(), array.shape, "$"
             )  # which refuses, naming the number
@@ -225,7 +226,7 @@ class TensorType(_ArrayType):
         if array is not None:
             self._check_array(array)
             self._check_range(array)
-            return {"shape": list(array.shape), "data": foreign.plain_list(array)}
+            return {"shape": list(array.shape), "data": numpy_support.plain_list(array)}
         if not isinstance(value, Mapping):
             advice = (
                 "only the type json takes None"
@@ -252,7 +253,7 @@ class TensorType(_ArrayType):
             )
 
     def _shape(self, shape: Any) -> tuple[int, ...]:
-        sizes = tuple(map(foreign.plain_number, shape)) if shapes.is_row(shape) else (None,)
+        sizes = tuple(map(numpy_support.plain_number, shape)) if shapes.is_row(shape) else (None,)
         plain = tuple(size for size in sizes if type(size) is int and size >= 0)
         if len(plain) < len(sizes):
             self.refuse("must be a list of ints of 0 or more", shape, path="$.shape")
@@ -266,7 +267,7 @@ class TensorType(_ArrayType):
         array = self._array(data)
         if array is not None:
             self._check_array(array, "$.data")
-            data = foreign.plain_list(array)
+            data = numpy_support.plain_list(array)
         if not shape:
             if shapes.is_row(data):
                 self.refuse("must be a lone number where the shape is []", data, path="$.data")
@@ -331,7 +332,7 @@ def to_numpy(value: Any, blob: bytes | None = None) -> Any:
     Raises:
         ValidationError: numpy is not installed, or ``value`` is neither embedding nor tensor.
     """
-    numpy = foreign.numpy()
+    numpy = numpy_support.numpy()
     if blob is not None:
         code, shape, start = binary.split(blob)
         array = numpy.frombuffer(blob, dtype="<" + code, offset=start).reshape(shape)
@@ -344,7 +345,7 @@ def to_numpy(value: Any, blob: bytes | None = None) -> Any:
         return numpy.array(flat, dtype="i8" if flat and type(flat[0]) is int else "f8").reshape(
             shape
         )
-    if foreign.as_array(value) is not None:
+    if numpy_support.as_array(value) is not None:
         return numpy.array(value)
     message = (
         f"only an embedding or a tensor becomes a numpy array, not {type(value).__name__}: use the"

@@ -17,8 +17,8 @@ from typing import Any, Final, cast
 import orjson
 
 from snakestore.errors import ValidationError, shorten
-from snakestore.types.advice import cure
 from snakestore.types.digits import TOO_LONG, integer_of, text_of
+from snakestore.types.hints import cure
 
 DEEPEST: Final = 200
 """How many dicts and lists may be nested one within another."""

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from snakestore.errors import shorten
 from snakestore.types import bounds
-from snakestore.types.advice import cure
 from snakestore.types.base import VariableType
 from snakestore.types.digits import MOST_DIGITS, TOO_LONG, text_of
 from snakestore.types.documents import dumps, loads, surrogate_position
-from snakestore.types.foreign import exact_float, plain_bool, plain_number
+from snakestore.types.hints import cure
+from snakestore.types.numpy_support import exact_float, plain_bool, plain_number
 
 _SPELLED: Final = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}
 _FIRST_OF_A_NUMBER: Final = frozenset("-0123456789")

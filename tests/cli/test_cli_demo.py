@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from snakestore import SessionRepository
-from snakestore.cli import demo
-from snakestore.cli.demo_crew import crew_at_work
-from snakestore.cli.demo_search import SIZE_PREFIX, SPACE, lost_updates
-from snakestore.cli.demo_worker import Task
+from snakestore.demo import run as demo
+from snakestore.demo.crew import crew_at_work
+from snakestore.demo.search import SIZE_PREFIX, SPACE, lost_updates
+from snakestore.demo.worker import Task
 
 FEW = ("--evaluations", "60")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snakestore.cli.demo import read_corpus
-from snakestore.cli.demo_search import (
+from snakestore.demo.run import read_corpus
+from snakestore.demo.search import (
     BY_SIZE_NAME,
     KEPT,
     SPACE,

@@ -17,9 +17,9 @@ LATER = (
     "typer",
     "snakestore.aio",
     "snakestore.cli",
-    "snakestore.copying",
-    "snakestore.repository.audit",
-    "snakestore.storage.dialects.postgresql",
+    "snakestore.transfer",
+    "snakestore.repository.store.check_run",
+    "snakestore.storage.dialects.postgresql.dialect",
     "snakestore.types.regex",
     "snakestore.view",
 )

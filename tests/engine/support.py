@@ -13,9 +13,9 @@ NOBODY = 65534
 
 PRELUDE = """
 import json, os, sys
-import snakestore.storage.schema as schema
+import snakestore.storage.migrate.upgrade as schema
 from snakestore.storage.engine import create_engine
-from snakestore.storage.seam import translated
+from snakestore.storage.execution.driver_errors import translated
 path, drop = sys.argv[1], int(sys.argv[2])
 if drop:
     os.setgroups([]), os.setgid(drop), os.setuid(drop)

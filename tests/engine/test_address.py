@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import URL
 
 from snakestore.errors import StoreError, ValidationError
-from snakestore.storage.address import parse, shown, sqlite_address
+from snakestore.storage.url import parse, shown, sqlite_address
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,8 @@ from snakestore.errors import (
     StoreReadOnlyError,
     ValidationError,
 )
-from snakestore.storage.revisions import HEAD, VERSION_TABLE
-from snakestore.storage.schema import current, downgrade, open_engine, upgrade
+from snakestore.storage.migrate.upgrade import current, downgrade, open_engine, upgrade
+from snakestore.storage.schema.revisions import HEAD, VERSION_TABLE
 from tests.engine.support import folder_state
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import URL, text
 
 from snakestore.errors import StoreBusyError, StoreError
 from snakestore.storage.engine import create_engine, is_ours
-from snakestore.storage.seam import translated
+from snakestore.storage.execution.driver_errors import translated
 
 
 def test_a_server_is_reached_with_our_settings(postgresql_server: URL) -> None:

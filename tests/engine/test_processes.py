@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from snakestore.storage.revisions import HEAD
-from snakestore.storage.schema import current, open_engine, upgrade
+from snakestore.storage.migrate.upgrade import current, open_engine, upgrade
+from snakestore.storage.schema.revisions import HEAD
 
 PRELUDE = """
 import os, signal, sys, time
 import alembic.command, alembic.config
 from sqlalchemy import Engine, event
 from snakestore.storage.engine import create_engine
-from snakestore.storage.schema import current, open_engine, upgrade
+from snakestore.storage.migrate.upgrade import current, open_engine, upgrade
 path = sys.argv[1]
 def child(work):
     pid = os.fork()

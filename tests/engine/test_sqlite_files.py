@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from snakestore.errors import CorruptStoreError, StoreError, StoreFullError
-from snakestore.storage import files
+from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.engine import create_engine
-from snakestore.storage.schema import current, open_engine, upgrade
-from snakestore.storage.seam import translated
+from snakestore.storage.execution.driver_errors import translated
+from snakestore.storage.migrate.upgrade import current, open_engine, upgrade
 from tests.engine.support import NOBODY, PRELUDE, as_ordinary_user, folder_state
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from snakestore.errors import StoreBusyError, StoreError, ValidationError
 from snakestore.storage.engine import Settings, create_engine, is_ours, settings_of
-from snakestore.storage.seam import translated
+from snakestore.storage.execution.driver_errors import translated
 
 
 def pragma(connection: Connection, name: str) -> Any:

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Connection, Engine, column, insert, select, table, text
 from sqlalchemy.exc import OperationalError
 
+from snakestore.storage.dialects.sqlite.connect import begin_for
 from snakestore.storage.engine import create_engine
-from snakestore.storage.sqlite_connections import begin_for
 
 T = table("t", column("x"))
 

@@ -28,7 +28,8 @@ from snakestore import (
     StoreFullError,
     StoreReadOnlyError,
 )
-from snakestore.storage import held, watching
+from snakestore.storage.dialects.sqlite import file_watch
+from snakestore.storage.execution import pool
 from tests.faults.soundness import assert_sound
 
 NOBODY = 65534
@@ -268,7 +269,7 @@ def test_a_file_that_is_replaced_is_told_before_anything_is_written_and_the_new_
 
 
 def test_a_reader_too_learns_of_it_in_time(tmp_path, monkeypatch):
-    for module in (watching, held):
+    for module in (file_watch, pool):
         monkeypatch.setattr(module, "SECONDS_BETWEEN_LOOKS", 0.0, raising=False)
     with fill(tmp_path / "s.db") as repo:
         (tmp_path / "s.db").unlink()
@@ -278,7 +279,7 @@ def test_a_reader_too_learns_of_it_in_time(tmp_path, monkeypatch):
 
 
 def test_the_connection_of_a_reader_that_learns_of_it_is_kept_not_collected(tmp_path, monkeypatch):
-    for module in (watching, held):
+    for module in (file_watch, pool):
         monkeypatch.setattr(module, "SECONDS_BETWEEN_LOOKS", 0.0, raising=False)
     with fill(tmp_path / "s.db") as repo:
         [idle] = repo._runner._channels._idle
@@ -306,7 +307,7 @@ def test_a_network_file_system_is_warned_of(tmp_path, monkeypatch, recwarn, kind
         f"20 1 0:1 / /proc rw - proc proc rw\n36 35 {os.major(device)}:{os.minor(device)} / / rw"
         f" master:1 - {kind} server:/x rw\n"
     )
-    monkeypatch.setattr(watching, "MOUNTS", str(tmp_path / "mounts"))
+    monkeypatch.setattr(file_watch, "MOUNTS", str(tmp_path / "mounts"))
     monkeypatch.setattr("warnings.filters", [])
 
     fill(tmp_path / "s.db").close()

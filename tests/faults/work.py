@@ -9,8 +9,9 @@ from typing import Any
 
 import snakestore
 from snakestore import SessionRepository, StoreBusyError, VersionConflictError
-from snakestore.storage import channels, migrating, schema, transactions
-from snakestore.storage.dialects.sqlite import SQLite
+from snakestore.storage.dialects.sqlite.dialect import SQLite
+from snakestore.storage.execution import autocommit, connection
+from snakestore.storage.migrate import alembic_runner, upgrade
 from tests.faults.crew import Log
 
 BATCH = [f"b{number}" for number in range(100)]
@@ -25,18 +26,18 @@ def _lock_nothing(connection: Any) -> None:
 
 
 def _no_lock_at_start() -> None:
-    migrating.locked = schema.locked = _lock_nothing
+    alembic_runner.locked = upgrade.locked = _lock_nothing
 
 
 def _deferred() -> None:
     """BEGIN instead of BEGIN IMMEDIATE, and no second try, which would cover it up."""
     SQLite.begin_write = "BEGIN"
-    transactions.is_busy = lambda _error: False
+    autocommit.is_busy = lambda _error: False
 
 
 def _no_transactions() -> None:
-    channels.DriverChannel.begin = lambda self, *, write: None
-    channels.DriverChannel.commit = lambda self: None
+    connection.DriverChannel.begin = lambda self, *, write: None
+    connection.DriverChannel.commit = lambda self: None
 
 
 BREAK: dict[str | None, Callable[[], None]] = {

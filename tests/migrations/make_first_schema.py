@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from snakestore.storage.schema import upgrade
+from snakestore.storage.migrate.upgrade import upgrade
 from snakestore.types import binary
 
 PATH = Path(__file__).with_name("first_schema.db")

@@ -9,7 +9,7 @@ from pytest_alembic import tests as theirs
 from pytest_alembic.config import Config
 from sqlalchemy import Engine
 
-from snakestore.storage.tables import Base
+from snakestore.storage.schema.tables import Base
 
 test_single_head_revision = theirs.test_single_head_revision
 test_upgrade = theirs.test_upgrade

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import URL, Connection, Engine
 
 from snakestore.storage.engine import create_engine
-from snakestore.storage.revisions import HEAD, MADE_BY, REVISIONS, VERSION_TABLE
-from snakestore.storage.schema import upgrade
-from snakestore.storage.tables import Base
-from snakestore.storage.views import VIEW_NAMES, create_views
+from snakestore.storage.migrate.upgrade import upgrade
+from snakestore.storage.schema.revisions import HEAD, MADE_BY, REVISIONS, VERSION_TABLE
+from snakestore.storage.schema.tables import Base
+from snakestore.storage.schema.views import VIEW_NAMES, create_views
 
 COLUMN_CHECK = re.compile(r" (CONSTRAINT \w+ CHECK \(.*\))$")
 

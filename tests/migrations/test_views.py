@@ -16,8 +16,8 @@ from psycopg.rows import dict_row
 from sqlalchemy import Engine, insert, text
 
 from snakestore.storage.engine import create_engine
-from snakestore.storage.schema import upgrade
-from snakestore.storage.tables import SessionRow, VariableRow, VariableVersionRow
+from snakestore.storage.migrate.upgrade import upgrade
+from snakestore.storage.schema.tables import SessionRow, VariableRow, VariableVersionRow
 
 NOW = datetime.now(UTC)
 Read = Callable[[str], list[dict[str, Any]]]

@@ -19,7 +19,7 @@ from snakestore import (
     ValidationError,
     create_variable,
 )
-from snakestore.storage.revisions import HEAD
+from snakestore.storage.schema.revisions import HEAD
 
 NOW = datetime(2021, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
 
@@ -64,7 +64,7 @@ def file(tmp_path):
 def dump(place):
     """All rows, but for when a session expires, which a server may keep less exactly."""
     engine = place if isinstance(place, sqlalchemy.Engine) else snakestore.create_engine(place)
-    from snakestore.storage.tables import Base
+    from snakestore.storage.schema.tables import Base
 
     with engine.connect() as connection:
         found = {

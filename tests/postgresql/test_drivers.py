@@ -11,7 +11,7 @@ from sqlalchemy import orm
 
 import snakestore
 from snakestore import SessionRepository, StoreError, ValidationError, VariableNotFoundError
-from snakestore.storage.revisions import HEAD
+from snakestore.storage.schema.revisions import HEAD
 from tests.contract.backends import for_driver
 from tests.servers import missing
 

@@ -7,9 +7,9 @@ from sqlalchemy import inspect, text
 
 import snakestore
 from snakestore import SessionRepository, StoreError, ValidationError
-from snakestore.storage.revisions import HEAD
-from snakestore.storage.sql import sessions, variables
-from snakestore.storage.tables import Base
+from snakestore.storage.queries import sessions, variables
+from snakestore.storage.schema.revisions import HEAD
+from snakestore.storage.schema.tables import Base
 from tests.servers import emptied, new_database
 
 

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy.dialects.sqlite import pysqlite
 
 from snakestore import SessionRepository
-from snakestore.storage.sql import programs, sessions, variables
-from snakestore.storage.sql.names import Ranged
-from snakestore.storage.statements import Prepared, Statement
+from snakestore.storage.queries import programs, sessions, variables
+from snakestore.storage.queries.columns import Ranged
+from snakestore.storage.queries.statement import Prepared, Statement
 
 DIALECT = pysqlite.dialect(paramstyle="qmark")
 MAY_SCAN = {"sessions.COUNTS"}  # store_stats counts rows, and says so

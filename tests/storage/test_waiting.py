@@ -10,8 +10,8 @@ import pytest
 
 from snakestore import SessionRepository
 from snakestore.clock import utc_now
-from snakestore.repository import maintenance
-from snakestore.storage import waiting
+from snakestore.repository.store import backup
+from snakestore.storage.execution import retry
 
 
 class Time:
@@ -29,29 +29,29 @@ class Time:
 @pytest.fixture
 def time(monkeypatch):
     time = Time()
-    monkeypatch.setattr(waiting, "time", SimpleNamespace(monotonic=lambda: time.now))
-    monkeypatch.setattr(waiting, "pause", time.pause)
+    monkeypatch.setattr(retry, "time", SimpleNamespace(monotonic=lambda: time.now))
+    monkeypatch.setattr(retry, "pause", time.pause)
     monkeypatch.setattr(
-        waiting, "random", SimpleNamespace(uniform=lambda _low, high: high)
+        retry, "random", SimpleNamespace(uniform=lambda _low, high: high)
     )  # the longest pause there may be
     return time
 
 
 def test_pauses_are_a_small_share_of_what_was_waited_already(time):
-    patience = waiting.Patience(10.0)
+    patience = retry.Patience(10.0)
     while patience.wait():
         pass
 
     waited = 0.0
     for pause in time.pauses[:-1]:
-        assert pause <= max(waiting.FIRST_PAUSE, waiting.SHARE * waited) + 1e-9
+        assert pause <= max(retry.FIRST_PAUSE, retry.SHARE * waited) + 1e-9
         waited += pause
-    assert max(time.pauses) == waiting.LONGEST_PAUSE
+    assert max(time.pauses) == retry.LONGEST_PAUSE
     assert all(one <= next_ + 1e-9 for one, next_ in pairwise(time.pauses[:-1]))
 
 
 def test_waiting_ends_at_its_limit_and_not_after(time):
-    patience = waiting.Patience(0.3)
+    patience = retry.Patience(0.3)
     while patience.wait():
         pass
 
@@ -60,20 +60,20 @@ def test_waiting_ends_at_its_limit_and_not_after(time):
 
 
 def test_no_wait_at_all_where_the_limit_is_zero(time):
-    assert not waiting.Patience(0.0).wait()
+    assert not retry.Patience(0.0).wait()
     assert time.pauses == []
 
 
 def test_who_waited_as_long_as_a_turn_lasts_tries_again_within_a_rest():
-    waited = maintenance.LONGEST_TURN + maintenance.REST
+    waited = backup.LONGEST_TURN + backup.REST
 
-    assert max(waiting.FIRST_PAUSE, waiting.SHARE * waited) < maintenance.REST
+    assert max(retry.FIRST_PAUSE, retry.SHARE * waited) < backup.REST
 
 
 @pytest.fixture
 def rests(monkeypatch):
     rests: list[float] = []
-    monkeypatch.setattr(maintenance, "pause", rests.append)
+    monkeypatch.setattr(backup, "pause", rests.append)
     return rests
 
 
@@ -88,18 +88,18 @@ def test_a_sweep_rests_between_transactions_that_took_long_and_not_after_the_las
     tmp_path, rests, monkeypatch
 ):
     filled(tmp_path / "s.db", 25)
-    monkeypatch.setattr(maintenance, "LONGEST_TURN", 0.0)
+    monkeypatch.setattr(backup, "LONGEST_TURN", 0.0)
     with SessionRepository.open(tmp_path / "s.db") as repo:
         deleted = repo.delete_expired(batch_size=10, limit=25)
 
     assert deleted == 25
-    assert rests == [maintenance.REST] * len(rests)
+    assert rests == [backup.REST] * len(rests)
     assert len(rests) >= 2
 
 
 def test_a_short_sweep_does_not_rest(tmp_path, rests, monkeypatch):
     filled(tmp_path / "s.db", 25)
-    monkeypatch.setattr(maintenance, "LONGEST_TURN", 1000.0)
+    monkeypatch.setattr(backup, "LONGEST_TURN", 1000.0)
     with SessionRepository.open(tmp_path / "s.db") as repo:
         deleted = repo.delete_expired(batch_size=10)
 
@@ -111,7 +111,7 @@ def test_a_sweep_within_a_transaction_does_not_rest_for_nobody_could_write_meanw
     tmp_path, rests, monkeypatch
 ):
     filled(tmp_path / "s.db", 25)
-    monkeypatch.setattr(maintenance, "LONGEST_TURN", 0.0)
+    monkeypatch.setattr(backup, "LONGEST_TURN", 0.0)
     with SessionRepository.open(tmp_path / "s.db") as repo, repo.transaction() as transaction:
         deleted = transaction.delete_expired(batch_size=10)
 
@@ -121,9 +121,9 @@ def test_a_sweep_within_a_transaction_does_not_rest_for_nobody_could_write_meanw
 
 def test_a_sweep_rests_once_for_each_twenty_milliseconds_of_work(tmp_path, rests, monkeypatch):
     now = 0.0
-    monkeypatch.setattr(maintenance, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(backup, "time", SimpleNamespace(monotonic=lambda: now))
     with SessionRepository.open(tmp_path / "s.db") as repo:
-        turns = maintenance.Turns(repo._runner)
+        turns = backup.Turns(repo._runner)
         before = []
         for _ in range(10):
             with turns.turn():

@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as some
 
 from snakestore import ConstraintError, ValidationError, types
-from snakestore.types import binary, foreign
+from snakestore.types import binary, numpy_support
 from tests.types.support import exact, there_and_back
 
 DTYPES = [
@@ -497,7 +497,7 @@ def test_half_floats_are_read_without_numpy(no_numpy):
 
 
 def test_every_code_is_a_dtype_of_its_size():
-    assert {np.dtype(code).itemsize for code in foreign.CODES} == {1, 2, 4, 8}
+    assert {np.dtype(code).itemsize for code in numpy_support.CODES} == {1, 2, 4, 8}
 
 
 # --- speed and size

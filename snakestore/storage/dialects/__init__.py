@@ -6,7 +6,7 @@ from functools import cache
 
 from snakestore.errors import StoreError
 from snakestore.storage.dialects.base import Backend
-from snakestore.storage.dialects.sqlite import SQLite
+from snakestore.storage.dialects.sqlite.dialect import SQLite
 
 __all__ = ["Backend", "backend_for"]
 
@@ -21,7 +21,7 @@ def backend_for(dialect_name: str) -> Backend:
     if dialect_name == "sqlite":
         return SQLite()
     if dialect_name == "postgresql":
-        from snakestore.storage.dialects.postgresql import PostgreSQL  # noqa: PLC0415 - for those who outgrew one machine
+        from snakestore.storage.dialects.postgresql.dialect import PostgreSQL  # noqa: PLC0415 - for those who outgrew one machine
 
         return PostgreSQL()
     message = f"snakestore runs on SQLite and PostgreSQL; {dialect_name} is out of scope"

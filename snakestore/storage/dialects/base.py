@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 
-from snakestore.storage.statements import Statement
+from snakestore.storage.queries.statement import Statement
 
 
 class Backend(ABC):

@@ -1,0 +1,247 @@
+"""What a repository is bound to, and how it is opened and closed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+from sqlalchemy import URL, Connection, Engine, orm
+from sqlalchemy.pool import StaticPool
+
+from snakestore.clock import Clock, utc_now
+from snakestore.errors import StoreError, ValidationError
+from snakestore.repository.options import (
+    DEFAULT_BUSY_TIMEOUT,
+    DEFAULT_HISTORY,
+    DEFAULT_MAX_VALUE_BYTES,
+    DEFAULT_TTL,
+    Options,
+)
+from snakestore.repository.session_access import record_read
+from snakestore.storage.dialects import Backend, backend_for
+from snakestore.storage.engine import is_ours
+from snakestore.storage.execution.autocommit import Channels, EngineRunner
+from snakestore.storage.execution.cache import CachingRunner
+from snakestore.storage.execution.joined import CallerRunner
+from snakestore.storage.execution.pool import HeldChannels, LentChannels, SoleChannel
+from snakestore.storage.execution.runner import Runner
+from snakestore.storage.migrate.upgrade import open_engine
+from snakestore.storage.schema.tables import SessionRow
+from snakestore.storage.settings import Durability
+
+Bind = Engine | Connection | orm.Session
+
+
+class Bound:
+    """The part of a repository that every verb stands on: a runner, and the defaults of new sessions."""
+
+    def __init__(  # noqa: PLR0913 - the contract's options
+        self,
+        bind: Bind,
+        *,
+        default_ttl: float | timedelta | None = DEFAULT_TTL,
+        history: int | None = DEFAULT_HISTORY,
+        busy_timeout: float = DEFAULT_BUSY_TIMEOUT,
+        durability: Durability = "normal",
+        clock: Clock | None = None,
+        max_value_bytes: int | None = DEFAULT_MAX_VALUE_BYTES,
+        cache: bool = False,
+    ) -> None:
+        """Bind to an Engine, a Connection or an ``orm.Session`` of yours; nothing is installed on it, nothing asked of it yet.
+
+        On an Engine each verb is a transaction of its own, retried while the database is busy. On a
+        Connection or ``orm.Session`` a verb joins the caller's transaction and never ends it.
+
+        Args:
+            bind: what to work on. ``close()`` does not dispose it.
+            default_ttl: seconds or timedelta that a new session may be idle; None: for ever.
+            history: how many replaced values each variable of a new session keeps; None all, 0
+                none.
+            busy_timeout: seconds to try while others keep the database busy.
+            durability: for ``open`` and ``create_engine``; an engine of yours has its own settings.
+            clock: where time is read from, an aware datetime; default the system's (PostgreSQL: the
+                server's).
+            max_value_bytes: values and programs that are larger in their stored form are refused;
+                None: no limit.
+            cache: answer ``get_value`` and ``get_variable`` from memory while nobody has committed
+                anything, in this process or another: on SQLite, over an engine of ``open`` or
+                ``create_engine``; each connection remembers up to 16 MiB.
+
+        Raises:
+            ValidationError: an option may not be, or not with this bind.
+            StoreError: the bind is none of these, or of a database that snakestore does not run on.
+        """
+        options = Options.checked(
+            default_ttl=default_ttl,
+            history=history,
+            busy_timeout=busy_timeout,
+            durability=durability,
+            clock=clock,
+            max_value_bytes=max_value_bytes,
+            cache=cache,
+        )
+        self._options = options
+        self._runner = _runner_for(bind, options)
+        self._owned: Engine | None = None
+
+    @classmethod
+    def open(  # noqa: PLR0913 - the constructor's options, and one more
+        cls,
+        path_or_url: str | os.PathLike[str] | URL,
+        *,
+        migrate: bool | None = None,
+        default_ttl: float | timedelta | None = DEFAULT_TTL,
+        history: int | None = DEFAULT_HISTORY,
+        busy_timeout: float = DEFAULT_BUSY_TIMEOUT,
+        durability: Durability = "normal",
+        clock: Clock | None = None,
+        max_value_bytes: int | None = DEFAULT_MAX_VALUE_BYTES,
+        cache: bool = False,
+    ) -> Self:
+        """Open a store, making and migrating a SQLite file where needed.
+
+        Args:
+            path_or_url: a path, ``"sqlite://"`` (a database in memory, this repository's alone) or
+                any SQLAlchemy URL.
+            migrate: bring an older schema up to date; None: True for SQLite, False for a server.
+            default_ttl, history, busy_timeout, clock, max_value_bytes, cache: as the constructor's.
+            durability: "normal" (an acknowledged write survives ``kill -9``) or "full" (also power
+                loss).
+
+        Raises:
+            SchemaOutdatedError: ``migrate`` is False and the database is missing or older. Nothing
+                is made.
+            SchemaTooNewError, SchemaError: a newer snakestore made it, or it is someone else's. Not
+                a byte is changed.
+            CorruptStoreError: it is no database.
+            ValidationError, StoreError: an option may not be; the place is out of reach.
+        """
+        options = Options.checked(
+            default_ttl=default_ttl,
+            history=history,
+            busy_timeout=busy_timeout,
+            durability=durability,
+            clock=clock,
+            max_value_bytes=max_value_bytes,
+            cache=cache,
+        )
+        settings = options.settings
+        engine = open_engine(
+            path_or_url,
+            migrate=migrate,
+            busy_timeout=settings.busy_timeout,
+            durability=settings.durability,
+        )
+        return cls._on(options, _runner_for(engine, options), owned=engine)
+
+    @classmethod
+    def _on(cls, options: Options, runner: Runner, *, owned: Engine | None = None) -> Self:
+        bound = cls.__new__(cls)
+        bound.__dict__.update(_options=options, _runner=runner, _owned=owned)
+        return bound
+
+    def close(self) -> None:
+        """Take no more verbs, and close what ``open`` opened; verbs that are at work end first. Closing again is fine."""
+        self._runner.close()
+        if self._owned is not None:
+            self._owned.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self, *, read_only: bool = False) -> Iterator[Self]:
+        """A repository whose verbs make one transaction: kept at the end of the block, undone by an exception.
+
+        Use the repository that the block gives, in this thread. Inside another transaction it is a
+        savepoint.
+
+        Args:
+            read_only: read one snapshot, writing nothing and keeping no writer waiting.
+
+        Raises:
+            StoreBusyError: others kept the database busy, or this thread holds a transaction of
+                this repository.
+            StoreError: the repository is closed, or the database rolled the transaction back by
+                itself.
+        """
+        with self._runner.transaction(read_only=read_only) as runner:
+            yield self._on(self._options, runner)
+
+
+def _runner_for(bind: object, options: Options) -> Runner:
+    if isinstance(bind, Engine):
+        return _engine_runner(bind, options)
+    if options.cache:
+        _refuse_cache("a Connection or orm.Session of yours")
+    if isinstance(bind, Connection):
+        connection = bind
+        backend = backend_for(bind.dialect.name)
+        return CallerRunner(
+            lambda: connection, backend, _clock_for(backend, options.clock), record_read
+        )
+    if isinstance(bind, orm.Session):
+        session = bind
+        arguments: dict[str, Any] = {"mapper": SessionRow}
+        backend = backend_for(session.get_bind(**arguments).dialect.name)
+        return CallerRunner(
+            lambda: session.connection(bind_arguments=arguments),
+            backend,
+            _clock_for(backend, options.clock),
+            record_read,
+        )
+    message = (
+        "a repository binds to an Engine, a Connection or an orm.Session, not"
+        f" {type(bind).__name__}; open() takes paths and URLs"
+    )
+    raise StoreError(message)
+
+
+def _engine_runner(engine: Engine, options: Options) -> EngineRunner:
+    backend = backend_for(engine.dialect.name)
+    busy_timeout = options.settings.busy_timeout
+    memory = isinstance(engine.pool, StaticPool)
+    channels: Channels
+    if not is_ours(engine):
+        channels = LentChannels(engine, backend, busy_timeout)
+    elif memory:
+        channels = SoleChannel(engine, backend, busy_timeout)
+    else:
+        channels = HeldChannels(engine, backend)
+    if options.cache and (backend.remote or not is_ours(engine)):
+        _refuse_cache(
+            "a server" if backend.remote else "an engine that snakestore.create_engine did not make"
+        )
+    kind = CachingRunner if options.cache else EngineRunner
+    return kind(
+        channels,
+        backend,
+        _clock_for(backend, options.clock),
+        record_read,
+        busy_timeout=busy_timeout,
+        sole=memory,
+    )
+
+
+def _refuse_cache(bind: str) -> NoReturn:
+    message = (
+        f"cache=True needs SQLite's own word on whether anything changed, which {bind} does not"
+        " give: open() a file, or leave it out"
+    )
+    raise ValidationError(message, value=True)
+
+
+def _clock_for(backend: Backend, clock: Clock | None) -> Clock | None:
+    return clock if clock is not None or backend.server_clock else utc_now

@@ -1,0 +1,170 @@
+"""The gate of every verb: the session must be there and alive; and the record of having been there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from snakestore.errors import CorruptStoreError, SessionExpiredError, SessionNotFoundError, shorten
+from snakestore.names import identifier_text, is_plain
+from snakestore.repository.arguments import look_up_text
+from snakestore.session import is_expired
+from snakestore.storage.dialects.base import access_is_due
+from snakestore.storage.execution.connection import Work
+from snakestore.storage.queries import sessions as sql
+from snakestore.storage.queries.statement import Row, Statement
+
+
+class Gate:
+    """What a write knows of its session, whose row it has locked."""
+
+    __slots__ = ("expires_at", "history_limit", "last_accessed", "sid", "ttl")
+
+    def __init__(
+        self,
+        sid: str,
+        last_accessed: datetime,
+        ttl: float | None,
+        expires_at: datetime | None,
+        history_limit: int | None,
+    ) -> None:
+        self.sid = sid
+        self.last_accessed = last_accessed
+        self.ttl = ttl
+        self.expires_at = expires_at
+        self.history_limit = history_limit
+
+
+def check_alive(sid: str, last_accessed: datetime, ttl: float | None, now: datetime) -> float:
+    """Refuse a session that has expired; how many seconds it has been idle.
+
+    Raises:
+        SessionExpiredError: it had been idle for longer than its ttl.
+        CorruptStoreError: its ttl is no number.
+    """
+    idle = (
+        now - last_accessed
+    ).total_seconds()  # exact: both are whole microseconds, as is the ttl
+    try:
+        expired = (
+            ttl is not None and idle > ttl
+        )  # as is_expired says, without reckoning the idle time twice
+    except TypeError as problem:
+        raise _damaged(sid, ttl) from problem
+    if expired:
+        raise SessionExpiredError(sid)
+    return idle
+
+
+def has_expired(sid: str, last_accessed: datetime, ttl: float | None, now: datetime) -> bool:
+    """Whether a stored session has expired.
+
+    Raises:
+        CorruptStoreError: its ttl is no number.
+    """
+    try:
+        return is_expired(last_accessed, ttl, now)
+    except TypeError as problem:
+        raise _damaged(sid, ttl) from problem
+
+
+def _damaged(sid: str, ttl: object) -> CorruptStoreError:
+    return CorruptStoreError(
+        f"the ttl of session {sid!r} is damaged: {shorten(ttl)} is no number of seconds"
+    )
+
+
+def check_read(work: Work, sid: str, last_accessed: datetime, ttl: float | None) -> None:
+    """Refuse a session that has expired; note the read as an access where the recorded one lags enough to be worth a write.
+
+    Raises:
+        SessionExpiredError, CorruptStoreError: as ``check_alive``.
+    """
+    idle = check_alive(sid, last_accessed, ttl, work.now)
+    if access_is_due(idle, ttl):
+        work.accessed = sid
+
+
+def session_text(sid: object) -> str:
+    """A session id that is looked for.
+
+    Raises:
+        InvalidNameError: it is neither str nor Enum.
+        SessionNotFoundError: no session can have it.
+    """
+    if is_plain(sid):
+        return sid
+    text = look_up_text(sid, "a session id")
+    if text is None:
+        raise SessionNotFoundError(identifier_text(sid))
+    return text
+
+
+def gate_row(work: Work, statement: Statement, sid: str) -> Row | None:
+    """The session's GATE_COLUMNS by one of the gate's statements, or None."""
+    row = work.first(statement, sid=sid)
+    if row is not None:
+        work.know(row[4])
+    return row
+
+
+def ask_nothing(work: Work) -> None:
+    """Ask the database for nothing: for a verb that can find nothing, and must notice a closed store all the same."""
+    work.know(None)
+
+
+def open_to_read(work: Work, sid: object) -> str:
+    """The session is there and alive; a first statement for verbs that take several. The read counts as an access.
+
+    Raises:
+        SessionNotFoundError, SessionExpiredError: it is not.
+    """
+    text = session_text(sid)
+    row = gate_row(work, sql.GATE, text)
+    if row is None:
+        raise SessionNotFoundError(text)
+    check_read(work, text, row[0], row[1])
+    return text
+
+
+def open_to_write(work: Work, sid: object) -> Gate:
+    """The session is there and alive, and its row ours until the transaction ends.
+
+    Raises:
+        SessionNotFoundError, SessionExpiredError: it is not.
+    """
+    text = session_text(sid)
+    row = gate_row(work, sql.GATE_LOCKED, text)
+    if row is None:
+        raise SessionNotFoundError(text)
+    check_alive(text, row[0], row[1], work.now)
+    return Gate(text, row[0], row[1], row[2], row[3])
+
+
+def record(
+    work: Work, gate: Gate, *, variables: int = 0, programs: int = 0, updates: int = 0
+) -> None:
+    """Record a write: the access, which never moves back, and the counts, in the same transaction as what they count."""
+    accessed = max(gate.last_accessed, work.now)
+    expires = work.backend.expires_at(
+        recorded=gate.expires_at, ttl=gate.ttl, last_accessed=accessed
+    )
+    work.change(
+        sql.RECORD,
+        sid=gate.sid,
+        accessed=accessed,
+        expires=expires,
+        variables=variables,
+        programs=programs,
+        updates=updates,
+    )
+
+
+def record_read(work: Work, sid: str) -> tuple[datetime, datetime | None] | None:
+    """Record a read as an access, unless the session is gone, expired or locked by a write, which records one itself."""
+    row = work.first(sql.GATE_IF_FREE, sid=sid)
+    if row is None or has_expired(sid, row[0], row[1], work.now):
+        return None
+    accessed = max(row[0], work.now)
+    expires = work.backend.expires_at(recorded=row[2], ttl=row[1], last_accessed=accessed)
+    work.change(sql.TOUCH, sid=sid, accessed=accessed, expires=expires)
+    return accessed, expires

@@ -1,0 +1,1 @@
+"""Methods about the whole store: statistics, expiry, backup, check."""

@@ -1,0 +1,121 @@
+"""Verbs about sessions that have expired, and about the store as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from snakestore.repository.arguments import checked_count, checked_positive
+from snakestore.repository.base import Bound
+from snakestore.repository.session_access import ask_nothing, has_expired
+from snakestore.repository.sessions import delete_sessions
+from snakestore.repository.store.backup import Turns, give_back, sizes
+from snakestore.session import Session, expiry
+from snakestore.storage import mapping
+from snakestore.storage.execution.connection import Work
+from snakestore.storage.queries import sessions as sql
+
+if TYPE_CHECKING:
+    from snakestore.reports import StoreStats
+
+
+class Expiry(Bound):
+    """The part of a repository that finds and removes what has expired."""
+
+    def list_expired(self, limit: int | None = None) -> list[Session]:
+        """Sessions that have expired and were not swept yet, the longest expired first; no access.
+
+        Args:
+            limit: at most so many.
+
+        Raises:
+            ValidationError: the limit may not be.
+        """
+        return self._runner.lookup(_list, checked_count(limit, "limit"))
+
+    def delete_expired(
+        self,
+        limit: int | None = None,
+        *,
+        batch_size: int = 100,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Delete expired sessions with all they held, in small transactions between which others write; how many.
+
+        Several sweepers share the work: what they return adds up to the sessions removed. The space
+        that they took is given back to the disk (SQLite, in a file that this library made), in
+        small transactions too.
+
+        Args:
+            limit: at most so many.
+            batch_size: sessions a transaction.
+            progress: called with the number deleted so far after each transaction.
+
+        Raises:
+            ValidationError: an argument may not be.
+        """
+        most, size = checked_count(limit, "limit"), checked_positive(batch_size, "batch_size")
+        deleted, turns = 0, Turns(self._runner)
+        if most == 0:
+            self._runner.lookup(ask_nothing)
+        while most is None or deleted < most:
+            wanted = size if most is None else min(size, most - deleted)
+            with turns.turn():
+                met, gone = self._runner.write(_sweep, wanted)
+            deleted += gone
+            if gone and progress is not None:
+                progress(deleted)
+            if met < wanted:
+                break
+        if deleted:
+            give_back(self._runner, turns)
+        return deleted
+
+    def store_stats(self) -> StoreStats:
+        """What the store holds, in numbers; it counts rows, so it takes time in proportion to them. No access."""
+        return self._runner.read(_stats)
+
+
+def _list(work: Work, most: int | None) -> list[Session]:
+    bound = work.backend.sweep_bound(work.now)
+    found = (
+        work.rows(sql.EXPIRED, bound=bound)
+        if most is None
+        else work.rows(sql.EXPIRED_SOME, bound=bound, most=most)
+    )
+    return [
+        mapping.session_from(row, work.now)
+        for row in found
+        if has_expired(row[0], row[2], row[3], work.now)
+    ]
+
+
+def _sweep(work: Work, most: int) -> tuple[int, int]:
+    """Delete of the next ``most`` sessions that may have expired those that have; how many were met, and how many deleted."""
+    met = work.rows(sql.EXPIRED_LOCKED, bound=work.backend.sweep_bound(work.now), most=most)
+    gone = []
+    for accessed, ttl, sid in met:
+        if has_expired(sid, accessed, ttl, work.now):
+            gone.append(sid)
+        else:  # its recorded expiry lagged behind: let it catch up, or it is met again
+            work.change(sql.CATCH_UP, sid=sid, expires=expiry(accessed, ttl))
+    if gone:
+        delete_sessions(work, gone)
+    return len(met), len(gone)
+
+
+def _stats(work: Work) -> StoreStats:
+    from snakestore.reports import StoreStats  # noqa: PLC0415 - loaded by those who ask
+
+    sessions, expired, variables, programs, versions = work.one(sql.COUNTS, bound=work.now)
+    size, free, wal = sizes(work)
+    return StoreStats(
+        sessions=sessions,
+        expired_sessions=expired,
+        variables=variables,
+        programs=programs,
+        versions=versions,
+        size_bytes=size,
+        free_bytes=free,
+        wal_bytes=wal,
+    )

@@ -1,0 +1,1 @@
+"""Methods about variables: read, write, register, batch, history, leases."""

@@ -1,0 +1,306 @@
+"""Verbs that bring a whole variable into a session: put one, or register a new one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from snakestore import types
+from snakestore.errors import ValidationError, VariableExistsError, VersionConflictError
+from snakestore.lease import NOT_OPTIMIZING
+from snakestore.names import checked_name, is_plain
+from snakestore.repository.arguments import (
+    check_size,
+    checked_expected_version,
+    checked_metadata,
+    checked_variable,
+)
+from snakestore.repository.base import Bound
+from snakestore.repository.session_access import Gate, open_to_write, record
+from snakestore.repository.variables.update import (
+    Target,
+    check_holder,
+    check_may_write,
+    check_version,
+    find,
+    keep_history,
+    open_with,
+)
+from snakestore.storage.execution.connection import Work
+from snakestore.storage.queries import variables as sql
+from snakestore.storage.queries.statement import Row
+from snakestore.variable import Variable, checked_object, next_version, packed_variable
+
+
+class Placing(Bound):
+    """The part of a repository that takes whole variables."""
+
+    def put_variable(
+        self,
+        sid: str,
+        variable: Variable,
+        *,
+        expected_version: int | None = None,
+        optimizer_id: str | None = None,
+    ) -> Variable:
+        """Insert a variable, or replace the one of the same id; as stored. Its optimisation status is not taken over.
+
+        The given version is kept where it is greater than the stored one (and for a new variable);
+        if not, the stored version stays when type and value are the same and rises by one when they
+        are not.
+
+        Raises:
+            SessionNotFoundError, SessionExpiredError: there is no such session.
+            VariableLockedError: it is being optimised by another, or not by ``optimizer_id``.
+            VersionConflictError: it is not at ``expected_version`` (``.actual`` None: there is
+                none).
+            VariableExistsError: its name is another's name or id, or its id another's name.
+            UnknownTypeError, ConstraintError, ValidationError: value, constraints, metadata or
+                rules may not be.
+        """
+        return self._runner.write(
+            _put,
+            sid,
+            variable,
+            expected_version,
+            optimizer_id,
+            most_bytes=self._options.max_value_bytes,
+        )
+
+    def register_variable(  # noqa: PLR0913 - the contract's arguments
+        self,
+        sid: str,
+        name: str,
+        type: str,  # noqa: A002 - the field's own name
+        value: Any,
+        *,
+        id: str | None = None,  # noqa: A002 - the field's own name
+        constraints: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+        description: str | None = None,
+        exist_ok: bool = False,
+    ) -> Variable:
+        """Make a variable at version 0.
+
+        Args:
+            id: its id; a fresh unique one where None.
+            description: kept as ``metadata["description"]``.
+            exist_ok: return the variable of this name that is there, as an access, if type and
+                constraints agree.
+
+        Raises:
+            SessionNotFoundError, SessionExpiredError: there is no such session.
+            VariableExistsError: the name or id is taken (with ``exist_ok``: by one of another type
+                or constraints).
+            InvalidNameError: name or id may not be.
+            UnknownTypeError, ConstraintError, ValidationError: value, constraints or metadata may
+                not be.
+        """
+        wanted = {
+            "name": name,
+            "type": type,
+            "value": value,
+            "id": id,
+            "constraints": constraints,
+            "metadata": metadata,
+        }
+        return self._runner.write(
+            _register,
+            sid,
+            wanted,
+            description,
+            exist_ok=exist_ok,
+            most_bytes=self._options.max_value_bytes,
+        )
+
+
+def _put(
+    work: Work,
+    sid: object,
+    given: object,
+    expected_version: object,
+    optimizer_id: object,
+    *,
+    most_bytes: int | None,
+) -> Variable:
+    gate = open_to_write(work, sid)
+    variable, expected = checked_variable(given), checked_expected_version(expected_version)
+    taken = work.rows(sql.TAKEN, sid=gate.sid, new_id=variable.id, new_name=variable.name)
+    target = None
+    if any(vid == variable.id for vid, _ in taken):
+        target = Target(
+            gate.sid, variable.id, work.rows_in(sql.BY_ID, [variable.id], sid=gate.sid)[0]
+        )
+        check_may_write(target, optimizer_id, work.now)
+        check_version(target, expected)
+    else:
+        check_holder(gate.sid, variable.id, NOT_OPTIMIZING, optimizer_id)
+        if expected is not None:
+            raise VersionConflictError(gate.sid, variable.id, expected, None)
+    for vid, name in taken:
+        if vid != variable.id:
+            _refuse_taken(gate.sid, variable.id, variable.name, vid, name)
+    columns = _columns(variable, None if target is None else target.row[4], most_bytes)
+    if target is None:
+        _insert(work, gate, variable, columns)
+    else:
+        _replace(work, gate, target, variable, columns)
+    record(work, gate, variables=int(target is None), updates=1)
+    return find(work, gate.sid, variable.id).variable(work.now)
+
+
+def _refuse_taken(sid: str, new_id: str, new_name: str, vid: str, name: str) -> None:
+    if name == new_name:
+        raise VariableExistsError(sid, new_name, f"another variable (id {vid!r}) has this name")
+    if vid == new_name:
+        raise VariableExistsError(
+            sid, new_name, f"the name is the id of another variable ({name!r})"
+        )
+    raise VariableExistsError(
+        sid, new_name, f"its id {new_id!r} is the name of another variable (id {vid!r})"
+    )
+
+
+def _columns(variable: Variable, present: bytes | None, most_bytes: int | None) -> dict[str, Any]:
+    """What of a variable is stored as it is given, checked and in its stored form; an array of the same numbers keeps its dtype."""
+    constraints = types.check_constraints(variable.type, variable.constraints)
+    _, text, blob = types.pack(
+        variable.type, variable.value, constraints, variable.stored_form() or present
+    )
+    check_size(variable.type, text, blob, most_bytes)
+    rules = [
+        checked_object(rule, f"access_rules[{number}]")
+        for number, rule in enumerate(variable.access_rules)
+    ]
+    return _stored(variable, text, blob, constraints, checked_metadata(variable.metadata), rules)
+
+
+def _stored(
+    variable: Variable,
+    text: str | None,
+    blob: bytes | None,
+    constraints: dict[str, Any],
+    metadata: dict[str, Any],
+    rules: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """A variable's columns, of what was checked, but for those that only the store sets."""
+    return {
+        "name": variable.name,
+        "type": variable.type,
+        "value": text,
+        "blob": blob,
+        "constraints": types.dumps(constraints),
+        "metadata": types.dumps(metadata),
+        "created_at": variable.created_at,
+        "access_rules": types.dumps(rules),
+    }
+
+
+def _insert(work: Work, gate: Gate, variable: Variable, columns: dict[str, Any]) -> None:
+    blob = columns.pop("blob")
+    nobody = dict.fromkeys(
+        ("optimizer_id", "optimizer_pid", "optimization_started_at", "optimization_expires_at")
+    )
+    work.change(
+        sql.INSERT,
+        session_id=gate.sid,
+        id=variable.id,
+        value_blob=blob,
+        version=variable.version,
+        last_updated_at=variable.last_updated_at,
+        **columns,
+        **nobody,
+    )
+
+
+def _replace(
+    work: Work, gate: Gate, target: Target, variable: Variable, columns: dict[str, Any]
+) -> None:
+    same = (target.row[2], target.row[3], target.row[4]) == (
+        columns["type"],
+        columns["value"],
+        columns["blob"],
+    )
+    version = variable.version
+    if version <= target.version:
+        version = target.version if same else next_version(target.version)
+    if version != target.version:
+        keep_history(work, gate, [target])
+    new = {f"new_{column}": value for column, value in columns.items()}
+    work.change(
+        sql.REPLACE,
+        sid=gate.sid,
+        vid=target.id,
+        new_version=version,
+        written=variable.last_updated_at,
+        **new,
+    )
+
+
+def _vacancy(
+    work: Work, sid: object, name: object, vid: object
+) -> tuple[Gate, str, str | None, list[Row]]:
+    """The session, the name and id as they may be stored, and the id and name of each variable in their way."""
+    if vid is None and is_plain(name):  # nearly always: one look at both
+        gate, found = open_with(work, sid, name, with_value=False)
+        return gate, name, None, [] if found[0] is None else [found[:2]]
+    gate = open_to_write(work, sid)
+    text = checked_name(name, "a variable's name")
+    if vid is None:
+        return gate, text, None, work.rows(sql.TAKEN_NAME, sid=gate.sid, identifier=text)
+    given_id = checked_name(vid, "a variable's id")
+    return gate, text, given_id, work.rows(sql.TAKEN, sid=gate.sid, new_id=given_id, new_name=text)
+
+
+def _register(
+    work: Work,
+    sid: object,
+    wanted: dict[str, Any],
+    description: object,
+    *,
+    exist_ok: bool,
+    most_bytes: int | None,
+) -> Variable:
+    gate, name, given_id, taken = _vacancy(work, sid, wanted["name"], wanted["id"])
+    for vid, called in taken:
+        if exist_ok and called == name and given_id in (None, vid):
+            return _agreeing(work, gate, name, wanted)
+        _refuse_taken(gate.sid, given_id or name, name, vid, called)
+    metadata = checked_metadata(wanted["metadata"])
+    if description is not None:
+        metadata["description"] = _checked_description(description)
+    variable, text = packed_variable(
+        name, wanted["type"], wanted["value"], given_id, wanted["constraints"], metadata, work.now
+    )
+    blob = variable.stored_form()
+    check_size(variable.type, text, blob, most_bytes)
+    _insert(
+        work,
+        gate,
+        variable,
+        _stored(variable, text, blob, variable.constraints, variable.metadata, []),
+    )
+    record(work, gate, variables=1, updates=1)
+    return variable
+
+
+def _checked_description(description: object) -> str:
+    if not isinstance(description, str):
+        message = f"a description is a str, not {type(description).__name__}"
+        raise ValidationError(message, value=description)
+    return str(description)
+
+
+def _agreeing(work: Work, gate: Gate, name: str, wanted: dict[str, Any]) -> Variable:
+    """The variable of this name, an access, if its type and constraints are the wanted ones."""
+    target = find(work, gate.sid, name)
+    kind = checked_name(wanted["type"], "a variable's type")
+    if target.type != kind or target.constraints() != types.check_constraints(
+        kind, wanted["constraints"]
+    ):
+        reason = (
+            f"a variable of type {target.type!r} with constraints {target.constraints()!r} has this"
+            f" name, not one of type {kind!r} as asked"
+        )
+        raise VariableExistsError(gate.sid, name, reason)
+    record(work, gate)
+    return target.variable(work.now)

@@ -1,0 +1,335 @@
+"""Where statements run: on a driver's own cursor, or on a SQLAlchemy Connection; one interface over both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Protocol, cast
+
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.pool import PoolProxiedConnection
+
+from snakestore.errors import CorruptStoreError, StoreError
+from snakestore.storage import fork
+from snakestore.storage.dialects import Backend
+from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch
+from snakestore.storage.fork import never_close
+from snakestore.storage.queries.server_time import SERVER_NOW
+from snakestore.storage.queries.statement import EACH, Prepared, Row, Statement, spread_sizes
+
+SAVEPOINT = "snakestore"
+
+
+class Channel(Protocol):
+    """One connection, as a transaction drives it."""
+
+    backend: Backend
+    dialect: Dialect
+    broken: bool
+    """Whether the connection turned out to be of no more use, so that nobody else is to get it."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection to the server is gone."""
+
+    @property
+    def inherited(self) -> bool:
+        """Whether the connection is the parent's, in a forked child, to be neither used nor closed."""
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, as far as the database is concerned."""
+
+    @property
+    def driver_connection(self) -> Any:
+        """The driver's own connection."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        """Run one statement; the cursor or result, with its rows and rowcount."""
+
+    def execute_many(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Run one statement for each set of parameters."""
+
+    def begin(self, *, write: bool) -> None:
+        """Open a transaction of our own."""
+
+    def commit(self) -> None:
+        """Make it last."""
+
+    def rollback(self) -> None:
+        """Undo it, whatever state it is in."""
+
+
+class Forgetful(Protocol):
+    """What a connection may have beside it that a write over it makes outdated."""
+
+    def forget(self) -> None:
+        """Forget all."""
+
+
+class DriverChannel:
+    """A driver connection that we hold: it begins nothing by itself, and one cursor serves it for good."""
+
+    def __init__(
+        self,
+        proxied: PoolProxiedConnection,
+        dialect: Dialect,
+        backend: Backend,
+        *,
+        copied_by_fork: bool = False,
+    ) -> None:
+        """Take a connection for our own; one to a database in memory is copied whole by a fork, and is then the child's."""
+        self.proxied = proxied
+        self._copied_by_fork = copied_by_fork
+        self.dialect = dialect
+        self.backend = backend
+        self.broken = False
+        self._driver_connection: Any = cast("Any", proxied.driver_connection)
+        self.watch: Watch | None = proxied.info.get(WATCH)
+        self._generation = fork.generation
+        self.memory: Forgetful | None = None
+        """What a cache remembers of reads over this connection; a write makes it forget."""
+        backend.configure(self._driver_connection)
+        self._cursor = self._driver_connection.cursor()
+        self.execute: Callable[..., Any] = self._cursor.execute
+        self.execute_many: Callable[..., None] = self._cursor.executemany
+
+    @property
+    def driver_connection(self) -> Any:
+        """The connection that is held."""
+        return self._driver_connection
+
+    @property
+    def lost(self) -> bool:
+        """As the driver tells."""
+        return not self.backend.driver_connected(self._driver_connection)
+
+    @property
+    def inherited(self) -> bool:
+        """Whether it was made before this process was forked."""
+        return self._generation != fork.generation and not self._copied_by_fork
+
+    @property
+    def in_transaction(self) -> bool:
+        """As the driver tells."""
+        return self.backend.driver_in_transaction(self._driver_connection)
+
+    def begin(self, *, write: bool) -> None:
+        """Send the backend's BEGIN.
+
+        Raises:
+            StoreError: the file was removed or replaced.
+        """
+        if write:
+            if self.memory is not None:
+                self.memory.forget()
+            if self.watch is not None:
+                self._watched(self.watch.refuse_replaced)
+        self.execute(self.backend.begin_write if write else self.backend.begin_snapshot)
+
+    def outdated(self) -> bool:
+        """Before it is used again: whether it takes a file for unchanging that has changed.
+
+        Raises:
+            StoreError: the file was removed or replaced.
+        """
+        assert self.watch is not None  # noqa: S101 - asked where there is one
+        self._watched(self.watch.refuse_long_replaced)
+        return self.watch.stale
+
+    def _watched(self, look: Callable[[], None]) -> None:
+        try:
+            look()
+        except StoreError:
+            self.broken = True
+            raise
+
+    def commit(self) -> None:
+        """Send COMMIT."""
+        self.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Send ROLLBACK, unless the database has rolled back by itself already."""
+        if self.in_transaction:
+            self.execute("ROLLBACK")
+
+    def part(self) -> None:
+        """Leave the pool, so that nobody else is ever lent this connection, which was configured for us."""
+        self.proxied.detach()
+
+    def close(self) -> None:
+        """Close the connection, which has parted from its pool."""
+        if self.watch is not None and self.watch.replaced:
+            never_close(self)
+            return
+        if self.lost:  # the pool would roll it back first, and complain
+            self._driver_connection.close()
+            self.proxied.invalidate()
+        else:
+            self.proxied.close()
+
+
+class ConnectionChannel:
+    """A SQLAlchemy Connection, ours for a verb or the caller's: its events, echo and transaction are SQLAlchemy's."""
+
+    def __init__(self, connection: Connection, backend: Backend) -> None:
+        self.connection = connection
+        self.dialect = connection.dialect
+        self.backend = backend
+        self.broken = False
+
+    @property
+    def lost(self) -> bool:
+        """As SQLAlchemy noticed."""
+        return self.connection.invalidated
+
+    @property
+    def inherited(self) -> bool:
+        """A Connection of the caller's is the caller's to leave alone."""
+        return False
+
+    @property
+    def in_transaction(self) -> bool:
+        """As the backend tells."""
+        return not self.connection.invalidated and self.backend.in_transaction(self.connection)
+
+    @property
+    def driver_connection(self) -> Any:
+        """The driver's connection under SQLAlchemy's."""
+        return self.connection.connection.driver_connection
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        """Run one statement through SQLAlchemy, with the text and parameters as the driver takes them."""
+        return self.connection.exec_driver_sql(sql, parameters or None)
+
+    def execute_many(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Run one statement for each set of parameters."""
+        self.connection.exec_driver_sql(sql, list(parameters))
+
+    def begin(self, *, write: bool) -> None:
+        """Begin in SQLAlchemy's eyes and in the driver's."""
+        if not self.connection.in_transaction():
+            self.connection.begin()
+        self.backend.begin_on(self.connection, write=write, own=True)
+
+    def join(self, *, write: bool) -> bool:
+        """Join the caller's transaction, beginning it where nothing is open yet; whether it was us who began."""
+        if not self.connection.in_transaction():
+            self.connection.begin()
+        return self.backend.begin_on(self.connection, write=write, own=False)
+
+    def commit(self) -> None:
+        """Commit through SQLAlchemy."""
+        self.connection.commit()
+
+    def rollback(self) -> None:
+        """Roll back through SQLAlchemy."""
+        self.connection.rollback()
+
+
+class Work:
+    """What one verb sees of its transaction: statements to run, and the moment it runs at."""
+
+    __slots__ = ("_channel", "_dialect", "_now", "accessed", "backend", "recorded")
+
+    def __init__(self, channel: Channel, now: datetime | None) -> None:
+        self._channel = channel
+        self._dialect = channel.dialect
+        self._now = now
+        self.backend = channel.backend
+        self.accessed: str | None = None
+        """The session that was read and whose access is due to be recorded."""
+        self.recorded: tuple[datetime, datetime | None] | None = None
+        """The access and the expiry that were recorded for it after the read."""
+
+    @property
+    def driver_connection(self) -> Any:
+        """The driver's own connection, for what is no statement."""
+        return self._channel.driver_connection
+
+    @property
+    def now(self) -> datetime:
+        """The verb's one moment: the repository's clock, or the server's where that is the clock."""
+        if self._now is None:
+            self._now = self.one(SERVER_NOW)[0]
+        return self._now
+
+    def know(self, server_now: datetime | None) -> None:
+        """Take the server's time that came along with a row, which saves asking."""
+        if self._now is None:
+            self._now = server_now
+
+    def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
+        """Run a query; all its rows."""
+        prepared = statement.prepare(self._dialect)
+        try:
+            return prepared.rows(
+                self._channel.execute(prepared.sql, prepared.bind(parameters)).fetchall()
+            )
+        except CorruptStoreError as problem:
+            raise _asked_for(problem, parameters) from problem
+
+    def first(self, statement: Statement, /, **parameters: Any) -> Row | None:
+        """Run a query; its first row, or None."""
+        prepared = statement.prepare(self._dialect)
+        row = self._channel.execute(prepared.sql, prepared.bind(parameters)).fetchone()
+        try:
+            return row if row is None or prepared.row is None else prepared.row(row)
+        except CorruptStoreError as problem:
+            raise _asked_for(problem, parameters) from problem
+
+    def one(self, statement: Statement, /, **parameters: Any) -> Row:
+        """Run a query that gives exactly one row."""
+        return self.rows(statement, **parameters)[0]
+
+    def rows_in(
+        self, statement: Statement, values: Sequence[Any], /, **parameters: Any
+    ) -> list[Row]:
+        """Run a spread query over ``values``, a few statements for however many; the rows in no order."""
+        found: list[Row] = []
+        for piece in spread_sizes(values):
+            prepared, bound = self._spread(statement, piece, parameters)
+            try:
+                found += prepared.rows(self._channel.execute(prepared.sql, bound).fetchall())
+            except CorruptStoreError as problem:
+                raise _asked_for(problem, parameters) from problem
+        return found
+
+    def change(self, statement: Statement, /, **parameters: Any) -> int:
+        """Run a change; how many rows it met."""
+        prepared = statement.prepare(self._dialect)
+        count: int = self._channel.execute(prepared.sql, prepared.bind(parameters)).rowcount
+        return count
+
+    def change_in(self, statement: Statement, values: Sequence[Any], /, **parameters: Any) -> None:
+        """Run a spread change over ``values``."""
+        for piece in spread_sizes(values):
+            prepared, bound = self._spread(statement, piece, parameters)
+            self._channel.execute(prepared.sql, bound)
+
+    def change_many(self, statement: Statement, parameters: Sequence[dict[str, Any]]) -> None:
+        """Run a change for each set of parameters."""
+        if not parameters:
+            return
+        prepared = statement.prepare(self._dialect)
+        if len(parameters) == 1:
+            self._channel.execute(prepared.sql, prepared.bind(parameters[0]))
+        else:
+            self._channel.execute_many(prepared.sql, [prepared.bind(each) for each in parameters])
+
+    def _spread(
+        self, statement: Statement, piece: list[Any], parameters: dict[str, Any]
+    ) -> tuple[Prepared, Any]:
+        prepared = statement.prepare_spread(self._dialect, len(piece))
+        return prepared, prepared.bind(parameters | dict(zip(EACH, piece, strict=False)))
+
+
+def _asked_for(problem: CorruptStoreError, parameters: dict[str, Any]) -> CorruptStoreError:
+    """The error with what was asked for, so that it says which row is damaged."""
+    asked = ", ".join(
+        f"{_TOLD[name]} {value!r}" for name, value in parameters.items() if name in _TOLD and value
+    )
+    return CorruptStoreError(f"{problem}; found when asked for {asked}" if asked else str(problem))
+
+
+_TOLD = {"sid": "session", "vid": "variable", "identifier": "variable", "pid": "program"}

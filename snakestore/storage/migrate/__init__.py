@@ -1,0 +1,1 @@
+"""Inspecting, upgrading and opening a database."""

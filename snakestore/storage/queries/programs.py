@@ -1,0 +1,56 @@
+"""Statements about programs."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select, update
+
+from snakestore.storage.queries.columns import programs, sessions
+from snakestore.storage.queries.server_time import server_now
+from snakestore.storage.queries.statement import Statement
+
+
+def _this() -> ColumnElement[bool]:
+    return and_(programs.c.session_id == bindparam("sid"), programs.c.id == bindparam("pid"))
+
+
+PROGRAM = Statement(
+    lambda: (
+        select(
+            sessions.c.last_accessed,
+            sessions.c.ttl,
+            server_now(),
+            programs.c.id,
+            programs.c.program,
+        )
+        .select_from(
+            sessions.outerjoin(
+                programs,
+                and_(programs.c.session_id == sessions.c.id, programs.c.id == bindparam("pid")),
+            )
+        )
+        .where(sessions.c.id == bindparam("sid"))
+    )
+)
+ALL = Statement(
+    lambda: (
+        select(programs.c.id, programs.c.program)
+        .where(programs.c.session_id == bindparam("sid"))
+        .order_by(programs.c.id)
+    )
+)
+IDS = Statement(
+    lambda: (
+        select(programs.c.id)
+        .where(programs.c.session_id == bindparam("sid"))
+        .order_by(programs.c.id)
+    )
+)
+INSERT = Statement(lambda: insert(programs))
+UPDATE = Statement(
+    lambda: (
+        update(programs)
+        .where(_this())
+        .values(program=bindparam("new_program"), last_updated_at=bindparam("written"))
+    )
+)
+DELETE = Statement(lambda: delete(programs).where(_this()))

@@ -1,0 +1,1 @@
+"""What the database looks like: column types, tables, views, revisions."""
