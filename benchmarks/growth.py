@@ -13,7 +13,7 @@ from benchmarks import seed
 from benchmarks.contenders import Lab
 from benchmarks.floors.sqlite import SqliteFloor, connect
 from benchmarks.results import RowResult, Timing
-from benchmarks.rows import FLOOR, OURS, Target
+from benchmarks.rows import FLOOR, OURS, StoredVariable
 from benchmarks.runner import Said, laboratory
 from benchmarks.work import Committed
 from benchmarks.workload import NAMES, PREFIX, PREFIX_PATTERN, now
@@ -21,7 +21,7 @@ from snakestore import SessionRepository
 
 SMALL_SESSIONS, LARGE_SESSIONS, QUICK_LARGE_SESSIONS = 10, 10_000, 1_000  # of 100 variables each
 CHUNK = 500
-MOST = Target(1.2)
+MOST = StoredVariable(1.2)
 CALLS = {"get": 200, "update": 50, "list-prefix": 50, "sweep": 100}
 TITLES = {
     "get": "get_value",

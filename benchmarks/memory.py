@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import seed
 from benchmarks.floors.sqlite import connect
 from benchmarks.results import RowResult, Timing
-from benchmarks.rows import OURS, Target
+from benchmarks.rows import OURS, StoredVariable
 from benchmarks.runner import Said, laboratory
 from benchmarks.work import Committed
 from benchmarks.workload import SWEPT_NAMES, long_ago
@@ -93,7 +93,7 @@ def _row(key: str, title: str, sessions: int, measured: Sequence[int]) -> RowRes
         kind="ours",
         microseconds=0.0,
         count=round(kilobytes / 1024, 1),
-        target=Target(MOST_MEGABYTES, unit="count"),
+        target=StoredVariable(MOST_MEGABYTES, unit="count"),
     )
     note = "MiB over the idle process, at the peak, as Linux counts (VmHWM)."
     return RowResult(

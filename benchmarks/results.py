@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.contenders import Kind
-from benchmarks.rows import Target
+from benchmarks.rows import StoredVariable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Timing:
     )
     low: float | None = None  # the quartiles of the rounds' ratios
     high: float | None = None
-    target: Target | None = None
+    target: StoredVariable | None = None
     unequal: str = ""
     count: float | None = None  # in place of a time, in rows that count
 

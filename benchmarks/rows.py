@@ -30,7 +30,7 @@ ASYNC_POSTGRES_FLOOR, ASYNC_POSTGRES_OURS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class StoredVariable:
     """What is aimed at: at most, and what to reach for."""
 
     at_most: float
@@ -53,7 +53,7 @@ class Row:
     title: str
     calls: int  # in a batch
     base: str = FLOOR  # the contender that ratios are taken to
-    targets: Mapping[str, Target] = field(default_factory=dict)
+    targets: Mapping[str, StoredVariable] = field(default_factory=dict)
     figure: Figure = "median time"
     note: str = ""
     # everyone does that many calls in a batch, about as many as fill a log, and brings the log in
@@ -61,8 +61,8 @@ class Row:
     whole: bool = False
 
 
-def _ours(at_most: float, reach: float | None = None) -> dict[str, Target]:
-    return {OURS: Target(at_most, reach)}
+def _ours(at_most: float, reach: float | None = None) -> dict[str, StoredVariable]:
+    return {OURS: StoredVariable(at_most, reach)}
 
 
 SQLITE_ROWS = (
@@ -70,7 +70,7 @@ SQLITE_ROWS = (
         key="get",
         title="get_value by name",
         calls=500,
-        targets={OURS: Target(1.3, 1.05), CACHED: Target(0.7, 0.5)},
+        targets={OURS: StoredVariable(1.3, 1.05), CACHED: StoredVariable(0.7, 0.5)},
         note=(
             "One statement: the session's expiry and the variable, found by id or by name, as the"
             " verb must. A touch once a minute."
@@ -169,7 +169,7 @@ SQLITE_ROWS = (
         key="sweep-lock",
         title="delete_expired, longest transaction",
         calls=200,
-        targets={OURS: Target(30.0, unit="ms")},
+        targets={OURS: StoredVariable(30.0, unit="ms")},
         figure="worst returned",
         note=(
             "From one call of progress to the next, so no less than the time for which the lock is"
@@ -185,21 +185,21 @@ BACKEND_ROWS = (
         title="async get_value",
         calls=100,
         base=ASYNC_FLOOR,
-        targets={ASYNC_OURS: Target(1.3, 1.0)},
+        targets={ASYNC_OURS: StoredVariable(1.3, 1.0)},
     ),
     Row(
         key="async-update",
         title="async update_variable",
         calls=50,
         base=ASYNC_FLOOR,
-        targets={ASYNC_OURS: Target(1.3, 1.0)},
+        targets={ASYNC_OURS: StoredVariable(1.3, 1.0)},
     ),
     Row(
         key="postgres-get",
         title="PostgreSQL get_value",
         calls=100,
         base=POSTGRES_FLOOR,
-        targets={POSTGRES_OURS: Target(1.3, 1.1)},
+        targets={POSTGRES_OURS: StoredVariable(1.3, 1.1)},
         note="Over a local socket; psycopg prepares the statement by itself.",
     ),
     Row(
@@ -207,7 +207,7 @@ BACKEND_ROWS = (
         title="PostgreSQL update_variable",
         calls=20,
         base=POSTGRES_FLOOR,
-        targets={POSTGRES_OURS: Target(1.3, 1.1)},
+        targets={POSTGRES_OURS: StoredVariable(1.3, 1.1)},
         note=(
             "BEGIN, lock the session, read, history, prune, variable, session, COMMIT: eight round"
             " trips, no pipeline."
@@ -237,7 +237,7 @@ PROCESS_ROWS = (
         key="processes-wait",
         title="4 processes: the worst wait",
         calls=50,
-        targets={OURS: Target(150.0, 60.0, "ms")},
+        targets={OURS: StoredVariable(150.0, 60.0, "ms")},
         figure="worst returned",
         note="The longest that any single update took, over all rounds.",
     ),
@@ -245,7 +245,7 @@ PROCESS_ROWS = (
         key="processes-lost",
         title="4 processes: updates lost, and errors",
         calls=50,
-        targets={OURS: Target(0.0, unit="count")},
+        targets={OURS: StoredVariable(0.0, unit="count")},
         figure="worst returned",
         note="Acknowledged updates less the version that the file shows; errors are added.",
     ),

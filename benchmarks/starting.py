@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.results import RowResult, Timing, compared
-from benchmarks.rows import OURS, Target
+from benchmarks.rows import OURS, StoredVariable
 from benchmarks.runner import laboratory
 
 BASE = "sqlalchemy.orm and equal mapped classes"
@@ -106,7 +106,7 @@ def _import_row(key: str, title: str, samples: dict[str, list[float]], note: str
                 ratio=middle,
                 low=low,
                 high=high,
-                target=None if name == BASE else Target(1.1),
+                target=None if name == BASE else StoredVariable(1.1),
             )
         )
     return RowResult(
@@ -119,7 +119,7 @@ def _open_row(samples: list[float]) -> RowResult:
         contender=OURS,
         kind="ours",
         microseconds=statistics.median(samples) * 1e6,
-        target=Target(5.0, unit="ms"),
+        target=StoredVariable(5.0, unit="ms"),
     )
     note = (
         "After the import, in the same process: SessionRepository.open on a file of the newest"
@@ -136,7 +136,7 @@ def _loaded_row(loaded: set[str]) -> RowResult:
         kind="ours",
         microseconds=0.0,
         count=float(len(loaded)),
-        target=Target(0.0, unit="count"),
+        target=StoredVariable(0.0, unit="count"),
     )
     note = f"Of {', '.join(PARTED)}, less what the base loads" + (
         f"; loaded: {', '.join(sorted(loaded))}." if loaded else "; none was loaded."

@@ -17,13 +17,13 @@ from snakestore.errors import SessionExistsError, StoreError, ValidationError
 from snakestore.repository import SessionRepository
 from snakestore.repository.sessions import delete_sessions
 from snakestore.session import expiry
-from snakestore.storage.execution.connection import Work
-from snakestore.storage.execution.driver_errors import translated
+from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.execution.runner import Runner
-from snakestore.storage.migrate.inspection import examine, refuse_newer, refuse_outdated
+from snakestore.storage.migrate.inspection import check_not_newer, check_up_to_date, examine
 from snakestore.storage.migrate.upgrade import upgrade
 from snakestore.storage.queries import copying as sql
-from snakestore.storage.queries.sessions import LOCKED
+from snakestore.storage.queries.sessions import LOCK_SESSION
 from snakestore.storage.queries.statement import Row
 from snakestore.storage.url import shown
 
@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 
 SESSIONS_A_TRANSACTION = 50
 MOST_KEYS = 500
-MOST_BYTES = 4_000_000
+MAX_BYTES = 4_000_000
 """About how much of a session is in memory at once; a value that is larger by itself is there
 alone.
 """
@@ -95,10 +95,10 @@ def _opened(stack: ExitStack, place: Place, *, migrate: bool = False) -> Session
     if migrate:
         upgrade(place)
     else:
-        with translated(), place.connect() as connection:
+        with translate_errors(), place.connect() as connection:
             found, where = examine(connection), shown(place.url)
-        refuse_newer(found, where)
-        refuse_outdated(found, where)
+        check_not_newer(found, where)
+        check_up_to_date(found, where)
     return stack.enter_context(SessionRepository(place))
 
 
@@ -109,8 +109,8 @@ def _runner(repository: SessionRepository) -> Runner:
 def _identity(repository: SessionRepository) -> object:
     """What two ways to the same database have in common."""
 
-    def ask(work: Work) -> object:
-        return work.backend.identity(work.one(work.backend.whereabouts))
+    def ask(tx: TransactionContext) -> object:
+        return tx.backend.identity(tx.fetch_one(tx.backend.whereabouts))
 
     return _runner(repository).lookup(ask)
 
@@ -131,7 +131,7 @@ class _Copying:
 
     def run(self) -> CopyReport:
         """All sessions, page by page; each page is one snapshot of the source and one transaction of the target."""
-        total: int = self._source.lookup(lambda work: work.one(sql.COUNT)[0])
+        total: int = self._source.lookup(lambda tx: tx.fetch_one(sql.COUNT)[0])
         after = ""
         while ids := self._source.lookup(_ids, after):
             tally, sums = self._source.read(self._page, ids)
@@ -154,21 +154,25 @@ class _Copying:
             checksum=self._checksum.hexdigest(),
         )
 
-    def _page(self, source: Work, ids: list[str]) -> tuple[dict[str, int], list[bytes]]:
+    def _page(
+        self, source: TransactionContext, ids: list[str]
+    ) -> tuple[dict[str, int], list[bytes]]:
         return self._target.write(_copy_page, source, ids)
 
 
-def _ids(work: Work, after: str) -> list[str]:
-    return [sid for (sid,) in work.rows(sql.IDS, after=after, most=SESSIONS_A_TRANSACTION)]
+def _ids(tx: TransactionContext, after: str) -> list[str]:
+    return [sid for (sid,) in tx.fetch_all(sql.IDS, after=after, most=SESSIONS_A_TRANSACTION)]
 
 
-def _copy_page(target: Work, source: Work, ids: list[str]) -> tuple[dict[str, int], list[bytes]]:
+def _copy_page(
+    target: TransactionContext, source: TransactionContext, ids: list[str]
+) -> tuple[dict[str, int], list[bytes]]:
     tally = dict.fromkeys(
         ("sessions", "copied", "replaced", "skipped", *(part.name for part in sql.PARTS)), 0
     )
     sums = []
     for sid in ids:
-        row = source.first(sql.SESSION, sid=sid)
+        row = source.fetch_first(sql.SESSION, sid=sid)
         if row is None:
             continue  # deleted meanwhile
         told, reading = _copy_session(target, source, row)
@@ -180,10 +184,12 @@ def _copy_page(target: Work, source: Work, ids: list[str]) -> tuple[dict[str, in
     return tally, sums
 
 
-def _copy_session(target: Work, source: Work, row: Row) -> tuple[str, _Reading]:
+def _copy_session(
+    target: TransactionContext, source: TransactionContext, row: Row
+) -> tuple[str, _Reading]:
     sid = row[0]
-    target.first(LOCKED, sid=sid)
-    there = target.first(sql.SESSION, sid=sid)
+    target.fetch_first(LOCK_SESSION, sid=sid)
+    there = target.fetch_first(sql.SESSION, sid=sid)
     if there is not None:
         of_source, of_target = _Reading(source, row).finish(), _Reading(target, there).finish()
         if of_source.digest() == of_target.digest():
@@ -191,12 +197,12 @@ def _copy_session(target: Work, source: Work, row: Row) -> tuple[str, _Reading]:
         _refuse_unless_earlier(row, there)
         delete_sessions(target, [sid])
     reading = _Reading(source, row)
-    target.change(sql.INSERT_SESSION, **_session_columns(row))
+    target.execute(sql.INSERT_SESSION, **_session_columns(row))
     for part, rows in reading.pages():
-        target.change_many(
+        target.execute_many(
             part.insert, [dict(zip(part.columns, each, strict=True)) for each in rows]
         )
-    written = target.first(sql.SESSION, sid=sid)
+    written = target.fetch_first(sql.SESSION, sid=sid)
     if written is None or _Reading(target, written).finish().digest() != reading.digest():
         message = (
             f"session {sid!r} is not read back from the target as it was written; nothing of it was"
@@ -229,8 +235,8 @@ def _refuse_unless_earlier(row: Row, there: Row) -> None:
 class _Reading:
     """A session as it is read through, page by page, with its checksum and its counts."""
 
-    def __init__(self, work: Work, row: Row) -> None:
-        self._work = work
+    def __init__(self, tx: TransactionContext, row: Row) -> None:
+        self._context = tx
         self._sid = row[0]
         self._hash = hashlib.sha256()
         self.counts = dict.fromkeys((part.name for part in sql.PARTS), 0)
@@ -268,15 +274,15 @@ class _Reading:
     def _pages_of(self, part: sql.Part) -> Iterator[list[Row]]:
         width = len(part.key)
         after: tuple[Any, ...] = part.before
-        while keys := self._work.rows(
+        while keys := self._context.fetch_all(
             part.sizes, sid=self._sid, most=MOST_KEYS, **_named("after", after)
         ):
             first, size = 0, 0
             for number, key in enumerate(keys):
                 size += key[width]
-                if size >= MOST_BYTES or number == len(keys) - 1:
+                if size >= MAX_BYTES or number == len(keys) - 1:
                     bounds = _named("first", keys[first][:width]) | _named("last", key[:width])
-                    yield self._work.rows(part.rows, sid=self._sid, **bounds)
+                    yield self._context.fetch_all(part.rows, sid=self._sid, **bounds)
                     first, size = number + 1, 0
             after = keys[-1][:width]
 

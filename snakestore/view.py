@@ -276,13 +276,13 @@ def inferred_type(value: object) -> str:
     return "json"
 
 
-def _is_name(work: Any, session_id: str, name: str) -> bool:
+def _is_name(tx: Any, session_id: str, name: str) -> bool:
     try:
-        named_value(work, session_id, name, decode=False)
+        named_value(tx, session_id, name, decode=False)
     except LookupError:
         return False
     finally:
-        work.accessed = None  # to ask whether is no access
+        tx.accessed = None  # to ask whether is no access
     return True
 
 

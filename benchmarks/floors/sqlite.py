@@ -294,10 +294,10 @@ class SqliteFloor:
             longest = max(longest, perf_counter() - started)
             deleted += count
             if count < SWEEP_BATCH:
-                self._give_back()
+                self._incremental_vacuum()
                 return deleted, longest
 
-    def _give_back(self) -> None:
+    def _incremental_vacuum(self) -> None:
         """Gives the free pages back to the disk, some at a time, and brings the log in."""
         while self.connection.execute("PRAGMA freelist_count").fetchone()[0]:
             self.connection.executescript(f"PRAGMA incremental_vacuum({PAGES_BACK})")

@@ -69,7 +69,7 @@ def demo_(
     if not corpus.files:
         message = (
             f"nothing to compress in {described}: all files are empty, or over"
-            f" {demo.MOST_BYTES // 2**20} MiB"
+            f" {demo.MAX_BYTES // 2**20} MiB"
         )
         raise typer.BadParameter(message)
     with _shown_progress() as progress:
@@ -130,7 +130,7 @@ def _print_outcome(outcome: demo.Outcome, corpus: demo.Corpus, file: Path, worke
     rows.append([*ZLIB_DEFAULT.to_dict().values(), *_compared(default_size, default_size)])
     print_table([*SETTING_NAMES, "bytes", "against zlib's default"], rows)
     left_out = (
-        f"; {corpus.left_out} more left out, over {demo.MOST_BYTES // 2**20} MiB"
+        f"; {corpus.left_out} more left out, over {demo.MAX_BYTES // 2**20} MiB"
         if corpus.left_out
         else ""
     )

@@ -29,7 +29,7 @@ from snakestore.demo.search import (
 )
 from snakestore.demo.worker import Task
 
-MOST_BYTES = 8 * 2**20
+MAX_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def read_corpus(paths: Sequence[Path], described: str, *, leave_out: Path) -> Co
             and path.parent.resolve() == leave_out.parent.resolve()
         ):
             continue
-        if size + path.stat().st_size > MOST_BYTES:
+        if size + path.stat().st_size > MAX_BYTES:
             left_out += 1
             continue
         files.append(path.read_bytes())

@@ -80,7 +80,7 @@ class Failed:
 
 
 def work(task: Task, parent: Connection) -> None:
-    """Work until the round is done, nothing is left, or the parent says stop or is gone."""
+    """TransactionContext until the round is done, nothing is left, or the parent says stop or is gone."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C goes to the whole group; the parent tells us to stop

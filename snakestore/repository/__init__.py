@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from snakestore.reports import VariableBatch
-from snakestore.repository.programs import ProgramVerbs
-from snakestore.repository.sessions import SessionVerbs
-from snakestore.repository.store.backup import Maintenance
-from snakestore.repository.store.check import Checking
-from snakestore.repository.store.expiry import Expiry
-from snakestore.repository.variables.batches import Batches
+from snakestore.repository.programs import ProgramMethods
+from snakestore.repository.sessions import SessionMethods
+from snakestore.repository.store.backup import BackupMethods
+from snakestore.repository.store.check import CheckMethods
+from snakestore.repository.store.expiry import ExpiryMethods
+from snakestore.repository.variables.batches import BatchMethods
 from snakestore.repository.variables.history import History
-from snakestore.repository.variables.leases import Optimisation
-from snakestore.repository.variables.reads import VariableReads
-from snakestore.repository.variables.registration import Placing
-from snakestore.repository.variables.writes import VariableWrites
+from snakestore.repository.variables.leases import LeaseMethods
+from snakestore.repository.variables.reads import VariableReadMethods
+from snakestore.repository.variables.registration import RegistrationMethods
+from snakestore.repository.variables.writes import VariableWriteMethods
 
 if TYPE_CHECKING:
     from snakestore.view import SessionView
@@ -24,17 +24,17 @@ __all__ = ["SessionRepository", "VariableBatch"]
 
 
 class SessionRepository(
-    SessionVerbs,
-    VariableReads,
-    Placing,
-    VariableWrites,
-    Batches,
-    Optimisation,
+    SessionMethods,
+    VariableReadMethods,
+    RegistrationMethods,
+    VariableWriteMethods,
+    BatchMethods,
+    LeaseMethods,
     History,
-    ProgramVerbs,
-    Expiry,
-    Checking,
-    Maintenance,
+    ProgramMethods,
+    ExpiryMethods,
+    CheckMethods,
+    BackupMethods,
 ):
     """Sessions, variables and programs in a database, shared by threads, processes and machines.
 

@@ -24,10 +24,14 @@ from snakestore.repository.options import (
 from snakestore.repository.session_access import record_read
 from snakestore.storage.dialects import Backend, backend_for
 from snakestore.storage.engine import is_ours
-from snakestore.storage.execution.autocommit import Channels, EngineRunner
+from snakestore.storage.execution.autocommit import AutocommitRunner, ConnectionSource
 from snakestore.storage.execution.cache import CachingRunner
-from snakestore.storage.execution.joined import CallerRunner
-from snakestore.storage.execution.pool import HeldChannels, LentChannels, SoleChannel
+from snakestore.storage.execution.joined import CallerTransactionRunner
+from snakestore.storage.execution.pool import (
+    BorrowedConnections,
+    OwnedConnections,
+    SingleConnection,
+)
 from snakestore.storage.execution.runner import Runner
 from snakestore.storage.migrate.upgrade import open_engine
 from snakestore.storage.schema.tables import SessionRow
@@ -36,7 +40,7 @@ from snakestore.storage.settings import Durability
 Bind = Engine | Connection | orm.Session
 
 
-class Bound:
+class RepositoryBase:
     """The part of a repository that every verb stands on: a runner, and the defaults of new sessions."""
 
     def __init__(  # noqa: PLR0913 - the contract's options
@@ -189,14 +193,14 @@ def _runner_for(bind: object, options: Options) -> Runner:
     if isinstance(bind, Connection):
         connection = bind
         backend = backend_for(bind.dialect.name)
-        return CallerRunner(
+        return CallerTransactionRunner(
             lambda: connection, backend, _clock_for(backend, options.clock), record_read
         )
     if isinstance(bind, orm.Session):
         session = bind
         arguments: dict[str, Any] = {"mapper": SessionRow}
         backend = backend_for(session.get_bind(**arguments).dialect.name)
-        return CallerRunner(
+        return CallerTransactionRunner(
             lambda: session.connection(bind_arguments=arguments),
             backend,
             _clock_for(backend, options.clock),
@@ -209,22 +213,22 @@ def _runner_for(bind: object, options: Options) -> Runner:
     raise StoreError(message)
 
 
-def _engine_runner(engine: Engine, options: Options) -> EngineRunner:
+def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
     backend = backend_for(engine.dialect.name)
     busy_timeout = options.settings.busy_timeout
     memory = isinstance(engine.pool, StaticPool)
-    channels: Channels
+    channels: ConnectionSource
     if not is_ours(engine):
-        channels = LentChannels(engine, backend, busy_timeout)
+        channels = BorrowedConnections(engine, backend, busy_timeout)
     elif memory:
-        channels = SoleChannel(engine, backend, busy_timeout)
+        channels = SingleConnection(engine, backend, busy_timeout)
     else:
-        channels = HeldChannels(engine, backend)
+        channels = OwnedConnections(engine, backend)
     if options.cache and (backend.remote or not is_ours(engine)):
         _refuse_cache(
             "a server" if backend.remote else "an engine that snakestore.create_engine did not make"
         )
-    kind = CachingRunner if options.cache else EngineRunner
+    kind = CachingRunner if options.cache else AutocommitRunner
     return kind(
         channels,
         backend,

@@ -8,23 +8,23 @@ from snakestore import types
 from snakestore.errors import ProgramNotFoundError, SessionNotFoundError
 from snakestore.names import checked_name, identifier_text
 from snakestore.repository.arguments import NOT_GIVEN, NotGiven, check_size, look_up_text
-from snakestore.repository.base import Bound
+from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import (
     check_read,
-    open_to_read,
-    open_to_write,
+    load_session,
+    lock_session,
     record,
     session_text,
 )
 from snakestore.storage import mapping
-from snakestore.storage.execution.connection import Work
+from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries import programs as sql
 from snakestore.storage.queries.statement import Row
 
 D = TypeVar("D")
 
 
-class ProgramVerbs(Bound):
+class ProgramMethods(RepositoryBase):
     """The part of a repository that is about programs."""
 
     def put_program(self, sid: str, program_id: str, program: Any) -> None:
@@ -35,7 +35,9 @@ class ProgramVerbs(Bound):
             InvalidNameError: the id may not be.
             ValidationError: the program holds what JSON cannot say; ``.path`` says where.
         """
-        self._runner.write(_put, sid, program_id, program, most_bytes=self._options.max_value_bytes)
+        self._runner.write(
+            _put, sid, program_id, program, max_value_bytes=self._options.max_value_bytes
+        )
 
     @overload
     def get_program(self, sid: str, program_id: str) -> Any: ...
@@ -98,25 +100,27 @@ class ProgramVerbs(Bound):
         return self._runner.write(_delete, sid, program_id)
 
 
-def _looked_up(work: Work, sid: object, program_id: object) -> tuple[str, str, Row]:
+def _looked_up(tx: TransactionContext, sid: object, program_id: object) -> tuple[str, str, Row]:
     session = session_text(sid)
     # no program is called "", so an id that none can have finds nothing
     wanted = (
         (look_up_text(program_id, "a program id") or "") if isinstance(program_id, str) else None
     )
     if wanted is None:
-        open_to_read(work, session)  # the session comes first in the order of refusals
+        load_session(tx, session)  # the session comes first in the order of refusals
         wanted = look_up_text(program_id, "a program id") or ""
-    row = work.first(sql.PROGRAM, sid=session, pid=wanted)
+    row = tx.fetch_first(sql.SELECT_PROGRAM, sid=session, pid=wanted)
     if row is None:
         raise SessionNotFoundError(session)
-    work.know(row[2])
-    check_read(work, session, row[0], row[1])
+    tx.set_server_time(row[2])
+    check_read(tx, session, row[0], row[1])
     return session, identifier_text(program_id), row
 
 
-def _get(work: Work, sid: object, program_id: object, default: object | NotGiven) -> object:
-    session, text, row = _looked_up(work, sid, program_id)
+def _get(
+    tx: TransactionContext, sid: object, program_id: object, default: object | NotGiven
+) -> object:
+    session, text, row = _looked_up(tx, sid, program_id)
     if row[3] is not None:
         return mapping.program_from(session, text, row[4])
     if default is NOT_GIVEN:
@@ -124,54 +128,59 @@ def _get(work: Work, sid: object, program_id: object, default: object | NotGiven
     return default
 
 
-def _has(work: Work, sid: object, program_id: object) -> bool:
+def _has(tx: TransactionContext, sid: object, program_id: object) -> bool:
     identifier_text(sid, "a session id")
     identifier_text(program_id, "a program id")
     try:
-        _, _, row = _looked_up(work, sid, program_id)
+        _, _, row = _looked_up(tx, sid, program_id)
     except SessionNotFoundError:
         return False
-    work.accessed = None  # to ask whether is no access
+    tx.accessed = None  # to ask whether is no access
     return row[3] is not None
 
 
-def _all(work: Work, sid: object) -> dict[str, Any]:
-    session = open_to_read(work, sid)
+def _all(tx: TransactionContext, sid: object) -> dict[str, Any]:
+    session = load_session(tx, sid)
     return {
         pid: mapping.program_from(session, pid, text)
-        for pid, text in work.rows(sql.ALL, sid=session)
+        for pid, text in tx.fetch_all(sql.SELECT_PROGRAMS, sid=session)
     }
 
 
-def _ids(work: Work, sid: object) -> list[str]:
-    session = open_to_read(work, sid)
-    return [pid for (pid,) in work.rows(sql.IDS, sid=session)]
+def _ids(tx: TransactionContext, sid: object) -> list[str]:
+    session = load_session(tx, sid)
+    return [pid for (pid,) in tx.fetch_all(sql.SELECT_IDS, sid=session)]
 
 
 def _put(
-    work: Work, sid: object, program_id: object, program: object, *, most_bytes: int | None
+    tx: TransactionContext,
+    sid: object,
+    program_id: object,
+    program: object,
+    *,
+    max_value_bytes: int | None,
 ) -> None:
-    gate = open_to_write(work, sid)
+    locked = lock_session(tx, sid)
     pid = checked_name(program_id, "a program id")
     text = types.dumps(types.checked_document(program, "a program"))
-    check_size("a program", text, None, most_bytes)
-    replaced = work.change(sql.UPDATE, sid=gate.sid, pid=pid, new_program=text, written=work.now)
+    check_size("a program", text, None, max_value_bytes)
+    replaced = tx.execute(sql.UPDATE, sid=locked.sid, pid=pid, new_program=text, written=tx.now)
     if not replaced:
-        work.change(
+        tx.execute(
             sql.INSERT,
-            session_id=gate.sid,
+            session_id=locked.sid,
             id=pid,
             program=text,
-            created_at=work.now,
-            last_updated_at=work.now,
+            created_at=tx.now,
+            last_updated_at=tx.now,
         )
-    record(work, gate, programs=1 - replaced)
+    record(tx, locked, programs=1 - replaced)
 
 
-def _delete(work: Work, sid: object, program_id: object) -> bool:
-    gate = open_to_write(work, sid)
+def _delete(tx: TransactionContext, sid: object, program_id: object) -> bool:
+    locked = lock_session(tx, sid)
     pid = look_up_text(program_id, "a program id")
-    if pid is None or not work.change(sql.DELETE, sid=gate.sid, pid=pid):
+    if pid is None or not tx.execute(sql.DELETE, sid=locked.sid, pid=pid):
         return False
-    record(work, gate, programs=-1)
+    record(tx, locked, programs=-1)
     return True

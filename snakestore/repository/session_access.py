@@ -9,12 +9,12 @@ from snakestore.names import identifier_text, is_plain
 from snakestore.repository.arguments import look_up_text
 from snakestore.session import is_expired
 from snakestore.storage.dialects.base import access_is_due
-from snakestore.storage.execution.connection import Work
+from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries import sessions as sql
 from snakestore.storage.queries.statement import Row, Statement
 
 
-class Gate:
+class LockedSession:
     """What a write knows of its session, whose row it has locked."""
 
     __slots__ = ("expires_at", "history_limit", "last_accessed", "sid", "ttl")
@@ -73,15 +73,17 @@ def _damaged(sid: str, ttl: object) -> CorruptStoreError:
     )
 
 
-def check_read(work: Work, sid: str, last_accessed: datetime, ttl: float | None) -> None:
+def check_read(
+    tx: TransactionContext, sid: str, last_accessed: datetime, ttl: float | None
+) -> None:
     """Refuse a session that has expired; note the read as an access where the recorded one lags enough to be worth a write.
 
     Raises:
         SessionExpiredError, CorruptStoreError: as ``check_alive``.
     """
-    idle = check_alive(sid, last_accessed, ttl, work.now)
+    idle = check_alive(sid, last_accessed, ttl, tx.now)
     if access_is_due(idle, ttl):
-        work.accessed = sid
+        tx.accessed = sid
 
 
 def session_text(sid: object) -> str:
@@ -99,58 +101,63 @@ def session_text(sid: object) -> str:
     return text
 
 
-def gate_row(work: Work, statement: Statement, sid: str) -> Row | None:
-    """The session's GATE_COLUMNS by one of the gate's statements, or None."""
-    row = work.first(statement, sid=sid)
+def session_state(tx: TransactionContext, statement: Statement, sid: str) -> Row | None:
+    """The session's SESSION_STATE_COLUMNS by one of the gate's statements, or None."""
+    row = tx.fetch_first(statement, sid=sid)
     if row is not None:
-        work.know(row[4])
+        tx.set_server_time(row[4])
     return row
 
 
-def ask_nothing(work: Work) -> None:
+def ping(tx: TransactionContext) -> None:
     """Ask the database for nothing: for a verb that can find nothing, and must notice a closed store all the same."""
-    work.know(None)
+    tx.set_server_time(None)
 
 
-def open_to_read(work: Work, sid: object) -> str:
+def load_session(tx: TransactionContext, sid: object) -> str:
     """The session is there and alive; a first statement for verbs that take several. The read counts as an access.
 
     Raises:
         SessionNotFoundError, SessionExpiredError: it is not.
     """
     text = session_text(sid)
-    row = gate_row(work, sql.GATE, text)
+    row = session_state(tx, sql.SELECT_SESSION_STATE, text)
     if row is None:
         raise SessionNotFoundError(text)
-    check_read(work, text, row[0], row[1])
+    check_read(tx, text, row[0], row[1])
     return text
 
 
-def open_to_write(work: Work, sid: object) -> Gate:
+def lock_session(tx: TransactionContext, sid: object) -> LockedSession:
     """The session is there and alive, and its row ours until the transaction ends.
 
     Raises:
         SessionNotFoundError, SessionExpiredError: it is not.
     """
     text = session_text(sid)
-    row = gate_row(work, sql.GATE_LOCKED, text)
+    row = session_state(tx, sql.SELECT_SESSION_STATE_FOR_UPDATE, text)
     if row is None:
         raise SessionNotFoundError(text)
-    check_alive(text, row[0], row[1], work.now)
-    return Gate(text, row[0], row[1], row[2], row[3])
+    check_alive(text, row[0], row[1], tx.now)
+    return LockedSession(text, row[0], row[1], row[2], row[3])
 
 
 def record(
-    work: Work, gate: Gate, *, variables: int = 0, programs: int = 0, updates: int = 0
+    tx: TransactionContext,
+    locked: LockedSession,
+    *,
+    variables: int = 0,
+    programs: int = 0,
+    updates: int = 0,
 ) -> None:
     """Record a write: the access, which never moves back, and the counts, in the same transaction as what they count."""
-    accessed = max(gate.last_accessed, work.now)
-    expires = work.backend.expires_at(
-        recorded=gate.expires_at, ttl=gate.ttl, last_accessed=accessed
+    accessed = max(locked.last_accessed, tx.now)
+    expires = tx.backend.expires_at(
+        recorded=locked.expires_at, ttl=locked.ttl, last_accessed=accessed
     )
-    work.change(
-        sql.RECORD,
-        sid=gate.sid,
+    tx.execute(
+        sql.UPDATE_COUNTERS,
+        sid=locked.sid,
         accessed=accessed,
         expires=expires,
         variables=variables,
@@ -159,12 +166,12 @@ def record(
     )
 
 
-def record_read(work: Work, sid: str) -> tuple[datetime, datetime | None] | None:
+def record_read(tx: TransactionContext, sid: str) -> tuple[datetime, datetime | None] | None:
     """Record a read as an access, unless the session is gone, expired or locked by a write, which records one itself."""
-    row = work.first(sql.GATE_IF_FREE, sid=sid)
-    if row is None or has_expired(sid, row[0], row[1], work.now):
+    row = tx.fetch_first(sql.SELECT_SESSION_STATE_SKIP_LOCKED, sid=sid)
+    if row is None or has_expired(sid, row[0], row[1], tx.now):
         return None
-    accessed = max(row[0], work.now)
-    expires = work.backend.expires_at(recorded=row[2], ttl=row[1], last_accessed=accessed)
-    work.change(sql.TOUCH, sid=sid, accessed=accessed, expires=expires)
+    accessed = max(row[0], tx.now)
+    expires = tx.backend.expires_at(recorded=row[2], ttl=row[1], last_accessed=accessed)
+    tx.execute(sql.UPDATE_ACCESS, sid=sid, accessed=accessed, expires=expires)
     return accessed, expires

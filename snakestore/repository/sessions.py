@@ -10,7 +10,8 @@ from typing import Any
 
 from snakestore import types
 from snakestore.errors import SessionExistsError, SessionNotFoundError
-from snakestore.names import Pattern, checked_name
+from snakestore.names import checked_name
+from snakestore.patterns import Pattern
 from snakestore.repository.arguments import (
     NOT_GIVEN,
     NotGiven,
@@ -20,28 +21,28 @@ from snakestore.repository.arguments import (
     checked_ttl,
     look_up_text,
 )
-from snakestore.repository.base import Bound
+from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import (
-    Gate,
-    ask_nothing,
+    LockedSession,
     check_alive,
     check_read,
-    gate_row,
     has_expired,
-    open_to_write,
+    lock_session,
+    ping,
     record,
+    session_state,
     session_text,
 )
 from snakestore.session import Session, SessionStats, expiry
 from snakestore.storage import mapping
-from snakestore.storage.execution.connection import Work
+from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import sessions as sql
-from snakestore.storage.queries import variables as variables_sql
 
 PAGE = 500
 
 
-class SessionVerbs(Bound):
+class SessionMethods(RepositoryBase):
     """The part of a repository that is about sessions."""
 
     def create_session(
@@ -86,12 +87,12 @@ class SessionVerbs(Bound):
         Raises:
             SessionNotFoundError, SessionExpiredError: there is none.
         """
-        work, session = self._runner.lookup(_get, sid)
-        if work.recorded is None:
+        tx, session = self._runner.lookup(_get, sid)
+        if tx.recorded is None:
             return session
-        last_accessed, _ = work.recorded
+        last_accessed, _ = tx.recorded
         stats = replace(
-            session.stats, time_since_access=max(0.0, (work.now - last_accessed).total_seconds())
+            session.stats, time_since_access=max(0.0, (tx.now - last_accessed).total_seconds())
         )
         return replace(
             session,
@@ -132,7 +133,7 @@ class SessionVerbs(Bound):
         most = checked_count(limit, "limit")
         beyond = None if after is None else look_up_after(after)
         if not wanted.possible or most == 0:
-            self._runner.lookup(ask_nothing)
+            self._runner.lookup(ping)
             return []
         return self._runner.read(_list, wanted, most, beyond, include_expired=include_expired)
 
@@ -198,38 +199,43 @@ def look_up_after(after: object) -> str:
     return whole.split("\0", 1)[0].encode("utf-8", "ignore").decode("utf-8")
 
 
-def _look(work: Work, sid: str) -> Session:
+def _look(tx: TransactionContext, sid: str) -> Session:
     text = session_text(sid)
-    row = work.first(sql.SESSION, sid=text)
+    row = tx.fetch_first(sql.SELECT_SESSION, sid=text)
     if row is None:
         raise SessionNotFoundError(text)
-    work.know(row[9])
-    check_alive(text, row[2], row[3], work.now)
-    return mapping.session_from(row, work.now)
+    tx.set_server_time(row[9])
+    check_alive(text, row[2], row[3], tx.now)
+    return mapping.session_from(row, tx.now)
 
 
-def _get(work: Work, sid: str) -> tuple[Work, Session]:
-    session = _look(work, sid)
-    check_read(work, session.id, session.last_accessed, session.ttl)
-    return work, session
+def _get(tx: TransactionContext, sid: str) -> tuple[TransactionContext, Session]:
+    session = _look(tx, sid)
+    check_read(tx, session.id, session.last_accessed, session.ttl)
+    return tx, session
 
 
-def _exists(work: Work, sid: str) -> bool:
+def _exists(tx: TransactionContext, sid: str) -> bool:
     text = look_up_text(sid, "a session id")
-    row = None if text is None else gate_row(work, sql.GATE, text)
-    return row is not None and text is not None and not has_expired(text, row[0], row[1], work.now)
+    row = None if text is None else session_state(tx, sql.SELECT_SESSION_STATE, text)
+    return row is not None and text is not None and not has_expired(text, row[0], row[1], tx.now)
 
 
-def _expired(work: Work, sid: str) -> bool:
+def _expired(tx: TransactionContext, sid: str) -> bool:
     text = session_text(sid)
-    row = gate_row(work, sql.GATE, text)
+    row = session_state(tx, sql.SELECT_SESSION_STATE, text)
     if row is None:
         raise SessionNotFoundError(text)
-    return has_expired(text, row[0], row[1], work.now)
+    return has_expired(text, row[0], row[1], tx.now)
 
 
 def _list(
-    work: Work, pattern: Pattern, most: int | None, after: str | None, *, include_expired: bool
+    tx: TransactionContext,
+    pattern: Pattern,
+    most: int | None,
+    after: str | None,
+    *,
+    include_expired: bool,
 ) -> list[Session]:
     """Pages of the index range, until enough of them are wanted and alive."""
     found: list[Session] = []
@@ -238,16 +244,16 @@ def _list(
     lower = after if beyond and after is not None else pattern.lower
     while True:
         bounds = {"lower": lower} | ({} if upper is None else {"upper": upper})
-        page = work.rows(
-            sql.SESSION_LIST.form(after=beyond, bounded=upper is not None, limited=True),
+        page = tx.fetch_all(
+            sql.SELECT_SESSIONS.variant(after=beyond, bounded=upper is not None, limited=True),
             most=PAGE,
             **bounds,
         )
         for row in page:
-            if (include_expired or not has_expired(row[0], row[2], row[3], work.now)) and (
+            if (include_expired or not has_expired(row[0], row[2], row[3], tx.now)) and (
                 pattern.only_a_prefix or pattern.matches(row[0])
             ):
-                found.append(mapping.session_from(row, work.now))
+                found.append(mapping.session_from(row, tx.now))
                 if len(found) == most:
                     return found
         if len(page) < PAGE:
@@ -255,52 +261,54 @@ def _list(
         lower, beyond = page[-1][0], True
 
 
-def _create(work: Work, session_id: object, given: dict[str, Any], *, exist_ok: bool) -> Session:
+def _create(
+    tx: TransactionContext, session_id: object, given: dict[str, Any], *, exist_ok: bool
+) -> Session:
     sid = checked_name(session_id, "a session id")
-    row = gate_row(work, sql.GATE_LOCKED, sid)
-    if row is not None and not has_expired(sid, row[0], row[1], work.now):
+    row = session_state(tx, sql.SELECT_SESSION_STATE_FOR_UPDATE, sid)
+    if row is not None and not has_expired(sid, row[0], row[1], tx.now):
         if not exist_ok:
             raise SessionExistsError(sid)
         worker = given["worker"]
-        return _update(work, sid, {} if worker is None else {"worker": worker})
+        return _update(tx, sid, {} if worker is None else {"worker": worker})
     wanted = _checked_changes(given)
     if row is not None:
-        delete_sessions(work, [sid])
-    work.change(
+        delete_sessions(tx, [sid])
+    tx.execute(
         sql.INSERT,
         id=sid,
         metadata=types.dumps(wanted["metadata"]),
-        created_at=work.now,
-        last_accessed=work.now,
+        created_at=tx.now,
+        last_accessed=tx.now,
         ttl=wanted["ttl"],
-        expires_at=expiry(work.now, wanted["ttl"]),
+        expires_at=expiry(tx.now, wanted["ttl"]),
         last_worker_id=wanted["worker"],
         history_limit=wanted["history"],
         **dict.fromkeys(("variable_count", "program_count", "total_variable_updates"), 0),
     )
-    return _look(work, sid)
+    return _look(tx, sid)
 
 
 def _update(
-    work: Work, sid: str, given: dict[str, Any], *, replace_metadata: bool = False
+    tx: TransactionContext, sid: str, given: dict[str, Any], *, replace_metadata: bool = False
 ) -> Session:
-    gate = open_to_write(work, sid)
+    locked = lock_session(tx, sid)
     changes = _checked_changes(given)
-    row = work.one(sql.SESSION, sid=gate.sid)
+    row = tx.fetch_one(sql.SELECT_SESSION, sid=locked.sid)
     if changes or replace_metadata:
         old = (
             {}
             if replace_metadata
-            else mapping.decoded(row[5], f"the metadata of session {gate.sid!r}")
+            else mapping.decoded(row[5], f"the metadata of session {locked.sid!r}")
         )
         metadata = types.dumps(old | changes.pop("metadata", {}))
-        new = {"ttl": gate.ttl, "worker": row[4], "history": gate.history_limit} | changes
-        accessed = max(gate.last_accessed, work.now)
+        new = {"ttl": locked.ttl, "worker": row[4], "history": locked.history_limit} | changes
+        accessed = max(locked.last_accessed, tx.now)
         # ttl and expires_at change together, or the CHECK that ties them would refuse
         expires = expiry(accessed, new["ttl"])
-        work.change(
-            sql.CHANGE,
-            sid=gate.sid,
+        tx.execute(
+            sql.UPDATE_SESSION,
+            sid=locked.sid,
             new_metadata=metadata,
             new_ttl=new["ttl"],
             expires=expires,
@@ -308,10 +316,10 @@ def _update(
             history=new["history"],
         )
         if changes.get("history") is not None:
-            _prune(work, gate.sid, new["history"])
-        gate = Gate(gate.sid, gate.last_accessed, new["ttl"], None, new["history"])
-    record(work, gate)
-    return _look(work, gate.sid)
+            _prune(tx, locked.sid, new["history"])
+        locked = LockedSession(locked.sid, locked.last_accessed, new["ttl"], None, new["history"])
+    record(tx, locked)
+    return _look(tx, locked.sid)
 
 
 def _checked_changes(given: dict[str, Any]) -> dict[str, Any]:
@@ -325,25 +333,27 @@ def _checked_changes(given: dict[str, Any]) -> dict[str, Any]:
     return {name: checks[name](value) for name, value in given.items() if value is not NOT_GIVEN}
 
 
-def _prune(work: Work, sid: str, keep: int) -> None:
+def _prune(tx: TransactionContext, sid: str, keep: int) -> None:
     """Forget what a smaller history no longer holds, a variable at a time: each costs an index probe."""
     after = ""
-    while page := work.rows(variables_sql.WITH_PAST_OF, sid=sid, vid=after, most=PAGE):
-        work.change_many(
-            variables_sql.PRUNE, [{"sid": sid, "vid": vid, "keep": keep} for _, vid in page]
+    while page := tx.fetch_all(
+        history_sql.SELECT_WITH_HISTORY_IN_SESSION, sid=sid, vid=after, most=PAGE
+    ):
+        tx.execute_many(
+            history_sql.PRUNE_HISTORY, [{"sid": sid, "vid": vid, "keep": keep} for _, vid in page]
         )
         after = page[-1][1]
 
 
-def _delete(work: Work, sid: str) -> bool:
+def _delete(tx: TransactionContext, sid: str) -> bool:
     text = look_up_text(sid, "a session id")
-    if text is None or work.first(sql.LOCKED, sid=text) is None:
+    if text is None or tx.fetch_first(sql.LOCK_SESSION, sid=text) is None:
         return False
-    delete_sessions(work, [text])
+    delete_sessions(tx, [text])
     return True
 
 
-def delete_sessions(work: Work, ids: list[str]) -> None:
+def delete_sessions(tx: TransactionContext, ids: list[str]) -> None:
     """Delete sessions with all they hold, children first: quicker than a cascade, and right where foreign keys are off."""
-    for statement in sql.DELETE_WITH_ALL:
-        work.change_in(statement, ids)
+    for statement in sql.DELETE_SESSIONS:
+        tx.execute_in(statement, ids)

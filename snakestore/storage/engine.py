@@ -13,7 +13,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from snakestore.errors import StoreError
 from snakestore.storage.dialects.sqlite import connect
-from snakestore.storage.fork import never_close
+from snakestore.storage.fork import leak_deliberately
 from snakestore.storage.settings import Durability, Settings
 from snakestore.storage.url import PathOrUrl, parse, shown, sqlite_address
 
@@ -38,7 +38,7 @@ def create_engine(
             too. A server decides for itself.
 
     A transaction on a SQLite file begins with its first statement, with BEGIN IMMEDIATE where that
-    writes; DDL rolls back, savepoints work. Connections made before a fork are left alone in the
+    writes; DDL rolls back, savepoints tx. Connections made before a fork are left alone in the
     child.
 
     Raises:
@@ -82,7 +82,7 @@ def _sqlite_engine(url: URL, settings: Settings) -> Engine:
         )
         raise StoreError(message)
     address = sqlite_address(url)
-    # a database in memory is its one connection; files get as many as there are threads at work,
+    # a database in memory is its one connection; files get as many as there are threads at tx,
     # which wait for none
     pool: dict[str, Any] = (
         {"poolclass": StaticPool}
@@ -128,7 +128,7 @@ def _leave_parents_connections() -> None:
         # a database in memory is copied with the process; there is no parent to disturb, and
         # nothing else to read
         if not isinstance(engine.pool, StaticPool):
-            never_close(engine.pool)
+            leak_deliberately(engine.pool)
             engine.dispose(close=False)
 
 

@@ -24,7 +24,7 @@ def _born() -> None:
 os.register_at_fork(before=_load, after_in_child=_born)
 
 
-def never_close(held: object) -> None:
+def leak_deliberately(held: object) -> None:
     """Keep ``held`` and all that it refers to until the process is gone, past the interpreter's own clean-up.
 
     For a forked child: to close the parent's connection there, or to have it collected, would undo

@@ -22,14 +22,14 @@ from snakestore.errors import shorten
 from snakestore.types.characters import EVERYTHING, Ranges, category, char_set, complement, merged
 
 _LINE_FEED: Final = ord("\n")
-LONGEST_PATTERN: Final = 10_000
-MOST_SETS: Final = 500
-MOST_REPEATS: Final = 1_000  # what RE2 takes for one count
-LARGEST_PROGRAM: Final = 5_000
+MAX_PATTERN_LENGTH: Final = 10_000
+MAX_SETS: Final = 500
+MAX_REPEATS: Final = 1_000  # what RE2 takes for one count
+MAX_PROGRAM_SIZE: Final = 5_000
 """Instructions: against 50,000 letters a second where everything goes wrong, milliseconds where it
 does not.
 """
-MOST_WORK: Final = 1_000_000_000
+MAX_WORK: Final = 1_000_000_000
 """Characters of the text times instructions of the program: five seconds where everything goes
 wrong.
 """
@@ -137,9 +137,9 @@ class _Translation:
         return parts
 
     def _set(self, ranges: Ranges) -> list[Part]:
-        if len(self.sets) > MOST_SETS:
+        if len(self.sets) > MAX_SETS:
             _refuse(
-                f"more than {MOST_SETS} different classes of characters: write fewer, or use enum"
+                f"more than {MAX_SETS} different classes of characters: write fewer, or use enum"
             )
         return [self.sets.setdefault(ranges, len(self.sets))]
 
@@ -167,9 +167,9 @@ class _Translation:
 
 
 def _parse(pattern: str) -> Any:
-    if len(pattern) > LONGEST_PATTERN:
+    if len(pattern) > MAX_PATTERN_LENGTH:
         message = (
-            f"has {len(pattern)} characters, more than {LONGEST_PATTERN}: use enum or choices for"
+            f"has {len(pattern)} characters, more than {MAX_PATTERN_LENGTH}: use enum or choices for"
             " long lists"
         )
         raise PatternError(message)
@@ -192,8 +192,8 @@ def _refuse(what: str) -> NoReturn:
 
 def _repeated(body: list[Part], least: int, most: int | None) -> list[Part]:
     """``body`` from ``least`` to ``most`` times (None: any number)."""
-    if max(least, most or 0) > MOST_REPEATS:
-        _refuse(f"a count of more than {MOST_REPEATS}: use min_length and max_length")
+    if max(least, most or 0) > MAX_REPEATS:
+        _refuse(f"a count of more than {MAX_REPEATS}: use min_length and max_length")
     if (least, most) in _QUANTIFIERS:
         return [*body, _QUANTIFIERS[least, most]]
     return [*body, f"{{{least},{'' if most is None else most}}}"]
@@ -303,7 +303,7 @@ class LinearPattern:
         spelled = text.translate(self._spelling).encode()
         if self._last_break_counts and text.endswith("\n"):
             spelled = spelled[: -len(self._spelling[10].encode())] + b"\n"
-        if len(spelled) * self._program.programsize > MOST_WORK:
+        if len(spelled) * self._program.programsize > MAX_WORK:
             message = (
                 f"is too large for a text of {len(text)} characters: give max_length as well, or a"
                 " simpler pattern"
@@ -353,9 +353,9 @@ def _program(rewritten: str) -> Any:
         )
         message = f"is too large for its engine ({shorten(told)}): {_SMALLER}"
         raise PatternError(message) from problem
-    if program.programsize > LARGEST_PROGRAM:
+    if program.programsize > MAX_PROGRAM_SIZE:
         message = (
-            f"is too large ({program.programsize} instructions, more than {LARGEST_PROGRAM}):"
+            f"is too large ({program.programsize} instructions, more than {MAX_PROGRAM_SIZE}):"
             f" {_SMALLER}"
         )
         raise PatternError(message)

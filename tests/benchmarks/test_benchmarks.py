@@ -14,7 +14,15 @@ from benchmarks.floors.sqlite import SqliteFloor, connect
 from benchmarks.measure import ONCE
 from benchmarks.page import page
 from benchmarks.results import Report, Timing, compared
-from benchmarks.rows import BACKEND_ROWS, FLOOR, OURS, PROCESS_ROWS, ROWS, SQLITE_ROWS, Target
+from benchmarks.rows import (
+    BACKEND_ROWS,
+    FLOOR,
+    OURS,
+    PROCESS_ROWS,
+    ROWS,
+    SQLITE_ROWS,
+    StoredVariable,
+)
 from benchmarks.runner import Field, laboratory, run
 from benchmarks.table import show, table_lines
 from benchmarks.workload import BATCH, NAMES, PLAIN, READS, UPDATED, UPDATES
@@ -145,7 +153,7 @@ def test_everyone_takes_part_in_rows_that_there_are_and_each_row_has_its_base():
 
 def test_a_target_is_met_at_its_bound_and_missed_above():
     timing = Timing(
-        contender=OURS, kind="ours", microseconds=1.0, ratio=1.3, target=Target(1.3, 1.1)
+        contender=OURS, kind="ours", microseconds=1.0, ratio=1.3, target=StoredVariable(1.3, 1.1)
     )
 
     assert (timing.met, timing.reached) == (True, False)

@@ -1,4 +1,4 @@
-"""Batches: all or nothing in one transaction, every refusal under its key; or, where asked, what can be applied."""
+"""BatchMethods: all or nothing in one transaction, every refusal under its key; or, where asked, what can be applied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Expiry: idle for longer than the ttl is gone, at once and for good."""
+"""ExpiryMethods: idle for longer than the ttl is gone, at once and for good."""
 
 from __future__ import annotations
 

@@ -15,13 +15,13 @@ PRELUDE = """
 import json, os, sys
 import snakestore.storage.migrate.upgrade as schema
 from snakestore.storage.engine import create_engine
-from snakestore.storage.execution.driver_errors import translated
+from snakestore.storage.execution.driver_errors import translate_errors
 path, drop = sys.argv[1], int(sys.argv[2])
 if drop:
     os.setgroups([]), os.setgid(drop), os.setuid(drop)
 def attempt(function):
     try:
-        with translated():
+        with translate_errors():
             return function()
     except Exception as error:
         return f"{type(error).__name__}: {error}"

@@ -8,7 +8,7 @@ from sqlalchemy import URL, text
 
 from snakestore.errors import StoreBusyError, StoreError
 from snakestore.storage.engine import create_engine, is_ours
-from snakestore.storage.execution.driver_errors import translated
+from snakestore.storage.execution.driver_errors import translate_errors
 
 
 def test_a_server_is_reached_with_our_settings(postgresql_server: URL) -> None:
@@ -31,7 +31,7 @@ def test_a_lock_of_someone_elses_is_waited_for_no_longer_than_told(postgresql_se
         holder.execute(text("LOCK TABLE held"))
 
         start = time.monotonic()
-        with pytest.raises(StoreBusyError), translated():
+        with pytest.raises(StoreBusyError), translate_errors():
             waiter.execute(text("SELECT * FROM held"))
         waited = time.monotonic() - start
         holder.execute(text("DROP TABLE held"))

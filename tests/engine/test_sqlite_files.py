@@ -15,7 +15,7 @@ import pytest
 from snakestore.errors import CorruptStoreError, StoreError, StoreFullError
 from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.engine import create_engine
-from snakestore.storage.execution.driver_errors import translated
+from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.migrate.upgrade import current, open_engine, upgrade
 from tests.engine.support import NOBODY, PRELUDE, as_ordinary_user, folder_state
 
@@ -126,7 +126,7 @@ def test_a_pipe_is_no_store_and_nobody_waits_at_it(tmp_path: Path) -> None:
 def test_a_url_that_forbids_making_makes_nothing(tmp_path: Path) -> None:
     engine = create_engine(f"file:{tmp_path}/s.db?mode=rw")
 
-    with pytest.raises(StoreError, match="mode=rw"), translated():
+    with pytest.raises(StoreError, match="mode=rw"), translate_errors():
         engine.connect()
     assert list(tmp_path.iterdir()) == []
 
@@ -151,7 +151,7 @@ def test_a_read_only_url_reads_and_refuses_to_write(tmp_path: Path) -> None:
     with (
         engine.connect() as connection,
         pytest.raises(StoreError, match="read but not written"),
-        translated(),
+        translate_errors(),
     ):
         connection.exec_driver_sql("DELETE FROM sessions")
     engine.dispose()

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from snakestore.errors import StoreBusyError, StoreError, ValidationError
 from snakestore.storage.engine import Settings, create_engine, is_ours, settings_of
-from snakestore.storage.execution.driver_errors import translated
+from snakestore.storage.execution.driver_errors import translate_errors
 
 
 def pragma(connection: Connection, name: str) -> Any:
@@ -68,7 +68,7 @@ def test_extensions_cannot_be_loaded(tmp_path: Path) -> None:
     with (
         engine.connect() as connection,
         pytest.raises(StoreError, match="not authorized"),
-        translated(),
+        translate_errors(),
     ):
         connection.execute(text("SELECT load_extension('anything')"))
     engine.dispose()
@@ -83,7 +83,7 @@ def test_a_planted_view_cannot_call_what_is_not_harmless(tmp_path: Path) -> None
     with (
         engine.connect() as connection,
         pytest.raises(StoreError, match="unsafe use"),
-        translated(),
+        translate_errors(),
     ):
         connection.exec_driver_sql("SELECT * FROM planted")
     engine.dispose()
@@ -168,7 +168,7 @@ def test_a_busy_database_is_waited_for_as_long_as_told_and_no_longer(tmp_path: P
     other.execute("BEGIN IMMEDIATE")
 
     start = time.monotonic()
-    with pytest.raises(StoreBusyError), translated(), engine.begin() as connection:
+    with pytest.raises(StoreBusyError), translate_errors(), engine.begin() as connection:
         connection.exec_driver_sql("INSERT INTO t VALUES (1)")
     waited = time.monotonic() - start
     other.close()

@@ -36,8 +36,8 @@ def _deferred() -> None:
 
 
 def _no_transactions() -> None:
-    connection.DriverChannel.begin = lambda self, *, write: None
-    connection.DriverChannel.commit = lambda self: None
+    connection.DriverConnection.begin = lambda self, *, write: None
+    connection.DriverConnection.commit = lambda self: None
 
 
 BREAK: dict[str | None, Callable[[], None]] = {

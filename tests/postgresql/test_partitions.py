@@ -77,12 +77,12 @@ def test_each_table_has_as_many_partitions_as_told_and_sessions_room_on_each_pag
 @pytest.mark.parametrize(
     "statement",
     [
-        sessions.GATE_LOCKED,
-        sessions.RECORD,
-        variables.VALUE,
-        variables.CALLED,
+        sessions.SELECT_SESSION_STATE_FOR_UPDATE,
+        sessions.UPDATE_COUNTERS,
+        variables.SELECT_VALUE,
+        variables.SELECT_BY_IDENTIFIER,
         variables.UPDATE,
-        variables.NAMES.form(bounded=False),
+        variables.SELECT_NAMES.variant(bounded=False),
     ],
 )
 def test_what_a_verb_runs_looks_into_one_partition(partitioned, statement):

@@ -9,16 +9,16 @@ import pytest
 from sqlalchemy.dialects.sqlite import pysqlite
 
 from snakestore import SessionRepository
-from snakestore.storage.queries import programs, sessions, variables
-from snakestore.storage.queries.columns import Ranged
-from snakestore.storage.queries.statement import Prepared, Statement
+from snakestore.storage.queries import history, programs, sessions, variables
+from snakestore.storage.queries.columns import RangeQuery
+from snakestore.storage.queries.statement import CompiledStatement, Statement
 
 DIALECT = pysqlite.dialect(paramstyle="qmark")
-MAY_SCAN = {"sessions.COUNTS"}  # store_stats counts rows, and says so
+MAY_SCAN = {"sessions.SELECT_COUNTS"}  # store_stats counts rows, and says so
 
 
-def _forms(name: str, thing: object) -> list[tuple[str, Prepared]]:
-    if isinstance(thing, Ranged):
+def _forms(name: str, thing: object) -> list[tuple[str, CompiledStatement]]:
+    if isinstance(thing, RangeQuery):
         flags = [
             (after, bounded, limited)
             for after in (False, True)
@@ -28,13 +28,13 @@ def _forms(name: str, thing: object) -> list[tuple[str, Prepared]]:
         return [
             (
                 f"{name}-{after}-{bounded}-{limited}",
-                thing.form(after=after, bounded=bounded, limited=limited).prepare(DIALECT),
+                thing.variant(after=after, bounded=bounded, limited=limited).compile_for(DIALECT),
             )
             for after, bounded, limited in flags
         ]
     if isinstance(thing, Statement):
         return [
-            (name, thing.prepare_spread(DIALECT, 4) if thing.spread else thing.prepare(DIALECT))
+            (name, thing.compile_expanding(DIALECT, 4) if thing.expanding else thing.compile_for(DIALECT))
         ]
     if isinstance(thing, tuple) and thing and all(isinstance(each, Statement) for each in thing):
         return [
@@ -45,7 +45,7 @@ def _forms(name: str, thing: object) -> list[tuple[str, Prepared]]:
 
 STATEMENTS = [
     form
-    for module in (sessions, variables, programs)
+    for module in (sessions, variables, history, programs)
     for name, thing in vars(module).items()
     for form in _forms(f"{module.__name__.rpartition('.')[2]}.{name}", thing)
 ]
@@ -84,11 +84,11 @@ def test_the_statements_are_all_here():
     names = {name.partition("-")[0] for name, _ in STATEMENTS}
 
     assert {
-        "sessions.GATE",
-        "variables.VALUE",
+        "sessions.SELECT_SESSION_STATE",
+        "variables.SELECT_VALUE",
         "variables.UPDATE",
-        "variables.TAKEN",
-        "programs.PROGRAM",
+        "variables.SELECT_NAME_CONFLICTS",
+        "programs.SELECT_PROGRAM",
     } <= names
 
 

@@ -97,7 +97,7 @@ def test_a_read_from_memory_is_an_access_all_the_same(repo, clock):
 
 
 def test_the_memory_is_bounded(repo, monkeypatch):
-    monkeypatch.setattr(cache, "MOST_BYTES", 2 * cache.ROW_BYTES)
+    monkeypatch.setattr(cache, "MAX_BYTES", 2 * cache.ROW_BYTES)
     for number in range(5):
         repo.register_variable("s", f"v{number}", "integer", number)
     for number in range(5):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy.dialects import postgresql
 
-from snakestore.storage.schema.tables import UtcDateTime
+from snakestore.storage.schema.column_types import UtcDateTime
 
 READ = UtcDateTime().result_processor(postgresql.dialect(), None)
 

@@ -38,20 +38,20 @@ def time(monkeypatch):
 
 
 def test_pauses_are_a_small_share_of_what_was_waited_already(time):
-    patience = retry.Patience(10.0)
+    patience = retry.Backoff(10.0)
     while patience.wait():
         pass
 
     waited = 0.0
     for pause in time.pauses[:-1]:
-        assert pause <= max(retry.FIRST_PAUSE, retry.SHARE * waited) + 1e-9
+        assert pause <= max(retry.MIN_PAUSE, retry.SHARE * waited) + 1e-9
         waited += pause
-    assert max(time.pauses) == retry.LONGEST_PAUSE
+    assert max(time.pauses) == retry.MAX_PAUSE
     assert all(one <= next_ + 1e-9 for one, next_ in pairwise(time.pauses[:-1]))
 
 
 def test_waiting_ends_at_its_limit_and_not_after(time):
-    patience = retry.Patience(0.3)
+    patience = retry.Backoff(0.3)
     while patience.wait():
         pass
 
@@ -60,14 +60,14 @@ def test_waiting_ends_at_its_limit_and_not_after(time):
 
 
 def test_no_wait_at_all_where_the_limit_is_zero(time):
-    assert not retry.Patience(0.0).wait()
+    assert not retry.Backoff(0.0).wait()
     assert time.pauses == []
 
 
 def test_who_waited_as_long_as_a_turn_lasts_tries_again_within_a_rest():
     waited = backup.LONGEST_TURN + backup.REST
 
-    assert max(retry.FIRST_PAUSE, retry.SHARE * waited) < backup.REST
+    assert max(retry.MIN_PAUSE, retry.SHARE * waited) < backup.REST
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snakestore import InvalidNameError
-from snakestore.names import Pattern, checked_name, identifier_text
+from snakestore.names import checked_name, identifier_text
+from snakestore.patterns import Pattern
 
 
 class Atom(enum.Enum):

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from snakestore.errors import StoreError, ValidationError
-from snakestore.repository.base import Bound
+from snakestore.repository.base import RepositoryBase
 from snakestore.storage.dialects.sqlite import backup, files
-from snakestore.storage.execution.autocommit import EngineRunner
-from snakestore.storage.execution.connection import Work
-from snakestore.storage.execution.driver_errors import translated
+from snakestore.storage.execution.autocommit import AutocommitRunner
+from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.execution.retry import pause
 from snakestore.storage.execution.runner import Runner
 
@@ -25,7 +25,7 @@ REST = 0.0025
 """Seconds that others then have: more than those who waited for so long sleep between two tries."""
 
 
-class Maintenance(Bound):
+class BackupMethods(RepositoryBase):
     """The part of a repository that copies the whole store."""
 
     def backup(
@@ -61,14 +61,14 @@ class Maintenance(Bound):
         if not source:
             self._runner.lookup(_copy_memory, target, overwrite=overwrite, progress=progress)
             return
-        with translated():
+        with translate_errors():
             backup.copy_file(source, target, overwrite=overwrite, progress=progress)
 
 
-def sizes(work: Work) -> tuple[int, int, int]:
+def sizes(tx: TransactionContext) -> tuple[int, int, int]:
     """Bytes of the database, bytes of it that are free, and bytes of the log beside it."""
-    size, free = work.one(work.backend.size)
-    path = None if work.backend.file is None else work.one(work.backend.file)[0]
+    size, free = tx.fetch_one(tx.backend.size)
+    path = None if tx.backend.file is None else tx.fetch_one(tx.backend.file)[0]
     return size, free, files.size(os.path.realpath(path) + "-wal") if path else 0
 
 
@@ -76,7 +76,7 @@ class Turns:
     """One transaction after another where there is one writer's place: it is left free now and then, or those who wait would rarely find it so."""
 
     def __init__(self, runner: Runner) -> None:
-        self.shared = isinstance(runner, EngineRunner) and runner.backend.file is not None
+        self.shared = isinstance(runner, AutocommitRunner) and runner.backend.file is not None
         """Whether others may wait between two transactions: not inside a caller's own, nor where
         rows are locked.
         """
@@ -93,39 +93,43 @@ class Turns:
         self._taken += time.monotonic() - began
 
 
-def give_back(runner: Runner, turns: Turns) -> None:
+def incremental_vacuum(runner: Runner, turns: Turns) -> None:
     """Give free space back to the disk in small transactions, and bring the log in; only where each verb is its own transaction."""
     if not turns.shared:
         return
     more = True
     while more:
         with turns.turn():
-            more = runner.lookup(_give_back)  # a transaction of its own
+            more = runner.lookup(_incremental_vacuum)  # a transaction of its own
     runner.lookup(_checkpoint)
 
 
-def _give_back(work: Work) -> bool:
-    return work.backend.give_back(work.driver_connection)
+def _incremental_vacuum(tx: TransactionContext) -> bool:
+    return tx.backend.incremental_vacuum(tx.driver_connection)
 
 
-def _checkpoint(work: Work) -> None:
-    work.backend.checkpoint(work.driver_connection)
+def _checkpoint(tx: TransactionContext) -> None:
+    tx.backend.checkpoint(tx.driver_connection)
 
 
-def _source(work: Work) -> str:
-    if work.backend.file is None:
+def _source(tx: TransactionContext) -> str:
+    if tx.backend.file is None:
         message = (
             "a server's database is not a file that could be copied: use pg_dump for a backup of"
             " PostgreSQL"
         )
         raise StoreError(message)
-    return str(work.one(work.backend.file)[0] or "")
+    return str(tx.fetch_one(tx.backend.file)[0] or "")
 
 
 def _copy_memory(
-    work: Work, target: str, *, overwrite: bool, progress: Callable[[int, int], None] | None
+    tx: TransactionContext,
+    target: str,
+    *,
+    overwrite: bool,
+    progress: Callable[[int, int], None] | None,
 ) -> None:
-    connection = work.driver_connection
+    connection = tx.driver_connection
     if not isinstance(connection, sqlite3.Connection):
         message = "this driver's database in memory cannot be copied: open it with sqlite://"
         raise StoreError(message)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from snakestore.repository.base import Bound
+from snakestore.repository.base import RepositoryBase
 
 if TYPE_CHECKING:
     from snakestore.reports import CheckReport
 
 
-class Checking(Bound):
+class CheckMethods(RepositoryBase):
     """The part of a repository that tells whether the store is sound."""
 
     def check(self, *, repair: bool = False) -> CheckReport:

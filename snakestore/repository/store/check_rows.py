@@ -10,7 +10,7 @@ from snakestore.errors import ConstraintError, CorruptStoreError, UnknownTypeErr
 from snakestore.names import why_no_name
 from snakestore.reports import Finding
 from snakestore.storage import mapping
-from snakestore.storage.execution.connection import Work
+from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries.statement import Row
 
 MOST_LISTED = 1000
@@ -53,7 +53,7 @@ class Findings:
         self.notes += others.notes[: MOST_LISTED - len(self.notes)]
 
 
-Judge = Callable[[Work, Row, Row, Findings], None]
+Judge = Callable[[TransactionContext, Row, Row, Findings], None]
 
 
 def place(table: str, key: Row) -> str:
@@ -70,7 +70,7 @@ def mended_updates(updates: object, least: int) -> int:
     return max(updates, least) if isinstance(updates, int) else least
 
 
-def session(work: Work, key: Row, row: Row, found: Findings) -> None:
+def session(tx: TransactionContext, key: Row, row: Row, found: Findings) -> None:
     """Name, counts, history limit, expiry, and what else a session is made of."""
     where = place("sessions", key)
     _judge_name(row[0], "the id", where, found)
@@ -93,8 +93,8 @@ def session(work: Work, key: Row, row: Row, found: Findings) -> None:
     if history is not None and not (isinstance(history, int) and history >= 0):
         found.problem("session", where, f"its history limit is {shorten(history)}, no count")
     try:
-        whole = mapping.session_from((*row[:6], *wanted), work.now)
-        recorded = work.backend.expires_at(
+        whole = mapping.session_from((*row[:6], *wanted), tx.now)
+        recorded = tx.backend.expires_at(
             recorded=expires_at, ttl=whole.ttl, last_accessed=whole.last_accessed
         )
     except (CorruptStoreError, TypeError, OverflowError) as error:
@@ -106,7 +106,7 @@ def session(work: Work, key: Row, row: Row, found: Findings) -> None:
         )
 
 
-def variable(work: Work, key: Row, row: Row, found: Findings) -> None:
+def variable(tx: TransactionContext, key: Row, row: Row, found: Findings) -> None:
     """Names, value, type, constraints, lease, and the versions in its history."""
     where = place("variables", key)
     sid, _, _, clashes, newest, kept, limit = key
@@ -130,7 +130,7 @@ def variable(work: Work, key: Row, row: Row, found: Findings) -> None:
     if row[11] is not None:
         _judge_name(row[11], "the optimiser's id", where, found)
     try:
-        whole = mapping.variable_from(sid, row[1:], work.now)
+        whole = mapping.variable_from(sid, row[1:], tx.now)
     except UnknownTypeError as error:
         found.note("type", where, str(error))
         _judge_documents(row, where, found)
@@ -147,7 +147,7 @@ def variable(work: Work, key: Row, row: Row, found: Findings) -> None:
     _judge_value(whole.value, whole.type, whole.constraints, where, found)
 
 
-def past_value(_work: Work, key: Row, row: Row, found: Findings) -> None:
+def past_value(_context: TransactionContext, key: Row, row: Row, found: Findings) -> None:
     """A past value decodes, and so does its metadata; today's constraints are none of its business."""
     where = place("variable_versions", key)
     sid, vid, _, type_name, text, blob, metadata, _ = row
@@ -160,7 +160,7 @@ def past_value(_work: Work, key: Row, row: Row, found: Findings) -> None:
         found.problem("history", where, f"it cannot be read: {error}")
 
 
-def program(_work: Work, key: Row, row: Row, found: Findings) -> None:
+def program(_context: TransactionContext, key: Row, row: Row, found: Findings) -> None:
     """A program's id, and its document."""
     where = place("programs", key)
     _judge_name(row[1], "the id", where, found)

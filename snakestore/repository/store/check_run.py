@@ -15,8 +15,8 @@ from snakestore.repository.store import check_rows
 from snakestore.repository.store.backup import sizes
 from snakestore.repository.store.check_rows import Findings, Judge
 from snakestore.storage.dialects.sqlite.connect import JOURNAL_SIZE_LIMIT
-from snakestore.storage.execution.connection import Work
-from snakestore.storage.execution.driver_errors import translated
+from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.execution.runner import Runner
 from snakestore.storage.queries import checks as sql
 from snakestore.storage.queries import sessions as sessions_sql
@@ -164,14 +164,14 @@ def _check_table(runner: Runner, table: _Table, walk: _Walk, *, repair: bool) ->
         walk.found.problem("integrity", table.name, f"the rest of it could not be read: {error}")
 
 
-def _ask(work: Work, statement: Statement) -> list[Row]:
-    return work.rows(statement)
+def _ask(tx: TransactionContext, statement: Statement) -> list[Row]:
+    return tx.fetch_all(statement)
 
 
-def _check_schema(work: Work) -> tuple[str | None, Findings]:
+def _check_schema(tx: TransactionContext) -> tuple[str | None, Findings]:
     """The revision against the present one, and whether all that the present one has is there."""
     found = Findings()
-    revisions = [row[0] for row in work.rows(sql.REVISIONS_THERE)]
+    revisions = [row[0] for row in tx.fetch_all(sql.REVISIONS_THERE)]
     if revisions != [HEAD]:
         found.problem(
             "schema",
@@ -181,7 +181,7 @@ def _check_schema(work: Work) -> tuple[str | None, Findings]:
         )
     there = {
         (kind, str(name).lower(), str(column).lower())
-        for kind, name, column in work.rows(work.backend.parts)
+        for kind, name, column in tx.fetch_all(tx.backend.parts)
     }
     wanted = {("view", name, "") for name in VIEW_NAMES}
     for table in Base.metadata.sorted_tables:
@@ -195,16 +195,16 @@ def _check_schema(work: Work) -> tuple[str | None, Findings]:
 
 
 def _check_page(
-    work: Work, table: _Table, after: tuple[str | int, ...]
+    tx: TransactionContext, table: _Table, after: tuple[str | int, ...]
 ) -> tuple[Findings, int, tuple[str | int, ...] | None]:
     """Judge the rows beyond ``after``, at most a page; what was found, how many rows were met, and the last key if there may be more."""
     found = Findings()
-    keys = work.rows(table.keys, **_after(after), most=PAGE)
+    keys = tx.fetch_all(table.keys, **_after(after), most=PAGE)
     last = after
     for group in _groups(keys, table.size_at):
-        for key, row in zip(group, _rows_behind(work, table, last, group, found), strict=True):
+        for key, row in zip(group, _rows_behind(tx, table, last, group, found), strict=True):
             if row is not None:
-                table.judge(work, key, row, found)
+                table.judge(tx, key, row, found)
         last = tuple(group[-1][: table.size_at])
     return found, len(keys), last if len(keys) == PAGE else None
 
@@ -227,19 +227,23 @@ def _groups(keys: list[Row], size_at: int) -> Iterator[list[Row]]:
 
 
 def _rows_behind(
-    work: Work, table: _Table, after: tuple[str | int, ...], group: list[Row], found: Findings
+    tx: TransactionContext,
+    table: _Table,
+    after: tuple[str | int, ...],
+    group: list[Row],
+    found: Findings,
 ) -> list[Row | None]:
     """The rows of a group of keys; None, and a finding, for one that cannot be read."""
     try:
-        with translated():
-            return list(work.rows(table.rows, **_after(after), most=len(group)))
+        with translate_errors():
+            return list(tx.fetch_all(table.rows, **_after(after), most=len(group)))
     except CorruptStoreError:
         pass  # one of them is damaged: each by itself, to tell which
     rows: list[Row | None] = []
     for key in group:
         try:
-            with translated():
-                rows.append(work.first(table.rows, **_after(after), most=1))
+            with translate_errors():
+                rows.append(tx.fetch_first(table.rows, **_after(after), most=1))
         except CorruptStoreError as error:
             found.problem(
                 check_rows.KINDS[table.name], check_rows.place(table.name, key), str(error)
@@ -249,13 +253,13 @@ def _rows_behind(
     return rows
 
 
-def _mend(work: Work, sid: str) -> bool:
+def _mend(tx: TransactionContext, sid: str) -> bool:
     """Put the counts of a session right, as they are now; whether they were wrong."""
-    if work.first(sessions_sql.LOCKED, sid=sid) is None:
+    if tx.fetch_first(sessions_sql.LOCK_SESSION, sid=sid) is None:
         return False
-    updates, variables, programs, versions = work.one(sql.COUNTED, sid=sid)
-    work.change(
-        sql.MEND,
+    updates, variables, programs, versions = tx.fetch_one(sql.RECOUNT, sid=sid)
+    tx.execute(
+        sql.UPDATE_COUNTS,
         sid=sid,
         variables=variables,
         programs=programs,

@@ -6,20 +6,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from snakestore.repository.arguments import checked_count, checked_positive
-from snakestore.repository.base import Bound
-from snakestore.repository.session_access import ask_nothing, has_expired
+from snakestore.repository.base import RepositoryBase
+from snakestore.repository.session_access import has_expired, ping
 from snakestore.repository.sessions import delete_sessions
-from snakestore.repository.store.backup import Turns, give_back, sizes
+from snakestore.repository.store.backup import Turns, incremental_vacuum, sizes
 from snakestore.session import Session, expiry
 from snakestore.storage import mapping
-from snakestore.storage.execution.connection import Work
+from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries import sessions as sql
 
 if TYPE_CHECKING:
     from snakestore.reports import StoreStats
 
 
-class Expiry(Bound):
+class ExpiryMethods(RepositoryBase):
     """The part of a repository that finds and removes what has expired."""
 
     def list_expired(self, limit: int | None = None) -> list[Session]:
@@ -42,7 +42,7 @@ class Expiry(Bound):
     ) -> int:
         """Delete expired sessions with all they held, in small transactions between which others write; how many.
 
-        Several sweepers share the work: what they return adds up to the sessions removed. The space
+        Several sweepers share the tx: what they return adds up to the sessions removed. The space
         that they took is given back to the disk (SQLite, in a file that this library made), in
         small transactions too.
 
@@ -57,7 +57,7 @@ class Expiry(Bound):
         most, size = checked_count(limit, "limit"), checked_positive(batch_size, "batch_size")
         deleted, turns = 0, Turns(self._runner)
         if most == 0:
-            self._runner.lookup(ask_nothing)
+            self._runner.lookup(ping)
         while most is None or deleted < most:
             wanted = size if most is None else min(size, most - deleted)
             with turns.turn():
@@ -68,7 +68,7 @@ class Expiry(Bound):
             if met < wanted:
                 break
         if deleted:
-            give_back(self._runner, turns)
+            incremental_vacuum(self._runner, turns)
         return deleted
 
     def store_stats(self) -> StoreStats:
@@ -76,39 +76,39 @@ class Expiry(Bound):
         return self._runner.read(_stats)
 
 
-def _list(work: Work, most: int | None) -> list[Session]:
-    bound = work.backend.sweep_bound(work.now)
+def _list(tx: TransactionContext, most: int | None) -> list[Session]:
+    bound = tx.backend.sweep_bound(tx.now)
     found = (
-        work.rows(sql.EXPIRED, bound=bound)
+        tx.fetch_all(sql.SELECT_EXPIRED, bound=bound)
         if most is None
-        else work.rows(sql.EXPIRED_SOME, bound=bound, most=most)
+        else tx.fetch_all(sql.SELECT_EXPIRED_LIMITED, bound=bound, most=most)
     )
     return [
-        mapping.session_from(row, work.now)
+        mapping.session_from(row, tx.now)
         for row in found
-        if has_expired(row[0], row[2], row[3], work.now)
+        if has_expired(row[0], row[2], row[3], tx.now)
     ]
 
 
-def _sweep(work: Work, most: int) -> tuple[int, int]:
+def _sweep(tx: TransactionContext, most: int) -> tuple[int, int]:
     """Delete of the next ``most`` sessions that may have expired those that have; how many were met, and how many deleted."""
-    met = work.rows(sql.EXPIRED_LOCKED, bound=work.backend.sweep_bound(work.now), most=most)
+    met = tx.fetch_all(sql.LOCK_EXPIRED, bound=tx.backend.sweep_bound(tx.now), most=most)
     gone = []
     for accessed, ttl, sid in met:
-        if has_expired(sid, accessed, ttl, work.now):
+        if has_expired(sid, accessed, ttl, tx.now):
             gone.append(sid)
         else:  # its recorded expiry lagged behind: let it catch up, or it is met again
-            work.change(sql.CATCH_UP, sid=sid, expires=expiry(accessed, ttl))
+            tx.execute(sql.REFRESH_EXPIRY, sid=sid, expires=expiry(accessed, ttl))
     if gone:
-        delete_sessions(work, gone)
+        delete_sessions(tx, gone)
     return len(met), len(gone)
 
 
-def _stats(work: Work) -> StoreStats:
+def _stats(tx: TransactionContext) -> StoreStats:
     from snakestore.reports import StoreStats  # noqa: PLC0415 - loaded by those who ask
 
-    sessions, expired, variables, programs, versions = work.one(sql.COUNTS, bound=work.now)
-    size, free, wal = sizes(work)
+    sessions, expired, variables, programs, versions = tx.fetch_one(sql.SELECT_COUNTS, bound=tx.now)
+    size, free, wal = sizes(tx)
     return StoreStats(
         sessions=sessions,
         expired_sessions=expired,

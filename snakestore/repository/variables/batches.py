@@ -22,12 +22,12 @@ from snakestore.repository.arguments import (
     checked_metadata,
     key_text,
 )
-from snakestore.repository.base import Bound
-from snakestore.repository.session_access import Gate, open_to_read, open_to_write, record
+from snakestore.repository.base import RepositoryBase
+from snakestore.repository.session_access import LockedSession, load_session, lock_session, record
 from snakestore.repository.variables.point_in_time import as_of
 from snakestore.repository.variables.update import (
     NewValue,
-    Target,
+    StoredVariable,
     check_may_write,
     check_version,
     keep_history,
@@ -35,13 +35,13 @@ from snakestore.repository.variables.update import (
     written,
 )
 from snakestore.storage import mapping
-from snakestore.storage.execution.connection import Work
+from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row
 from snakestore.variable import Variable, merged_metadata
 
 
-class Batches(Bound):
+class BatchMethods(RepositoryBase):
     """The part of a repository that reads and writes many variables."""
 
     def get_variables(
@@ -131,7 +131,7 @@ class Batches(Bound):
             source,
             optimizer_id,
             atomic=atomic,
-            most_bytes=self._options.max_value_bytes,
+            max_value_bytes=self._options.max_value_bytes,
         )
 
 
@@ -159,27 +159,29 @@ def _expected(
     return expected
 
 
-def _called(work: Work, sid: str, identifiers: Iterable[str]) -> dict[str, Row]:
+def _called(tx: TransactionContext, sid: str, identifiers: Iterable[str]) -> dict[str, Row]:
     """Rows (VARIABLE_COLUMNS) by identifier: first by id, and those that no id answers by name."""
     askable = [each for each in identifiers if why_no_name(each) is None]
-    by_id = {row[0]: row for row in work.rows_in(sql.BY_ID, askable, sid=sid)}
+    by_id = {row[0]: row for row in tx.fetch_in(sql.SELECT_BY_ID, askable, sid=sid)}
     left = [each for each in askable if each not in by_id]
-    return by_id | {row[1]: row for row in work.rows_in(sql.BY_NAME, left, sid=sid)}
+    return by_id | {row[1]: row for row in tx.fetch_in(sql.SELECT_BY_NAME, left, sid=sid)}
 
 
-def _get(work: Work, sid: object, given: object, moment: datetime | None) -> VariableBatch:
-    session = open_to_read(work, sid)
+def _get(
+    tx: TransactionContext, sid: object, given: object, moment: datetime | None
+) -> VariableBatch:
+    session = load_session(tx, sid)
     identifiers = checked_identifiers(given)
     at = None if moment is None else as_utc(moment, "at")
-    found = _called(work, session, identifiers)
+    found = _called(tx, session, identifiers)
     if at is None:
         variables = {
-            each: mapping.variable_from(session, found[each], work.now)
+            each: mapping.variable_from(session, found[each], tx.now)
             for each in identifiers
             if each in found
         }
     else:
-        then = as_of(work, session, list({row[0]: row for row in found.values()}.values()), at)
+        then = as_of(tx, session, list({row[0]: row for row in found.values()}.values()), at)
         variables = {
             each: then[found[each][0]]
             for each in identifiers
@@ -191,7 +193,7 @@ def _get(work: Work, sid: object, given: object, moment: datetime | None) -> Var
 
 
 def _update(  # noqa: PLR0913 - the verb's arguments
-    work: Work,
+    tx: TransactionContext,
     sid: object,
     updates: Mapping[Any, Any],
     expected_versions: Mapping[Any, Any] | None,
@@ -200,28 +202,30 @@ def _update(  # noqa: PLR0913 - the verb's arguments
     optimizer_id: object,
     *,
     atomic: bool,
-    most_bytes: int | None,
+    max_value_bytes: int | None,
 ) -> dict[str, Variable | SnakeStoreError]:
-    gate = open_to_write(work, sid)
+    locked = lock_session(tx, sid)
     if not isinstance(updates, Mapping):
         message = f"updates must be a dict of values by identifier, not {type(updates).__name__}"
         raise ValidationError(message, value=updates)
     expected = _expected(updates, expected_versions)
     merged_metadata(
-        {}, checked_metadata(metadata), source, work.now
+        {}, checked_metadata(metadata), source, tx.now
     )  # what concerns every key concerns the call
-    targets, errors = _targets(work, gate, updates)
-    accepted: dict[str, tuple[Target, NewValue]] = {}
+    targets, errors = _targets(tx, locked, updates)
+    accepted: dict[str, tuple[StoredVariable, NewValue]] = {}
     for key, value in updates.items():
         text = key_text(key)
         if text in errors:
             continue
         try:
-            check_may_write(targets[text], optimizer_id, work.now)
+            check_may_write(targets[text], optimizer_id, tx.now)
             check_version(targets[text], expected.get(text))
             accepted[text] = (
                 targets[text],
-                prepare(targets[text], value, metadata, source, work.now, most_bytes=most_bytes),
+                prepare(
+                    targets[text], value, metadata, source, tx.now, max_value_bytes=max_value_bytes
+                ),
             )
         except StoreError:
             raise  # the store's trouble is the whole call's
@@ -230,7 +234,7 @@ def _update(  # noqa: PLR0913 - the verb's arguments
     if errors and atomic:
         raise BatchError({text: errors[text] for text in map(key_text, updates) if text in errors})
     if accepted or not updates:  # where all was refused nothing happened, and it is no access
-        _write(work, gate, accepted)
+        _write(tx, locked, accepted)
     return {
         text: errors[text] if text in errors else written(*accepted[text])
         for text in map(key_text, updates)
@@ -238,8 +242,8 @@ def _update(  # noqa: PLR0913 - the verb's arguments
 
 
 def _targets(
-    work: Work, gate: Gate, updates: Mapping[Any, Any]
-) -> tuple[dict[str, Target], dict[str, SnakeStoreError]]:
+    tx: TransactionContext, locked: LockedSession, updates: Mapping[Any, Any]
+) -> tuple[dict[str, StoredVariable], dict[str, SnakeStoreError]]:
     """What each key is about, and the keys that are about nothing, or about the same variable as another."""
     errors: dict[str, SnakeStoreError] = {}
     texts: list[str] = []
@@ -248,14 +252,16 @@ def _targets(
             texts.append(identifier_text(key))
         except ValidationError as refusal:
             errors[key_text(key)] = refusal
-    found = _called(work, gate.sid, texts)
-    targets = {text: Target(gate.sid, text, found[text]) for text in texts if text in found}
+    found = _called(tx, locked.sid, texts)
+    targets = {
+        text: StoredVariable(locked.sid, text, found[text]) for text in texts if text in found
+    }
     keys_of: dict[str, list[str]] = {}
     for text in texts:
         if text in targets:
             keys_of.setdefault(targets[text].id, []).append(text)
         else:
-            errors[text] = VariableNotFoundError(gate.sid, text)
+            errors[text] = VariableNotFoundError(locked.sid, text)
     for keys in keys_of.values():
         if len(keys) > 1:
             message = (
@@ -265,14 +271,18 @@ def _targets(
     return targets, errors
 
 
-def _write(work: Work, gate: Gate, accepted: dict[str, tuple[Target, NewValue]]) -> None:
-    targets = [target for target, _ in accepted.values()]
-    keep_history(work, gate, targets)
-    work.change_many(
+def _write(
+    tx: TransactionContext,
+    locked: LockedSession,
+    accepted: dict[str, tuple[StoredVariable, NewValue]],
+) -> None:
+    targets = [stored for stored, _ in accepted.values()]
+    keep_history(tx, locked, targets)
+    tx.execute_many(
         sql.UPDATE,
         [
-            {"sid": gate.sid, "vid": target.id, **new.parameters}
-            for target, new in accepted.values()
+            {"sid": locked.sid, "vid": stored.id, **new.parameters}
+            for stored, new in accepted.values()
         ],
     )
-    record(work, gate, updates=len(accepted))
+    record(tx, locked, updates=len(accepted))

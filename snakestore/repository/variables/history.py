@@ -13,25 +13,25 @@ from snakestore.repository.arguments import (
     checked_expected_version,
     checked_positive,
 )
-from snakestore.repository.base import Bound
-from snakestore.repository.session_access import open_to_read, record
+from snakestore.repository.base import RepositoryBase
+from snakestore.repository.session_access import load_session, record
 from snakestore.repository.variables.update import (
-    Target,
+    StoredVariable,
     apply,
     check_may_write,
     check_version,
     find,
-    open_target,
+    lock_variable,
     prepare,
 )
 from snakestore.storage import mapping
-from snakestore.storage.execution.connection import Work
-from snakestore.storage.queries import variables as sql
+from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries.statement import Row
 from snakestore.variable import Variable
 
 
-class History(Bound):
+class History(RepositoryBase):
     """The part of a repository that is about past values."""
 
     def variable_history(
@@ -93,7 +93,7 @@ class History(Bound):
             expected_version,
             reason,
             optimizer_id,
-            most_bytes=self._options.max_value_bytes,
+            max_value_bytes=self._options.max_value_bytes,
         )
 
     def prune_history(
@@ -146,44 +146,46 @@ def _asked(version: object) -> int:
     return int(version)
 
 
-def _target(work: Work, sid: object, identifier: object) -> Target:
-    session = open_to_read(work, sid)
-    return find(work, session, identifier)
+def _target(tx: TransactionContext, sid: object, identifier: object) -> StoredVariable:
+    session = load_session(tx, sid)
+    return find(tx, session, identifier)
 
 
-def _history(work: Work, sid: object, identifier: object, limit: object) -> list[Variable]:
-    target = _target(work, sid, identifier)
+def _history(
+    tx: TransactionContext, sid: object, identifier: object, limit: object
+) -> list[Variable]:
+    stored = _target(tx, sid, identifier)
     most = checked_count(limit, "limit")
-    which = {"sid": target.sid, "vid": target.id}
+    which = {"sid": stored.sid, "vid": stored.id}
     found = (
-        work.rows(sql.HISTORY, **which)
+        tx.fetch_all(history_sql.SELECT_HISTORY, **which)
         if most is None
-        else work.rows(sql.HISTORY_SOME, **which, most=most)
+        else tx.fetch_all(history_sql.SELECT_HISTORY_LIMITED, **which, most=most)
     )
-    return [mapping.past_variable_from(target.sid, target.row, row) for row in found]
+    return [mapping.past_variable_from(stored.sid, stored.row, row) for row in found]
 
 
-def _get(work: Work, sid: object, identifier: object, asked: object) -> Variable:
-    target = _target(work, sid, identifier)
+def _get(tx: TransactionContext, sid: object, identifier: object, asked: object) -> Variable:
+    stored = _target(tx, sid, identifier)
     version = _asked(asked)
-    if version == target.version:
-        return target.variable(work.now)
-    return mapping.past_variable_from(target.sid, target.row, _version_row(work, target, version))
+    if version == stored.version:
+        return stored.variable(tx.now)
+    return mapping.past_variable_from(stored.sid, stored.row, _version_row(tx, stored, version))
 
 
-def _version_row(work: Work, target: Target, version: int) -> Row:
+def _version_row(tx: TransactionContext, stored: StoredVariable, version: int) -> Row:
     row = (
-        work.first(sql.VERSION, sid=target.sid, vid=target.id, wanted=version)
-        if 0 <= version < target.version
+        tx.fetch_first(history_sql.SELECT_VERSION, sid=stored.sid, vid=stored.id, wanted=version)
+        if 0 <= version < stored.version
         else None
     )
     if row is None:
-        raise VersionNotFoundError(target.sid, target.identifier, version)
+        raise VersionNotFoundError(stored.sid, stored.identifier, version)
     return row
 
 
 def _rollback(  # noqa: PLR0913 - the verb's arguments
-    work: Work,
+    tx: TransactionContext,
     sid: object,
     identifier: object,
     asked: object,
@@ -191,38 +193,40 @@ def _rollback(  # noqa: PLR0913 - the verb's arguments
     reason: object,
     optimizer_id: object,
     *,
-    most_bytes: int | None,
+    max_value_bytes: int | None,
 ) -> Variable:
-    gate, target = open_target(work, sid, identifier)
-    check_may_write(target, optimizer_id, work.now)
-    check_version(target, checked_expected_version(expected_version))
+    locked, stored = lock_variable(tx, sid, identifier)
+    check_may_write(stored, optimizer_id, tx.now)
+    check_version(stored, checked_expected_version(expected_version))
     version = _asked(asked)
-    if version == target.version:
-        value, like = target.value(), target.row[4]
+    if version == stored.version:
+        value, like = stored.value(), stored.row[4]
     else:
-        _, type_name, text, like, *_ = _version_row(work, target, version)
-        value = mapping.value_from(target.sid, target.identifier, type_name, text, like)
+        _, type_name, text, like, *_ = _version_row(tx, stored, version)
+        value = mapping.value_from(stored.sid, stored.identifier, type_name, text, like)
     told: dict[str, Any] = {"rolled_back_to": version} | (
         {} if reason is None else {"reason": reason}
     )
     changed = apply(
-        work,
-        gate,
-        target,
-        prepare(target, value, told, "rollback", work.now, most_bytes=most_bytes, like=like),
+        tx,
+        locked,
+        stored,
+        prepare(
+            stored, value, told, "rollback", tx.now, max_value_bytes=max_value_bytes, like=like
+        ),
     )
-    record(work, gate, updates=1)
+    record(tx, locked, updates=1)
     return changed
 
 
-def _existing(work: Work, sid: object) -> str:
-    session = open_to_read(work, sid)
-    work.accessed = None  # forgetting the past is no access
+def _existing(tx: TransactionContext, sid: object) -> str:
+    session = load_session(tx, sid)
+    tx.accessed = None  # forgetting the past is no access
     return session
 
 
 def _prune(
-    work: Work,
+    tx: TransactionContext,
     session: str | None,
     after: tuple[str, str],
     bound: datetime | timedelta | None,
@@ -231,16 +235,18 @@ def _prune(
 ) -> tuple[int, tuple[str, str] | None]:
     """Forget of the next ``size`` variables with a past; how many, and the last variable looked at."""
     if session is None:
-        page = work.rows(sql.WITH_PAST, sid=after[0], vid=after[1], most=size)
+        page = tx.fetch_all(history_sql.SELECT_WITH_HISTORY, sid=after[0], vid=after[1], most=size)
     else:
-        page = work.rows(sql.WITH_PAST_OF, sid=session, vid=after[1], most=size)
-    moment = shifted(work.now, bound, back=True) if isinstance(bound, timedelta) else bound
+        page = tx.fetch_all(
+            history_sql.SELECT_WITH_HISTORY_IN_SESSION, sid=session, vid=after[1], most=size
+        )
+    moment = shifted(tx.now, bound, back=True) if isinstance(bound, timedelta) else bound
     forgotten = 0
     for sid, vid in page:
         which = {"sid": sid, "vid": vid, "keep": keep}
         forgotten += (
-            work.change(sql.PRUNE, **which)
+            tx.execute(history_sql.PRUNE_HISTORY, **which)
             if moment is None
-            else work.change(sql.PRUNE_OLDER, **which, moment=moment)
+            else tx.execute(history_sql.PRUNE_HISTORY_BEFORE, **which, moment=moment)
         )
     return forgotten, tuple(page[-1]) if page else None

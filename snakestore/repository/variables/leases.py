@@ -9,16 +9,16 @@ from snakestore.clock import shifted
 from snakestore.errors import VariableLockedError
 from snakestore.lease import checked_lease, checked_pid
 from snakestore.names import checked_name, identifier_text
-from snakestore.repository.base import Bound
+from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import record
-from snakestore.repository.variables.update import find, open_target
+from snakestore.repository.variables.update import find, lock_variable
 from snakestore.storage import mapping
-from snakestore.storage.execution.connection import Work
+from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries import variables as sql
 from snakestore.variable import Variable
 
 
-class Optimisation(Bound):
+class LeaseMethods(RepositoryBase):
     """The part of a repository that is about optimisation."""
 
     def start_optimization(
@@ -62,51 +62,51 @@ class Optimisation(Bound):
 
 
 def _start(
-    work: Work,
+    tx: TransactionContext,
     sid: object,
     identifier: object,
     optimizer_id: object,
     optimizer_pid: object,
     lease: object,
 ) -> Variable:
-    gate, target = open_target(work, sid, identifier)
+    locked, stored = lock_variable(tx, sid, identifier)
     optimizer = checked_name(optimizer_id, "an optimizer_id")
-    status = mapping.status_from(target.row[10:14], work.now)
+    status = mapping.status_from(stored.row[10:14], tx.now)
     if status.optimizing and status.optimizer_id != optimizer:
         raise VariableLockedError(
-            gate.sid, target.identifier, status.optimizer_id, status.expires_at
+            locked.sid, stored.identifier, status.optimizer_id, status.expires_at
         )
     pid, length = checked_pid(optimizer_pid), checked_lease(lease)
     kept_pid = status.optimizer_pid if pid is None else pid
-    work.change(
-        sql.OPTIMIZE,
-        sid=gate.sid,
-        vid=target.id,
+    tx.execute(
+        sql.UPDATE_LEASE,
+        sid=locked.sid,
+        vid=stored.id,
         optimizer=optimizer,
         pid=None if kept_pid is None else types.dumps(kept_pid),
-        started=status.started_at or work.now,
-        expires=None if length is None else shifted(work.now, length),
+        started=status.started_at or tx.now,
+        expires=None if length is None else shifted(tx.now, length),
     )
-    record(work, gate)
-    return find(work, gate.sid, target.id).variable(work.now)
+    record(tx, locked)
+    return find(tx, locked.sid, stored.id).variable(tx.now)
 
 
-def _end(work: Work, sid: object, identifier: object, optimizer_id: object) -> Variable:
-    gate, target = open_target(work, sid, identifier)
-    status = mapping.status_from(target.row[10:14], work.now)
+def _end(tx: TransactionContext, sid: object, identifier: object, optimizer_id: object) -> Variable:
+    locked, stored = lock_variable(tx, sid, identifier)
+    status = mapping.status_from(stored.row[10:14], tx.now)
     named = None if optimizer_id is None else identifier_text(optimizer_id, "an optimizer_id")
     if status.optimizing and named not in (None, status.optimizer_id):
         raise VariableLockedError(
-            gate.sid, target.identifier, status.optimizer_id, status.expires_at
+            locked.sid, stored.identifier, status.optimizer_id, status.expires_at
         )
-    work.change(
-        sql.OPTIMIZE,
-        sid=gate.sid,
-        vid=target.id,
+    tx.execute(
+        sql.UPDATE_LEASE,
+        sid=locked.sid,
+        vid=stored.id,
         optimizer=None,
         pid=None,
         started=None,
         expires=None,
     )
-    record(work, gate)
-    return find(work, gate.sid, target.id).variable(work.now)
+    record(tx, locked)
+    return find(tx, locked.sid, stored.id).variable(tx.now)

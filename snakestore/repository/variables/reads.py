@@ -7,14 +7,15 @@ from typing import Any, TypeVar, overload
 
 from snakestore.clock import as_utc
 from snakestore.errors import InvalidNameError, SessionNotFoundError, VariableNotFoundError
-from snakestore.names import Pattern, identifier_text, is_plain
+from snakestore.names import identifier_text, is_plain
+from snakestore.patterns import Pattern
 from snakestore.repository.arguments import NOT_GIVEN, NotGiven, look_up_text
-from snakestore.repository.base import Bound
-from snakestore.repository.session_access import check_read, open_to_read, session_text
+from snakestore.repository.base import RepositoryBase
+from snakestore.repository.session_access import check_read, load_session, session_text
 from snakestore.repository.variables.point_in_time import as_of
 from snakestore.storage import mapping
 from snakestore.storage.execution.cache import CachingRunner
-from snakestore.storage.execution.connection import Work
+from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row, Statement
 from snakestore.variable import Variable
@@ -24,7 +25,7 @@ _SESSION = 3
 """How many columns of the session stand before the variable's, in the statements that join both."""
 
 
-class VariableReads(Bound):
+class VariableReadMethods(RepositoryBase):
     """The part of a repository that reads variables. An identifier is tried as an id first, then as a name."""
 
     @overload
@@ -47,7 +48,7 @@ class VariableReads(Bound):
             UnknownTypeError, CorruptStoreError: what is stored cannot be read as its type.
         """
         if isinstance(self._runner, CachingRunner):
-            recalled = self._runner.recall(sql.VARIABLE, sid, identifier)
+            recalled = self._runner.recall(sql.SELECT_VARIABLE, sid, identifier)
             if recalled is not None and recalled[0][_SESSION] is not None:
                 row, now = recalled
                 return mapping.variable_from(sid, row[_SESSION:], now)
@@ -70,7 +71,7 @@ class VariableReads(Bound):
             As ``get_variable``.
         """
         if isinstance(self._runner, CachingRunner):
-            recalled = self._runner.recall(sql.VALUE, sid, identifier)
+            recalled = self._runner.recall(sql.SELECT_VALUE, sid, identifier)
             if recalled is not None and recalled[0][_SESSION] is not None:
                 _, _, _, name, type_name, text, blob = recalled[0]
                 return mapping.value_from(sid, name, type_name, text, blob)
@@ -118,40 +119,44 @@ class VariableReads(Bound):
 
 
 def _looked_up(
-    work: Work, statement: Statement, sid: object, identifier: object
+    tx: TransactionContext, statement: Statement, sid: object, identifier: object
 ) -> tuple[str, Row]:
     """The session's id, and the row of session and variable, the variable's columns NULL where there is none; one statement."""
     session = sid if is_plain(sid) else session_text(sid)
-    wanted = identifier if is_plain(identifier) else _unusual(work, session, identifier)
-    row = work.first(statement, sid=session, identifier=wanted)
+    wanted = identifier if is_plain(identifier) else _unusual(tx, session, identifier)
+    row = tx.fetch_first(statement, sid=session, identifier=wanted)
     if row is None:
         raise SessionNotFoundError(session)
     if row[2] is not None:
-        work.know(row[2])
-    check_read(work, session, row[0], row[1])
+        tx.set_server_time(row[2])
+    check_read(tx, session, row[0], row[1])
     return session, row
 
 
-def _unusual(work: Work, session: str, identifier: object) -> str:
+def _unusual(tx: TransactionContext, session: str, identifier: object) -> str:
     """An identifier that is not plain ASCII as text; one that no variable can have finds nothing, for none is called ""."""
     try:
         return look_up_text(identifier, "an identifier") or ""
     except InvalidNameError:
-        open_to_read(work, session)  # the session comes first in the order of refusals
+        load_session(tx, session)  # the session comes first in the order of refusals
         raise
 
 
-def _variable(work: Work, sid: object, identifier: object, default: object | NotGiven) -> object:
-    session, row = _looked_up(work, sql.VARIABLE, sid, identifier)
+def _variable(
+    tx: TransactionContext, sid: object, identifier: object, default: object | NotGiven
+) -> object:
+    session, row = _looked_up(tx, sql.SELECT_VARIABLE, sid, identifier)
     return (
         _absent(session, identifier, default)
         if row[_SESSION] is None
-        else mapping.variable_from(session, row[_SESSION:], work.now)
+        else mapping.variable_from(session, row[_SESSION:], tx.now)
     )
 
 
-def _value(work: Work, sid: object, identifier: object, default: object | NotGiven) -> object:
-    session, row = _looked_up(work, sql.VALUE, sid, identifier)
+def _value(
+    tx: TransactionContext, sid: object, identifier: object, default: object | NotGiven
+) -> object:
+    session, row = _looked_up(tx, sql.SELECT_VALUE, sid, identifier)
     name, type_name, text, blob = row[_SESSION:]
     return (
         _absent(session, identifier, default)
@@ -161,7 +166,7 @@ def _value(work: Work, sid: object, identifier: object, default: object | NotGiv
 
 
 def named_value(
-    work: Work,
+    tx: TransactionContext,
     sid: object,
     name: str,
     default: object | NotGiven = NOT_GIVEN,
@@ -173,16 +178,16 @@ def named_value(
     Raises:
         VariableNotFoundError: there is none, and no default.
     """
-    session, row = _looked_up(work, sql.VALUE if decode else sql.PRESENT, sid, name)
+    session, row = _looked_up(tx, sql.SELECT_VALUE if decode else sql.SELECT_EXISTS, sid, name)
     if row[_SESSION] != name:
         return _absent(session, name, default)
     return mapping.value_from(session, name, row[4], row[5], row[6]) if decode else None
 
 
-def names_and_values(work: Work, sid: object) -> dict[str, Any]:
+def names_and_values(tx: TransactionContext, sid: object) -> dict[str, Any]:
     """All names and values of a session, by name."""
-    session = open_to_read(work, sid)
-    found = work.rows(sql.VALUES, sid=session)
+    session = load_session(tx, sid)
+    found = tx.fetch_all(sql.SELECT_VALUES, sid=session)
     return {
         name: mapping.value_from(session, name, kind, text, blob)
         for name, kind, text, blob in found
@@ -195,51 +200,57 @@ def _absent(session: str, identifier: object, default: object | NotGiven) -> obj
     return default
 
 
-def _has(work: Work, sid: object, identifier: object) -> bool:
+def _has(tx: TransactionContext, sid: object, identifier: object) -> bool:
     identifier_text(sid, "a session id")
     identifier_text(identifier)
     try:
-        _, row = _looked_up(work, sql.PRESENT, sid, identifier)
+        _, row = _looked_up(tx, sql.SELECT_EXISTS, sid, identifier)
     except SessionNotFoundError:
         return False
-    work.accessed = None  # to ask whether is no access
+    tx.accessed = None  # to ask whether is no access
     return row[_SESSION] is not None
 
 
-def _names(work: Work, sid: object, pattern: object) -> list[str]:
-    session = open_to_read(work, sid)
+def _names(tx: TransactionContext, sid: object, pattern: object) -> list[str]:
+    session = load_session(tx, sid)
     wanted = Pattern.parse("*" if pattern is None else pattern)
-    return _matching(work, session, wanted)
+    return _matching(tx, session, wanted)
 
 
-def _matching(work: Work, session: str, pattern: Pattern) -> list[str]:
+def _matching(tx: TransactionContext, session: str, pattern: Pattern) -> list[str]:
     if not pattern.possible:
         return []
     upper = pattern.upper
     bounds = {"lower": pattern.lower} | ({} if upper is None else {"upper": upper})
     names = [
         name
-        for (name,) in work.rows(sql.NAMES.form(bounded=upper is not None), sid=session, **bounds)
+        for (name,) in tx.fetch_all(
+            sql.SELECT_NAMES.variant(bounded=upper is not None), sid=session, **bounds
+        )
     ]
     return names if pattern.only_a_prefix else [name for name in names if pattern.matches(name)]
 
 
-def _list(work: Work, sid: object, pattern: object, moment: datetime | None) -> list[Variable]:
-    session = open_to_read(work, sid)
+def _list(
+    tx: TransactionContext, sid: object, pattern: object, moment: datetime | None
+) -> list[Variable]:
+    session = load_session(tx, sid)
     at = None if moment is None else as_utc(moment, "at")
-    found = _matching_rows(work, session, Pattern.parse("*" if pattern is None else pattern))
+    found = _matching_rows(tx, session, Pattern.parse("*" if pattern is None else pattern))
     if at is None:
-        return mapping.variables_from(session, found, work.now)
-    then = as_of(work, session, found, at)
+        return mapping.variables_from(session, found, tx.now)
+    then = as_of(tx, session, found, at)
     return [then[row[0]] for row in found if row[0] in then]
 
 
-def _matching_rows(work: Work, session: str, pattern: Pattern) -> list[Row]:
+def _matching_rows(tx: TransactionContext, session: str, pattern: Pattern) -> list[Row]:
     """Rows (VARIABLE_COLUMNS) whose name the pattern describes, by created_at and id."""
     if pattern.only_a_prefix and pattern.possible:
         upper = pattern.upper
         bounds = {"lower": pattern.lower} | ({} if upper is None else {"upper": upper})
-        return work.rows(sql.LIST.form(bounded=upper is not None), sid=session, **bounds)
+        return tx.fetch_all(
+            sql.SELECT_VARIABLES.variant(bounded=upper is not None), sid=session, **bounds
+        )
     # names first: a large value that the pattern does not want is not read
-    found = work.rows_in(sql.BY_NAME, _matching(work, session, pattern), sid=session)
+    found = tx.fetch_in(sql.SELECT_BY_NAME, _matching(tx, session, pattern), sid=session)
     return sorted(found, key=lambda row: (row[8], row[0]))

@@ -14,24 +14,24 @@ from snakestore.repository.arguments import (
     checked_metadata,
     checked_variable,
 )
-from snakestore.repository.base import Bound
-from snakestore.repository.session_access import Gate, open_to_write, record
+from snakestore.repository.base import RepositoryBase
+from snakestore.repository.session_access import LockedSession, lock_session, record
 from snakestore.repository.variables.update import (
-    Target,
+    StoredVariable,
     check_holder,
     check_may_write,
     check_version,
     find,
     keep_history,
-    open_with,
+    lock_session_and_variable,
 )
-from snakestore.storage.execution.connection import Work
+from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row
 from snakestore.variable import Variable, checked_object, next_version, packed_variable
 
 
-class Placing(Bound):
+class RegistrationMethods(RepositoryBase):
     """The part of a repository that takes whole variables."""
 
     def put_variable(
@@ -63,7 +63,7 @@ class Placing(Bound):
             variable,
             expected_version,
             optimizer_id,
-            most_bytes=self._options.max_value_bytes,
+            max_value_bytes=self._options.max_value_bytes,
         )
 
     def register_variable(  # noqa: PLR0913 - the contract's arguments
@@ -109,43 +109,45 @@ class Placing(Bound):
             wanted,
             description,
             exist_ok=exist_ok,
-            most_bytes=self._options.max_value_bytes,
+            max_value_bytes=self._options.max_value_bytes,
         )
 
 
 def _put(
-    work: Work,
+    tx: TransactionContext,
     sid: object,
     given: object,
     expected_version: object,
     optimizer_id: object,
     *,
-    most_bytes: int | None,
+    max_value_bytes: int | None,
 ) -> Variable:
-    gate = open_to_write(work, sid)
+    locked = lock_session(tx, sid)
     variable, expected = checked_variable(given), checked_expected_version(expected_version)
-    taken = work.rows(sql.TAKEN, sid=gate.sid, new_id=variable.id, new_name=variable.name)
-    target = None
+    taken = tx.fetch_all(
+        sql.SELECT_NAME_CONFLICTS, sid=locked.sid, new_id=variable.id, new_name=variable.name
+    )
+    stored = None
     if any(vid == variable.id for vid, _ in taken):
-        target = Target(
-            gate.sid, variable.id, work.rows_in(sql.BY_ID, [variable.id], sid=gate.sid)[0]
+        stored = StoredVariable(
+            locked.sid, variable.id, tx.fetch_in(sql.SELECT_BY_ID, [variable.id], sid=locked.sid)[0]
         )
-        check_may_write(target, optimizer_id, work.now)
-        check_version(target, expected)
+        check_may_write(stored, optimizer_id, tx.now)
+        check_version(stored, expected)
     else:
-        check_holder(gate.sid, variable.id, NOT_OPTIMIZING, optimizer_id)
+        check_holder(locked.sid, variable.id, NOT_OPTIMIZING, optimizer_id)
         if expected is not None:
-            raise VersionConflictError(gate.sid, variable.id, expected, None)
+            raise VersionConflictError(locked.sid, variable.id, expected, None)
     for vid, name in taken:
         if vid != variable.id:
-            _refuse_taken(gate.sid, variable.id, variable.name, vid, name)
-    columns = _columns(variable, None if target is None else target.row[4], most_bytes)
-    if target is None:
-        _insert(work, gate, variable, columns)
+            _refuse_taken(locked.sid, variable.id, variable.name, vid, name)
+    columns = _columns(variable, None if stored is None else stored.row[4], max_value_bytes)
+    if stored is None:
+        _insert(tx, locked, variable, columns)
     else:
-        _replace(work, gate, target, variable, columns)
-    record(work, gate, variables=int(target is None), updates=1)
-    return find(work, gate.sid, variable.id).variable(work.now)
+        _replace(tx, locked, stored, variable, columns)
+    record(tx, locked, variables=int(stored is None), updates=1)
+    return find(tx, locked.sid, variable.id).variable(tx.now)
 
 
 def _refuse_taken(sid: str, new_id: str, new_name: str, vid: str, name: str) -> None:
@@ -160,13 +162,15 @@ def _refuse_taken(sid: str, new_id: str, new_name: str, vid: str, name: str) -> 
     )
 
 
-def _columns(variable: Variable, present: bytes | None, most_bytes: int | None) -> dict[str, Any]:
+def _columns(
+    variable: Variable, present: bytes | None, max_value_bytes: int | None
+) -> dict[str, Any]:
     """What of a variable is stored as it is given, checked and in its stored form; an array of the same numbers keeps its dtype."""
     constraints = types.check_constraints(variable.type, variable.constraints)
     _, text, blob = types.pack(
         variable.type, variable.value, constraints, variable.stored_form() or present
     )
-    check_size(variable.type, text, blob, most_bytes)
+    check_size(variable.type, text, blob, max_value_bytes)
     rules = [
         checked_object(rule, f"access_rules[{number}]")
         for number, rule in enumerate(variable.access_rules)
@@ -195,14 +199,16 @@ def _stored(
     }
 
 
-def _insert(work: Work, gate: Gate, variable: Variable, columns: dict[str, Any]) -> None:
+def _insert(
+    tx: TransactionContext, locked: LockedSession, variable: Variable, columns: dict[str, Any]
+) -> None:
     blob = columns.pop("blob")
     nobody = dict.fromkeys(
         ("optimizer_id", "optimizer_pid", "optimization_started_at", "optimization_expires_at")
     )
-    work.change(
+    tx.execute(
         sql.INSERT,
-        session_id=gate.sid,
+        session_id=locked.sid,
         id=variable.id,
         value_blob=blob,
         version=variable.version,
@@ -213,23 +219,27 @@ def _insert(work: Work, gate: Gate, variable: Variable, columns: dict[str, Any])
 
 
 def _replace(
-    work: Work, gate: Gate, target: Target, variable: Variable, columns: dict[str, Any]
+    tx: TransactionContext,
+    locked: LockedSession,
+    stored: StoredVariable,
+    variable: Variable,
+    columns: dict[str, Any],
 ) -> None:
-    same = (target.row[2], target.row[3], target.row[4]) == (
+    same = (stored.row[2], stored.row[3], stored.row[4]) == (
         columns["type"],
         columns["value"],
         columns["blob"],
     )
     version = variable.version
-    if version <= target.version:
-        version = target.version if same else next_version(target.version)
-    if version != target.version:
-        keep_history(work, gate, [target])
+    if version <= stored.version:
+        version = stored.version if same else next_version(stored.version)
+    if version != stored.version:
+        keep_history(tx, locked, [stored])
     new = {f"new_{column}": value for column, value in columns.items()}
-    work.change(
+    tx.execute(
         sql.REPLACE,
-        sid=gate.sid,
-        vid=target.id,
+        sid=locked.sid,
+        vid=stored.id,
         new_version=version,
         written=variable.last_updated_at,
         **new,
@@ -237,49 +247,59 @@ def _replace(
 
 
 def _vacancy(
-    work: Work, sid: object, name: object, vid: object
-) -> tuple[Gate, str, str | None, list[Row]]:
+    tx: TransactionContext, sid: object, name: object, vid: object
+) -> tuple[LockedSession, str, str | None, list[Row]]:
     """The session, the name and id as they may be stored, and the id and name of each variable in their way."""
     if vid is None and is_plain(name):  # nearly always: one look at both
-        gate, found = open_with(work, sid, name, with_value=False)
-        return gate, name, None, [] if found[0] is None else [found[:2]]
-    gate = open_to_write(work, sid)
+        locked, found = lock_session_and_variable(tx, sid, name, with_value=False)
+        return locked, name, None, [] if found[0] is None else [found[:2]]
+    locked = lock_session(tx, sid)
     text = checked_name(name, "a variable's name")
     if vid is None:
-        return gate, text, None, work.rows(sql.TAKEN_NAME, sid=gate.sid, identifier=text)
+        return (
+            locked,
+            text,
+            None,
+            tx.fetch_all(sql.SELECT_NAME_CONFLICT, sid=locked.sid, identifier=text),
+        )
     given_id = checked_name(vid, "a variable's id")
-    return gate, text, given_id, work.rows(sql.TAKEN, sid=gate.sid, new_id=given_id, new_name=text)
+    return (
+        locked,
+        text,
+        given_id,
+        tx.fetch_all(sql.SELECT_NAME_CONFLICTS, sid=locked.sid, new_id=given_id, new_name=text),
+    )
 
 
 def _register(
-    work: Work,
+    tx: TransactionContext,
     sid: object,
     wanted: dict[str, Any],
     description: object,
     *,
     exist_ok: bool,
-    most_bytes: int | None,
+    max_value_bytes: int | None,
 ) -> Variable:
-    gate, name, given_id, taken = _vacancy(work, sid, wanted["name"], wanted["id"])
+    locked, name, given_id, taken = _vacancy(tx, sid, wanted["name"], wanted["id"])
     for vid, called in taken:
         if exist_ok and called == name and given_id in (None, vid):
-            return _agreeing(work, gate, name, wanted)
-        _refuse_taken(gate.sid, given_id or name, name, vid, called)
+            return _agreeing(tx, locked, name, wanted)
+        _refuse_taken(locked.sid, given_id or name, name, vid, called)
     metadata = checked_metadata(wanted["metadata"])
     if description is not None:
         metadata["description"] = _checked_description(description)
     variable, text = packed_variable(
-        name, wanted["type"], wanted["value"], given_id, wanted["constraints"], metadata, work.now
+        name, wanted["type"], wanted["value"], given_id, wanted["constraints"], metadata, tx.now
     )
     blob = variable.stored_form()
-    check_size(variable.type, text, blob, most_bytes)
+    check_size(variable.type, text, blob, max_value_bytes)
     _insert(
-        work,
-        gate,
+        tx,
+        locked,
         variable,
         _stored(variable, text, blob, variable.constraints, variable.metadata, []),
     )
-    record(work, gate, variables=1, updates=1)
+    record(tx, locked, variables=1, updates=1)
     return variable
 
 
@@ -290,17 +310,19 @@ def _checked_description(description: object) -> str:
     return str(description)
 
 
-def _agreeing(work: Work, gate: Gate, name: str, wanted: dict[str, Any]) -> Variable:
+def _agreeing(
+    tx: TransactionContext, locked: LockedSession, name: str, wanted: dict[str, Any]
+) -> Variable:
     """The variable of this name, an access, if its type and constraints are the wanted ones."""
-    target = find(work, gate.sid, name)
+    stored = find(tx, locked.sid, name)
     kind = checked_name(wanted["type"], "a variable's type")
-    if target.type != kind or target.constraints() != types.check_constraints(
+    if stored.type != kind or stored.constraints() != types.check_constraints(
         kind, wanted["constraints"]
     ):
         reason = (
-            f"a variable of type {target.type!r} with constraints {target.constraints()!r} has this"
+            f"a variable of type {stored.type!r} with constraints {stored.constraints()!r} has this"
             f" name, not one of type {kind!r} as asked"
         )
-        raise VariableExistsError(gate.sid, name, reason)
-    record(work, gate)
-    return target.variable(work.now)
+        raise VariableExistsError(locked.sid, name, reason)
+    record(tx, locked)
+    return stored.variable(tx.now)

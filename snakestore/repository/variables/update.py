@@ -17,16 +17,22 @@ from snakestore.errors import (
 from snakestore.lease import NOT_OPTIMIZING, OptimizationStatus
 from snakestore.names import identifier_text, is_plain
 from snakestore.repository.arguments import check_size, checked_metadata, look_up_text
-from snakestore.repository.session_access import Gate, check_alive, open_to_write, session_text
+from snakestore.repository.session_access import (
+    LockedSession,
+    check_alive,
+    lock_session,
+    session_text,
+)
 from snakestore.storage import mapping
-from snakestore.storage.execution.connection import Work
+from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import sessions as sessions_sql
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row
 from snakestore.variable import Variable, merged_metadata, next_version
 
 
-class Target:
+class StoredVariable:
     """A variable's row (VARIABLE_COLUMNS), under the lock of its session."""
 
     __slots__ = ("id", "identifier", "row", "sid", "type")
@@ -70,7 +76,7 @@ class Target:
         return mapping.variable_from(self.sid, self.row, now)
 
 
-def find(work: Work, sid: str, identifier: object) -> Target:
+def find(tx: TransactionContext, sid: str, identifier: object) -> StoredVariable:
     """The variable of this id or name.
 
     Raises:
@@ -78,15 +84,17 @@ def find(work: Work, sid: str, identifier: object) -> Target:
         InvalidNameError: the identifier is neither str nor Enum.
     """
     text = look_up_text(identifier, "an identifier")
-    row = None if text is None else work.first(sql.CALLED, sid=sid, identifier=text)
+    row = (
+        None if text is None else tx.fetch_first(sql.SELECT_BY_IDENTIFIER, sid=sid, identifier=text)
+    )
     if row is None or text is None:
         raise VariableNotFoundError(sid, identifier_text(identifier))
-    return Target(sid, text, row)
+    return StoredVariable(sid, text, row)
 
 
-def open_target(
-    work: Work, sid: object, identifier: object, *, with_value: bool = True
-) -> tuple[Gate, Target]:
+def lock_variable(
+    tx: TransactionContext, sid: object, identifier: object, *, with_value: bool = True
+) -> tuple[LockedSession, StoredVariable]:
     """The session is there and alive, its row ours until the transaction ends, and the variable in it: one look at both.
 
     ``with_value`` False leaves the present value unread, which is about to be replaced.
@@ -96,36 +104,40 @@ def open_target(
         InvalidNameError: the identifier is neither str nor Enum.
     """
     if not is_plain(identifier):
-        gate = open_to_write(work, sid)
-        return gate, find(work, gate.sid, identifier)
-    gate, found = open_with(work, sid, identifier, with_value=with_value)
+        locked = lock_session(tx, sid)
+        return locked, find(tx, locked.sid, identifier)
+    locked, found = lock_session_and_variable(tx, sid, identifier, with_value=with_value)
     if found[0] is None:
-        raise VariableNotFoundError(gate.sid, identifier)
-    return gate, Target(gate.sid, identifier, found)
+        raise VariableNotFoundError(locked.sid, identifier)
+    return locked, StoredVariable(locked.sid, identifier, found)
 
 
-def open_with(work: Work, sid: object, identifier: str, *, with_value: bool) -> tuple[Gate, Row]:
-    """The session, as ``open_to_write`` has it, and in the same look the variable of this id or name: NULLs where there is none.
+def lock_session_and_variable(
+    tx: TransactionContext, sid: object, identifier: str, *, with_value: bool
+) -> tuple[LockedSession, Row]:
+    """The session, as ``lock_session`` has it, and in the same look the variable of this id or name: NULLs where there is none.
 
     Raises:
         SessionNotFoundError, SessionExpiredError: there is no such session.
     """
     session = session_text(sid)
-    if work.backend.locks_rows:
-        work.first(sessions_sql.LOCKED, sid=session)
-    row = work.first(
-        sql.TARGET if with_value else sql.TARGET_WITHOUT_VALUE, sid=session, identifier=identifier
+    if tx.backend.locks_rows:
+        tx.fetch_first(sessions_sql.LOCK_SESSION, sid=session)
+    row = tx.fetch_first(
+        sql.SELECT_FOR_UPDATE if with_value else sql.SELECT_FOR_OVERWRITE,
+        sid=session,
+        identifier=identifier,
     )
     if row is None:
         raise SessionNotFoundError(session)
     accessed, ttl, expires_at, history_limit, server_now = row[:5]
     if server_now is not None:
-        work.know(server_now)
-    check_alive(session, accessed, ttl, work.now)
-    return Gate(session, accessed, ttl, expires_at, history_limit), row[5:]
+        tx.set_server_time(server_now)
+    check_alive(session, accessed, ttl, tx.now)
+    return LockedSession(session, accessed, ttl, expires_at, history_limit), row[5:]
 
 
-def check_may_write(target: Target, optimizer_id: object, now: datetime) -> None:
+def check_may_write(stored: StoredVariable, optimizer_id: object, now: datetime) -> None:
     """While a variable is being optimised only the holder writes; and who names an optimizer_id must be the holder.
 
     Raises:
@@ -133,10 +145,10 @@ def check_may_write(target: Target, optimizer_id: object, now: datetime) -> None
             named.
         InvalidNameError: the ``optimizer_id`` is neither str nor Enum.
     """
-    if optimizer_id is None and target.row[10] is None:
+    if optimizer_id is None and stored.row[10] is None:
         return  # nearly always: nobody holds it, nobody claims to
     check_holder(
-        target.sid, target.identifier, mapping.status_from(target.row[10:14], now), optimizer_id
+        stored.sid, stored.identifier, mapping.status_from(stored.row[10:14], now), optimizer_id
     )
 
 
@@ -153,14 +165,14 @@ def check_holder(
         raise VariableLockedError(sid, identifier, status.optimizer_id, status.expires_at)
 
 
-def check_version(target: Target, expected: int | None) -> None:
+def check_version(stored: StoredVariable, expected: int | None) -> None:
     """The variable is at the version that the caller saw.
 
     Raises:
         VersionConflictError: it is not.
     """
-    if expected is not None and expected != target.version:
-        raise VersionConflictError(target.sid, target.identifier, expected, target.version)
+    if expected is not None and expected != stored.version:
+        raise VersionConflictError(stored.sid, stored.identifier, expected, stored.version)
 
 
 class NewValue(NamedTuple):
@@ -186,7 +198,7 @@ class NewValue(NamedTuple):
 
 
 def packed(
-    target: Target, value: object, constraints: dict[str, Any], like: bytes | None = None
+    stored: StoredVariable, value: object, constraints: dict[str, Any], like: bytes | None = None
 ) -> tuple[Any, str | None, bytes | None]:
     """A value checked against the variable's type and ``constraints``, in its stored form.
 
@@ -195,20 +207,20 @@ def packed(
         ValidationError: the value may not be.
     """
     try:
-        return types.pack(target.type, value, constraints, like)
+        return types.pack(stored.type, value, constraints, like)
     except UnknownTypeError as problem:
-        where = f"variable {target.identifier!r} of session {target.sid!r}"
-        raise UnknownTypeError(target.type, known=types.supported_types(), where=where) from problem
+        where = f"variable {stored.identifier!r} of session {stored.sid!r}"
+        raise UnknownTypeError(stored.type, known=types.supported_types(), where=where) from problem
 
 
 def prepare(
-    target: Target,
+    stored: StoredVariable,
     value: object,
     metadata: Mapping[str, Any] | None,
     source: object,
     now: datetime,
     *,
-    most_bytes: int | None,
+    max_value_bytes: int | None,
     like: bytes | None = None,
 ) -> NewValue:
     """Check a new value and its metadata, before anything is changed; ``like`` is the form that the value was read in, if it was.
@@ -216,23 +228,25 @@ def prepare(
     Raises:
         UnknownTypeError, ValidationError: the value or the metadata may not be.
     """
-    constraints = target.constraints()
-    normal, text, blob = packed(target, value, constraints, like)
-    check_size(target.type, text, blob, most_bytes)
-    merged = merged_metadata(target.metadata(), checked_metadata(metadata), source, now)
-    return NewValue(normal, text, blob, merged, constraints, next_version(target.version), now)
+    constraints = stored.constraints()
+    normal, text, blob = packed(stored, value, constraints, like)
+    check_size(stored.type, text, blob, max_value_bytes)
+    merged = merged_metadata(stored.metadata(), checked_metadata(metadata), source, now)
+    return NewValue(normal, text, blob, merged, constraints, next_version(stored.version), now)
 
 
-def apply(work: Work, gate: Gate, target: Target, new: NewValue) -> Variable:
+def apply(
+    tx: TransactionContext, locked: LockedSession, stored: StoredVariable, new: NewValue
+) -> Variable:
     """Replace the value in one transaction with its move into the history; the version rises by one, in SQL."""
-    keep_history(work, gate, [target])
-    work.change(sql.UPDATE, sid=gate.sid, vid=target.id, **new.parameters)
-    return written(target, new)
+    keep_history(tx, locked, [stored])
+    tx.execute(sql.UPDATE, sid=locked.sid, vid=stored.id, **new.parameters)
+    return written(stored, new)
 
 
-def written(target: Target, new: NewValue) -> Variable:
+def written(stored: StoredVariable, new: NewValue) -> Variable:
     """The variable as it is stored now."""
-    row = target.row
+    row = stored.row
     rules = (
         ()
         if row[14] == "[]"
@@ -257,22 +271,26 @@ def written(target: Target, new: NewValue) -> Variable:
     )
 
 
-def keep_history(work: Work, gate: Gate, targets: list[Target]) -> None:
+def keep_history(
+    tx: TransactionContext, locked: LockedSession, targets: list[StoredVariable]
+) -> None:
     """Move values that are about to be replaced into the history, by SQL, where the session keeps one.
 
     What its history_limit has no room for is forgotten first: the pages that this frees are used
     again at once. Variables of fewer versions than that have room.
     """
-    limit = gate.history_limit
+    limit = locked.history_limit
     if limit == 0:
         return
     if limit is not None:
-        work.change_many(
-            sql.PRUNE,
+        tx.execute_many(
+            history_sql.PRUNE_HISTORY,
             [
-                {"sid": gate.sid, "vid": target.id, "keep": limit - 1}
-                for target in targets
-                if target.version >= limit
+                {"sid": locked.sid, "vid": stored.id, "keep": limit - 1}
+                for stored in targets
+                if stored.version >= limit
             ],
         )
-    work.change_many(sql.KEEP, [{"sid": gate.sid, "vid": target.id} for target in targets])
+    tx.execute_many(
+        history_sql.ARCHIVE_VERSION, [{"sid": locked.sid, "vid": stored.id} for stored in targets]
+    )

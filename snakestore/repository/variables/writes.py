@@ -11,25 +11,26 @@ from snakestore.repository.arguments import (
     checked_expected_version,
     look_up_text,
 )
-from snakestore.repository.base import Bound
-from snakestore.repository.session_access import open_to_write, record
+from snakestore.repository.base import RepositoryBase
+from snakestore.repository.session_access import lock_session, record
 from snakestore.repository.variables.update import (
     apply,
     check_holder,
     check_may_write,
     check_version,
     find,
-    open_target,
+    lock_variable,
     packed,
     prepare,
 )
 from snakestore.storage import mapping
-from snakestore.storage.execution.connection import Work
+from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import variables as sql
 from snakestore.variable import Variable
 
 
-class VariableWrites(Bound):
+class VariableWriteMethods(RepositoryBase):
     """The part of a repository that changes variables, one at a time."""
 
     def update_variable(
@@ -66,7 +67,7 @@ class VariableWrites(Bound):
             metadata=metadata,
             source=source,
             optimizer_id=optimizer_id,
-            most_bytes=self._options.max_value_bytes,
+            max_value_bytes=self._options.max_value_bytes,
         )
 
     def modify_variable(
@@ -96,7 +97,7 @@ class VariableWrites(Bound):
                 metadata,
                 source,
                 optimizer_id,
-                most_bytes=self._options.max_value_bytes,
+                max_value_bytes=self._options.max_value_bytes,
             )
         except _RaisedByFn as raised:
             raise raised.error from raised.error.__cause__
@@ -126,7 +127,7 @@ class VariableWrites(Bound):
 
 
 def _update(  # noqa: PLR0913 - the verb's arguments
-    work: Work,
+    tx: TransactionContext,
     sid: object,
     identifier: object,
     value: object,
@@ -135,18 +136,18 @@ def _update(  # noqa: PLR0913 - the verb's arguments
     metadata: Mapping[str, Any] | None,
     source: object,
     optimizer_id: object,
-    most_bytes: int | None,
+    max_value_bytes: int | None,
 ) -> Variable:
-    gate, target = open_target(work, sid, identifier, with_value=False)
-    check_may_write(target, optimizer_id, work.now)
-    check_version(target, checked_expected_version(expected))
+    locked, stored = lock_variable(tx, sid, identifier, with_value=False)
+    check_may_write(stored, optimizer_id, tx.now)
+    check_version(stored, checked_expected_version(expected))
     changed = apply(
-        work,
-        gate,
-        target,
-        prepare(target, value, metadata, source, work.now, most_bytes=most_bytes),
+        tx,
+        locked,
+        stored,
+        prepare(stored, value, metadata, source, tx.now, max_value_bytes=max_value_bytes),
     )
-    record(work, gate, updates=1)
+    record(tx, locked, updates=1)
     return changed
 
 
@@ -157,7 +158,7 @@ class _RaisedByFn(Exception):  # noqa: N818 - no error of its own: it carries on
 
 
 def _modify(  # noqa: PLR0913 - the verb's arguments
-    work: Work,
+    tx: TransactionContext,
     sid: object,
     identifier: object,
     fn: Callable[[Any], Any],
@@ -165,52 +166,56 @@ def _modify(  # noqa: PLR0913 - the verb's arguments
     source: object,
     optimizer_id: object,
     *,
-    most_bytes: int | None,
+    max_value_bytes: int | None,
 ) -> Variable:
-    gate, target = open_target(work, sid, identifier)
-    check_may_write(target, optimizer_id, work.now)
+    locked, stored = lock_variable(tx, sid, identifier)
+    check_may_write(stored, optimizer_id, tx.now)
     if not callable(fn):
         message = (
             f"fn must be callable, not {type(fn).__name__}: use update_variable for a plain value"
         )
         raise ValidationError(message, value=fn)
-    present = target.value()
+    present = stored.value()
     try:
         value = fn(present)
     except Exception as error:
         raise _RaisedByFn(error) from error
     changed = apply(
-        work,
-        gate,
-        target,
-        prepare(target, value, metadata, source, work.now, most_bytes=most_bytes),
+        tx,
+        locked,
+        stored,
+        prepare(stored, value, metadata, source, tx.now, max_value_bytes=max_value_bytes),
     )
-    record(work, gate, updates=1)
+    record(tx, locked, updates=1)
     return changed
 
 
 def _constrain(
-    work: Work, sid: object, identifier: object, constraints: dict[str, Any] | None
+    tx: TransactionContext, sid: object, identifier: object, constraints: dict[str, Any] | None
 ) -> Variable:
-    gate, target = open_target(work, sid, identifier)
-    sound = types.check_constraints(target.type, constraints)
-    packed(target, target.value(), sound, target.row[4])
-    work.change(sql.CONSTRAIN, sid=gate.sid, vid=target.id, new_constraints=types.dumps(sound))
-    record(work, gate)
-    return find(work, gate.sid, target.id).variable(work.now)
+    locked, stored = lock_variable(tx, sid, identifier)
+    sound = types.check_constraints(stored.type, constraints)
+    packed(stored, stored.value(), sound, stored.row[4])
+    tx.execute(
+        sql.UPDATE_CONSTRAINTS, sid=locked.sid, vid=stored.id, new_constraints=types.dumps(sound)
+    )
+    record(tx, locked)
+    return find(tx, locked.sid, stored.id).variable(tx.now)
 
 
-def _delete(work: Work, sid: object, identifier: object, optimizer_id: object) -> bool:
-    gate = open_to_write(work, sid)
+def _delete(tx: TransactionContext, sid: object, identifier: object, optimizer_id: object) -> bool:
+    locked = lock_session(tx, sid)
     text = look_up_text(identifier, "an identifier")
-    row = None if text is None else work.first(sql.HELD, sid=gate.sid, identifier=text)
+    row = (
+        None if text is None else tx.fetch_first(sql.SELECT_LEASE, sid=locked.sid, identifier=text)
+    )
     if row is None or text is None:
         return False
     vid, *holding = (
         row  # no more of it is read, so that what is damaged, or of a type unknown, can be deleted
     )
-    check_holder(gate.sid, text, mapping.status_from(tuple(holding), work.now), optimizer_id)
-    work.change(sql.FORGET, sid=gate.sid, vid=vid)
-    work.change(sql.DELETE, sid=gate.sid, vid=vid)
-    record(work, gate, variables=-1)
+    check_holder(locked.sid, text, mapping.status_from(tuple(holding), tx.now), optimizer_id)
+    tx.execute(history_sql.DELETE_HISTORY, sid=locked.sid, vid=vid)
+    tx.execute(sql.DELETE, sid=locked.sid, vid=vid)
+    record(tx, locked, variables=-1)
     return True

@@ -44,7 +44,7 @@ class Backend(ABC):
     file: ClassVar[Statement | None] = None
     """One row: the path of the database, empty where it is in memory; None where it is no file."""
 
-    def give_back(self, driver_connection: Any) -> bool:
+    def incremental_vacuum(self, driver_connection: Any) -> bool:
         """Give a little free space back to the disk, in a transaction; whether there may be more."""
         del driver_connection
         return False
@@ -96,7 +96,7 @@ class Backend(ABC):
         """Sessions whose recorded ``expires_at`` is before this may have expired at ``now``."""
 
 
-LONGEST_LAG = 60.0
+MAX_ACCESS_LAG = 60.0
 """Seconds."""
 
 
@@ -106,9 +106,9 @@ HALF_A_MICROSECOND = 5e-7
 
 def access_is_due(idle: float, ttl: float | None) -> bool:
     """Whether a read is to be recorded as an access of a session that was idle for so many seconds: ``touch_interval`` in floats."""
-    return idle >= LONGEST_LAG or (ttl is not None and idle + HALF_A_MICROSECOND >= ttl / 10)
+    return idle >= MAX_ACCESS_LAG or (ttl is not None and idle + HALF_A_MICROSECOND >= ttl / 10)
 
 
 def touch_interval(ttl: float | None) -> timedelta:
     """How much a recorded access may lag: a tenth of the ttl, at most a minute."""
-    return timedelta(seconds=LONGEST_LAG if ttl is None else min(ttl / 10, LONGEST_LAG))
+    return timedelta(seconds=MAX_ACCESS_LAG if ttl is None else min(ttl / 10, MAX_ACCESS_LAG))

@@ -1,6 +1,6 @@
 """The one place that opens, commits, rolls back and retries.
 
-Bound to an engine, each verb is one transaction. It is run again where the database says busy or
+RepositoryBase to an engine, each verb is one transaction. It is run again where the database says busy or
 serialization failed, and, on a fresh connection, where the connection was lost before COMMIT was
 sent: then nothing of it was kept, that is certain.
 """
@@ -16,17 +16,18 @@ from typing import Any, Concatenate, Protocol
 from snakestore.clock import Clock
 from snakestore.errors import StoreBusyError, StoreReadOnlyError
 from snakestore.storage.dialects import Backend
-from snakestore.storage.execution.connection import Channel, ConnectionChannel, Work
+from snakestore.storage.execution.connection import ConnectionAdapter, SqlAlchemyConnection
+from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import (
     is_busy,
+    is_driver_error,
     is_duplicate,
-    is_foreign,
     is_out_of_reach,
     translate,
-    translated,
+    translate_errors,
 )
-from snakestore.storage.execution.joined import TransactionRunner
-from snakestore.storage.execution.retry import Patience
+from snakestore.storage.execution.joined import TransactionBlockRunner
+from snakestore.storage.execution.retry import Backoff
 from snakestore.storage.execution.runner import P, R, Recorder, Runner, commit_write, undone
 from snakestore.storage.queries.server_time import SERVER_NOW
 
@@ -56,10 +57,10 @@ LOOKUP, READ, WRITE = (
 )
 
 
-class Channels(Protocol):
+class ConnectionSource(Protocol):
     """Where a runner has its channels from."""
 
-    def acquire(self) -> Channel:
+    def acquire(self) -> ConnectionAdapter:
         """A channel for one verb or transaction."""
 
     def release(self, channel: Any) -> None:
@@ -69,12 +70,12 @@ class Channels(Protocol):
         """Lend no more."""
 
 
-class EngineRunner(Runner):
+class AutocommitRunner(Runner):
     """Each verb is a transaction of its own."""
 
     def __init__(
         self,
-        channels: Channels,
+        channels: ConnectionSource,
         backend: Backend,
         clock: Clock | None,
         record: Recorder,
@@ -90,33 +91,49 @@ class EngineRunner(Runner):
         self._reached = False
 
     def lookup(
-        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        verb: Callable[Concatenate[TransactionContext, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> R:
         """Run a verb that reads with one statement."""
         return self._run(LOOKUP, verb, args, kwargs)
 
     def read(
-        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        verb: Callable[Concatenate[TransactionContext, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> R:
         """Run a verb on one snapshot."""
         return self._run(READ, verb, args, kwargs)
 
     def write(
-        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        verb: Callable[Concatenate[TransactionContext, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> R:
         """Run a verb that changes something."""
         return self._run(WRITE, verb, args, kwargs)
 
     def write_calling(
-        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        verb: Callable[Concatenate[TransactionContext, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> R:
         """Run a verb that changes something, this thread marked as the one that would wait for itself."""
 
-        def marked(work: Work, *args: P.args, **kwargs: P.kwargs) -> R:
+        def marked(tx: TransactionContext, *args: P.args, **kwargs: P.kwargs) -> R:
             held = _holding.get()
             _holding.set(held | {id(self)})
             try:
-                return verb(work, *args, **kwargs)
+                return verb(tx, *args, **kwargs)
             finally:
                 _holding.set(held)
 
@@ -130,9 +147,9 @@ class EngineRunner(Runner):
         self, mode: Mode, verb: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> R:
         """Run ``verb`` in one transaction, then record the access that a read was; again where that may help."""
-        again: _Again | None = None
+        again: RetryPolicy | None = None
         while True:
-            channel: Channel | None = None
+            channel: ConnectionAdapter | None = None
             try:
                 if _holding.get():
                     self._refuse_to_wait_for_itself(write=mode is WRITE)
@@ -141,14 +158,14 @@ class EngineRunner(Runner):
                     channel.begin(write=mode is WRITE)
                 # read once others are kept out, so that the order of writes is the order of their
                 # times
-                work = self._work(channel, mode)
-                result = verb(work, *args, **kwargs)
+                tx = self._context(channel, mode)
+                result = verb(tx, *args, **kwargs)
                 if mode is WRITE:
                     commit_write(channel)
-                elif mode is READ or isinstance(channel, ConnectionChannel):
+                elif mode is READ or isinstance(channel, SqlAlchemyConnection):
                     channel.commit()
-                if work.accessed is not None:
-                    self._record_access(channel, work)
+                if tx.accessed is not None:
+                    self._record_access(channel, tx)
             except BaseException as error:
                 again = self._again(error, channel, again)
                 if again is None:
@@ -159,22 +176,22 @@ class EngineRunner(Runner):
                 return result
 
     def _again(
-        self, error: BaseException, channel: Channel | None, again: _Again | None
-    ) -> _Again | None:
+        self, error: BaseException, channel: ConnectionAdapter | None, again: RetryPolicy | None
+    ) -> RetryPolicy | None:
         """Undo what a verb left, and wait for one more try where that may help; else None, or a driver's error told as ours."""
         if channel is not None:
-            self._give_back(channel)
-        again = again or _Again(self.backend, self._busy_timeout, reached=self._reached)
-        if again.after(error, channel):
+            self._rollback_and_release(channel)
+        again = again or RetryPolicy(self.backend, self._busy_timeout, reached=self._reached)
+        if again.should_retry(error, channel):
             return again
-        if again.is_foreign(error, channel):
+        if again.is_driver_error(error, channel):
             raise translate(error) from error
         return None
 
-    def _work(self, channel: Channel, mode: Mode) -> Work:
+    def _context(self, channel: ConnectionAdapter, mode: Mode) -> TransactionContext:
         """What a verb gets to work with."""
         del mode
-        return Work(channel, self._moment())
+        return TransactionContext(channel, self._moment())
 
     def _refuse_to_wait_for_itself(self, *, write: bool) -> None:
         if id(self) in _holding.get() and (write or self._sole):
@@ -184,7 +201,7 @@ class EngineRunner(Runner):
             )
             raise StoreBusyError(message)
 
-    def _give_back(self, channel: Channel) -> None:
+    def _rollback_and_release(self, channel: ConnectionAdapter) -> None:
         """Roll back whatever is open, and let the next one have the connection if it is sound."""
         try:
             undone(channel)
@@ -194,22 +211,22 @@ class EngineRunner(Runner):
         finally:
             self._channels.release(channel)
 
-    def _record_access(self, channel: Channel, work: Work) -> None:
+    def _record_access(self, channel: ConnectionAdapter, tx: TransactionContext) -> None:
         """Record that a read was an access, unless somebody is writing or nobody can: reading never waits for that."""
-        if self._read_only or id(self) in _holding.get() or work.accessed is None:
+        if self._read_only or id(self) in _holding.get() or tx.accessed is None:
             return
         try:
-            if isinstance(channel, ConnectionChannel):
+            if isinstance(channel, SqlAlchemyConnection):
                 with self.backend.unwaiting(channel.connection):
                     channel.begin(write=True)
             else:
                 channel.begin(write=True)
-            recorded = self._record(Work(channel, work.now), work.accessed)
+            recorded = self._record(TransactionContext(channel, tx.now), tx.accessed)
             channel.commit()
-            work.recorded = recorded
+            tx.recorded = recorded
         except Exception as error:
             undone(channel)
-            if not is_foreign(error):
+            if not is_driver_error(error):
                 raise
             ours = translate(error)
             self._read_only = isinstance(ours, StoreReadOnlyError)
@@ -222,7 +239,7 @@ class EngineRunner(Runner):
     def transaction(self, *, read_only: bool) -> Iterator[Runner]:
         """One transaction on a connection of its own."""
         channel = self._begun(write=not read_only)
-        inner = TransactionRunner(
+        inner = TransactionBlockRunner(
             channel, self.backend, self._clock, self._record, read_only=read_only
         )
         held = _holding.get()
@@ -232,7 +249,7 @@ class EngineRunner(Runner):
                 _holding.set(held | {id(self)})
             yield inner
             inner.check_alive()
-            with translated():
+            with translate_errors():
                 if read_only:
                     channel.commit()
                 else:
@@ -242,50 +259,52 @@ class EngineRunner(Runner):
             inner.end()
             _holding.set(held)
             if finished and read_only:
-                for work in inner.reads:
-                    self._record_access(channel, work)
-            self._give_back(channel)
+                for tx in inner.reads:
+                    self._record_access(channel, tx)
+            self._rollback_and_release(channel)
 
-    def _begun(self, *, write: bool) -> Channel:
+    def _begun(self, *, write: bool) -> ConnectionAdapter:
         """A channel in a transaction of its own, whose connection is alive."""
-        again: _Again | None = None
+        again: RetryPolicy | None = None
         while True:
-            channel: Channel | None = None
+            channel: ConnectionAdapter | None = None
             try:
                 if _holding.get():
                     self._refuse_to_wait_for_itself(write=write)
                 channel = self._channels.acquire()
                 channel.begin(write=write)
-                if self.backend.remote and isinstance(channel, ConnectionChannel):
-                    Work(channel, None).one(
+                if self.backend.remote and isinstance(channel, SqlAlchemyConnection):
+                    TransactionContext(channel, None).fetch_one(
                         SERVER_NOW
                     )  # SQLAlchemy begins without a word to the server, which may be gone
             except BaseException as error:
                 if channel is not None:
-                    self._give_back(channel)
-                again = again or _Again(self.backend, self._busy_timeout, reached=self._reached)
-                if again.after(error, channel):
+                    self._rollback_and_release(channel)
+                again = again or RetryPolicy(
+                    self.backend, self._busy_timeout, reached=self._reached
+                )
+                if again.should_retry(error, channel):
                     continue
-                if again.is_foreign(error, channel):
+                if again.is_driver_error(error, channel):
                     raise translate(error) from error
                 raise
             self._reached = True
             return channel
 
 
-class _Again:
+class RetryPolicy:
     """Whether, and after which pause, one more try may help."""
 
     def __init__(self, backend: Backend, limit: float, *, reached: bool) -> None:
         self._remote = backend.remote
         self._reached = reached
-        self._busy = Patience(limit)
-        self._away = Patience(limit, share=SHARE_TO_RECONNECT, longest=LONGEST_PAUSE_TO_RECONNECT)
+        self._busy = Backoff(limit)
+        self._away = Backoff(limit, share=SHARE_TO_RECONNECT, longest=LONGEST_PAUSE_TO_RECONNECT)
         self._lost = False
 
-    def after(self, error: BaseException, channel: Channel | None) -> bool:
+    def should_retry(self, error: BaseException, channel: ConnectionAdapter | None) -> bool:
         """Wait, and try again? ``channel`` is what the error came from; None where it was not to be had."""
-        if not self.is_foreign(error, channel):
+        if not self.is_driver_error(error, channel):
             return False
         if channel is None:
             # a server that was never reached is told at once: its address may be wrong
@@ -300,8 +319,8 @@ class _Again:
             return first or self._away.wait()
         return (is_busy(error) or is_duplicate(error)) and self._busy.wait()
 
-    def is_foreign(self, error: BaseException, channel: Channel | None) -> bool:
+    def is_driver_error(self, error: BaseException, channel: ConnectionAdapter | None) -> bool:
         """Whether it is the database layer's; a connection that could not be made may raise what any socket does."""
-        return is_foreign(error) or (
+        return is_driver_error(error) or (
             channel is None and self._remote and isinstance(error, OSError)
         )

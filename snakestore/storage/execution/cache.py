@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import Any, cast
 
 from snakestore.storage.dialects.base import access_is_due
-from snakestore.storage.execution.autocommit import LOOKUP, EngineRunner, Mode, holds_any
-from snakestore.storage.execution.connection import Channel, DriverChannel, Work
-from snakestore.storage.execution.driver_errors import is_foreign, translate
+from snakestore.storage.execution.autocommit import LOOKUP, AutocommitRunner, Mode, holds_any
+from snakestore.storage.execution.connection import ConnectionAdapter, DriverConnection
+from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.driver_errors import is_driver_error, translate
 from snakestore.storage.queries.statement import Row, Statement
 
-MOST_BYTES = 16 * 2**20
+MAX_BYTES = 16 * 2**20
 """What one connection remembers at most, as far as values weigh."""
 ROW_BYTES = 500
 """What a row weighs besides its value."""
@@ -44,31 +45,31 @@ class Memory:
         if self.version is None:
             return
         self.weight += ROW_BYTES + sum(len(cell) for cell in row if isinstance(cell, str | bytes))
-        if self.weight > MOST_BYTES:
+        if self.weight > MAX_BYTES:
             self.forget(self.version)
             return
         self.rows[key] = row
 
 
-class RememberingWork(Work):
+class CachingContext(TransactionContext):
     """The work of a lookup, which remembers the row that it reads of a variable."""
 
     __slots__ = ("_memory",)
 
-    def __init__(self, channel: DriverChannel, now: datetime | None, memory: Memory) -> None:
+    def __init__(self, channel: DriverConnection, now: datetime | None, memory: Memory) -> None:
         super().__init__(channel, now)
         self._memory = memory
 
-    def first(self, statement: Statement, /, **parameters: Any) -> Row | None:
+    def fetch_first(self, statement: Statement, /, **parameters: Any) -> Row | None:
         """Run a query; its first row, remembered if it is one of session and variable."""
-        row = super().first(statement, **parameters)
+        row = super().fetch_first(statement, **parameters)
         if row is not None and "identifier" in parameters:
             self._memory.keep((statement, parameters["sid"], parameters["identifier"]), row)
         return row
 
 
-class CachingRunner(EngineRunner):
-    """An EngineRunner of held connections to SQLite whose lookups are remembered."""
+class CachingRunner(AutocommitRunner):
+    """An AutocommitRunner of held connections to SQLite whose lookups are remembered."""
 
     def recall(
         self, statement: Statement, sid: object, identifier: object
@@ -92,7 +93,7 @@ class CachingRunner(EngineRunner):
             if row is None or now is None:
                 return None
         except Exception as error:
-            if is_foreign(error):
+            if is_driver_error(error):
                 raise translate(error) from error
             raise
         else:
@@ -100,19 +101,19 @@ class CachingRunner(EngineRunner):
         finally:
             self._channels.release(channel)
 
-    def _work(self, channel: Channel, mode: Mode) -> Work:
-        if mode is not LOOKUP or not isinstance(channel, DriverChannel):
-            return super()._work(channel, mode)
+    def _context(self, channel: ConnectionAdapter, mode: Mode) -> TransactionContext:
+        if mode is not LOOKUP or not isinstance(channel, DriverConnection):
+            return super()._context(channel, mode)
         memory = memory_of(channel)
         version = channel.execute("PRAGMA data_version").fetchone()[0]
         if version != memory.version:
             memory.forget(version)
-        return RememberingWork(channel, self._moment(), memory)
+        return CachingContext(channel, self._moment(), memory)
 
 
-def memory_of(channel: Channel) -> Memory:
+def memory_of(channel: ConnectionAdapter) -> Memory:
     """The channel's memory, which its writes make forget."""
-    assert isinstance(channel, DriverChannel)  # noqa: S101 - the channels of a CachingRunner are held ones
+    assert isinstance(channel, DriverConnection)  # noqa: S101 - the channels of a CachingRunner are held ones
     if channel.memory is None:
         channel.memory = Memory()
     return cast("Memory", channel.memory)  # nobody else gives a channel one

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any, Protocol, cast
 
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.pool import PoolProxiedConnection
 
-from snakestore.errors import CorruptStoreError, StoreError
+from snakestore.errors import StoreError
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
 from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch
-from snakestore.storage.fork import never_close
-from snakestore.storage.queries.server_time import SERVER_NOW
-from snakestore.storage.queries.statement import EACH, Prepared, Row, Statement, spread_sizes
+from snakestore.storage.fork import leak_deliberately
 
 SAVEPOINT = "snakestore"
 
 
-class Channel(Protocol):
+class ConnectionAdapter(Protocol):
     """One connection, as a transaction drives it."""
 
     backend: Backend
@@ -67,7 +64,7 @@ class Forgetful(Protocol):
         """Forget all."""
 
 
-class DriverChannel:
+class DriverConnection:
     """A driver connection that we hold: it begins nothing by itself, and one cursor serves it for good."""
 
     def __init__(
@@ -124,7 +121,7 @@ class DriverChannel:
             if self.memory is not None:
                 self.memory.forget()
             if self.watch is not None:
-                self._watched(self.watch.refuse_replaced)
+                self._watched(self.watch.check_replaced)
         self.execute(self.backend.begin_write if write else self.backend.begin_snapshot)
 
     def outdated(self) -> bool:
@@ -134,7 +131,7 @@ class DriverChannel:
             StoreError: the file was removed or replaced.
         """
         assert self.watch is not None  # noqa: S101 - asked where there is one
-        self._watched(self.watch.refuse_long_replaced)
+        self._watched(self.watch.check_replaced_throttled)
         return self.watch.stale
 
     def _watched(self, look: Callable[[], None]) -> None:
@@ -160,7 +157,7 @@ class DriverChannel:
     def close(self) -> None:
         """Close the connection, which has parted from its pool."""
         if self.watch is not None and self.watch.replaced:
-            never_close(self)
+            leak_deliberately(self)
             return
         if self.lost:  # the pool would roll it back first, and complain
             self._driver_connection.close()
@@ -169,7 +166,7 @@ class DriverChannel:
             self.proxied.close()
 
 
-class ConnectionChannel:
+class SqlAlchemyConnection:
     """A SQLAlchemy Connection, ours for a verb or the caller's: its events, echo and transaction are SQLAlchemy's."""
 
     def __init__(self, connection: Connection, backend: Backend) -> None:
@@ -225,111 +222,3 @@ class ConnectionChannel:
     def rollback(self) -> None:
         """Roll back through SQLAlchemy."""
         self.connection.rollback()
-
-
-class Work:
-    """What one verb sees of its transaction: statements to run, and the moment it runs at."""
-
-    __slots__ = ("_channel", "_dialect", "_now", "accessed", "backend", "recorded")
-
-    def __init__(self, channel: Channel, now: datetime | None) -> None:
-        self._channel = channel
-        self._dialect = channel.dialect
-        self._now = now
-        self.backend = channel.backend
-        self.accessed: str | None = None
-        """The session that was read and whose access is due to be recorded."""
-        self.recorded: tuple[datetime, datetime | None] | None = None
-        """The access and the expiry that were recorded for it after the read."""
-
-    @property
-    def driver_connection(self) -> Any:
-        """The driver's own connection, for what is no statement."""
-        return self._channel.driver_connection
-
-    @property
-    def now(self) -> datetime:
-        """The verb's one moment: the repository's clock, or the server's where that is the clock."""
-        if self._now is None:
-            self._now = self.one(SERVER_NOW)[0]
-        return self._now
-
-    def know(self, server_now: datetime | None) -> None:
-        """Take the server's time that came along with a row, which saves asking."""
-        if self._now is None:
-            self._now = server_now
-
-    def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
-        """Run a query; all its rows."""
-        prepared = statement.prepare(self._dialect)
-        try:
-            return prepared.rows(
-                self._channel.execute(prepared.sql, prepared.bind(parameters)).fetchall()
-            )
-        except CorruptStoreError as problem:
-            raise _asked_for(problem, parameters) from problem
-
-    def first(self, statement: Statement, /, **parameters: Any) -> Row | None:
-        """Run a query; its first row, or None."""
-        prepared = statement.prepare(self._dialect)
-        row = self._channel.execute(prepared.sql, prepared.bind(parameters)).fetchone()
-        try:
-            return row if row is None or prepared.row is None else prepared.row(row)
-        except CorruptStoreError as problem:
-            raise _asked_for(problem, parameters) from problem
-
-    def one(self, statement: Statement, /, **parameters: Any) -> Row:
-        """Run a query that gives exactly one row."""
-        return self.rows(statement, **parameters)[0]
-
-    def rows_in(
-        self, statement: Statement, values: Sequence[Any], /, **parameters: Any
-    ) -> list[Row]:
-        """Run a spread query over ``values``, a few statements for however many; the rows in no order."""
-        found: list[Row] = []
-        for piece in spread_sizes(values):
-            prepared, bound = self._spread(statement, piece, parameters)
-            try:
-                found += prepared.rows(self._channel.execute(prepared.sql, bound).fetchall())
-            except CorruptStoreError as problem:
-                raise _asked_for(problem, parameters) from problem
-        return found
-
-    def change(self, statement: Statement, /, **parameters: Any) -> int:
-        """Run a change; how many rows it met."""
-        prepared = statement.prepare(self._dialect)
-        count: int = self._channel.execute(prepared.sql, prepared.bind(parameters)).rowcount
-        return count
-
-    def change_in(self, statement: Statement, values: Sequence[Any], /, **parameters: Any) -> None:
-        """Run a spread change over ``values``."""
-        for piece in spread_sizes(values):
-            prepared, bound = self._spread(statement, piece, parameters)
-            self._channel.execute(prepared.sql, bound)
-
-    def change_many(self, statement: Statement, parameters: Sequence[dict[str, Any]]) -> None:
-        """Run a change for each set of parameters."""
-        if not parameters:
-            return
-        prepared = statement.prepare(self._dialect)
-        if len(parameters) == 1:
-            self._channel.execute(prepared.sql, prepared.bind(parameters[0]))
-        else:
-            self._channel.execute_many(prepared.sql, [prepared.bind(each) for each in parameters])
-
-    def _spread(
-        self, statement: Statement, piece: list[Any], parameters: dict[str, Any]
-    ) -> tuple[Prepared, Any]:
-        prepared = statement.prepare_spread(self._dialect, len(piece))
-        return prepared, prepared.bind(parameters | dict(zip(EACH, piece, strict=False)))
-
-
-def _asked_for(problem: CorruptStoreError, parameters: dict[str, Any]) -> CorruptStoreError:
-    """The error with what was asked for, so that it says which row is damaged."""
-    asked = ", ".join(
-        f"{_TOLD[name]} {value!r}" for name, value in parameters.items() if name in _TOLD and value
-    )
-    return CorruptStoreError(f"{problem}; found when asked for {asked}" if asked else str(problem))
-
-
-_TOLD = {"sid": "session", "vid": "variable", "identifier": "variable", "pid": "program"}

@@ -117,7 +117,7 @@ def _drivers_own() -> tuple[type[BaseException], ...]:
     )
 
 
-def is_foreign(error: BaseException) -> bool:
+def is_driver_error(error: BaseException) -> bool:
     """Whether ``error`` is a driver's or SQLAlchemy's, or comes of damaged data, and so must not leave as it is."""
     return (
         isinstance(error, exc.SQLAlchemyError)
@@ -226,13 +226,13 @@ def _outdated(text: str) -> SchemaOutdatedError:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Let no driver's error out of the block: it leaves as ours, the original chained as the cause."""
     try:
         yield
     except (exc.SQLAlchemyError, sqlite3.Error) as error:
         raise translate(error) from error
     except Exception as error:
-        if not is_foreign(error):
+        if not is_driver_error(error):
             raise
         raise translate(error) from error

@@ -10,8 +10,13 @@ from typing import Any, Concatenate
 from snakestore.clock import Clock
 from snakestore.errors import StoreError, StoreReadOnlyError
 from snakestore.storage.dialects import Backend
-from snakestore.storage.execution.connection import SAVEPOINT, Channel, ConnectionChannel, Work
-from snakestore.storage.execution.driver_errors import is_duplicate, translated
+from snakestore.storage.execution.connection import (
+    SAVEPOINT,
+    ConnectionAdapter,
+    SqlAlchemyConnection,
+)
+from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.driver_errors import is_duplicate, translate_errors
 from snakestore.storage.execution.runner import P, R, Recorder, Runner
 
 
@@ -19,45 +24,57 @@ class JoinedRunner(Runner):
     """Each verb joins a transaction that somebody else ends."""
 
     @abstractmethod
-    def _join(self, *, write: bool) -> tuple[Channel, bool]:
+    def _join(self, *, write: bool) -> tuple[ConnectionAdapter, bool]:
         """The channel, and whether the transaction was begun just now."""
 
-    def _after_read(self, channel: Channel, work: Work) -> None:
+    def _after_read(self, channel: ConnectionAdapter, tx: TransactionContext) -> None:
         """Record an access that is due, where that is ours to do."""
 
     def lookup(
-        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        verb: Callable[Concatenate[TransactionContext, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> R:
         """Run a verb that reads."""
         return self.read(verb, *args, **kwargs)
 
     def read(
-        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        verb: Callable[Concatenate[TransactionContext, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> R:
         """Run a verb that reads, in the state that the transaction sees."""
-        with translated():
+        with translate_errors():
             channel, began = self._join(write=False)
-            work = Work(channel, self._moment())
+            tx = TransactionContext(channel, self._moment())
             try:
-                result = verb(work, *args, **kwargs)
+                result = verb(tx, *args, **kwargs)
             except BaseException:
                 if began:
                     channel.execute("ROLLBACK")
                 raise
-            if work.accessed is not None:
-                self._after_read(channel, work)
+            if tx.accessed is not None:
+                self._after_read(channel, tx)
             return result
 
     def write(
-        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        verb: Callable[Concatenate[TransactionContext, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> R:
         """Run a verb that changes something; refused, it leaves the transaction as it was and usable."""
-        with translated():
+        with translate_errors():
             channel, began = self._join(write=True)
             try:
                 return self._savepoint(
                     channel,
-                    lambda: verb(Work(channel, self._moment()), *args, **kwargs),
+                    lambda: verb(TransactionContext(channel, self._moment()), *args, **kwargs),
                     began=began,
                 )
             except Exception as error:
@@ -65,10 +82,12 @@ class JoinedRunner(Runner):
                     raise
             # a row of that key came in between (only a server lets it): now it is seen
             return self._savepoint(
-                channel, lambda: verb(Work(channel, self._moment()), *args, **kwargs), began=False
+                channel,
+                lambda: verb(TransactionContext(channel, self._moment()), *args, **kwargs),
+                began=False,
             )
 
-    def _savepoint(self, channel: Channel, action: Callable[[], R], *, began: bool) -> R:
+    def _savepoint(self, channel: ConnectionAdapter, action: Callable[[], R], *, began: bool) -> R:
         if not began:
             channel.execute(f"SAVEPOINT {SAVEPOINT}")
         try:
@@ -80,7 +99,7 @@ class JoinedRunner(Runner):
             channel.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
         return result
 
-    def _back_out(self, channel: Channel, *, began: bool) -> None:
+    def _back_out(self, channel: ConnectionAdapter, *, began: bool) -> None:
         """Undo one verb: to its savepoint, or all where the verb began the transaction."""
         if began:
             channel.execute("ROLLBACK")
@@ -91,28 +110,28 @@ class JoinedRunner(Runner):
     @contextmanager
     def transaction(self, *, read_only: bool) -> Iterator[Runner]:
         """A savepoint of the transaction: the block is kept whole or not at all, and the transaction goes on."""
-        with translated():
+        with translate_errors():
             channel, began = self._join(write=not read_only)
             if not began:
                 channel.execute(f"SAVEPOINT {SAVEPOINT}")
-        inner = TransactionRunner(
+        inner = TransactionBlockRunner(
             channel, self.backend, self._clock, self._record, read_only=read_only, records=False
         )
         try:
             yield inner
             inner.check_alive()
         except BaseException:
-            with translated():
+            with translate_errors():
                 self._back_out(channel, began=began)
             raise
         finally:
             inner.end()
         if not began:
-            with translated():
+            with translate_errors():
                 channel.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
 
 
-class CallerRunner(JoinedRunner):
+class CallerTransactionRunner(JoinedRunner):
     """Verbs join the transaction of a Connection or orm.Session that the caller owns, and never end it."""
 
     def __init__(
@@ -122,14 +141,14 @@ class CallerRunner(JoinedRunner):
         self._connect = connect
         self._closed = False
 
-    def _join(self, *, write: bool) -> tuple[Channel, bool]:
+    def _join(self, *, write: bool) -> tuple[ConnectionAdapter, bool]:
         if self._closed:
             message = "the repository is closed: make another on your connection"
             raise StoreError(message)
-        channel = ConnectionChannel(self._connect(), self.backend)
+        channel = SqlAlchemyConnection(self._connect(), self.backend)
         return channel, channel.join(write=write)
 
-    def _back_out(self, channel: Channel, *, began: bool) -> None:
+    def _back_out(self, channel: ConnectionAdapter, *, began: bool) -> None:
         if channel.in_transaction:  # SQLite has rolled back by itself when the disk is full
             super()._back_out(channel, began=began)
 
@@ -138,12 +157,12 @@ class CallerRunner(JoinedRunner):
         self._closed = True
 
 
-class TransactionRunner(JoinedRunner):
+class TransactionBlockRunner(JoinedRunner):
     """Verbs of one ``transaction()`` block."""
 
     def __init__(
         self,
-        channel: Channel,
+        channel: ConnectionAdapter,
         backend: Backend,
         clock: Clock | None,
         record: Recorder,
@@ -157,10 +176,10 @@ class TransactionRunner(JoinedRunner):
         self._records = records
         self._over = False
         self._lost = False
-        self.reads: list[Work] = []
+        self.reads: list[TransactionContext] = []
         """Reads of a read-only transaction whose access is due, to be recorded after it."""
 
-    def _join(self, *, write: bool) -> tuple[Channel, bool]:
+    def _join(self, *, write: bool) -> tuple[ConnectionAdapter, bool]:
         if self._over:
             message = "the transaction() block has ended: use the repository that it came from"
             raise StoreError(message)
@@ -193,19 +212,19 @@ class TransactionRunner(JoinedRunner):
         """As ``end``: what comes of a block is not closed by itself, but may be used in a with statement."""
         self._over = True
 
-    def _back_out(self, channel: Channel, *, began: bool) -> None:
+    def _back_out(self, channel: ConnectionAdapter, *, began: bool) -> None:
         if channel.in_transaction:
             super()._back_out(channel, began=began)
         else:
             self._lost = True
 
-    def _after_read(self, channel: Channel, work: Work) -> None:
+    def _after_read(self, channel: ConnectionAdapter, tx: TransactionContext) -> None:
         if not self._records:
             return
         if self._read_only:
-            self.reads.append(work)
-        elif work.accessed is not None:
-            work.recorded = self._record(Work(channel, work.now), work.accessed)
+            self.reads.append(tx)
+        elif tx.accessed is not None:
+            tx.recorded = self._record(TransactionContext(channel, tx.now), tx.accessed)
 
     def end(self) -> None:
         """No more verbs."""

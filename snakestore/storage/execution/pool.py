@@ -14,15 +14,19 @@ from sqlalchemy.pool import StaticPool
 from snakestore.errors import StoreBusyError, StoreError
 from snakestore.storage.dialects import Backend
 from snakestore.storage.dialects.sqlite.file_watch import SECONDS_BETWEEN_LOOKS
-from snakestore.storage.execution.connection import Channel, ConnectionChannel, DriverChannel
+from snakestore.storage.execution.connection import (
+    ConnectionAdapter,
+    DriverConnection,
+    SqlAlchemyConnection,
+)
 from snakestore.storage.execution.retry import take
-from snakestore.storage.fork import never_close
+from snakestore.storage.fork import leak_deliberately
 
 CLOSED = "the repository is closed: open it again to use it"
 
 
-class HeldChannels:
-    """Channels of one engine, as many as verbs run at once; idle ones wait for the next verb.
+class OwnedConnections:
+    """ConnectionSource of one engine, as many as verbs run at once; idle ones wait for the next verb.
 
     In a forked child the parent's connections are left alone: using one would share a file position
     and locks, and closing one could delete the write-ahead log under the parent.
@@ -31,12 +35,12 @@ class HeldChannels:
     def __init__(self, engine: Engine, backend: Backend) -> None:
         self._engine = engine
         self._backend = backend
-        self._idle: deque[DriverChannel] = deque()
+        self._idle: deque[DriverConnection] = deque()
         self._closed = False
         _ALL.add(self)
         weakref.finalize(self, _close_all, self._idle).atexit = False
 
-    def acquire(self) -> DriverChannel:
+    def acquire(self) -> DriverConnection:
         """An idle channel, or a new one.
 
         Raises:
@@ -47,7 +51,7 @@ class HeldChannels:
         try:
             channel = self._idle.pop()
         except IndexError:
-            channel = DriverChannel(
+            channel = DriverConnection(
                 self._engine.raw_connection(), self._engine.dialect, self._backend
             )
             channel.part()
@@ -64,7 +68,7 @@ class HeldChannels:
                 return self.acquire()
         return channel
 
-    def release(self, channel: DriverChannel) -> None:
+    def release(self, channel: DriverConnection) -> None:
         """Give a channel back; one that is broken, or comes back after close, is closed."""
         if channel.broken:
             channel.close()
@@ -73,7 +77,7 @@ class HeldChannels:
                     self._idle
                 )  # a server that is gone or was restarted has dropped the others too
         elif channel.inherited:
-            never_close(channel)
+            leak_deliberately(channel)
         else:
             self._idle.append(channel)
             if self._closed:
@@ -86,11 +90,11 @@ class HeldChannels:
 
     def forget_parent(self) -> None:
         """In a forked child: leave the parent's connections alone, neither used nor closed."""
-        never_close(list(self._idle))
+        leak_deliberately(list(self._idle))
         self._idle.clear()
 
 
-def _close_all(idle: deque[DriverChannel]) -> None:
+def _close_all(idle: deque[DriverConnection]) -> None:
     """Close idle connections: at the end of a repository, or of what is left of one that nobody closed."""
     while idle:
         try:
@@ -100,7 +104,7 @@ def _close_all(idle: deque[DriverChannel]) -> None:
         channel.close()
 
 
-_ALL: weakref.WeakSet[HeldChannels] = weakref.WeakSet()
+_ALL: weakref.WeakSet[OwnedConnections] = weakref.WeakSet()
 
 
 def _forget_parents() -> None:
@@ -111,7 +115,7 @@ def _forget_parents() -> None:
 os.register_at_fork(after_in_child=_forget_parents)
 
 
-class SoleChannel:
+class SingleConnection:
     """The one connection of a database in memory, lent to one verb or transaction at a time."""
 
     def __init__(self, engine: Engine, backend: Backend, wait: float) -> None:
@@ -119,10 +123,10 @@ class SoleChannel:
         self._backend = backend
         self._wait = wait
         self._lock = threading.Lock()
-        self._channel: DriverChannel | None = None
+        self._channel: DriverConnection | None = None
         self._closed = False
 
-    def acquire(self) -> DriverChannel:
+    def acquire(self) -> DriverConnection:
         """The channel, once nobody else has it.
 
         Raises:
@@ -139,7 +143,7 @@ class SoleChannel:
             raise StoreBusyError(message)
         try:
             if self._channel is None:
-                self._channel = DriverChannel(
+                self._channel = DriverConnection(
                     self._engine.raw_connection(),
                     self._engine.dialect,
                     self._backend,
@@ -150,7 +154,7 @@ class SoleChannel:
             raise
         return self._channel
 
-    def release(self, channel: Channel) -> None:
+    def release(self, channel: ConnectionAdapter) -> None:
         """Let the next one have it; it is never replaced, for the data lives in it."""
         del channel
         self._lock.release()
@@ -163,7 +167,7 @@ class SoleChannel:
 _sole_connections: weakref.WeakKeyDictionary[Engine, threading.Lock] = weakref.WeakKeyDictionary()
 
 
-class LentChannels:
+class BorrowedConnections:
     """Connections of a user's engine, one a verb, through its own pool and with its own settings."""
 
     def __init__(self, engine: Engine, backend: Backend, wait: float) -> None:
@@ -178,7 +182,7 @@ class LentChannels:
             else None
         )
 
-    def acquire(self) -> ConnectionChannel:
+    def acquire(self) -> SqlAlchemyConnection:
         """A connection of the pool.
 
         Raises:
@@ -194,15 +198,15 @@ class LentChannels:
             )
             raise StoreBusyError(message)
         try:
-            return ConnectionChannel(self._engine.connect(), self._backend)
+            return SqlAlchemyConnection(self._engine.connect(), self._backend)
         except BaseException:
             if self._lock is not None:
                 self._lock.release()
             raise
 
-    def release(self, channel: Channel) -> None:
+    def release(self, channel: ConnectionAdapter) -> None:
         """Give the connection back to its pool, or have the pool drop it."""
-        assert isinstance(channel, ConnectionChannel)  # noqa: S101 - what acquire gave
+        assert isinstance(channel, SqlAlchemyConnection)  # noqa: S101 - what acquire gave
         try:
             if channel.broken:
                 channel.connection.invalidate()

@@ -7,13 +7,13 @@ import sys
 import threading
 import time
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.02
+MIN_PAUSE, MAX_PAUSE = 0.002, 0.02
 """Seconds that a pause takes at most: at first, and after a long wait."""
 SHARE = 0.02
 """Of the time that was waited already, what the next pause takes at most."""
 
 
-class Patience:
+class Backoff:
     """How long to wait for the next try, and when to give up.
 
     Short random pauses let every waiter have its turn; SQLite's own busy handler lets some wait ten
@@ -22,9 +22,7 @@ class Patience:
     place free; then they grow, so that to wait for somebody who is long at work costs nothing.
     """
 
-    def __init__(
-        self, limit: float, *, share: float = SHARE, longest: float = LONGEST_PAUSE
-    ) -> None:
+    def __init__(self, limit: float, *, share: float = SHARE, longest: float = MAX_PAUSE) -> None:
         self._began = time.monotonic()
         self._limit = limit
         self._share = share
@@ -35,7 +33,7 @@ class Patience:
         waited = time.monotonic() - self._began
         if waited >= self._limit:
             return False
-        longest = min(max(FIRST_PAUSE, waited * self._share), self._longest)
+        longest = min(max(MIN_PAUSE, waited * self._share), self._longest)
         pause(min(self._limit - waited, random.uniform(0, longest)))  # noqa: S311 - jitter, no secret
         return True
 
@@ -55,7 +53,7 @@ def pause(seconds: float) -> None:
 
 def take(lock: threading.Lock, limit: float) -> bool:
     """Take a lock that threads and greenlets share; False where it was not to be had in ``limit`` seconds."""
-    patience = Patience(limit)
+    patience = Backoff(limit)
     while not lock.acquire(blocking=False):
         if not patience.wait():
             return False

@@ -1,4 +1,4 @@
-"""How a repository runs its verbs, as one interface: a verb is a function of a ``Work`` and its arguments."""
+"""How a repository runs its verbs, as one interface: a verb is a function of a ``TransactionContext`` and its arguments."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Concatenate, ParamSpec, TypeVar
 from snakestore.clock import Clock, as_utc, utc_now
 from snakestore.errors import CommitUnknownError
 from snakestore.storage.dialects import Backend
-from snakestore.storage.execution.connection import Channel, Work
-from snakestore.storage.execution.driver_errors import is_foreign
+from snakestore.storage.execution.connection import ConnectionAdapter
+from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.driver_errors import is_driver_error
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Recorder = Callable[[Work, str], tuple[datetime, datetime | None] | None]
+Recorder = Callable[[TransactionContext, str], tuple[datetime, datetime | None] | None]
 
 
 class Runner(ABC):
@@ -35,24 +36,40 @@ class Runner(ABC):
 
     @abstractmethod
     def lookup(
-        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        verb: Callable[Concatenate[TransactionContext, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> R:
         """Run a verb that reads with one statement, which needs no transaction around it."""
 
     @abstractmethod
     def read(
-        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        verb: Callable[Concatenate[TransactionContext, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> R:
         """Run a verb whose statements must all see one state."""
 
     @abstractmethod
     def write(
-        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        verb: Callable[Concatenate[TransactionContext, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> R:
         """Run a verb that changes something, whole or not at all."""
 
     def write_calling(
-        self, verb: Callable[Concatenate[Work, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        verb: Callable[Concatenate[TransactionContext, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> R:
         """Run a verb that changes something and calls the user's code meanwhile, which must not wait for it."""
         return self.write(verb, *args, **kwargs)
@@ -66,7 +83,7 @@ class Runner(ABC):
         """Run no more verbs."""
 
 
-def commit_write(channel: Channel) -> None:
+def commit_write(channel: ConnectionAdapter) -> None:
     """Commit what was written.
 
     Raises:
@@ -80,7 +97,7 @@ def commit_write(channel: Channel) -> None:
         raise
 
 
-def undone(channel: Channel) -> bool:
+def undone(channel: ConnectionAdapter) -> bool:
     """Roll back; False, and the channel is marked as broken, where not even that works or the connection is gone."""
     if channel.inherited:
         return True  # to roll back the parent's transaction is not ours
@@ -89,7 +106,7 @@ def undone(channel: Channel) -> bool:
         try:
             channel.rollback()
         except Exception as error:
-            if not is_foreign(error):
+            if not is_driver_error(error):
                 raise
             channel.broken = True
     return not channel.broken

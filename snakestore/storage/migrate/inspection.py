@@ -13,7 +13,7 @@ from sqlalchemy import Connection, column, func, inspect, select, table
 from snakestore.errors import CorruptStoreError, SchemaError, SchemaOutdatedError, SchemaTooNewError
 from snakestore.storage.dialects import backend_for
 from snakestore.storage.dialects.sqlite import files
-from snakestore.storage.dialects.sqlite.connect import open_to_look, told_as_damage
+from snakestore.storage.dialects.sqlite.connect import open_to_look, translate_unreadable_schema
 from snakestore.storage.schema.revisions import HEAD, MADE_BY, REVISIONS, VERSION_TABLE
 from snakestore.storage.schema.tables import Base
 from snakestore.storage.url import IN_MEMORY
@@ -38,13 +38,13 @@ class State(enum.Enum):
     """What a database is to us."""
 
     EMPTY = "nothing is there, or a file without any table"
-    FOREIGN = "tables, but no version table of ours"
+    UNMANAGED = "tables, but no version table of ours"
     OLD = "an earlier schema of ours"
     HEAD = "the present schema"
     NEW = "a schema that this release does not know"
 
 
-class Found(NamedTuple):
+class Inspection(NamedTuple):
     """What a look found: the state, and the revision where our version table names one."""
 
     state: State
@@ -53,7 +53,7 @@ class Found(NamedTuple):
     """Names of others' tables and views that migrations yet to run give to ours."""
 
 
-def refuse_planted(connection: sqlite3.Connection, where: str) -> None:
+def check_no_foreign_triggers(connection: sqlite3.Connection, where: str) -> None:
     """Refuse a file in which somebody else's trigger, view or virtual table would have a part in what we write or read.
 
     Raises:
@@ -69,26 +69,26 @@ def refuse_planted(connection: sqlite3.Connection, where: str) -> None:
         raise SchemaError(message, current=None, head=HEAD)
 
 
-def look(path: str, busy_timeout: float) -> Found:
+def look(path: str, busy_timeout: float) -> Inspection:
     """Look at a SQLite file over a connection that changes nothing; a missing or empty file is neither made nor filled.
 
     Raises:
         SchemaError: somebody planted a trigger on our tables, or a view in the place of one.
         StoreError: it is no file, or may not be read.
-        sqlite3.Error: it is no database (for ``translated`` to tell).
+        sqlite3.Error: it is no database (for ``translate_errors`` to tell).
     """
     if not files.is_there(path) or files.size(path) == 0:
-        return Found(State.EMPTY)
+        return Inspection(State.EMPTY)
     files.refuse_unreadable(path)
-    with told_as_damage(), closing(open_to_look(path, busy_timeout)) as connection:
+    with translate_unreadable_schema(), closing(open_to_look(path, busy_timeout)) as connection:
         connection.execute("BEGIN")
         found = _examine_sqlite(connection.execute)
         if found.state in {State.OLD, State.HEAD}:
-            refuse_planted(connection, path)
+            check_no_foreign_triggers(connection, path)
         return found
 
 
-def examine(connection: Connection) -> Found:
+def examine(connection: Connection) -> Inspection:
     """Look at the database of a Connection, as far as its transaction sees it.
 
     Raises:
@@ -97,7 +97,7 @@ def examine(connection: Connection) -> Found:
     if backend_for(connection.dialect.name).name == "sqlite":
         return _examine_sqlite(connection.exec_driver_sql)
     if connection.scalar(select(func.to_regclass(VERSION_TABLE))) is None:
-        found = Found(State.FOREIGN)
+        found = Inspection(State.UNMANAGED)
     else:
         found = _judge(
             connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE)))
@@ -110,15 +110,17 @@ def _names_on_server(connection: Connection) -> Iterable[str]:
     return [*inspector.get_table_names(), *inspector.get_view_names()]
 
 
-def _examine_sqlite(execute: Callable[[str], Any]) -> Found:
+def _examine_sqlite(execute: Callable[[str], Any]) -> Inspection:
     if execute(_VERSION_TABLE_THERE).fetchone()[0]:
         found = _judge(execute(_VERSIONS))
     else:
-        found = Found(State.FOREIGN if execute(_ANYTHING_THERE).fetchone()[0] else State.EMPTY)
+        found = Inspection(
+            State.UNMANAGED if execute(_ANYTHING_THERE).fetchone()[0] else State.EMPTY
+        )
     return _with_taken(found, lambda: [name for (name,) in execute(_NAMES)])
 
 
-def _with_taken(found: Found, names_there: Callable[[], Iterable[str]]) -> Found:
+def _with_taken(found: Inspection, names_there: Callable[[], Iterable[str]]) -> Inspection:
     if found.state in {State.HEAD, State.NEW}:  # nothing is to be made; a warm start asks no more
         return found
     done = 0 if found.current is None else REVISIONS.index(found.current) + 1
@@ -126,10 +128,10 @@ def _with_taken(found: Found, names_there: Callable[[], Iterable[str]]) -> Found
     return found._replace(taken=tuple(sorted(wanted.intersection(names_there()))))
 
 
-def _judge(rows: Iterable[Any]) -> Found:
+def _judge(rows: Iterable[Any]) -> Inspection:
     versions = [row[0] for row in rows]
     if not versions:
-        return Found(State.OLD)  # downgraded to base
+        return Inspection(State.OLD)  # downgraded to base
     if len(versions) > 1 or not isinstance(versions[0], str):
         message = (
             f"the table {VERSION_TABLE} should name one revision and holds {len(versions)}: restore"
@@ -138,11 +140,11 @@ def _judge(rows: Iterable[Any]) -> Found:
         raise CorruptStoreError(message)
     [current] = versions
     if current == HEAD:
-        return Found(State.HEAD, current)
-    return Found(State.OLD if current in REVISIONS else State.NEW, current)
+        return Inspection(State.HEAD, current)
+    return Inspection(State.OLD if current in REVISIONS else State.NEW, current)
 
 
-def refuse_newer(found: Found, where: str) -> None:
+def check_not_newer(found: Inspection, where: str) -> None:
     """Refuse a schema that this release does not know.
 
     Raises:
@@ -156,13 +158,13 @@ def refuse_newer(found: Found, where: str) -> None:
         raise SchemaTooNewError(message, current=found.current, head=HEAD)
 
 
-def refuse_foreign(found: Found, where: str) -> None:
+def check_managed(found: Inspection, where: str) -> None:
     """Refuse a database of someone else.
 
     Raises:
         SchemaError: it is one.
     """
-    if found.state is State.FOREIGN:
+    if found.state is State.UNMANAGED:
         message = (
             f"{where} holds tables of someone else and none of snakestore's version table: open"
             " another file; to keep a store beside your own tables, run snakestore.upgrade(engine)"
@@ -171,7 +173,7 @@ def refuse_foreign(found: Found, where: str) -> None:
         raise SchemaError(message, current=None, head=HEAD)
 
 
-def refuse_outdated(found: Found, where: str) -> None:
+def check_up_to_date(found: Inspection, where: str) -> None:
     """Refuse a database that has to be migrated first.
 
     Raises:
@@ -197,7 +199,7 @@ def refuse_outdated(found: Found, where: str) -> None:
         raise SchemaOutdatedError(message, current=found.current, head=HEAD)
 
 
-def refuse_taken_names(found: Found, where: str) -> None:
+def check_name_conflicts(found: Inspection, where: str) -> None:
     """Refuse to make our tables where others have their names.
 
     Raises:
@@ -212,14 +214,14 @@ def refuse_taken_names(found: Found, where: str) -> None:
         raise SchemaError(message, current=found.current, head=HEAD)
 
 
-def refuse_for_downgrade(found: Found, where: str) -> None:
+def check_can_downgrade(found: Inspection, where: str) -> None:
     """Refuse to downgrade what has no tables of ours, or has them of a newer schema.
 
     Raises:
         SchemaTooNewError: this release does not know the schema.
         SchemaOutdatedError: there are no tables of ours.
     """
-    refuse_newer(found, where)
+    check_not_newer(found, where)
     if found.current is None:
         told = (
             "is missing or empty" if found.state is State.EMPTY else "has no tables of snakestore's"

@@ -18,18 +18,18 @@ from snakestore.storage.dialects import backend_for
 from snakestore.storage.dialects.postgresql.partitions import checked_partitions, partition
 from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.engine import create_engine
-from snakestore.storage.execution.driver_errors import translated
+from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.migrate.alembic_runner import check_revision, locked, migrate
 from snakestore.storage.migrate.inspection import (
-    Found,
+    Inspection,
     State,
+    check_can_downgrade,
+    check_managed,
+    check_name_conflicts,
+    check_not_newer,
+    check_up_to_date,
     examine,
     look,
-    refuse_for_downgrade,
-    refuse_foreign,
-    refuse_newer,
-    refuse_outdated,
-    refuse_taken_names,
 )
 from snakestore.storage.schema.revisions import HEAD, VIEW_NAMES
 from snakestore.storage.schema.tables import SessionRow
@@ -66,7 +66,7 @@ def upgrade(
     """
     check_revision(revision)
     wanted = None if partitions is None else checked_partitions(partitions)
-    with translated():
+    with translate_errors():
         if isinstance(bind_or_url, _BINDS):
             with _migrating(bind_or_url) as connection:
                 _upgrade(connection, revision)
@@ -75,8 +75,8 @@ def upgrade(
         url = _parsed(bind_or_url)
         if url.get_backend_name() == "sqlite":
             found = _look(url)  # over a read-only connection, before ours would change a byte
-            refuse_newer(found, shown(url))
-            refuse_taken_names(found, shown(url))
+            check_not_newer(found, shown(url))
+            check_name_conflicts(found, shown(url))
         else:
             _make_database(url)
         with _connected_to(url) as connection:
@@ -105,13 +105,13 @@ def downgrade(bind_or_url: Bind | PathOrUrl, revision: str) -> None:
         StoreError: the database is out of reach, busy or may not be written.
     """
     check_revision(revision)
-    with translated():
+    with translate_errors():
         if isinstance(bind_or_url, _BINDS):
             with _migrating(bind_or_url) as connection:
                 _downgrade(connection, revision)
             return
         url = _parsed(bind_or_url)
-        refuse_for_downgrade(_look(url), shown(url))
+        check_can_downgrade(_look(url), shown(url))
         with _connected_to(url) as connection:
             _downgrade(connection, revision)
 
@@ -123,7 +123,7 @@ def current(bind_or_url: Bind | PathOrUrl) -> str | None:
         CorruptStoreError: it is no database.
         StoreError: the database is out of reach.
     """
-    with translated():
+    with translate_errors():
         if isinstance(bind_or_url, _BINDS):
             with _connected(bind_or_url) as connection:
                 return examine(connection).current
@@ -135,17 +135,17 @@ def _upgrade(connection: Connection, revision: str, *, beside_others: bool = Tru
     locked(connection)
     found = examine(connection)
     where = shown(connection.engine.url)
-    refuse_newer(found, where)
+    check_not_newer(found, where)
     if not beside_others:
-        refuse_foreign(found, where)
-    refuse_taken_names(found, where)
+        check_managed(found, where)
+    check_name_conflicts(found, where)
     if found.state is not State.HEAD or revision not in {"head", HEAD}:
         migrate(connection, "upgrade", revision)
 
 
 def _downgrade(connection: Connection, revision: str) -> None:
     locked(connection)
-    refuse_for_downgrade(examine(connection), shown(connection.engine.url))
+    check_can_downgrade(examine(connection), shown(connection.engine.url))
     migrate(connection, "downgrade", revision)
 
 
@@ -221,10 +221,10 @@ def _connected_to(url: URL) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _look(url: URL) -> Found:
+def _look(url: URL) -> Inspection:
     if url.get_backend_name() == "sqlite":
         path = sqlite_address(url).path
-        return Found(State.EMPTY) if path is None else look(path, _LOOKING)
+        return Inspection(State.EMPTY) if path is None else look(path, _LOOKING)
     engine = create_engine(url)
     try:
         return _look_over(engine)
@@ -232,7 +232,7 @@ def _look(url: URL) -> Found:
         engine.dispose()
 
 
-def _look_over(engine: Engine) -> Found:
+def _look_over(engine: Engine) -> Inspection:
     """Look over an engine's connection; a database that the server does not have is as good as empty."""
     try:
         with engine.connect() as connection:
@@ -240,7 +240,7 @@ def _look_over(engine: Engine) -> Found:
     except OperationalError:
         if engine.dialect.name == "sqlite" or not _is_missing(engine.url):
             raise
-        return Found(State.EMPTY)
+        return Inspection(State.EMPTY)
 
 
 def _is_missing(url: URL) -> bool:
@@ -317,7 +317,7 @@ def open_engine(
         raise ValidationError(message, value=migrate)
     engine = create_engine(_parsed(path_or_url), busy_timeout=busy_timeout, durability=durability)
     try:
-        with translated():
+        with translate_errors():
             if engine.dialect.name == "sqlite":
                 _prepare_sqlite(engine, sqlite_address(engine.url), busy_timeout, migrate=migrate)
             else:
@@ -333,8 +333,8 @@ def _prepare_sqlite(
 ) -> None:
     where = shown(engine.url)
     found = _look_over(engine) if address.path is None else look(address.path, busy_timeout)
-    refuse_newer(found, where)
-    refuse_foreign(found, where)
+    check_not_newer(found, where)
+    check_managed(found, where)
     if found.state is State.HEAD:
         return
     read_only = address.read_only or (
@@ -343,8 +343,8 @@ def _prepare_sqlite(
         and not files.writable(address.path)
     )
     if migrate is False or (read_only and migrate is None):
-        refuse_outdated(found, where)
-    refuse_taken_names(found, where)
+        check_up_to_date(found, where)
+    check_name_conflicts(found, where)
     if read_only:
         message = (
             f"{where} has to be migrated and may only be read: migrate it where it may be written,"
@@ -358,8 +358,8 @@ def _prepare_sqlite(
 def _prepare_server(engine: Engine, *, migrate: bool) -> None:
     if not migrate:
         found = _look_over(engine)
-        refuse_newer(found, shown(engine.url))
-        refuse_outdated(found, shown(engine.url))
+        check_not_newer(found, shown(engine.url))
+        check_up_to_date(found, shown(engine.url))
         return
     _make_database(engine.url)
     with _connected(engine) as connection:

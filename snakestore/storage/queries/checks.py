@@ -32,9 +32,10 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger
 
 from snakestore.storage.queries.columns import programs, sessions, variables, versions
+from snakestore.storage.queries.history import VERSION_COLUMNS
 from snakestore.storage.queries.sessions import SESSION_COLUMNS
 from snakestore.storage.queries.statement import Statement
-from snakestore.storage.queries.variables import VARIABLE_COLUMNS, VERSION_COLUMNS
+from snakestore.storage.queries.variables import VARIABLE_COLUMNS
 from snakestore.storage.schema.revisions import VERSION_TABLE
 
 
@@ -113,12 +114,12 @@ SESSION_PAGE = Statement(
         *_session_keys,
     )
 )
-COUNTED = Statement(
+RECOUNT = Statement(
     lambda: select(sessions.c.total_variable_updates, *_counted).where(
         sessions.c.id == bindparam("sid")
     )
 )
-MEND = Statement(
+UPDATE_COUNTS = Statement(
     lambda: (
         update(sessions)
         .where(sessions.c.id == bindparam("sid"))

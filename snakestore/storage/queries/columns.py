@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, Table, bindparam
 
-from snakestore.storage.queries.statement import EACH, Statement
+from snakestore.storage.queries.statement import IN_PARAMETERS, Statement
 from snakestore.storage.schema.tables import ProgramRow, SessionRow, VariableRow, VariableVersionRow
 
 sessions = cast("Table", SessionRow.__table__)
@@ -17,7 +17,7 @@ versions = cast("Table", VariableVersionRow.__table__)
 programs = cast("Table", ProgramRow.__table__)
 
 
-GATE_COLUMNS = (
+SESSION_STATE_COLUMNS = (
     sessions.c.last_accessed,
     sessions.c.ttl,
     sessions.c.expires_at,
@@ -27,11 +27,11 @@ GATE_COLUMNS = (
 
 
 def each(column: ColumnElement[str], size: int) -> ColumnElement[bool]:
-    """``column IN (:each_0, :each_1, ...)``, for a spread statement."""
-    return column.in_([bindparam(name, type_=column.type) for name in EACH[:size]])
+    """``column IN (:each_0, :each_1, ...)``, for a expanding statement."""
+    return column.in_([bindparam(name, type_=column.type) for name in IN_PARAMETERS[:size]])
 
 
-class Ranged:
+class RangeQuery:
     """A query over a range of names, in the forms that its bounds and a limit make.
 
     Each form is a statement of its own, for a parameter that may be NULL would keep the database
@@ -49,7 +49,7 @@ class Ranged:
             for form in product((False, True), repeat=3)
         }
 
-    def form(self, *, after: bool = False, bounded: bool, limited: bool = False) -> Statement:
+    def variant(self, *, after: bool = False, bounded: bool, limited: bool = False) -> Statement:
         """From ``:lower`` (``after``: beyond it) up to but without ``:upper`` (``bounded``), at most ``:most`` (``limited``)."""
         return self._forms[after, bounded, limited]
 

@@ -13,7 +13,7 @@ def _this() -> ColumnElement[bool]:
     return and_(programs.c.session_id == bindparam("sid"), programs.c.id == bindparam("pid"))
 
 
-PROGRAM = Statement(
+SELECT_PROGRAM = Statement(
     lambda: (
         select(
             sessions.c.last_accessed,
@@ -31,14 +31,14 @@ PROGRAM = Statement(
         .where(sessions.c.id == bindparam("sid"))
     )
 )
-ALL = Statement(
+SELECT_PROGRAMS = Statement(
     lambda: (
         select(programs.c.id, programs.c.program)
         .where(programs.c.session_id == bindparam("sid"))
         .order_by(programs.c.id)
     )
 )
-IDS = Statement(
+SELECT_IDS = Statement(
     lambda: (
         select(programs.c.id)
         .where(programs.c.session_id == bindparam("sid"))

@@ -11,7 +11,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from snakestore.storage.queries.statement import Statement
-from snakestore.storage.schema.tables import UtcDateTime
+from snakestore.storage.schema.column_types import UtcDateTime
 
 
 class _ServerTime(UtcDateTime):

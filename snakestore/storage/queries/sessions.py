@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from snakestore.storage.queries.columns import (
-    GATE_COLUMNS,
-    Ranged,
+    SESSION_STATE_COLUMNS,
+    RangeQuery,
     each,
     programs,
     sessions,
@@ -29,17 +29,23 @@ SESSION_COLUMNS = (
 )
 _this = sessions.c.id == bindparam("sid")
 
-GATE = Statement(lambda: select(*GATE_COLUMNS, server_now()).where(_this))
-GATE_LOCKED = Statement(lambda: select(*GATE_COLUMNS, server_now()).where(_this).with_for_update())
-GATE_IF_FREE = Statement(
-    lambda: select(*GATE_COLUMNS, server_now()).where(_this).with_for_update(skip_locked=True)
+SELECT_SESSION_STATE = Statement(lambda: select(*SESSION_STATE_COLUMNS, server_now()).where(_this))
+SELECT_SESSION_STATE_FOR_UPDATE = Statement(
+    lambda: select(*SESSION_STATE_COLUMNS, server_now()).where(_this).with_for_update()
 )
-LOCKED = Statement(lambda: select(sessions.c.id).where(_this).with_for_update())
-SESSION = Statement(lambda: select(*SESSION_COLUMNS, server_now()).where(_this))
-SESSION_LIST = Ranged(lambda: select(*SESSION_COLUMNS).order_by(sessions.c.id), sessions.c.id)
+SELECT_SESSION_STATE_SKIP_LOCKED = Statement(
+    lambda: (
+        select(*SESSION_STATE_COLUMNS, server_now()).where(_this).with_for_update(skip_locked=True)
+    )
+)
+LOCK_SESSION = Statement(lambda: select(sessions.c.id).where(_this).with_for_update())
+SELECT_SESSION = Statement(lambda: select(*SESSION_COLUMNS, server_now()).where(_this))
+SELECT_SESSIONS = RangeQuery(
+    lambda: select(*SESSION_COLUMNS).order_by(sessions.c.id), sessions.c.id
+)
 
 INSERT = Statement(lambda: insert(sessions))
-RECORD = Statement(
+UPDATE_COUNTERS = Statement(
     lambda: (
         update(sessions)
         .where(_this)
@@ -52,14 +58,14 @@ RECORD = Statement(
         )
     )
 )
-TOUCH = Statement(
+UPDATE_ACCESS = Statement(
     lambda: (
         update(sessions)
         .where(_this)
         .values(last_accessed=bindparam("accessed"), expires_at=bindparam("expires"))
     )
 )
-CHANGE = Statement(
+UPDATE_SESSION = Statement(
     lambda: (
         update(sessions)
         .where(_this)
@@ -74,14 +80,14 @@ CHANGE = Statement(
 )
 
 # Oldest first, so that several sweeps of a few go on where the last one ended.
-EXPIRED = Statement(
+SELECT_EXPIRED = Statement(
     lambda: (
         select(*SESSION_COLUMNS)
         .where(sessions.c.expires_at < bindparam("bound"))
         .order_by(sessions.c.expires_at, sessions.c.id)
     )
 )
-EXPIRED_SOME = Statement(
+SELECT_EXPIRED_LIMITED = Statement(
     lambda: (
         select(*SESSION_COLUMNS)
         .where(sessions.c.expires_at < bindparam("bound"))
@@ -89,7 +95,7 @@ EXPIRED_SOME = Statement(
         .limit(bindparam("most"))
     )
 )
-EXPIRED_LOCKED = Statement(
+LOCK_EXPIRED = Statement(
     lambda: (
         select(sessions.c.last_accessed, sessions.c.ttl, sessions.c.id)
         .where(sessions.c.expires_at < bindparam("bound"))
@@ -98,19 +104,25 @@ EXPIRED_LOCKED = Statement(
         .with_for_update(skip_locked=True)
     )
 )
-CATCH_UP = Statement(lambda: update(sessions).where(_this).values(expires_at=bindparam("expires")))
-
-# Children first: a connection of the user's may have foreign keys off.
-DELETE_WITH_ALL = (
-    Statement(lambda size: delete(versions).where(each(versions.c.session_id, size)), spread=True),
-    Statement(
-        lambda size: delete(variables).where(each(variables.c.session_id, size)), spread=True
-    ),
-    Statement(lambda size: delete(programs).where(each(programs.c.session_id, size)), spread=True),
-    Statement(lambda size: delete(sessions).where(each(sessions.c.id, size)), spread=True),
+REFRESH_EXPIRY = Statement(
+    lambda: update(sessions).where(_this).values(expires_at=bindparam("expires"))
 )
 
-COUNTS = Statement(
+# Children first: a connection of the user's may have foreign keys off.
+DELETE_SESSIONS = (
+    Statement(
+        lambda size: delete(versions).where(each(versions.c.session_id, size)), expanding=True
+    ),
+    Statement(
+        lambda size: delete(variables).where(each(variables.c.session_id, size)), expanding=True
+    ),
+    Statement(
+        lambda size: delete(programs).where(each(programs.c.session_id, size)), expanding=True
+    ),
+    Statement(lambda size: delete(sessions).where(each(sessions.c.id, size)), expanding=True),
+)
+
+SELECT_COUNTS = Statement(
     lambda: select(
         select(func.count()).select_from(sessions).scalar_subquery(),
         select(func.count())

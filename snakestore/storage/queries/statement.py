@@ -21,9 +21,9 @@ from snakestore.errors import CorruptStoreError
 
 Convert = Callable[[Any], Any]
 Row = tuple[Any, ...]
-LARGEST_SPREAD = 256
-EACH = tuple(f"each_{number}" for number in range(LARGEST_SPREAD))
-"""The parameters of a spread statement."""
+MAX_IN_PARAMETERS = 256
+IN_PARAMETERS = tuple(f"each_{number}" for number in range(MAX_IN_PARAMETERS))
+"""The parameters of a expanding statement."""
 
 
 def _converter(type_: TypeEngine[Any], dialect: Dialect, *, incoming: bool) -> Convert | None:
@@ -34,66 +34,69 @@ def _converter(type_: TypeEngine[Any], dialect: Dialect, *, incoming: bool) -> C
     return cast("Convert | None", convert)
 
 
-class Prepared:
+class CompiledStatement:
     """A statement as one dialect's driver takes it."""
 
     # by hand, as are others that every verb reads: quicker to read than a tuple's names, and to
     # define than a dataclass
-    __slots__ = ("bind", "row", "sql")
+    __slots__ = ("bind", "convert_row", "sql")
 
     def __init__(
-        self, sql: str, bind: Callable[[dict[str, Any]], Any], row: Callable[[Row], Row] | None
+        self,
+        sql: str,
+        bind: Callable[[dict[str, Any]], Any],
+        convert_row: Callable[[Row], Row] | None,
     ) -> None:
         self.sql = sql
         self.bind = bind
-        self.row = row
+        self.convert_row = convert_row
 
-    def rows(self, fetched: Iterable[Row]) -> list[Row]:
+    def convert_rows(self, fetched: Iterable[Row]) -> list[Row]:
         """Rows from the driver, converted as their column types ask."""
-        if self.row is None:
+        if self.convert_row is None:
             return list(fetched)
-        return [self.row(each) for each in fetched]
+        return [self.convert_row(each) for each in fetched]
 
 
 class Statement:
     """A statement built on first use and compiled once a dialect.
 
-    ``build`` returns the statement. One that takes a number is spread: it has ``IN (...)`` lists of
-    that many parameters named as ``EACH`` says and is compiled for a few sizes.
+    ``build`` returns the statement. One that takes a number is expanding: it has ``IN (...)`` lists of
+    that many parameters named as ``IN_PARAMETERS`` says and is compiled for a few sizes.
     """
 
-    __slots__ = ("_build", "_prepared", "_spread", "spread")
+    __slots__ = ("_build", "_compiled", "_expanding", "expanding")
 
-    def __init__(self, build: Callable[..., Executable], *, spread: bool = False) -> None:
+    def __init__(self, build: Callable[..., Executable], *, expanding: bool = False) -> None:
         self._build = build
-        self._prepared: dict[str, Prepared] = {}
-        self._spread: dict[tuple[str, int], Prepared] = {}
-        self.spread = spread
+        self._compiled: dict[str, CompiledStatement] = {}
+        self._expanding: dict[tuple[str, int], CompiledStatement] = {}
+        self.expanding = expanding
 
-    def prepare(self, dialect: Dialect) -> Prepared:
+    def compile_for(self, dialect: Dialect) -> CompiledStatement:
         """The statement for ``dialect``; compiled at the first call."""
-        prepared = self._prepared.get(dialect.driver)
-        if prepared is None:
-            prepared = self._prepared[dialect.driver] = _prepare(self._build(), dialect)
-        return prepared
+        compiled = self._compiled.get(dialect.driver)
+        if compiled is None:
+            compiled = self._compiled[dialect.driver] = _compile(self._build(), dialect)
+        return compiled
 
-    def prepare_spread(self, dialect: Dialect, size: int) -> Prepared:
-        """The spread statement for ``dialect`` and ``size`` parameters; compiled at the first call."""
-        prepared = self._spread.get((dialect.driver, size))
-        if prepared is None:
-            prepared = self._spread[dialect.driver, size] = _prepare(self._build(size), dialect)
-        return prepared
+    def compile_expanding(self, dialect: Dialect, size: int) -> CompiledStatement:
+        """The expanding statement for ``dialect`` and ``size`` parameters; compiled at the first call."""
+        compiled = self._expanding.get((dialect.driver, size))
+        if compiled is None:
+            compiled = self._expanding[dialect.driver, size] = _compile(self._build(size), dialect)
+        return compiled
 
     def expression(self) -> Executable:
-        """The statement for SQLAlchemy itself to run: what tests hold against the prepared form."""
+        """The statement for SQLAlchemy itself to run: what tests hold against the compiled form."""
         return self._build()
 
 
-def _prepare(built: Executable, dialect: Dialect) -> Prepared:
+def _compile(built: Executable, dialect: Dialect) -> CompiledStatement:
     compiled = cast("SQLCompiler", cast("Any", built).compile(dialect=dialect))
     # result columns carry the types that RETURNING or SELECT give; a plain change has none
     types = [entry[3] for entry in compiled._result_columns]  # noqa: SLF001 - no public name tells a compiled statement's column types
-    return Prepared(
+    return CompiledStatement(
         compiled.string,
         _binder(compiled, dialect),
         _row_converter([_converter(each, dialect, incoming=False) for each in types]),
@@ -143,7 +146,7 @@ def _row_converter(converters: Sequence[Convert | None]) -> Callable[[Row], Row]
         try:
             return (first(row[0]),) + row[1:]  # noqa: RUF005 - quicker than to unpack, in every lookup
         except CorruptStoreError as problem:
-            raise _told(problem, row) from problem
+            raise _with_row(problem, row) from problem
 
     def convert_row(row: Row) -> Row:
         values = list(row)
@@ -152,21 +155,21 @@ def _row_converter(converters: Sequence[Convert | None]) -> Callable[[Row], Row]
                 if values[index] is not None:
                     values[index] = convert(values[index])
         except CorruptStoreError as problem:
-            raise _told(problem, row) from problem
+            raise _with_row(problem, row) from problem
         return tuple(values)
 
     # nearly every lookup has one time to read, the session's access, and has it first
     return convert_first if [index for index, _ in wanted] == [0] else convert_row
 
 
-def _told(problem: CorruptStoreError, row: Row) -> CorruptStoreError:
+def _with_row(problem: CorruptStoreError, row: Row) -> CorruptStoreError:
     texts = [cell for cell in row if isinstance(cell, str)][:5]
     return CorruptStoreError(f"{problem}; the row has {texts!r}")
 
 
-def spread_sizes(values: Sequence[Any]) -> Iterable[list[Any]]:
+def padded_chunks(values: Sequence[Any]) -> Iterable[list[Any]]:
     """``values`` in pieces whose lengths are few: powers of two up to 256, the last one filled up by repetition."""
-    for start in range(0, len(values), LARGEST_SPREAD):
-        piece = list(values[start : start + LARGEST_SPREAD])
+    for start in range(0, len(values), MAX_IN_PARAMETERS):
+        piece = list(values[start : start + MAX_IN_PARAMETERS])
         size = 1 << (len(piece) - 1).bit_length()
         yield piece + piece[-1:] * (size - len(piece))

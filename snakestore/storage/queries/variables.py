@@ -1,4 +1,4 @@
-"""Statements about variables and their past."""
+"""Statements about variables."""
 
 from __future__ import annotations
 
@@ -12,23 +12,20 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    exists,
     insert,
     literal_column,
     null,
     or_,
     select,
-    tuple_,
     update,
 )
 
 from snakestore.storage.queries.columns import (
-    GATE_COLUMNS,
-    Ranged,
+    SESSION_STATE_COLUMNS,
+    RangeQuery,
     each,
     sessions,
     variables,
-    versions,
 )
 from snakestore.storage.queries.server_time import server_now
 from snakestore.storage.queries.statement import Statement
@@ -50,20 +47,10 @@ VARIABLE_COLUMNS = (
     variables.c.optimization_expires_at,
     variables.c.access_rules,
 )
-VERSION_COLUMNS = (
-    versions.c.version,
-    versions.c.type,
-    versions.c.value,
-    versions.c.value_blob,
-    versions.c.metadata,
-    versions.c.created_at,
-)
 
 _gate = (sessions.c.last_accessed, sessions.c.ttl, server_now())
 _here = variables.c.session_id == bindparam("sid")
 _this = and_(_here, variables.c.id == bindparam("vid"))
-_newer = versions.alias("newer")
-_past = and_(versions.c.session_id == bindparam("sid"), versions.c.variable_id == bindparam("vid"))
 
 
 def _is_called() -> ColumnElement[bool]:
@@ -90,13 +77,13 @@ def _with_session(*columns: ColumnElement[Any]) -> Select[Any]:
 
 # The session's gate and the variable in one statement, hence one snapshot; the variable's columns
 # are NULL where there is none.
-VARIABLE = Statement(lambda: _with_session(*VARIABLE_COLUMNS))
-VALUE = Statement(
+SELECT_VARIABLE = Statement(lambda: _with_session(*VARIABLE_COLUMNS))
+SELECT_VALUE = Statement(
     lambda: _with_session(
         variables.c.name, variables.c.type, variables.c.value, variables.c.value_blob
     )
 )
-PRESENT = Statement(lambda: _with_session(variables.c.name))
+SELECT_EXISTS = Statement(lambda: _with_session(variables.c.name))
 
 
 # What a write needs of both; a server locks the session's row by a statement before it.
@@ -105,16 +92,16 @@ def _target(columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
         variables, and_(variables.c.session_id == sessions.c.id, _is_called())
     )
     return (
-        select(*GATE_COLUMNS, server_now(), *columns)
+        select(*SESSION_STATE_COLUMNS, server_now(), *columns)
         .select_from(joined)
         .where(sessions.c.id == bindparam("sid"))
     )
 
 
-TARGET = Statement(lambda: _target(VARIABLE_COLUMNS))
+SELECT_FOR_UPDATE = Statement(lambda: _target(VARIABLE_COLUMNS))
 # A value that is about to be replaced need not be read, however large it is, nor the time when it
 # was written.
-TARGET_WITHOUT_VALUE = Statement(
+SELECT_FOR_OVERWRITE = Statement(
     lambda: _target(
         [
             null()
@@ -124,8 +111,8 @@ TARGET_WITHOUT_VALUE = Statement(
         ]
     )
 )
-CALLED = Statement(lambda: select(*VARIABLE_COLUMNS).where(_here, _is_called()))
-HELD = Statement(
+SELECT_BY_IDENTIFIER = Statement(lambda: select(*VARIABLE_COLUMNS).where(_here, _is_called()))
+SELECT_LEASE = Statement(
     lambda: select(
         variables.c.id,
         variables.c.optimizer_id,
@@ -134,13 +121,14 @@ HELD = Statement(
         variables.c.optimization_expires_at,
     ).where(_here, _is_called())
 )
-BY_ID = Statement(
-    lambda size: select(*VARIABLE_COLUMNS).where(_here, each(variables.c.id, size)), spread=True
+SELECT_BY_ID = Statement(
+    lambda size: select(*VARIABLE_COLUMNS).where(_here, each(variables.c.id, size)), expanding=True
 )
-BY_NAME = Statement(
-    lambda size: select(*VARIABLE_COLUMNS).where(_here, each(variables.c.name, size)), spread=True
+SELECT_BY_NAME = Statement(
+    lambda size: select(*VARIABLE_COLUMNS).where(_here, each(variables.c.name, size)),
+    expanding=True,
 )
-TAKEN = Statement(
+SELECT_NAME_CONFLICTS = Statement(
     lambda: select(variables.c.id, variables.c.name).where(
         # four single keys, each an index probe, where IN would read the whole session
         _here,
@@ -153,22 +141,24 @@ TAKEN = Statement(
         ),
     )
 )
-NAMES = Ranged(
+SELECT_NAMES = RangeQuery(
     lambda: select(variables.c.name).where(_here).order_by(variables.c.name), variables.c.name
 )
-VALUES = Statement(
+SELECT_VALUES = Statement(
     lambda: (
         select(variables.c.name, variables.c.type, variables.c.value, variables.c.value_blob)
         .where(_here)
         .order_by(variables.c.name)
     )
 )
-LIST = Ranged(
+SELECT_VARIABLES = RangeQuery(
     lambda: select(*VARIABLE_COLUMNS).where(_here).order_by(variables.c.created_at, variables.c.id),
     variables.c.name,
 )
 
-TAKEN_NAME = Statement(lambda: select(variables.c.id, variables.c.name).where(_here, _is_called()))
+SELECT_NAME_CONFLICT = Statement(
+    lambda: select(variables.c.id, variables.c.name).where(_here, _is_called())
+)
 INSERT = Statement(lambda: insert(variables))
 UPDATE = Statement(
     lambda: (
@@ -201,10 +191,10 @@ REPLACE = Statement(
         )
     )
 )
-CONSTRAIN = Statement(
+UPDATE_CONSTRAINTS = Statement(
     lambda: update(variables).where(_this).values(constraints=bindparam("new_constraints"))
 )
-OPTIMIZE = Statement(
+UPDATE_LEASE = Statement(
     lambda: (
         update(variables)
         .where(_this)
@@ -217,108 +207,3 @@ OPTIMIZE = Statement(
     )
 )
 DELETE = Statement(lambda: delete(variables).where(_this))
-
-# --- the past: a value moves there when another takes its place
-
-
-def _has_past() -> ColumnElement[bool]:
-    return exists().where(
-        versions.c.session_id == variables.c.session_id, versions.c.variable_id == variables.c.id
-    )
-
-
-KEEP = Statement(
-    lambda: insert(versions).from_select(
-        [
-            "session_id",
-            "variable_id",
-            "version",
-            "type",
-            "value",
-            "value_blob",
-            "metadata",
-            "created_at",
-        ],
-        select(
-            variables.c.session_id,
-            variables.c.id,
-            variables.c.version,
-            variables.c.type,
-            variables.c.value,
-            variables.c.value_blob,
-            variables.c.metadata,
-            variables.c.last_updated_at,
-        ).where(_this),
-    )
-)
-PRUNE = Statement(
-    lambda: delete(versions).where(
-        _past,
-        versions.c.version
-        <= select(_newer.c.version)
-        .where(_newer.c.session_id == bindparam("sid"), _newer.c.variable_id == bindparam("vid"))
-        .order_by(_newer.c.version.desc())
-        .limit(literal_column("1"))
-        .offset(bindparam("keep"))
-        .scalar_subquery(),
-    )
-)
-FORGET = Statement(lambda: delete(versions).where(_past))
-HISTORY = Statement(
-    lambda: select(*VERSION_COLUMNS).where(_past).order_by(versions.c.version.desc())
-)
-HISTORY_SOME = Statement(
-    lambda: (
-        select(*VERSION_COLUMNS)
-        .where(_past)
-        .order_by(versions.c.version.desc())
-        .limit(bindparam("most"))
-    )
-)
-VERSION = Statement(
-    lambda: select(*VERSION_COLUMNS).where(_past, versions.c.version == bindparam("wanted"))
-)
-PRUNE_OLDER = Statement(
-    lambda: delete(versions).where(
-        _past,
-        versions.c.created_at < bindparam("moment"),
-        versions.c.version
-        <= select(_newer.c.version)
-        .where(_newer.c.session_id == bindparam("sid"), _newer.c.variable_id == bindparam("vid"))
-        .order_by(_newer.c.version.desc())
-        .limit(literal_column("1"))
-        .offset(bindparam("keep"))
-        .scalar_subquery(),
-    )
-)
-VERSION_AT = Statement(
-    lambda: (
-        select(*VERSION_COLUMNS)
-        .where(_past, versions.c.created_at <= bindparam("moment"))
-        .order_by(versions.c.version.desc())
-        .limit(literal_column("1"))
-    )
-)
-# Variables with a past, in the order of the key, so that a long pruning goes on where its last
-# transaction ended.
-WITH_PAST = Statement(
-    lambda: (
-        select(variables.c.session_id, variables.c.id)
-        .where(
-            tuple_(variables.c.session_id, variables.c.id)
-            > tuple_(bindparam("sid"), bindparam("vid"))
-        )
-        .where(_has_past())
-        .order_by(variables.c.session_id, variables.c.id)
-        .limit(bindparam("most"))
-    )
-)
-WITH_PAST_OF = Statement(
-    lambda: (
-        select(variables.c.session_id, variables.c.id)
-        .where(_here, variables.c.id > bindparam("vid"))
-        .where(_has_past())
-        .order_by(variables.c.id)
-        .limit(bindparam("most"))
-    )
-)

@@ -8,15 +8,12 @@ statement that does not need the metadata does not pay for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import datetime
 from typing import Any, ClassVar, cast
 
 from sqlalchemy import (
     CheckConstraint,
     Connection,
-    Dialect,
     ForeignKeyConstraint,
     Index,
     LargeBinary,
@@ -27,22 +24,14 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import (
-    TIMESTAMP,
     BigInteger,
     Double,
-    TypeDecorator,
-    TypeEngine,
-    UserDefinedType,
 )
 
-from snakestore.clock import from_text, to_text
-from snakestore.errors import CorruptStoreError, shorten
-from snakestore.names import LONGEST_NAME
+from snakestore.names import MAX_NAME_LENGTH
+from snakestore.storage.schema.column_types import JsonText, UtcDateTime, identifier
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -53,125 +42,9 @@ NAMING_CONVENTION = {
 }
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC datetime: 27 characters of text in SQLite, TIMESTAMPTZ in PostgreSQL."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Text everywhere but on PostgreSQL."""
-        return dialect.type_descriptor(
-            TIMESTAMP(timezone=True) if dialect.name == "postgresql" else Text()
-        )
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None] | None:
-        """What makes text of a datetime, where the database has no type for it."""
-        return None if dialect.name == "postgresql" else _written_time
-
-    def result_processor(
-        self, dialect: Dialect, coltype: object
-    ) -> Callable[[Any], datetime | None] | None:
-        """What reads the text, where the database has no type for it, and what makes UTC of a server's own time zone."""
-        del coltype
-        return _in_utc if dialect.name == "postgresql" else _read_time
-
-
-def _written_time(moment: datetime | None) -> str | None:
-    return None if moment is None else to_text(moment)
-
-
-def _in_utc(moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    if (
-        moment.tzinfo is None
-    ):  # what asyncpg makes of infinity, which is what it makes of the last moment there is
-        return moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC)
-
-
-# a few moments are read again and again: a session's access with each of its variables, a
-# variable's creation with its value
-@lru_cache(maxsize=1024)
-def _read_time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return from_text(text)
-    except (ValueError, TypeError) as problem:
-        message = (
-            f"a time in the database is damaged: {shorten(text)} is not of the form"
-            " YYYY-MM-DDTHH:MM:SS.ffffffZ"
-        )
-        raise CorruptStoreError(message) from problem
-
-
-class _PostgresJson(UserDefinedType[str]):
-    """The column type ``json`` without the driver's decoding."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: Any) -> str:
-        """The name of the type in DDL."""
-        return "JSON"
-
-
-class _json_in(FunctionElement[str]):  # noqa: N801 - an SQL function, named as one
-    """A text parameter on its way into a JSON column."""
-
-    inherit_cache = True
-
-
-class _json_out(FunctionElement[str]):  # noqa: N801 - an SQL function, named as one
-    """A JSON column on its way out as text."""
-
-    inherit_cache = True
-
-
-@compiles(_json_in)
-@compiles(_json_out)
-def _as_it_is(element: FunctionElement[str], compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(element.clauses, **options)
-
-
-@compiles(_json_in, "postgresql")
-def _text_to_json(element: FunctionElement[str], compiler: SQLCompiler, **options: Any) -> str:
-    return f"CAST({compiler.process(element.clauses, **options)} AS JSON)"
-
-
-@compiles(_json_out, "postgresql")
-def _json_to_text(element: FunctionElement[str], compiler: SQLCompiler, **options: Any) -> str:
-    return f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
-
-
-class JsonText(TypeDecorator[str]):
-    """JSON as the very text that was written: TEXT in SQLite, ``json`` in PostgreSQL (never jsonb, which changes numbers, order and NULs)."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Text everywhere but on PostgreSQL."""
-        return dialect.type_descriptor(_PostgresJson() if dialect.name == "postgresql" else Text())
-
-    def bind_expression(self, bindvalue: Any) -> Any:
-        """A parameter: text that a typed server has to be told is JSON."""
-        return _json_in(bindvalue)
-
-    def column_expression(self, column: Any) -> Any:
-        """A column: text, also from a driver that would rather decode it."""
-        return _json_out(column)
-
-
-def _identifier() -> Text:
-    # "C" compares code points, as SQLite does, whatever the server's locale
-    return Text().with_variant(Text(collation="C"), "postgresql")
-
-
 def _length_check(column: str) -> CheckConstraint:
     return CheckConstraint(
-        f"length({column}) BETWEEN 1 AND {LONGEST_NAME}", name=f"{column}_length"
+        f"length({column}) BETWEEN 1 AND {MAX_NAME_LENGTH}", name=f"{column}_length"
     )
 
 
@@ -197,7 +70,7 @@ class SessionRow(Base):
 
     __tablename__ = "sessions"
 
-    id: Mapped[str] = mapped_column(_identifier(), primary_key=True)
+    id: Mapped[str] = mapped_column(identifier(), primary_key=True)
     metadata_: Mapped[str] = mapped_column("metadata", JsonText())
     created_at: Mapped[datetime]
     last_accessed: Mapped[datetime]
@@ -228,9 +101,9 @@ class VariableRow(Base):
 
     __tablename__ = "variables"
 
-    session_id: Mapped[str] = mapped_column(_identifier(), primary_key=True)
-    id: Mapped[str] = mapped_column(_identifier(), primary_key=True)
-    name: Mapped[str] = mapped_column(_identifier())
+    session_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    name: Mapped[str] = mapped_column(identifier())
     type: Mapped[str]
     value: Mapped[str | None]
     value_blob: Mapped[bytes | None]
@@ -267,8 +140,8 @@ class VariableVersionRow(Base):
 
     __tablename__ = "variable_versions"
 
-    session_id: Mapped[str] = mapped_column(_identifier(), primary_key=True)
-    variable_id: Mapped[str] = mapped_column(_identifier(), primary_key=True)
+    session_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    variable_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
     type: Mapped[str]
     value: Mapped[str | None]
@@ -292,8 +165,8 @@ class ProgramRow(Base):
 
     __tablename__ = "programs"
 
-    session_id: Mapped[str] = mapped_column(_identifier(), primary_key=True)
-    id: Mapped[str] = mapped_column(_identifier(), primary_key=True)
+    session_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    id: Mapped[str] = mapped_column(identifier(), primary_key=True)
     program: Mapped[str] = mapped_column(JsonText())
     created_at: Mapped[datetime]
     last_updated_at: Mapped[datetime]

@@ -29,13 +29,9 @@ from sqlalchemy.sql.ddl import CreateView
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
 
+from snakestore.storage.schema.column_types import UtcDateTime
 from snakestore.storage.schema.revisions import VIEW_NAMES
-from snakestore.storage.schema.tables import (
-    SessionRow,
-    UtcDateTime,
-    VariableRow,
-    VariableVersionRow,
-)
+from snakestore.storage.schema.tables import SessionRow, VariableRow, VariableVersionRow
 
 
 class _present(FunctionElement[Any]):  # noqa: N801 - an SQL function, named as one

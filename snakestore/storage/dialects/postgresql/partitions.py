@@ -21,8 +21,8 @@ KEYS = {
     "programs": "session_id",
 }
 """The tables, in the order of their foreign keys, and the column that names the session."""
-FEWEST_PARTITIONS = 2
-MOST_PARTITIONS = 1024
+MIN_PARTITIONS = 2
+MAX_PARTITIONS = 1024
 
 _ROWS = text(
     "SELECT EXISTS (SELECT FROM sessions) OR EXISTS (SELECT FROM variables) OR EXISTS (SELECT FROM"
@@ -55,9 +55,9 @@ def checked_partitions(partitions: object) -> int:
     if (
         isinstance(partitions, bool)
         or not isinstance(partitions, int)
-        or not FEWEST_PARTITIONS <= partitions <= MOST_PARTITIONS
+        or not MIN_PARTITIONS <= partitions <= MAX_PARTITIONS
     ):
-        message = f"partitions is an int from 2 to {MOST_PARTITIONS}"
+        message = f"partitions is an int from 2 to {MAX_PARTITIONS}"
         raise ValidationError(message, value=partitions)
     return int(partitions)
 

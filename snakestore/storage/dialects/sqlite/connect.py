@@ -2,7 +2,7 @@
 
 The driver begins nothing by itself (``isolation_level=None``). What a user sends through SQLAlchemy
 on an engine of ours begins here, as late as its first statement, so that DDL rolls back and
-savepoints work.
+savepoints tx.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from snakestore.errors import CorruptStoreError, StoreError
 from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch, warn_of_shared
-from snakestore.storage.fork import never_close
+from snakestore.storage.fork import leak_deliberately
 from snakestore.storage.settings import Settings
 from snakestore.storage.url import SQLiteAddress
 
@@ -53,7 +53,7 @@ def install(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
     ) -> sqlite3.Connection:
         if address.path is None:
             return _open_memory(address)
-        with told_as_damage():
+        with translate_unreadable_schema():
             return _open_file(address.path, address, settings, entry, known)
 
     @event.listens_for(engine, "checkin")
@@ -78,7 +78,7 @@ def _connect(name: str, busy_timeout: float) -> sqlite3.Connection:
 
 
 @contextmanager
-def told_as_damage() -> Iterator[None]:
+def translate_unreadable_schema() -> Iterator[None]:
     """Tell as damage what the driver cannot even tell: SQLite's message quotes a damaged schema, and that is no text.
 
     Raises:
@@ -238,7 +238,7 @@ def _refuse_stale(connection: sqlite3.Connection, entry: ConnectionPoolEntry, _p
     watch = entry.info.get(WATCH)
     if watch is not None and (watch.stale or watch.replaced):
         if watch.replaced:
-            never_close(connection)
+            leak_deliberately(connection)
             cast("Any", entry).dbapi_connection = None  # or the pool would close it
         message = "the file is another than it was when it was opened"
         raise DisconnectionError(message)

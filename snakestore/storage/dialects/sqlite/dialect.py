@@ -18,7 +18,7 @@ from snakestore.storage.queries.statement import Statement
 
 _INCREMENTAL = 2
 _STEP = 128
-"""Pages given back in one transaction: some milliseconds' work."""
+"""Pages given back in one transaction: some milliseconds' tx."""
 
 
 class SQLite(Backend):
@@ -48,7 +48,7 @@ class SQLite(Backend):
     findings: ClassVar[Mapping[str, Statement]] = introspection.FINDINGS
     file: ClassVar[Statement | None] = introspection.FILE
 
-    def give_back(self, driver_connection: Any) -> bool:
+    def incremental_vacuum(self, driver_connection: Any) -> bool:
         """Free pages go to the end of the file and off it, where the file was made for that (``auto_vacuum``)."""
         if (
             not isinstance(driver_connection, sqlite3.Connection)

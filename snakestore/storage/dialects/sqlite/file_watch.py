@@ -92,7 +92,7 @@ class Watch:
         except OSError:
             return True
 
-    def refuse_replaced(self) -> None:
+    def check_replaced(self) -> None:
         """Before a write: what it acknowledges must be in the file of that name.
 
         Raises:
@@ -105,7 +105,7 @@ class Watch:
             )
             raise StoreError(message)
 
-    def refuse_long_replaced(self) -> None:
+    def check_replaced_throttled(self) -> None:
         """Before a read, which loses nothing: a look now and then is enough, and ``looked`` says when one is due again.
 
         Raises:
@@ -113,7 +113,7 @@ class Watch:
         """
         if self._signature is None:
             self.looked = time.monotonic()
-        self.refuse_replaced()
+        self.check_replaced()
 
 
 # --- network file systems

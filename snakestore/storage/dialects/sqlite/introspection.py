@@ -21,7 +21,7 @@ from sqlalchemy import (
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.tables import Base
 
-MOST_FINDINGS = 1000
+MAX_FINDINGS = 1000
 """Rows that one of these statements returns at most: a damaged file can have a finding for each of
 its pages.
 """
@@ -39,7 +39,7 @@ def _integrity() -> Select[str, str]:
     told = column("integrity_check", Text())
     return (
         select(literal("the file"), told)
-        .select_from(func.pragma_integrity_check(MOST_FINDINGS).table_valued(told))
+        .select_from(func.pragma_integrity_check(MAX_FINDINGS).table_valued(told))
         .where(told != "ok")
     )
 
@@ -61,7 +61,7 @@ def _foreign_keys() -> Select[str, str]:
     return (
         select(child, func.coalesce(told, literal("a row has no parent")))
         .select_from(found)
-        .limit(MOST_FINDINGS)
+        .limit(MAX_FINDINGS)
     )
 
 
@@ -75,7 +75,7 @@ def _planted() -> Any:
     return (
         select(_master.c.tbl_name, told)
         .where(_master.c.type == "trigger", ours)
-        .limit(MOST_FINDINGS)
+        .limit(MAX_FINDINGS)
     )
 
 
