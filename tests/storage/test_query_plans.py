@@ -34,7 +34,12 @@ def _forms(name: str, thing: object) -> list[tuple[str, CompiledStatement]]:
         ]
     if isinstance(thing, Statement):
         return [
-            (name, thing.compile_expanding(DIALECT, 4) if thing.expanding else thing.compile_for(DIALECT))
+            (
+                name,
+                thing.compile_expanding(DIALECT, 4)
+                if thing.expanding
+                else thing.compile_for(DIALECT),
+            )
         ]
     if isinstance(thing, tuple) and thing and all(isinstance(each, Statement) for each in thing):
         return [
