@@ -282,7 +282,7 @@ def _is_name(tx: Any, session_id: str, name: str) -> bool:
     except LookupError:
         return False
     finally:
-        tx.accessed = None  # to ask whether is no access
+        tx.access_due = None  # to ask whether is no access
     return True
 
 

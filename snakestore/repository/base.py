@@ -217,20 +217,20 @@ def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
     backend = backend_for(engine.dialect.name)
     busy_timeout = options.settings.busy_timeout
     memory = isinstance(engine.pool, StaticPool)
-    channels: ConnectionSource
+    connections: ConnectionSource
     if not is_ours(engine):
-        channels = BorrowedConnections(engine, backend, busy_timeout)
+        connections = BorrowedConnections(engine, backend, busy_timeout)
     elif memory:
-        channels = SingleConnection(engine, backend, busy_timeout)
+        connections = SingleConnection(engine, backend, busy_timeout)
     else:
-        channels = OwnedConnections(engine, backend)
+        connections = OwnedConnections(engine, backend)
     if options.cache and (backend.remote or not is_ours(engine)):
         _refuse_cache(
             "a server" if backend.remote else "an engine that snakestore.create_engine did not make"
         )
     kind = CachingRunner if options.cache else AutocommitRunner
     return kind(
-        channels,
+        connections,
         backend,
         _clock_for(backend, options.clock),
         record_read,

@@ -135,7 +135,7 @@ def _has(tx: TransactionContext, sid: object, program_id: object) -> bool:
         _, _, row = _looked_up(tx, sid, program_id)
     except SessionNotFoundError:
         return False
-    tx.accessed = None  # to ask whether is no access
+    tx.access_due = None  # to ask whether is no access
     return row[3] is not None
 
 

@@ -83,7 +83,7 @@ def check_read(
     """
     idle = check_alive(sid, last_accessed, ttl, tx.now)
     if access_is_due(idle, ttl):
-        tx.accessed = sid
+        tx.access_due = sid
 
 
 def session_text(sid: object) -> str:

@@ -88,9 +88,9 @@ class SessionMethods(RepositoryBase):
             SessionNotFoundError, SessionExpiredError: there is none.
         """
         tx, session = self._runner.lookup(_get, sid)
-        if tx.recorded is None:
+        if tx.recorded_access is None:
             return session
-        last_accessed, _ = tx.recorded
+        last_accessed, _ = tx.recorded_access
         stats = replace(
             session.stats, time_since_access=max(0.0, (tx.now - last_accessed).total_seconds())
         )

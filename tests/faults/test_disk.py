@@ -282,7 +282,7 @@ def test_the_connection_of_a_reader_that_learns_of_it_is_kept_not_collected(tmp_
     for module in (file_watch, pool):
         monkeypatch.setattr(module, "SECONDS_BETWEEN_LOOKS", 0.0, raising=False)
     with fill(tmp_path / "s.db") as repo:
-        [idle] = repo._runner._channels._idle
+        [idle] = repo._runner._connections._idle
         old = weakref.ref(idle)
         del idle
         (tmp_path / "s.db").unlink()

@@ -57,7 +57,7 @@ def test_the_level_is_really_the_servers_default(opened, settings):
 
     with repo.transaction() as transaction:
         levels.append(
-            transaction._runner._channel.execute("SHOW transaction_isolation").fetchone()[0]
+            transaction._runner._connection.execute("SHOW transaction_isolation").fetchone()[0]
         )
 
     assert levels[0].replace(" ", "\\ ") in settings

@@ -24,10 +24,10 @@ def repo(tmp_path, clock):
 def statements(repo):
     """The SQL that the repository's connection runs from here on."""
     seen: list[str] = []
-    channel = repo._runner._channels._idle[0]
-    channel.driver_connection.set_trace_callback(seen.append)
+    connection = repo._runner._connections._idle[0]
+    connection.driver_connection.set_trace_callback(seen.append)
     yield seen
-    channel.driver_connection.set_trace_callback(None)
+    connection.driver_connection.set_trace_callback(None)
 
 
 @pytest.mark.parametrize("read", ["get_value", "get_variable"])
@@ -103,8 +103,8 @@ def test_the_memory_is_bounded(repo, monkeypatch):
     for number in range(5):
         repo.get_value("s", f"v{number}")
 
-    (channel,) = repo._runner._channels._idle
-    assert len(channel.memory.rows) <= 2
+    (connection,) = repo._runner._connections._idle
+    assert len(connection.row_cache.rows) <= 2
 
 
 @pytest.mark.parametrize("bind", ["plain engine", "connection"])

@@ -38,25 +38,25 @@ def time(monkeypatch):
 
 
 def test_pauses_are_a_small_share_of_what_was_waited_already(time):
-    patience = retry.Backoff(10.0)
-    while patience.wait():
+    backoff = retry.Backoff(10.0)
+    while backoff.wait():
         pass
 
     waited = 0.0
     for pause in time.pauses[:-1]:
-        assert pause <= max(retry.MIN_PAUSE, retry.SHARE * waited) + 1e-9
+        assert pause <= max(retry.MIN_PAUSE, retry.JITTER_FACTOR * waited) + 1e-9
         waited += pause
     assert max(time.pauses) == retry.MAX_PAUSE
     assert all(one <= next_ + 1e-9 for one, next_ in pairwise(time.pauses[:-1]))
 
 
 def test_waiting_ends_at_its_limit_and_not_after(time):
-    patience = retry.Backoff(0.3)
-    while patience.wait():
+    backoff = retry.Backoff(0.3)
+    while backoff.wait():
         pass
 
     assert time.now == pytest.approx(0.3)
-    assert not patience.wait()
+    assert not backoff.wait()
 
 
 def test_no_wait_at_all_where_the_limit_is_zero(time):
@@ -67,7 +67,7 @@ def test_no_wait_at_all_where_the_limit_is_zero(time):
 def test_who_waited_as_long_as_a_turn_lasts_tries_again_within_a_rest():
     waited = backup.LONGEST_TURN + backup.REST
 
-    assert max(retry.MIN_PAUSE, retry.SHARE * waited) < backup.REST
+    assert max(retry.MIN_PAUSE, retry.JITTER_FACTOR * waited) < backup.REST
 
 
 @pytest.fixture

@@ -221,7 +221,7 @@ def _rollback(  # noqa: PLR0913 - the verb's arguments
 
 def _existing(tx: TransactionContext, sid: object) -> str:
     session = load_session(tx, sid)
-    tx.accessed = None  # forgetting the past is no access
+    tx.access_due = None  # forgetting the past is no access
     return session
 
 

@@ -14,7 +14,6 @@ from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import check_read, load_session, session_text
 from snakestore.repository.variables.point_in_time import as_of
 from snakestore.storage import mapping
-from snakestore.storage.execution.cache import CachingRunner
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row, Statement
@@ -47,11 +46,10 @@ class VariableReadMethods(RepositoryBase):
             InvalidNameError: the identifier is neither str nor Enum.
             UnknownTypeError, CorruptStoreError: what is stored cannot be read as its type.
         """
-        if isinstance(self._runner, CachingRunner):
-            recalled = self._runner.recall(sql.SELECT_VARIABLE, sid, identifier)
-            if recalled is not None and recalled[0][_SESSION] is not None:
-                row, now = recalled
-                return mapping.variable_from(sid, row[_SESSION:], now)
+        cached = self._runner.cached_row(sql.SELECT_VARIABLE, sid, identifier)
+        if cached is not None and cached[0][_SESSION] is not None:
+            row, now = cached
+            return mapping.variable_from(sid, row[_SESSION:], now)
         return self._runner.lookup(_variable, sid, identifier, default)
 
     @overload
@@ -70,11 +68,10 @@ class VariableReadMethods(RepositoryBase):
         Raises:
             As ``get_variable``.
         """
-        if isinstance(self._runner, CachingRunner):
-            recalled = self._runner.recall(sql.SELECT_VALUE, sid, identifier)
-            if recalled is not None and recalled[0][_SESSION] is not None:
-                _, _, _, name, type_name, text, blob = recalled[0]
-                return mapping.value_from(sid, name, type_name, text, blob)
+        cached = self._runner.cached_row(sql.SELECT_VALUE, sid, identifier)
+        if cached is not None and cached[0][_SESSION] is not None:
+            _, _, _, name, type_name, text, blob = cached[0]
+            return mapping.value_from(sid, name, type_name, text, blob)
         return self._runner.lookup(_value, sid, identifier, default)
 
     def has_variable(self, sid: str, identifier: str) -> bool:
@@ -207,7 +204,7 @@ def _has(tx: TransactionContext, sid: object, identifier: object) -> bool:
         _, row = _looked_up(tx, sql.SELECT_EXISTS, sid, identifier)
     except SessionNotFoundError:
         return False
-    tx.accessed = None  # to ask whether is no access
+    tx.access_due = None  # to ask whether is no access
     return row[_SESSION] is not None
 
 

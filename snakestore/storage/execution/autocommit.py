@@ -1,8 +1,8 @@
-"""The one place that opens, commits, rolls back and retries.
+"""Runs each operation in a transaction of its own, on a connection of an engine.
 
-RepositoryBase to an engine, each verb is one transaction. It is run again where the database says busy or
-serialization failed, and, on a fresh connection, where the connection was lost before COMMIT was
-sent: then nothing of it was kept, that is certain.
+This is the one place that begins, commits, rolls back and retries. An operation is run again where
+the database reports busy or a serialization failure, and on a new connection where the connection
+was lost before COMMIT was sent, because then nothing of it was kept.
 """
 
 from __future__ import annotations
@@ -19,63 +19,55 @@ from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import ConnectionAdapter, SqlAlchemyConnection
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import (
-    is_busy,
     is_driver_error,
-    is_duplicate,
-    is_out_of_reach,
     translate,
     translate_errors,
 )
 from snakestore.storage.execution.joined import TransactionBlockRunner
-from snakestore.storage.execution.retry import Backoff
-from snakestore.storage.execution.runner import P, R, Recorder, Runner, commit_write, undone
+from snakestore.storage.execution.retry import RetryPolicy
+from snakestore.storage.execution.runner import P, R, Recorder, Runner, commit_write, roll_back
 from snakestore.storage.queries.server_time import SERVER_NOW
 
-SHARE_TO_RECONNECT, LONGEST_PAUSE_TO_RECONNECT = 0.5, 0.25
-
 _holding: ContextVar[frozenset[int]] = ContextVar("snakestore_holding", default=frozenset())
-"""The runners whose writing transaction the present thread or task holds."""
+"""The runners of which the present thread or task has an open write transaction."""
 
 
 def holds_any() -> bool:
-    """Whether the present thread or task holds a writing transaction of any repository."""
+    """Whether the present thread or task has an open write transaction of any repository."""
     return bool(_holding.get())
 
 
 class Mode(Enum):
-    """What a verb needs around it."""
+    """What an operation needs around it."""
 
-    LOOKUP = "reads with one statement, which sees one state by itself"
-    READ = "reads with several statements, which must see one state"
-    WRITE = "changes something"
+    LOOKUP = "one statement that reads; no transaction"
+    READ = "several statements that read one snapshot"
+    WRITE = "a write transaction"
 
 
-LOOKUP, READ, WRITE = (
-    # names of the module, for every verb asks: to look a member up in its Enum takes as long as a
-    # call
-    Mode
-)
+# module constants: each call looks one up, and a member of an Enum costs as much as a call
+LOOKUP, READ, WRITE = Mode
 
 
 class ConnectionSource(Protocol):
-    """Where a runner has its channels from."""
+    """Where a runner gets its connections from."""
 
     def acquire(self) -> ConnectionAdapter:
-        """A channel for one verb or transaction."""
+        """A connection for one operation or transaction."""
 
-    def release(self, channel: Any) -> None:
-        """Give it back; one that is broken is lent to nobody else."""
+    def release(self, connection: Any) -> None:
+        """Give a connection back; one that is broken is not used again."""
 
     def close(self) -> None:
-        """Lend no more."""
+        """Give out no more connections, and close idle ones."""
 
 
 class AutocommitRunner(Runner):
-    """Each verb is a transaction of its own."""
+    """Each operation is a transaction of its own."""
 
     def __init__(
         self,
-        channels: ConnectionSource,
+        connections: ConnectionSource,
         backend: Backend,
         clock: Clock | None,
         record: Recorder,
@@ -83,8 +75,18 @@ class AutocommitRunner(Runner):
         busy_timeout: float,
         sole: bool,
     ) -> None:
+        """Run operations on ``connections``.
+
+        Args:
+            connections: where connections come from.
+            backend: what differs by database.
+            clock: the source of the time; None: the server.
+            record: records an access.
+            busy_timeout: seconds to go on trying while the database is busy or unreachable.
+            sole: whether there is only one connection (a database in memory).
+        """
         super().__init__(backend, clock, record)
-        self._channels = channels
+        self._connections = connections
         self._busy_timeout = busy_timeout
         self._sole = sole
         self._read_only = False
@@ -92,155 +94,179 @@ class AutocommitRunner(Runner):
 
     def lookup(
         self,
-        verb: Callable[Concatenate[TransactionContext, P], R],
+        operation: Callable[Concatenate[TransactionContext, P], R],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Run a verb that reads with one statement."""
-        return self._run(LOOKUP, verb, args, kwargs)
+        """Run an operation that reads with one statement."""
+        return self._run(LOOKUP, operation, args, kwargs)
 
     def read(
         self,
-        verb: Callable[Concatenate[TransactionContext, P], R],
+        operation: Callable[Concatenate[TransactionContext, P], R],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Run a verb on one snapshot."""
-        return self._run(READ, verb, args, kwargs)
+        """Run an operation on one snapshot."""
+        return self._run(READ, operation, args, kwargs)
 
     def write(
         self,
-        verb: Callable[Concatenate[TransactionContext, P], R],
+        operation: Callable[Concatenate[TransactionContext, P], R],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Run a verb that changes something."""
-        return self._run(WRITE, verb, args, kwargs)
+        """Run an operation that writes."""
+        return self._run(WRITE, operation, args, kwargs)
 
     def write_calling(
         self,
-        verb: Callable[Concatenate[TransactionContext, P], R],
+        operation: Callable[Concatenate[TransactionContext, P], R],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Run a verb that changes something, this thread marked as the one that would wait for itself."""
+        """Run an operation that writes, with this thread marked as the holder meanwhile."""
 
         def marked(tx: TransactionContext, *args: P.args, **kwargs: P.kwargs) -> R:
             held = _holding.get()
             _holding.set(held | {id(self)})
             try:
-                return verb(tx, *args, **kwargs)
+                return operation(tx, *args, **kwargs)
             finally:
                 _holding.set(held)
 
         return self._run(WRITE, marked, args, kwargs)
 
     def close(self) -> None:
-        """Lend no more connections."""
-        self._channels.close()
+        """Give out no more connections."""
+        self._connections.close()
 
-    def _run(
-        self, mode: Mode, verb: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]
+    def _run(  # noqa: C901 - the path of every method, in one piece for speed
+        self,
+        mode: Mode,
+        operation: Callable[..., R],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        keep_open: bool = False,
     ) -> R:
-        """Run ``verb`` in one transaction, then record the access that a read was; again where that may help."""
-        again: RetryPolicy | None = None
+        """Run ``operation`` in a transaction, again where that may help; then record an access.
+
+        ``keep_open`` leaves the transaction open, and its connection acquired, on success.
+        """
+        retry: RetryPolicy | None = None
         while True:
-            channel: ConnectionAdapter | None = None
+            connection: ConnectionAdapter | None = None
             try:
                 if _holding.get():
-                    self._refuse_to_wait_for_itself(write=mode is WRITE)
-                channel = self._channels.acquire()
+                    self._refuse_deadlock(write=mode is WRITE)
+                connection = self._connections.acquire()
                 if mode is not LOOKUP:
-                    channel.begin(write=mode is WRITE)
-                # read once others are kept out, so that the order of writes is the order of their
-                # times
-                tx = self._context(channel, mode)
-                result = verb(tx, *args, **kwargs)
+                    connection.begin(write=mode is WRITE)
+                # the clock is read with the write lock held, so that times are in order of writes
+                tx = (
+                    TransactionContext(connection, None)
+                    if keep_open
+                    else self._context(connection, mode)
+                )
+                result = operation(tx, *args, **kwargs)
+                if keep_open:
+                    self._reached = True
+                    return result
                 if mode is WRITE:
-                    commit_write(channel)
-                elif mode is READ or isinstance(channel, SqlAlchemyConnection):
-                    channel.commit()
-                if tx.accessed is not None:
-                    self._record_access(channel, tx)
+                    commit_write(connection)
+                elif mode is READ or isinstance(connection, SqlAlchemyConnection):
+                    connection.commit()
+                if tx.access_due is not None:
+                    self._record_access(connection, tx)
             except BaseException as error:
-                again = self._again(error, channel, again)
-                if again is None:
+                retry = self._retry_or_translate(error, connection, retry)
+                if retry is None:
                     raise
             else:
                 self._reached = True
-                self._channels.release(channel)
+                self._connections.release(connection)
                 return result
 
-    def _again(
-        self, error: BaseException, channel: ConnectionAdapter | None, again: RetryPolicy | None
+    def _retry_or_translate(
+        self,
+        error: BaseException,
+        connection: ConnectionAdapter | None,
+        retry: RetryPolicy | None,
     ) -> RetryPolicy | None:
-        """Undo what a verb left, and wait for one more try where that may help; else None, or a driver's error told as ours."""
-        if channel is not None:
-            self._rollback_and_release(channel)
-        again = again or RetryPolicy(self.backend, self._busy_timeout, reached=self._reached)
-        if again.should_retry(error, channel):
-            return again
-        if again.is_driver_error(error, channel):
+        """Roll back, then wait if another try may help.
+
+        Returns the policy for the next try, or None if ``error`` is to be raised unchanged.
+
+        Raises:
+            SnakeStoreError: the error was the driver's, and another try does not help.
+        """
+        if connection is not None:
+            self._roll_back_and_release(connection)
+        retry = retry or RetryPolicy(self.backend, self._busy_timeout, reached=self._reached)
+        if retry.should_retry(error, connection):
+            return retry
+        if retry.is_driver_error(error, connection):
             raise translate(error) from error
         return None
 
-    def _context(self, channel: ConnectionAdapter, mode: Mode) -> TransactionContext:
-        """What a verb gets to work with."""
-        del mode
-        return TransactionContext(channel, self._moment())
+    def _context(self, connection: ConnectionAdapter, mode: Mode) -> TransactionContext:
+        del mode  # subclasses tell by it
+        return TransactionContext(connection, self._now())
 
-    def _refuse_to_wait_for_itself(self, *, write: bool) -> None:
+    def _refuse_deadlock(self, *, write: bool) -> None:
         if id(self) in _holding.get() and (write or self._sole):
             message = (
-                "this thread holds a transaction() of the same repository and would wait for"
-                " itself: use the repository that transaction() gave, or end it first"
+                "would deadlock: this thread already has an open transaction() on this repository."
+                " Use the repository that transaction() returned, or end the block first."
             )
             raise StoreBusyError(message)
 
-    def _rollback_and_release(self, channel: ConnectionAdapter) -> None:
-        """Roll back whatever is open, and let the next one have the connection if it is sound."""
+    def _roll_back_and_release(self, connection: ConnectionAdapter) -> None:
         try:
-            undone(channel)
+            roll_back(connection)
         except BaseException:
-            channel.broken = True
+            connection.broken = True
             raise
         finally:
-            self._channels.release(channel)
+            self._connections.release(connection)
 
-    def _record_access(self, channel: ConnectionAdapter, tx: TransactionContext) -> None:
-        """Record that a read was an access, unless somebody is writing or nobody can: reading never waits for that."""
-        if self._read_only or id(self) in _holding.get() or tx.accessed is None:
+    def _record_access(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
+        """Record a read as an access, unless that would wait for a lock or cannot be done."""
+        if self._read_only or id(self) in _holding.get() or tx.access_due is None:
             return
         try:
-            if isinstance(channel, SqlAlchemyConnection):
-                with self.backend.unwaiting(channel.connection):
-                    channel.begin(write=True)
+            if isinstance(connection, SqlAlchemyConnection):
+                with self.backend.unwaiting(connection.connection):
+                    connection.begin(write=True)
             else:
-                channel.begin(write=True)
-            recorded = self._record(TransactionContext(channel, tx.now), tx.accessed)
-            channel.commit()
-            tx.recorded = recorded
+                connection.begin(write=True)
+            recorded = self._record(TransactionContext(connection, tx.now), tx.access_due)
+            connection.commit()
+            tx.recorded_access = recorded
         except Exception as error:
-            undone(channel)
+            roll_back(connection)
             if not is_driver_error(error):
                 raise
-            ours = translate(error)
-            self._read_only = isinstance(ours, StoreReadOnlyError)
-            # what was read is known, so that a connection that went meanwhile is no failure of the
-            # read either
-            if not (isinstance(ours, StoreBusyError | StoreReadOnlyError) or channel.broken):
-                raise ours from error
+            problem = translate(error)
+            self._read_only = isinstance(problem, StoreReadOnlyError)
+            # the read itself has succeeded, so a connection lost since is no error either
+            ignored = isinstance(problem, StoreBusyError | StoreReadOnlyError) or connection.broken
+            if not ignored:
+                raise problem from error
 
     @contextmanager
     def transaction(self, *, read_only: bool) -> Iterator[Runner]:
         """One transaction on a connection of its own."""
-        channel = self._begun(write=not read_only)
+        connection = self._run(
+            READ if read_only else WRITE, self._begin_block, (), {}, keep_open=True
+        )
         inner = TransactionBlockRunner(
-            channel, self.backend, self._clock, self._record, read_only=read_only
+            connection, self.backend, self._clock, self._record, read_only=read_only
         )
         held = _holding.get()
         finished = False
@@ -251,76 +277,22 @@ class AutocommitRunner(Runner):
             inner.check_alive()
             with translate_errors():
                 if read_only:
-                    channel.commit()
+                    connection.commit()
                 else:
-                    commit_write(channel)
+                    commit_write(connection)
             finished = True
         finally:
             inner.end()
             _holding.set(held)
             if finished and read_only:
                 for tx in inner.reads:
-                    self._record_access(channel, tx)
-            self._rollback_and_release(channel)
+                    self._record_access(connection, tx)
+            self._roll_back_and_release(connection)
 
-    def _begun(self, *, write: bool) -> ConnectionAdapter:
-        """A channel in a transaction of its own, whose connection is alive."""
-        again: RetryPolicy | None = None
-        while True:
-            channel: ConnectionAdapter | None = None
-            try:
-                if _holding.get():
-                    self._refuse_to_wait_for_itself(write=write)
-                channel = self._channels.acquire()
-                channel.begin(write=write)
-                if self.backend.remote and isinstance(channel, SqlAlchemyConnection):
-                    TransactionContext(channel, None).fetch_one(
-                        SERVER_NOW
-                    )  # SQLAlchemy begins without a word to the server, which may be gone
-            except BaseException as error:
-                if channel is not None:
-                    self._rollback_and_release(channel)
-                again = again or RetryPolicy(
-                    self.backend, self._busy_timeout, reached=self._reached
-                )
-                if again.should_retry(error, channel):
-                    continue
-                if again.is_driver_error(error, channel):
-                    raise translate(error) from error
-                raise
-            self._reached = True
-            return channel
-
-
-class RetryPolicy:
-    """Whether, and after which pause, one more try may help."""
-
-    def __init__(self, backend: Backend, limit: float, *, reached: bool) -> None:
-        self._remote = backend.remote
-        self._reached = reached
-        self._busy = Backoff(limit)
-        self._away = Backoff(limit, share=SHARE_TO_RECONNECT, longest=LONGEST_PAUSE_TO_RECONNECT)
-        self._lost = False
-
-    def should_retry(self, error: BaseException, channel: ConnectionAdapter | None) -> bool:
-        """Wait, and try again? ``channel`` is what the error came from; None where it was not to be had."""
-        if not self.is_driver_error(error, channel):
-            return False
-        if channel is None:
-            # a server that was never reached is told at once: its address may be wrong
-            return (
-                self._remote
-                and (self._reached or self._lost)
-                and is_out_of_reach(error)
-                and self._away.wait()
-            )
-        if self._remote and channel.broken:
-            first, self._lost = not self._lost, True
-            return first or self._away.wait()
-        return (is_busy(error) or is_duplicate(error)) and self._busy.wait()
-
-    def is_driver_error(self, error: BaseException, channel: ConnectionAdapter | None) -> bool:
-        """Whether it is the database layer's; a connection that could not be made may raise what any socket does."""
-        return is_driver_error(error) or (
-            channel is None and self._remote and isinstance(error, OSError)
-        )
+    def _begin_block(self, tx: TransactionContext) -> ConnectionAdapter:
+        """The operation that begins a block. Returns its connection, which is alive."""
+        connection = tx.connection
+        if self.backend.remote and isinstance(connection, SqlAlchemyConnection):
+            # SQLAlchemy begins without a round trip, so the server may be gone
+            tx.fetch_one(SERVER_NOW)
+        return connection

@@ -1,9 +1,9 @@
-"""Rows that were read, remembered until anybody commits: SQLite tells that quicker than it reads a row.
+"""Answers lookups from memory while a SQLite database is unchanged.
 
-Each held connection has a memory of its own, valid while ``PRAGMA data_version`` of that connection
-stays, which changes with every commit of another connection, in this process or elsewhere
-(https://sqlite.org/pragma.html#pragma_data_version). A connection's own commits do not change it,
-so a write forgets everything first.
+Each connection has a cache of its own, valid as long as ``PRAGMA data_version`` of that connection
+stays the same. It changes with every commit of another connection, in this process or elsewhere
+(https://sqlite.org/pragma.html#pragma_data_version). The connection's own commits do not change it,
+so a write clears the cache first.
 """
 
 from __future__ import annotations
@@ -19,77 +19,81 @@ from snakestore.storage.execution.driver_errors import is_driver_error, translat
 from snakestore.storage.queries.statement import Row, Statement
 
 MAX_BYTES = 16 * 2**20
-"""What one connection remembers at most, as far as values weigh."""
+"""Bound on the size of one connection's cache."""
 ROW_BYTES = 500
-"""What a row weighs besides its value."""
+"""Estimated size of a row besides its texts and binary values."""
 
 
-class Memory:
-    """Rows by statement, session and identifier, as of one version of the data."""
+class RowCache:
+    """Rows by statement, session and identifier, as of one ``data_version``."""
 
-    __slots__ = ("rows", "version", "weight")
+    __slots__ = ("rows", "size", "version")
 
     def __init__(self) -> None:
         self.rows: dict[tuple[Statement, str, str], Row] = {}
         self.version: int | None = None
-        self.weight = 0
+        self.size = 0
 
-    def forget(self, version: int | None = None) -> None:
-        """Forget all, and start anew with ``version``."""
+    def clear(self, version: int | None = None) -> None:
+        """Drop all rows. Rows that are put from here on are as of ``version``."""
         self.rows.clear()
-        self.weight = 0
+        self.size = 0
         self.version = version
 
-    def keep(self, key: tuple[Statement, str, str], row: Row) -> None:
-        """Remember a row that was read since ``version`` was asked for; where there are too many, forget the others first."""
+    def get(self, key: tuple[Statement, str, str]) -> Row | None:
+        """The row, or None."""
+        return self.rows.get(key)
+
+    def put(self, key: tuple[Statement, str, str], row: Row) -> None:
+        """Add a row that was read at ``version``; a full cache is cleared first."""
         if self.version is None:
             return
-        self.weight += ROW_BYTES + sum(len(cell) for cell in row if isinstance(cell, str | bytes))
-        if self.weight > MAX_BYTES:
-            self.forget(self.version)
+        self.size += ROW_BYTES + sum(len(cell) for cell in row if isinstance(cell, str | bytes))
+        if self.size > MAX_BYTES:
+            self.clear(self.version)
             return
         self.rows[key] = row
 
 
 class CachingContext(TransactionContext):
-    """The work of a lookup, which remembers the row that it reads of a variable."""
+    """The context of a lookup, which caches the row of a variable that it reads."""
 
-    __slots__ = ("_memory",)
+    __slots__ = ("_cache",)
 
-    def __init__(self, channel: DriverConnection, now: datetime | None, memory: Memory) -> None:
-        super().__init__(channel, now)
-        self._memory = memory
+    def __init__(self, connection: DriverConnection, now: datetime | None, cache: RowCache) -> None:
+        super().__init__(connection, now)
+        self._cache = cache
 
     def fetch_first(self, statement: Statement, /, **parameters: Any) -> Row | None:
-        """Run a query; its first row, remembered if it is one of session and variable."""
+        """Run a query; its first row, cached if it was looked up by session and identifier."""
         row = super().fetch_first(statement, **parameters)
         if row is not None and "identifier" in parameters:
-            self._memory.keep((statement, parameters["sid"], parameters["identifier"]), row)
+            self._cache.put((statement, parameters["sid"], parameters["identifier"]), row)
         return row
 
 
 class CachingRunner(AutocommitRunner):
-    """An AutocommitRunner of held connections to SQLite whose lookups are remembered."""
+    """An AutocommitRunner on driver connections to SQLite that caches lookups."""
 
-    def recall(
+    def cached_row(
         self, statement: Statement, sid: object, identifier: object
     ) -> tuple[Row, datetime] | None:
-        """The remembered row and the moment, where it is still what is stored; None sends the verb the common way.
+        """The cached row and the present time, if the row is still what is stored.
 
-        That way also goes whatever needs more than the row: an access to be recorded, an expired
-        session, a transaction that this thread holds.
+        None if there is no such row, or if more than the row is needed: an access is to be
+        recorded, the session has expired, or this thread has an open transaction.
         """
         if type(sid) is not str or type(identifier) is not str or holds_any():
             return None
-        channel = self._channels.acquire()
+        connection = self._connections.acquire()
         try:
-            memory = memory_of(channel)
-            version = channel.execute("PRAGMA data_version").fetchone()[0]
-            if version != memory.version:
-                memory.forget(version)
+            cache = row_cache_of(connection)
+            version = connection.execute("PRAGMA data_version").fetchone()[0]
+            if version != cache.version:
+                cache.clear(version)
                 return None
-            row = memory.rows.get((statement, sid, identifier))
-            now = self._moment()
+            row = cache.get((statement, sid, identifier))
+            now = self._now()
             if row is None or now is None:
                 return None
         except Exception as error:
@@ -99,21 +103,21 @@ class CachingRunner(AutocommitRunner):
         else:
             return None if access_is_due((now - row[0]).total_seconds(), row[1]) else (row, now)
         finally:
-            self._channels.release(channel)
+            self._connections.release(connection)
 
-    def _context(self, channel: ConnectionAdapter, mode: Mode) -> TransactionContext:
-        if mode is not LOOKUP or not isinstance(channel, DriverConnection):
-            return super()._context(channel, mode)
-        memory = memory_of(channel)
-        version = channel.execute("PRAGMA data_version").fetchone()[0]
-        if version != memory.version:
-            memory.forget(version)
-        return CachingContext(channel, self._moment(), memory)
+    def _context(self, connection: ConnectionAdapter, mode: Mode) -> TransactionContext:
+        if mode is not LOOKUP or not isinstance(connection, DriverConnection):
+            return super()._context(connection, mode)
+        cache = row_cache_of(connection)
+        version = connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != cache.version:
+            cache.clear(version)
+        return CachingContext(connection, self._now(), cache)
 
 
-def memory_of(channel: ConnectionAdapter) -> Memory:
-    """The channel's memory, which its writes make forget."""
-    assert isinstance(channel, DriverConnection)  # noqa: S101 - the channels of a CachingRunner are held ones
-    if channel.memory is None:
-        channel.memory = Memory()
-    return cast("Memory", channel.memory)  # nobody else gives a channel one
+def row_cache_of(connection: ConnectionAdapter) -> RowCache:
+    """The cache of a connection, which is created on first use."""
+    assert isinstance(connection, DriverConnection)  # noqa: S101 - all of a CachingRunner's are
+    if connection.row_cache is None:
+        connection.row_cache = RowCache()
+    return cast("RowCache", connection.row_cache)  # nothing else sets it

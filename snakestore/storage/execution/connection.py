@@ -1,4 +1,4 @@
-"""Where statements run: on a driver's own cursor, or on a SQLAlchemy Connection; one interface over both."""
+"""Connection adapters: one interface over driver connections and SQLAlchemy connections."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SAVEPOINT = "snakestore"
 
 
 class ConnectionAdapter(Protocol):
-    """One connection, as a transaction drives it."""
+    """One database connection, as runners and transaction contexts use it."""
 
     backend: Backend
     dialect: Dialect
     broken: bool
-    """Whether the connection turned out to be of no more use, so that nobody else is to get it."""
+    """Whether the connection must not be used again."""
 
     @property
     def lost(self) -> bool:
@@ -31,41 +31,41 @@ class ConnectionAdapter(Protocol):
 
     @property
     def inherited(self) -> bool:
-        """Whether the connection is the parent's, in a forked child, to be neither used nor closed."""
+        """Whether this is a forked child and the connection is its parent's."""
 
     @property
     def in_transaction(self) -> bool:
-        """Whether a transaction is open, as far as the database is concerned."""
+        """Whether the database has a transaction open."""
 
     @property
     def driver_connection(self) -> Any:
-        """The driver's own connection."""
+        """The driver's connection."""
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
-        """Run one statement; the cursor or result, with its rows and rowcount."""
+        """Run one statement. Returns a cursor or result with its rows and rowcount."""
 
     def execute_many(self, sql: str, parameters: Sequence[Any]) -> None:
         """Run one statement for each set of parameters."""
 
     def begin(self, *, write: bool) -> None:
-        """Open a transaction of our own."""
+        """Begin a transaction."""
 
     def commit(self) -> None:
-        """Make it last."""
+        """Commit the transaction."""
 
     def rollback(self) -> None:
-        """Undo it, whatever state it is in."""
+        """Roll back, whether or not a transaction is open."""
 
 
-class Forgetful(Protocol):
-    """What a connection may have beside it that a write over it makes outdated."""
+class Clearable(Protocol):
+    """A cache of what was read over one connection."""
 
-    def forget(self) -> None:
-        """Forget all."""
+    def clear(self) -> None:
+        """Drop everything."""
 
 
 class DriverConnection:
-    """A driver connection that we hold: it begins nothing by itself, and one cursor serves it for good."""
+    """A driver connection in autocommit mode, with one cursor for all statements."""
 
     def __init__(
         self,
@@ -75,7 +75,14 @@ class DriverConnection:
         *,
         copied_by_fork: bool = False,
     ) -> None:
-        """Take a connection for our own; one to a database in memory is copied whole by a fork, and is then the child's."""
+        """Configure a connection of SQLAlchemy's pool.
+
+        Args:
+            proxied: the connection, checked out of the engine's pool.
+            dialect: the engine's dialect.
+            backend: what differs by database.
+            copied_by_fork: whether a forked child has a copy of its own (a database in memory).
+        """
         self.proxied = proxied
         self._copied_by_fork = copied_by_fork
         self.dialect = dialect
@@ -84,21 +91,22 @@ class DriverConnection:
         self._driver_connection: Any = cast("Any", proxied.driver_connection)
         self.watch: Watch | None = proxied.info.get(WATCH)
         self._generation = fork.generation
-        self.memory: Forgetful | None = None
-        """What a cache remembers of reads over this connection; a write makes it forget."""
+        self.row_cache: Clearable | None = None
+        """Rows read over this connection; cleared when it begins to write."""
         backend.configure(self._driver_connection)
         self._cursor = self._driver_connection.cursor()
+        # attributes, not methods: they save a call for each statement
         self.execute: Callable[..., Any] = self._cursor.execute
         self.execute_many: Callable[..., None] = self._cursor.executemany
 
     @property
     def driver_connection(self) -> Any:
-        """The connection that is held."""
+        """The driver's connection."""
         return self._driver_connection
 
     @property
     def lost(self) -> bool:
-        """As the driver tells."""
+        """Whether the driver has closed the connection."""
         return not self.backend.driver_connected(self._driver_connection)
 
     @property
@@ -108,7 +116,7 @@ class DriverConnection:
 
     @property
     def in_transaction(self) -> bool:
-        """As the driver tells."""
+        """Whether the driver has a transaction open."""
         return self.backend.driver_in_transaction(self._driver_connection)
 
     def begin(self, *, write: bool) -> None:
@@ -118,25 +126,25 @@ class DriverConnection:
             StoreError: the file was removed or replaced.
         """
         if write:
-            if self.memory is not None:
-                self.memory.forget()
+            if self.row_cache is not None:
+                self.row_cache.clear()
             if self.watch is not None:
-                self._watched(self.watch.check_replaced)
+                self._check_file(self.watch.check_replaced)
         self.execute(self.backend.begin_write if write else self.backend.begin_snapshot)
 
     def outdated(self) -> bool:
-        """Before it is used again: whether it takes a file for unchanging that has changed.
+        """Whether it reads a file as unchanging (``immutable``) that has changed.
 
         Raises:
             StoreError: the file was removed or replaced.
         """
         assert self.watch is not None  # noqa: S101 - asked where there is one
-        self._watched(self.watch.check_replaced_throttled)
+        self._check_file(self.watch.check_replaced_throttled)
         return self.watch.stale
 
-    def _watched(self, look: Callable[[], None]) -> None:
+    def _check_file(self, check: Callable[[], None]) -> None:
         try:
-            look()
+            check()
         except StoreError:
             self.broken = True
             raise
@@ -146,20 +154,20 @@ class DriverConnection:
         self.execute("COMMIT")
 
     def rollback(self) -> None:
-        """Send ROLLBACK, unless the database has rolled back by itself already."""
+        """Send ROLLBACK, unless the database has rolled back by itself."""
         if self.in_transaction:
             self.execute("ROLLBACK")
 
-    def part(self) -> None:
-        """Leave the pool, so that nobody else is ever lent this connection, which was configured for us."""
+    def detach(self) -> None:
+        """Take the connection out of SQLAlchemy's pool, which would reset and reuse it."""
         self.proxied.detach()
 
     def close(self) -> None:
-        """Close the connection, which has parted from its pool."""
+        """Close the connection, or leak it if closing would harm a file that replaced its own."""
         if self.watch is not None and self.watch.replaced:
             leak_deliberately(self)
             return
-        if self.lost:  # the pool would roll it back first, and complain
+        if self.lost:  # the pool would roll it back first, and log an error
             self._driver_connection.close()
             self.proxied.invalidate()
         else:
@@ -167,7 +175,7 @@ class DriverConnection:
 
 
 class SqlAlchemyConnection:
-    """A SQLAlchemy Connection, ours for a verb or the caller's: its events, echo and transaction are SQLAlchemy's."""
+    """A SQLAlchemy Connection; its events, echo and transaction state stay SQLAlchemy's."""
 
     def __init__(self, connection: Connection, backend: Backend) -> None:
         self.connection = connection
@@ -177,26 +185,26 @@ class SqlAlchemyConnection:
 
     @property
     def lost(self) -> bool:
-        """As SQLAlchemy noticed."""
+        """Whether SQLAlchemy has invalidated the connection."""
         return self.connection.invalidated
 
     @property
     def inherited(self) -> bool:
-        """A Connection of the caller's is the caller's to leave alone."""
+        """Always False: a Connection that the caller owns is the caller's to leave alone."""
         return False
 
     @property
     def in_transaction(self) -> bool:
-        """As the backend tells."""
+        """Whether the database has a transaction open."""
         return not self.connection.invalidated and self.backend.in_transaction(self.connection)
 
     @property
     def driver_connection(self) -> Any:
-        """The driver's connection under SQLAlchemy's."""
+        """The driver's connection."""
         return self.connection.connection.driver_connection
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
-        """Run one statement through SQLAlchemy, with the text and parameters as the driver takes them."""
+        """Run one statement, already compiled for the driver."""
         return self.connection.exec_driver_sql(sql, parameters or None)
 
     def execute_many(self, sql: str, parameters: Sequence[Any]) -> None:
@@ -204,13 +212,13 @@ class SqlAlchemyConnection:
         self.connection.exec_driver_sql(sql, list(parameters))
 
     def begin(self, *, write: bool) -> None:
-        """Begin in SQLAlchemy's eyes and in the driver's."""
+        """Begin, for SQLAlchemy and for the driver."""
         if not self.connection.in_transaction():
             self.connection.begin()
         self.backend.begin_on(self.connection, write=write, own=True)
 
     def join(self, *, write: bool) -> bool:
-        """Join the caller's transaction, beginning it where nothing is open yet; whether it was us who began."""
+        """Join the caller's transaction, and begin it if none is open. Returns whether it began."""
         if not self.connection.in_transaction():
             self.connection.begin()
         return self.backend.begin_on(self.connection, write=write, own=False)

@@ -1,4 +1,4 @@
-"""The transaction as one method sees it: statements to run, and the time at which it runs."""
+"""The transaction as one operation sees it: statements to run, and the time at which it runs."""
 
 from __future__ import annotations
 
@@ -19,34 +19,35 @@ from snakestore.storage.queries.statement import (
 
 
 class TransactionContext:
-    """What one verb sees of its transaction: statements to run, and the moment it runs at."""
+    """Runs the statements of one operation and tells the time at which it runs."""
 
-    __slots__ = ("_channel", "_dialect", "_now", "accessed", "backend", "recorded")
+    __slots__ = ("_dialect", "_now", "access_due", "backend", "connection", "recorded_access")
 
-    def __init__(self, channel: ConnectionAdapter, now: datetime | None) -> None:
-        self._channel = channel
-        self._dialect = channel.dialect
+    def __init__(self, connection: ConnectionAdapter, now: datetime | None) -> None:
+        """Use ``connection``; ``now`` None means the server's time."""
+        self.connection = connection
+        self._dialect = connection.dialect
         self._now = now
-        self.backend = channel.backend
-        self.accessed: str | None = None
-        """The session that was read and whose access is due to be recorded."""
-        self.recorded: tuple[datetime, datetime | None] | None = None
-        """The access and the expiry that were recorded for it after the read."""
+        self.backend = connection.backend
+        self.access_due: str | None = None
+        """The id of the session that was read, where the access is due to be recorded."""
+        self.recorded_access: tuple[datetime, datetime | None] | None = None
+        """``last_accessed`` and ``expires_at``, once the access was recorded."""
 
     @property
     def driver_connection(self) -> Any:
-        """The driver's own connection, for what is no statement."""
-        return self._channel.driver_connection
+        """The driver's connection, for what is not a statement."""
+        return self.connection.driver_connection
 
     @property
     def now(self) -> datetime:
-        """The verb's one moment: the repository's clock, or the server's where that is the clock."""
+        """The operation's one time: the repository's clock, or else the server's."""
         if self._now is None:
             self._now = self.fetch_one(SERVER_NOW)[0]
         return self._now
 
     def set_server_time(self, server_now: datetime | None) -> None:
-        """Take the server's time that came along with a row, which saves asking."""
+        """Use the server's time that a row brought along, which saves a query."""
         if self._now is None:
             self._now = server_now
 
@@ -55,7 +56,7 @@ class TransactionContext:
         compiled = statement.compile_for(self._dialect)
         try:
             return compiled.convert_rows(
-                self._channel.execute(compiled.sql, compiled.bind(parameters)).fetchall()
+                self.connection.execute(compiled.sql, compiled.bind(parameters)).fetchall()
             )
         except CorruptStoreError as problem:
             raise _with_parameters(problem, parameters) from problem
@@ -63,42 +64,42 @@ class TransactionContext:
     def fetch_first(self, statement: Statement, /, **parameters: Any) -> Row | None:
         """Run a query; its first row, or None."""
         compiled = statement.compile_for(self._dialect)
-        row = self._channel.execute(compiled.sql, compiled.bind(parameters)).fetchone()
+        row = self.connection.execute(compiled.sql, compiled.bind(parameters)).fetchone()
         try:
             return row if row is None or compiled.convert_row is None else compiled.convert_row(row)
         except CorruptStoreError as problem:
             raise _with_parameters(problem, parameters) from problem
 
     def fetch_one(self, statement: Statement, /, **parameters: Any) -> Row:
-        """Run a query that gives exactly one row."""
+        """Run a query that returns exactly one row."""
         return self.fetch_all(statement, **parameters)[0]
 
     def fetch_in(
         self, statement: Statement, values: Sequence[Any], /, **parameters: Any
     ) -> list[Row]:
-        """Run a spread query over ``values``, a few statements for however many; the rows in no order."""
+        """Run an expanding query over ``values``, in chunks. The order of the rows is undefined."""
         found: list[Row] = []
-        for piece in padded_chunks(values):
-            compiled, bound = self._compile_expanding(statement, piece, parameters)
+        for chunk in padded_chunks(values):
+            compiled, bound = self._compile_expanding(statement, chunk, parameters)
             try:
                 found += compiled.convert_rows(
-                    self._channel.execute(compiled.sql, bound).fetchall()
+                    self.connection.execute(compiled.sql, bound).fetchall()
                 )
             except CorruptStoreError as problem:
                 raise _with_parameters(problem, parameters) from problem
         return found
 
     def execute(self, statement: Statement, /, **parameters: Any) -> int:
-        """Run a change; how many rows it met."""
+        """Run a change. Returns the number of rows that it matched."""
         compiled = statement.compile_for(self._dialect)
-        count: int = self._channel.execute(compiled.sql, compiled.bind(parameters)).rowcount
+        count: int = self.connection.execute(compiled.sql, compiled.bind(parameters)).rowcount
         return count
 
     def execute_in(self, statement: Statement, values: Sequence[Any], /, **parameters: Any) -> None:
-        """Run a spread change over ``values``."""
-        for piece in padded_chunks(values):
-            compiled, bound = self._compile_expanding(statement, piece, parameters)
-            self._channel.execute(compiled.sql, bound)
+        """Run an expanding change over ``values``, in chunks."""
+        for chunk in padded_chunks(values):
+            compiled, bound = self._compile_expanding(statement, chunk, parameters)
+            self.connection.execute(compiled.sql, bound)
 
     def execute_many(self, statement: Statement, parameters: Sequence[dict[str, Any]]) -> None:
         """Run a change for each set of parameters."""
@@ -106,25 +107,27 @@ class TransactionContext:
             return
         compiled = statement.compile_for(self._dialect)
         if len(parameters) == 1:
-            self._channel.execute(compiled.sql, compiled.bind(parameters[0]))
+            self.connection.execute(compiled.sql, compiled.bind(parameters[0]))
         else:
-            self._channel.execute_many(compiled.sql, [compiled.bind(each) for each in parameters])
+            self.connection.execute_many(compiled.sql, [compiled.bind(each) for each in parameters])
 
     def _compile_expanding(
-        self, statement: Statement, piece: list[Any], parameters: dict[str, Any]
+        self, statement: Statement, chunk: list[Any], parameters: dict[str, Any]
     ) -> tuple[CompiledStatement, Any]:
-        compiled = statement.compile_expanding(self._dialect, len(piece))
-        return compiled, compiled.bind(parameters | dict(zip(IN_PARAMETERS, piece, strict=False)))
+        compiled = statement.compile_expanding(self._dialect, len(chunk))
+        return compiled, compiled.bind(parameters | dict(zip(IN_PARAMETERS, chunk, strict=False)))
 
 
 def _with_parameters(problem: CorruptStoreError, parameters: dict[str, Any]) -> CorruptStoreError:
-    """The error with what was asked for, so that it says which row is damaged."""
-    asked = ", ".join(
+    """The error with the ids that were looked up, so that it names the damaged row."""
+    looked_up = ", ".join(
         f"{_SHOWN_PARAMETERS[name]} {value!r}"
         for name, value in parameters.items()
         if name in _SHOWN_PARAMETERS and value
     )
-    return CorruptStoreError(f"{problem}; found when asked for {asked}" if asked else str(problem))
+    return CorruptStoreError(
+        f"{problem}; found when reading {looked_up}" if looked_up else str(problem)
+    )
 
 
 _SHOWN_PARAMETERS = {

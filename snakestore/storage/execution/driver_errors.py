@@ -1,4 +1,4 @@
-"""The seam where a driver's errors become ours: the only place that knows what a driver may raise."""
+"""Translates the errors of drivers and SQLAlchemy into snakestore's."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def driver_error(error: BaseException) -> BaseException | None:
 
 
 def _drivers_own() -> tuple[type[BaseException], ...]:
-    """What drivers raise that nobody wrapped: psycopg on our own cursors, asyncpg while SQLAlchemy connects."""
+    """Errors that SQLAlchemy does not wrap: psycopg's on driver cursors, asyncpg's on connect."""
     psycopg, asyncpg = sys.modules.get("psycopg"), sys.modules.get("asyncpg")
     return (
         *((psycopg.Error,) if psycopg else ()),
@@ -118,7 +118,7 @@ def _drivers_own() -> tuple[type[BaseException], ...]:
 
 
 def is_driver_error(error: BaseException) -> bool:
-    """Whether ``error`` is a driver's or SQLAlchemy's, or comes of damaged data, and so must not leave as it is."""
+    """Whether ``error`` is a driver's or SQLAlchemy's, or comes of damaged data."""
     return (
         isinstance(error, exc.SQLAlchemyError)
         or driver_error(error) is not None
@@ -127,7 +127,7 @@ def is_driver_error(error: BaseException) -> bool:
 
 
 def is_damage(error: BaseException) -> bool:
-    """Whether our own code met a cell that holds what no column of that kind may, which SQLite lets a file hold.
+    """Whether snakestore's code failed on a cell that holds what its column must not.
 
     Arguments were checked before, and what a user's function or type raises comes from a frame that
     is not ours.
@@ -141,7 +141,7 @@ def is_damage(error: BaseException) -> bool:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether the whole transaction may succeed when run again: the database was busy, or serialization failed."""
+    """Whether the transaction may succeed when run again: busy, or a serialization failure."""
     cause = driver_error(error)
     if isinstance(cause, sqlite3.Error):
         return _sqlite_code(cause) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -149,12 +149,12 @@ def is_busy(error: BaseException) -> bool:
 
 
 def is_duplicate(error: BaseException) -> bool:
-    """Whether a row of that key had come in between, which only a server with many writers lets happen."""
+    """Whether another transaction inserted the same key, which only a server lets happen."""
     return _sqlstate(driver_error(error)) == _DUPLICATE_SQLSTATE
 
 
 def is_out_of_reach(error: BaseException) -> bool:
-    """Whether an error that came instead of a connection says that there was no server to connect to, as while it restarts."""
+    """Whether an error while connecting says that the server cannot be reached."""
     return isinstance(error, exc.DBAPIError | OSError) or driver_error(error) is not None
 
 
@@ -227,7 +227,7 @@ def _outdated(text: str) -> SchemaOutdatedError:
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Let no driver's error out of the block: it leaves as ours, the original chained as the cause."""
+    """Translate a driver's error that leaves the block, the original chained as the cause."""
     try:
         yield
     except (exc.SQLAlchemyError, sqlite3.Error) as error:

@@ -1,4 +1,4 @@
-"""Verbs that join a transaction which somebody else ends: the caller's own, or a ``transaction()`` block."""
+"""Runners that join an open transaction: one that the caller owns, or a ``transaction()`` block."""
 
 from __future__ import annotations
 
@@ -21,118 +21,125 @@ from snakestore.storage.execution.runner import P, R, Recorder, Runner
 
 
 class JoinedRunner(Runner):
-    """Each verb joins a transaction that somebody else ends."""
+    """Each operation joins a transaction that it does not end."""
 
     @abstractmethod
     def _join(self, *, write: bool) -> tuple[ConnectionAdapter, bool]:
-        """The channel, and whether the transaction was begun just now."""
+        """The connection, and whether this call began its transaction."""
 
-    def _after_read(self, channel: ConnectionAdapter, tx: TransactionContext) -> None:
-        """Record an access that is due, where that is ours to do."""
+    def _after_read(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
+        """Called after a read whose access is due to be recorded."""
 
     def lookup(
         self,
-        verb: Callable[Concatenate[TransactionContext, P], R],
+        operation: Callable[Concatenate[TransactionContext, P], R],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Run a verb that reads."""
-        return self.read(verb, *args, **kwargs)
+        """Run an operation that reads."""
+        return self.read(operation, *args, **kwargs)
 
     def read(
         self,
-        verb: Callable[Concatenate[TransactionContext, P], R],
+        operation: Callable[Concatenate[TransactionContext, P], R],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Run a verb that reads, in the state that the transaction sees."""
+        """Run an operation that reads what the transaction sees."""
         with translate_errors():
-            channel, began = self._join(write=False)
-            tx = TransactionContext(channel, self._moment())
+            connection, began = self._join(write=False)
+            tx = TransactionContext(connection, self._now())
             try:
-                result = verb(tx, *args, **kwargs)
+                result = operation(tx, *args, **kwargs)
             except BaseException:
                 if began:
-                    channel.execute("ROLLBACK")
+                    connection.execute("ROLLBACK")
                 raise
-            if tx.accessed is not None:
-                self._after_read(channel, tx)
+            if tx.access_due is not None:
+                self._after_read(connection, tx)
             return result
 
     def write(
         self,
-        verb: Callable[Concatenate[TransactionContext, P], R],
+        operation: Callable[Concatenate[TransactionContext, P], R],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Run a verb that changes something; refused, it leaves the transaction as it was and usable."""
+        """Run an operation that writes. If it fails, the transaction stays as it was and usable."""
         with translate_errors():
-            channel, began = self._join(write=True)
+            connection, began = self._join(write=True)
             try:
                 return self._savepoint(
-                    channel,
-                    lambda: verb(TransactionContext(channel, self._moment()), *args, **kwargs),
+                    connection,
+                    lambda: operation(TransactionContext(connection, self._now()), *args, **kwargs),
                     began=began,
                 )
             except Exception as error:
                 if not is_duplicate(error):
                     raise
-            # a row of that key came in between (only a server lets it): now it is seen
+            # another transaction has inserted that key since (on a server): now it is visible
             return self._savepoint(
-                channel,
-                lambda: verb(TransactionContext(channel, self._moment()), *args, **kwargs),
+                connection,
+                lambda: operation(TransactionContext(connection, self._now()), *args, **kwargs),
                 began=False,
             )
 
-    def _savepoint(self, channel: ConnectionAdapter, action: Callable[[], R], *, began: bool) -> R:
+    def _savepoint(
+        self, connection: ConnectionAdapter, action: Callable[[], R], *, began: bool
+    ) -> R:
         if not began:
-            channel.execute(f"SAVEPOINT {SAVEPOINT}")
+            connection.execute(f"SAVEPOINT {SAVEPOINT}")
         try:
             result = action()
         except BaseException:
-            self._back_out(channel, began=began)
+            self._back_out(connection, began=began)
             raise
         if not began:
-            channel.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
+            connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
         return result
 
-    def _back_out(self, channel: ConnectionAdapter, *, began: bool) -> None:
-        """Undo one verb: to its savepoint, or all where the verb began the transaction."""
+    def _back_out(self, connection: ConnectionAdapter, *, began: bool) -> None:
+        """Undo one operation: to its savepoint, or all if the operation began the transaction."""
         if began:
-            channel.execute("ROLLBACK")
+            connection.execute("ROLLBACK")
         else:
-            channel.execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
-            channel.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
+            connection.execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
+            connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
 
     @contextmanager
     def transaction(self, *, read_only: bool) -> Iterator[Runner]:
-        """A savepoint of the transaction: the block is kept whole or not at all, and the transaction goes on."""
+        """A savepoint of the transaction: the block is all or nothing, the transaction goes on."""
         with translate_errors():
-            channel, began = self._join(write=not read_only)
+            connection, began = self._join(write=not read_only)
             if not began:
-                channel.execute(f"SAVEPOINT {SAVEPOINT}")
+                connection.execute(f"SAVEPOINT {SAVEPOINT}")
         inner = TransactionBlockRunner(
-            channel, self.backend, self._clock, self._record, read_only=read_only, records=False
+            connection,
+            self.backend,
+            self._clock,
+            self._record,
+            read_only=read_only,
+            record_accesses=False,
         )
         try:
             yield inner
             inner.check_alive()
         except BaseException:
             with translate_errors():
-                self._back_out(channel, began=began)
+                self._back_out(connection, began=began)
             raise
         finally:
             inner.end()
         if not began:
             with translate_errors():
-                channel.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
+                connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
 
 
 class CallerTransactionRunner(JoinedRunner):
-    """Verbs join the transaction of a Connection or orm.Session that the caller owns, and never end it."""
+    """Joins the transaction of a Connection or orm.Session that the caller owns."""
 
     def __init__(
         self, connect: Callable[[], Any], backend: Backend, clock: Clock | None, record: Recorder
@@ -143,89 +150,90 @@ class CallerTransactionRunner(JoinedRunner):
 
     def _join(self, *, write: bool) -> tuple[ConnectionAdapter, bool]:
         if self._closed:
-            message = "the repository is closed: make another on your connection"
+            message = "the repository is closed: create another one on your connection"
             raise StoreError(message)
-        channel = SqlAlchemyConnection(self._connect(), self.backend)
-        return channel, channel.join(write=write)
+        connection = SqlAlchemyConnection(self._connect(), self.backend)
+        return connection, connection.join(write=write)
 
-    def _back_out(self, channel: ConnectionAdapter, *, began: bool) -> None:
-        if channel.in_transaction:  # SQLite has rolled back by itself when the disk is full
-            super()._back_out(channel, began=began)
+    def _back_out(self, connection: ConnectionAdapter, *, began: bool) -> None:
+        if connection.in_transaction:  # SQLite rolls back by itself when the disk is full
+            super()._back_out(connection, began=began)
 
     def close(self) -> None:
-        """Run no more verbs; the connection stays the caller's."""
+        """Run no more operations. The connection stays open."""
         self._closed = True
 
 
 class TransactionBlockRunner(JoinedRunner):
-    """Verbs of one ``transaction()`` block."""
+    """Runs the operations of one ``transaction()`` block."""
 
     def __init__(
         self,
-        channel: ConnectionAdapter,
+        connection: ConnectionAdapter,
         backend: Backend,
         clock: Clock | None,
         record: Recorder,
         *,
         read_only: bool,
-        records: bool = True,
+        record_accesses: bool = True,
     ) -> None:
         super().__init__(backend, clock, record)
-        self._channel = channel
+        self._connection = connection
         self._read_only = read_only
-        self._records = records
-        self._over = False
+        self._record_accesses = record_accesses
+        self._ended = False
         self._lost = False
         self.reads: list[TransactionContext] = []
-        """Reads of a read-only transaction whose access is due, to be recorded after it."""
+        """Reads of a read-only block whose access is to be recorded after its end."""
 
     def _join(self, *, write: bool) -> tuple[ConnectionAdapter, bool]:
-        if self._over:
-            message = "the transaction() block has ended: use the repository that it came from"
+        if self._ended:
+            message = "the transaction() block has ended. Use the repository that it came from."
             raise StoreError(message)
         if write and self._read_only:
-            message = "this transaction() is read_only: open one without read_only to write"
+            message = "this transaction() is read_only. Open one without read_only to write."
             raise StoreReadOnlyError(message)
         self.check_alive()
-        return self._channel, False
+        return self._connection, False
 
     def check_alive(self) -> None:
-        """Refuse to go on, or to commit, after the database itself has rolled back, or in a forked child.
+        """Check that the transaction can go on or commit.
 
         Raises:
-            StoreError: it has, or the transaction is the parent's.
+            StoreError: the database rolled it back, its connection was lost, or this is a forked
+                child and the parent opened it.
         """
-        if self._channel.inherited:
+        if self._connection.inherited:
             message = (
-                "this transaction() was opened by the parent of this forked process: only the"
-                " parent goes on with it"
+                "this transaction() was opened by the parent of this forked process."
+                " Only the parent can use it."
             )
             raise StoreError(message)
-        if self._lost or self._channel.lost:
+        if self._lost or self._connection.lost:
             message = (
-                "the database ended this transaction, or its connection was lost: nothing of it was"
-                " kept, run it again"
+                "the transaction was rolled back by the database or its connection was lost."
+                " Nothing of it was kept; run it again."
             )
             raise StoreError(message)
 
     def close(self) -> None:
-        """As ``end``: what comes of a block is not closed by itself, but may be used in a with statement."""
-        self._over = True
+        """Run no more operations; the block itself commits."""
+        self._ended = True
 
-    def _back_out(self, channel: ConnectionAdapter, *, began: bool) -> None:
-        if channel.in_transaction:
-            super()._back_out(channel, began=began)
+    def _back_out(self, connection: ConnectionAdapter, *, began: bool) -> None:
+        if connection.in_transaction:
+            super()._back_out(connection, began=began)
         else:
             self._lost = True
 
-    def _after_read(self, channel: ConnectionAdapter, tx: TransactionContext) -> None:
-        if not self._records:
+    def _after_read(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
+        if not self._record_accesses:
             return
         if self._read_only:
             self.reads.append(tx)
-        elif tx.accessed is not None:
-            tx.recorded = self._record(TransactionContext(channel, tx.now), tx.accessed)
+        elif tx.access_due is not None:
+            tx.recorded_access = self._record(TransactionContext(connection, tx.now), tx.access_due)
 
     def end(self) -> None:
-        """No more verbs."""
-        self._over = True
+        """Run no more operations: the block has ended."""
+        self._ended = True

@@ -1,4 +1,7 @@
-"""How a repository runs its verbs, as one interface: a verb is a function of a ``TransactionContext`` and its arguments."""
+"""The interface by which repositories run operations.
+
+An operation is a function of a ``TransactionContext`` and the arguments of a repository's method.
+"""
 
 from __future__ import annotations
 
@@ -14,99 +17,114 @@ from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import is_driver_error
+from snakestore.storage.queries.statement import Row, Statement
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Recorder = Callable[[TransactionContext, str], tuple[datetime, datetime | None] | None]
+"""Records that a session was accessed. Returns its ``last_accessed`` and ``expires_at``."""
 
 
 class Runner(ABC):
-    """How a repository runs its verbs."""
+    """Runs operations against a database."""
 
     def __init__(self, backend: Backend, clock: Clock | None, record: Recorder) -> None:
         self.backend = backend
         self._clock = clock
         self._record = record
-        if clock is utc_now:
-            self._moment = utc_now  # type: ignore[method-assign] # our own clock needs no check
-
-    def _moment(self) -> datetime | None:
-        """The clock's time; None where the server's is asked for by the statements themselves."""
-        return None if self._clock is None else as_utc(self._clock(), "the clock's time")
+        self._now = _now_of(clock)
+        """The present time; None where statements ask for the server's."""
 
     @abstractmethod
     def lookup(
         self,
-        verb: Callable[Concatenate[TransactionContext, P], R],
+        operation: Callable[Concatenate[TransactionContext, P], R],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Run a verb that reads with one statement, which needs no transaction around it."""
+        """Run an operation that reads with one statement, which needs no transaction."""
 
     @abstractmethod
     def read(
         self,
-        verb: Callable[Concatenate[TransactionContext, P], R],
+        operation: Callable[Concatenate[TransactionContext, P], R],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Run a verb whose statements must all see one state."""
+        """Run an operation whose statements must read one snapshot."""
 
     @abstractmethod
     def write(
         self,
-        verb: Callable[Concatenate[TransactionContext, P], R],
+        operation: Callable[Concatenate[TransactionContext, P], R],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Run a verb that changes something, whole or not at all."""
+        """Run an operation that writes; all or nothing."""
 
     def write_calling(
         self,
-        verb: Callable[Concatenate[TransactionContext, P], R],
+        operation: Callable[Concatenate[TransactionContext, P], R],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Run a verb that changes something and calls the user's code meanwhile, which must not wait for it."""
-        return self.write(verb, *args, **kwargs)
+        """Run an operation that writes and calls a function of the user's meanwhile."""
+        return self.write(operation, *args, **kwargs)
+
+    def cached_row(
+        self, statement: Statement, sid: object, identifier: object
+    ) -> tuple[Row, datetime] | None:
+        """The row of a lookup and the present time, where a cache has it; else None."""
+        del statement, sid, identifier
+        return None
 
     @abstractmethod
     def transaction(self, *, read_only: bool) -> AbstractContextManager[Runner]:
-        """A runner whose verbs make one transaction, kept at the end of the block, undone by an exception."""
+        """A runner whose operations make one transaction, which the block commits or rolls back."""
 
     @abstractmethod
     def close(self) -> None:
-        """Run no more verbs."""
+        """Run no more operations."""
 
 
-def commit_write(channel: ConnectionAdapter) -> None:
+def _now_of(clock: Clock | None) -> Callable[[], datetime | None]:
+    if clock is None:
+        return lambda: None
+    if clock is utc_now:
+        return utc_now  # snakestore's own clock needs no check
+    return lambda: as_utc(clock(), "the clock's time")
+
+
+def commit_write(connection: ConnectionAdapter) -> None:
     """Commit what was written.
 
     Raises:
-        CommitUnknownError: the connection went before the server answered.
+        CommitUnknownError: the connection was lost before the server answered.
     """
     try:
-        channel.commit()
+        connection.commit()
     except Exception as error:
-        if channel.lost:
+        if connection.lost:
             raise CommitUnknownError from error
         raise
 
 
-def undone(channel: ConnectionAdapter) -> bool:
-    """Roll back; False, and the channel is marked as broken, where not even that works or the connection is gone."""
-    if channel.inherited:
-        return True  # to roll back the parent's transaction is not ours
-    channel.broken = channel.broken or channel.lost
-    if not channel.broken:
+def roll_back(connection: ConnectionAdapter) -> None:
+    """Roll back; a connection that is lost or cannot roll back is marked as broken.
+
+    Does nothing to a connection that a forked child inherited.
+    """
+    if connection.inherited:
+        return
+    connection.broken = connection.broken or connection.lost
+    if not connection.broken:
         try:
-            channel.rollback()
+            connection.rollback()
         except Exception as error:
             if not is_driver_error(error):
                 raise
-            channel.broken = True
-    return not channel.broken
+            connection.broken = True
