@@ -150,7 +150,7 @@ def test_a_read_only_url_reads_and_refuses_to_write(tmp_path: Path) -> None:
         assert connection.exec_driver_sql("SELECT count(*) FROM sessions").scalar_one() == 0
     with (
         engine.connect() as connection,
-        pytest.raises(StoreError, match="read but not written"),
+        pytest.raises(StoreError, match="database is read-only"),
         translate_errors(),
     ):
         connection.exec_driver_sql("DELETE FROM sessions")

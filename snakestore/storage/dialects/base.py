@@ -10,7 +10,12 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 
+from snakestore.errors import SchemaOutdatedError, SnakeStoreError
 from snakestore.storage.queries.statement import Statement
+from snakestore.storage.schema.revisions import HEAD
+
+CONNECTION_LOST = "the connection to the server failed; nothing was written"
+"""What a message says of it."""
 
 
 class Backend(ABC):
@@ -52,6 +57,23 @@ class Backend(ABC):
     def checkpoint(self, driver_connection: Any) -> None:
         """Bring what a log holds into the database as far as that waits for nobody; outside of a transaction."""
         del driver_connection
+
+    @abstractmethod
+    def driver_error_types(self) -> tuple[type[BaseException], ...]:
+        """What the loaded drivers of this database raise outside of SQLAlchemy."""
+
+    @abstractmethod
+    def translate(self, error: BaseException) -> SnakeStoreError:
+        """The snakestore error for a driver error; the caller chains the original as the cause."""
+
+    @abstractmethod
+    def is_busy(self, error: BaseException) -> bool:
+        """Whether the transaction may succeed when run again: a lock, deadlock or serialization failure."""
+
+    def is_duplicate(self, error: BaseException) -> bool:
+        """Whether a concurrent transaction inserted a row of the same key; only a server has those."""
+        del error
+        return False
 
     @abstractmethod
     def configure(self, driver_connection: Any) -> None:
@@ -112,3 +134,13 @@ def access_is_due(idle: float, ttl: float | None) -> bool:
 def touch_interval(ttl: float | None) -> timedelta:
     """How much a recorded access may lag: a tenth of the ttl, at most a minute."""
     return timedelta(seconds=MAX_ACCESS_LAG if ttl is None else min(ttl / 10, MAX_ACCESS_LAG))
+
+
+def outdated_schema_error(text: str) -> SchemaOutdatedError:
+    """The error for a statement that named a table or column which the database does not have."""
+    return SchemaOutdatedError(
+        "the database has no snakestore tables or those of an older schema"
+        f" ({text}): run `snakestore db upgrade`, or snakestore.upgrade(bind)",
+        current=None,
+        head=HEAD,
+    )

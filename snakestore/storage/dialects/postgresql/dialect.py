@@ -21,9 +21,10 @@ from sqlalchemy import (
     union_all,
 )
 
-from snakestore.errors import StoreError
+from snakestore.errors import SnakeStoreError, StoreError
 from snakestore.session import expiry
 from snakestore.storage.dialects.base import Backend, touch_interval
+from snakestore.storage.dialects.postgresql import errors
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.tables import Base
 
@@ -89,6 +90,22 @@ class PostgreSQL(Backend):
         )
     )
     parts: ClassVar[Statement] = Statement(_parts)
+
+    def driver_error_types(self) -> tuple[type[BaseException], ...]:
+        """What psycopg and asyncpg raise, where they are loaded."""
+        return errors.driver_error_types()
+
+    def translate(self, error: BaseException) -> SnakeStoreError:
+        """By SQLSTATE."""
+        return errors.translate(error)
+
+    def is_busy(self, error: BaseException) -> bool:
+        """By SQLSTATE."""
+        return errors.is_busy(error)
+
+    def is_duplicate(self, error: BaseException) -> bool:
+        """By SQLSTATE."""
+        return errors.is_duplicate(error)
 
     def configure(self, driver_connection: Any) -> None:
         """Begin nothing by itself: a read of one statement then takes one round trip, not three."""

@@ -7,13 +7,14 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from sqlalchemy import Connection, column, func, select
 
+from snakestore.errors import SnakeStoreError
 from snakestore.session import expiry
 from snakestore.storage.dialects.base import Backend
-from snakestore.storage.dialects.sqlite import introspection
+from snakestore.storage.dialects.sqlite import errors, introspection
 from snakestore.storage.queries.statement import Statement
 
 _INCREMENTAL = 2
@@ -65,6 +66,18 @@ class SQLite(Backend):
         """Passively: no reader or writer waits for it, nor it for them. The file shrinks once all is brought in."""
         if isinstance(driver_connection, sqlite3.Connection):
             driver_connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def driver_error_types(self) -> tuple[type[BaseException], ...]:
+        """What ``sqlite3`` raises, and aiosqlite too."""
+        return (sqlite3.Error,)
+
+    def translate(self, error: BaseException) -> SnakeStoreError:
+        """By result code."""
+        return errors.translate(cast("sqlite3.Error", error))
+
+    def is_busy(self, error: BaseException) -> bool:
+        """By result code."""
+        return errors.is_busy(cast("sqlite3.Error", error))
 
     def configure(self, driver_connection: Any) -> None:
         """Leave the waiting to our own loop, which is fairer among writers than SQLite's."""

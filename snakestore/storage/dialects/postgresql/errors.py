@@ -1,0 +1,99 @@
+"""Translate the errors of PostgreSQL's drivers by SQLSTATE."""
+
+from __future__ import annotations
+
+import sys
+
+from snakestore.errors import (
+    CorruptStoreError,
+    SnakeStoreError,
+    StoreBusyError,
+    StoreError,
+    StoreFullError,
+    StoreReadOnlyError,
+)
+from snakestore.storage.dialects.base import CONNECTION_LOST, outdated_schema_error
+
+_BY_SQLSTATE: dict[str, tuple[type[StoreError], str]] = {
+    "40001": (
+        StoreBusyError,
+        "the transaction conflicts with a concurrent one: roll back and run it again",
+    ),
+    "40P01": (
+        StoreBusyError,
+        "the transaction conflicts with a concurrent one (deadlock): roll back and run it again",
+    ),
+    "55P03": (
+        StoreBusyError,
+        "a row stayed locked by another transaction; nothing was written. Retry",
+    ),
+    "57014": (
+        StoreBusyError,
+        "the server cancelled the statement (statement_timeout or an administrator)",
+    ),
+    "25006": (StoreReadOnlyError, "the server or the transaction is read-only"),
+    "53100": (StoreFullError, "the server's disk is full"),
+    "25P02": (StoreError, "the transaction failed earlier: roll it back first"),
+    "XX001": (CorruptStoreError, "the server reports damaged data"),
+    "XX002": (CorruptStoreError, "the server reports a damaged index"),
+    "28": (StoreError, "the server refused the login"),
+    "3D": (StoreError, "the database does not exist on the server"),
+    "08": (StoreError, CONNECTION_LOST),
+    "57": (
+        StoreError,
+        "the server is shutting down or not accepting connections; nothing was written",
+    ),
+}
+"""By the whole code or its class of two characters
+(https://www.postgresql.org/docs/current/errcodes-appendix.html).
+"""
+_UNDEFINED_TABLE_OR_COLUMN = {"42P01", "42703"}
+_SERIALIZATION_FAILURE_OR_DEADLOCK = {"40001", "40P01"}
+_UNIQUE_VIOLATION = "23505"
+_CONNECTION_ERRORS = {"OperationalError", "InterfaceError"}
+"""What PEP 249's drivers raise without an SQLSTATE when no server sent one."""
+
+
+def driver_error_types() -> tuple[type[BaseException], ...]:
+    """What the loaded drivers raise outside of SQLAlchemy.
+
+    psycopg raises on cursors that snakestore owns, asyncpg while SQLAlchemy connects.
+    """
+    psycopg, asyncpg = sys.modules.get("psycopg"), sys.modules.get("asyncpg")
+    return (
+        *((psycopg.Error,) if psycopg else ()),
+        *((asyncpg.PostgresError, asyncpg.InterfaceError) if asyncpg else ()),
+    )
+
+
+def sqlstate(error: BaseException) -> str:
+    """The SQLSTATE of a driver error, wherever the driver keeps it; "" where there is none."""
+    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    if state is None and error.args and isinstance(error.args[0], dict):
+        state = error.args[0].get("C")  # pg8000 passes on the fields of the server's message
+    return state if isinstance(state, str) else ""
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether the transaction lost against a concurrent one and may succeed when run again."""
+    return sqlstate(error) in _SERIALIZATION_FAILURE_OR_DEADLOCK
+
+
+def is_duplicate(error: BaseException) -> bool:
+    """Whether a row of the same key exists already."""
+    return sqlstate(error) == _UNIQUE_VIOLATION
+
+
+def translate(error: BaseException) -> SnakeStoreError:
+    """The snakestore error for a driver error; the caller chains the original as the cause."""
+    text = str(error).strip() or type(error).__name__
+    state = sqlstate(error)
+    if state in _UNDEFINED_TABLE_OR_COLUMN:
+        return outdated_schema_error(text)
+    unknown = (
+        CONNECTION_LOST
+        if not state and type(error).__name__ in _CONNECTION_ERRORS
+        else "the database refused the statement"
+    )
+    kind, reason = _BY_SQLSTATE.get(state) or _BY_SQLSTATE.get(state[:2]) or (StoreError, unknown)
+    return kind(f"{reason} ({text})")

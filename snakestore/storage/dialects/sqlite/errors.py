@@ -1,0 +1,76 @@
+"""Translate the errors of ``sqlite3`` by SQLite's result code."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from snakestore.errors import (
+    CorruptStoreError,
+    SnakeStoreError,
+    StoreBusyError,
+    StoreError,
+    StoreFullError,
+    StoreReadOnlyError,
+)
+from snakestore.storage.dialects.base import outdated_schema_error
+
+_PRIMARY_CODE = 0xFF
+"""Extended result codes carry the primary one in their low byte (https://sqlite.org/rescode.html)."""
+_BY_CODE: dict[int, tuple[type[StoreError], str]] = {
+    sqlite3.SQLITE_BUSY: (
+        StoreBusyError,
+        "the database is locked; nothing was written. Retry or increase busy_timeout",
+    ),
+    sqlite3.SQLITE_LOCKED: (
+        StoreBusyError,
+        "the database is locked by another transaction of this process; end that one first",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        StoreReadOnlyError,
+        "the database is read-only: check the file's mode and the URL's mode=ro",
+    ),
+    sqlite3.SQLITE_FULL: (
+        StoreFullError,
+        "the disk or the database's size limit is full; nothing was written. Free some space",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        CorruptStoreError,
+        "the file is damaged: restore a backup, or salvage with the sqlite3 shell's .recover",
+    ),
+    sqlite3.SQLITE_NOTADB: (CorruptStoreError, "the file is not a SQLite database"),
+    sqlite3.SQLITE_CANTOPEN: (
+        StoreError,
+        "the database file cannot be opened: check that the folder exists and is writable",
+    ),
+    sqlite3.SQLITE_PERM: (StoreError, "access to the database was denied: check the file's mode"),
+    sqlite3.SQLITE_IOERR: (StoreError, "the disk failed while the database was in use"),
+    sqlite3.SQLITE_TOOBIG: (StoreError, "a value exceeds SQLite's size limit"),
+    sqlite3.SQLITE_NOMEM: (StoreError, "the process ran out of memory"),
+}
+_INVALID_UTF8: tuple[type[StoreError], str] = (
+    CorruptStoreError,
+    "invalid UTF-8 in a text column: restore a backup, or correct the row by hand",
+)
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """The primary result code; 0 where the driver gave none."""
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection held a lock."""
+    return primary_code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def translate(error: sqlite3.Error) -> SnakeStoreError:
+    """The snakestore error for a driver error; the caller chains the original as the cause."""
+    text = str(error).strip() or type(error).__name__
+    if text.startswith(("no such table", "no such column")) or "has no column named" in text:
+        return outdated_schema_error(text)
+    kind, reason = (
+        _INVALID_UTF8
+        if text.startswith("Could not decode")
+        else _BY_CODE.get(primary_code(error), (StoreError, "the database refused the statement"))
+    )
+    return kind(f"{reason} (SQLite: {text})")
