@@ -1,41 +1,29 @@
-"""The repository: the Session API, every verb once."""
+"""``SessionRepository``: the public API, every method once. The modules, in reading order.
+
+base                the bind and the options of a repository (options), opening and closing it
+arguments           checks of what methods are given
+session_access      loading and locking a session, recording accesses; every method starts there
+sessions, programs  methods about sessions and about programs
+variables/          methods about variables
+store/              methods about the whole store
+methods             all of them in one class
+view                ``session()``: one session as a mapping
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from snakestore.reports import VariableBatch
-from snakestore.repository.programs import ProgramMethods
-from snakestore.repository.sessions import SessionMethods
-from snakestore.repository.store.backup import BackupMethods
-from snakestore.repository.store.check import CheckMethods
-from snakestore.repository.store.expiry import ExpiryMethods
-from snakestore.repository.variables.batches import BatchMethods
-from snakestore.repository.variables.history import History
-from snakestore.repository.variables.leases import LeaseMethods
-from snakestore.repository.variables.reads import VariableReadMethods
-from snakestore.repository.variables.registration import RegistrationMethods
-from snakestore.repository.variables.writes import VariableWriteMethods
+from snakestore.repository.methods import RepositoryMethods
 
 if TYPE_CHECKING:
-    from snakestore.view import SessionView
+    from snakestore.repository.view import SessionView
 
 __all__ = ["SessionRepository", "VariableBatch"]
 
 
-class SessionRepository(
-    SessionMethods,
-    VariableReadMethods,
-    RegistrationMethods,
-    VariableWriteMethods,
-    BatchMethods,
-    LeaseMethods,
-    History,
-    ProgramMethods,
-    ExpiryMethods,
-    CheckMethods,
-    BackupMethods,
-):
+class SessionRepository(RepositoryMethods):
     """Sessions, variables and programs in a database, shared by threads, processes and machines.
 
     Open one with ``SessionRepository.open(path_or_url)``, or bind one to an Engine, a Connection or
@@ -44,15 +32,15 @@ class SessionRepository(
     """
 
     def session(self, sid: str, *, strict: bool = False) -> SessionView:
-        """The session as a mapping of name to value. Making the view touches nothing.
+        """Return the session as a mapping of name to value. Making the view touches nothing.
 
         Args:
-            strict: assigning to a name that no variable has raises VariableNotFoundError instead of
-                registering one.
+            strict: assigning to a missing name raises VariableNotFoundError instead of registering
+                a variable.
 
         Raises:
             InvalidNameError: the id is neither str nor Enum.
         """
-        from snakestore.view import SessionView  # noqa: PLC0415 - a view's methods are the verbs of this class
+        from snakestore.repository.view import SessionView  # noqa: PLC0415 - loaded on first use
 
         return SessionView(self, sid, strict=strict)

@@ -10,7 +10,7 @@ import pytest
 
 from snakestore import SessionRepository
 from snakestore.clock import utc_now
-from snakestore.repository.store import backup
+from snakestore.repository.store import sweep
 from snakestore.storage.execution import retry
 
 
@@ -64,17 +64,17 @@ def test_no_wait_at_all_where_the_limit_is_zero(time):
     assert time.pauses == []
 
 
-def test_who_waited_as_long_as_a_turn_lasts_tries_again_within_a_rest():
-    waited = backup.LONGEST_TURN + backup.REST
+def test_a_writer_that_waited_a_whole_hold_tries_again_within_one_yield():
+    waited = sweep.MAX_HOLD_SECONDS + sweep.YIELD_SECONDS
 
-    assert max(retry.MIN_PAUSE, retry.JITTER_FACTOR * waited) < backup.REST
+    assert max(retry.MIN_PAUSE, retry.JITTER_FACTOR * waited) < sweep.YIELD_SECONDS
 
 
 @pytest.fixture
-def rests(monkeypatch):
-    rests: list[float] = []
-    monkeypatch.setattr(backup, "pause", rests.append)
-    return rests
+def pauses(monkeypatch):
+    pauses: list[float] = []
+    monkeypatch.setattr(sweep, "pause", pauses.append)
+    return pauses
 
 
 def filled(path, sessions):
@@ -84,50 +84,50 @@ def filled(path, sessions):
             repo.create_session(f"s{number}")
 
 
-def test_a_sweep_rests_between_transactions_that_took_long_and_not_after_the_last(
-    tmp_path, rests, monkeypatch
+def test_a_sweep_pauses_between_transactions_that_took_long_and_not_after_the_last(
+    tmp_path, pauses, monkeypatch
 ):
     filled(tmp_path / "s.db", 25)
-    monkeypatch.setattr(backup, "LONGEST_TURN", 0.0)
+    monkeypatch.setattr(sweep, "MAX_HOLD_SECONDS", 0.0)
     with SessionRepository.open(tmp_path / "s.db") as repo:
         deleted = repo.delete_expired(batch_size=10, limit=25)
 
     assert deleted == 25
-    assert rests == [backup.REST] * len(rests)
-    assert len(rests) >= 2
+    assert pauses == [sweep.YIELD_SECONDS] * len(pauses)
+    assert len(pauses) >= 2
 
 
-def test_a_short_sweep_does_not_rest(tmp_path, rests, monkeypatch):
+def test_a_short_sweep_does_not_pause(tmp_path, pauses, monkeypatch):
     filled(tmp_path / "s.db", 25)
-    monkeypatch.setattr(backup, "LONGEST_TURN", 1000.0)
+    monkeypatch.setattr(sweep, "MAX_HOLD_SECONDS", 1000.0)
     with SessionRepository.open(tmp_path / "s.db") as repo:
         deleted = repo.delete_expired(batch_size=10)
 
     assert deleted == 25
-    assert rests == []
+    assert pauses == []
 
 
-def test_a_sweep_within_a_transaction_does_not_rest_for_nobody_could_write_meanwhile(
-    tmp_path, rests, monkeypatch
+def test_a_sweep_within_a_transaction_does_not_pause_as_nobody_could_write_meanwhile(
+    tmp_path, pauses, monkeypatch
 ):
     filled(tmp_path / "s.db", 25)
-    monkeypatch.setattr(backup, "LONGEST_TURN", 0.0)
+    monkeypatch.setattr(sweep, "MAX_HOLD_SECONDS", 0.0)
     with SessionRepository.open(tmp_path / "s.db") as repo, repo.transaction() as transaction:
         deleted = transaction.delete_expired(batch_size=10)
 
     assert deleted == 25
-    assert rests == []
+    assert pauses == []
 
 
-def test_a_sweep_rests_once_for_each_twenty_milliseconds_of_work(tmp_path, rests, monkeypatch):
+def test_a_sweep_pauses_once_for_each_twenty_milliseconds_of_work(tmp_path, pauses, monkeypatch):
     now = 0.0
-    monkeypatch.setattr(backup, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(sweep, "time", SimpleNamespace(monotonic=lambda: now))
     with SessionRepository.open(tmp_path / "s.db") as repo:
-        turns = backup.Turns(repo._runner)
+        yielding = sweep.WriterYield(repo._runner)
         before = []
         for _ in range(10):
-            with turns.turn():
-                before.append(len(rests))
+            with yielding.slice():
+                before.append(len(pauses))
                 now += 0.008
 
     assert before == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3]

@@ -1,1 +1,10 @@
-"""Methods about the whole store: statistics, expiry, backup, check."""
+"""Methods about the whole store. The modules, in reading order.
+
+stats        row counts and sizes
+expiry       listing and deleting expired sessions
+sweep        small transactions that let other writers in, and the vacuum after a sweep
+backup       a copy of a SQLite store in one file
+check        the method ``check()``, which loads the two below on first use
+check_store  reading the whole store page by page
+check_rows   the checks of one row
+"""

@@ -1,28 +1,16 @@
-"""Verbs that keep a store: its copy, its sizes, and the space that it gives back."""
+"""The method that backs up a SQLite store."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from snakestore.errors import StoreError, ValidationError
 from snakestore.repository.base import RepositoryBase
-from snakestore.storage.dialects.sqlite import backup, files
-from snakestore.storage.execution.autocommit import AutocommitRunner
+from snakestore.storage.dialects.sqlite import backup
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import translate_errors
-from snakestore.storage.execution.retry import pause
-from snakestore.storage.execution.runner import Runner
-
-LONGEST_TURN = 0.02
-"""Seconds of transactions one after another, with hardly a moment between them, before others get
-theirs.
-"""
-REST = 0.0025
-"""Seconds that others then have: more than those who waited for so long sleep between two tries."""
 
 
 class BackupMethods(RepositoryBase):
@@ -63,53 +51,6 @@ class BackupMethods(RepositoryBase):
             return
         with translate_errors():
             backup.copy_file(source, target, overwrite=overwrite, progress=progress)
-
-
-def sizes(tx: TransactionContext) -> tuple[int, int, int]:
-    """Bytes of the database, bytes of it that are free, and bytes of the log beside it."""
-    size, free = tx.fetch_one(tx.backend.size)
-    path = None if tx.backend.file is None else tx.fetch_one(tx.backend.file)[0]
-    return size, free, files.size(os.path.realpath(path) + "-wal") if path else 0
-
-
-class Turns:
-    """One transaction after another where there is one writer's place: it is left free now and then, or those who wait would rarely find it so."""
-
-    def __init__(self, runner: Runner) -> None:
-        self.shared = isinstance(runner, AutocommitRunner) and runner.backend.file is not None
-        """Whether others may wait between two transactions: not inside a caller's own, nor where
-        rows are locked.
-        """
-        self._taken = 0.0
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """One transaction, after a rest where the turns before it took long."""
-        if self.shared and self._taken >= LONGEST_TURN:
-            pause(REST)
-            self._taken = 0.0
-        began = time.monotonic()
-        yield
-        self._taken += time.monotonic() - began
-
-
-def incremental_vacuum(runner: Runner, turns: Turns) -> None:
-    """Give free space back to the disk in small transactions, and bring the log in; only where each verb is its own transaction."""
-    if not turns.shared:
-        return
-    more = True
-    while more:
-        with turns.turn():
-            more = runner.lookup(_incremental_vacuum)  # a transaction of its own
-    runner.lookup(_checkpoint)
-
-
-def _incremental_vacuum(tx: TransactionContext) -> bool:
-    return tx.backend.incremental_vacuum(tx.driver_connection)
-
-
-def _checkpoint(tx: TransactionContext) -> None:
-    tx.backend.checkpoint(tx.driver_connection)
 
 
 def _source(tx: TransactionContext) -> str:

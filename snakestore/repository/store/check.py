@@ -30,6 +30,6 @@ class CheckMethods(RepositoryBase):
             StoreReadOnlyError: counts are to be mended and the store may only be read.
             StoreError: the store is out of reach.
         """
-        from snakestore.repository.store.check_run import audit  # noqa: PLC0415 - loaded on use
+        from snakestore.repository.store.check_store import check_store  # noqa: PLC0415 - loaded on use
 
-        return audit(self._runner, repair=repair)
+        return check_store(self._runner, repair=repair)

@@ -1,22 +1,18 @@
-"""Verbs about sessions that have expired, and about the store as a whole."""
+"""Methods that list and delete expired sessions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import has_expired, ping
 from snakestore.repository.sessions import delete_sessions
-from snakestore.repository.store.backup import Turns, incremental_vacuum, sizes
+from snakestore.repository.store.sweep import WriterYield, incremental_vacuum
 from snakestore.session import Session, expiry
 from snakestore.storage import mapping
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries import sessions as sql
-
-if TYPE_CHECKING:
-    from snakestore.reports import StoreStats
 
 
 class ExpiryMethods(RepositoryBase):
@@ -55,12 +51,12 @@ class ExpiryMethods(RepositoryBase):
             ValidationError: an argument may not be.
         """
         most, size = checked_count(limit, "limit"), checked_positive(batch_size, "batch_size")
-        deleted, turns = 0, Turns(self._runner)
+        deleted, yielding = 0, WriterYield(self._runner)
         if most == 0:
             self._runner.lookup(ping)
         while most is None or deleted < most:
             wanted = size if most is None else min(size, most - deleted)
-            with turns.turn():
+            with yielding.slice():
                 met, gone = self._runner.write(_sweep, wanted)
             deleted += gone
             if gone and progress is not None:
@@ -68,12 +64,8 @@ class ExpiryMethods(RepositoryBase):
             if met < wanted:
                 break
         if deleted:
-            incremental_vacuum(self._runner, turns)
+            incremental_vacuum(self._runner, yielding)
         return deleted
-
-    def store_stats(self) -> StoreStats:
-        """What the store holds, in numbers; it counts rows, so it takes time in proportion to them. No access."""
-        return self._runner.read(_stats)
 
 
 def _list(tx: TransactionContext, most: int | None) -> list[Session]:
@@ -102,20 +94,3 @@ def _sweep(tx: TransactionContext, most: int) -> tuple[int, int]:
     if gone:
         delete_sessions(tx, gone)
     return len(met), len(gone)
-
-
-def _stats(tx: TransactionContext) -> StoreStats:
-    from snakestore.reports import StoreStats  # noqa: PLC0415 - loaded by those who ask
-
-    sessions, expired, variables, programs, versions = tx.fetch_one(sql.SELECT_COUNTS, bound=tx.now)
-    size, free, wal = sizes(tx)
-    return StoreStats(
-        sessions=sessions,
-        expired_sessions=expired,
-        variables=variables,
-        programs=programs,
-        versions=versions,
-        size_bytes=size,
-        free_bytes=free,
-        wal_bytes=wal,
-    )

@@ -1,1 +1,10 @@
-"""Methods about variables: read, write, register, batch, history, leases."""
+"""Methods about variables. The modules, in reading order.
+
+reads          one variable, names, lists; point_in_time has the lists of a past time
+update         loading and locking one variable, and replacing its value
+writes         update, modify, delete, constraints
+registration   put and register a whole variable
+batches        several variables in one transaction
+history        past values and rollback
+leases         optimisation
+"""

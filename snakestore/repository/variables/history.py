@@ -31,7 +31,7 @@ from snakestore.storage.queries.statement import Row
 from snakestore.variable import Variable
 
 
-class History(RepositoryBase):
+class HistoryMethods(RepositoryBase):
     """The part of a repository that is about past values."""
 
     def variable_history(

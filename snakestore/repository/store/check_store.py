@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from snakestore.errors import CorruptStoreError, SchemaError
 from snakestore.reports import CheckReport
 from snakestore.repository.store import check_rows
-from snakestore.repository.store.backup import sizes
 from snakestore.repository.store.check_rows import Findings, Judge
+from snakestore.repository.store.stats import sizes
 from snakestore.storage.dialects.sqlite.connect import JOURNAL_SIZE_LIMIT
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import translate_errors
@@ -90,7 +90,7 @@ class _Walk:
     repaired: int = 0
 
 
-def audit(runner: Runner, *, repair: bool) -> CheckReport:
+def check_store(runner: Runner, *, repair: bool) -> CheckReport:
     """Go through the whole store of ``runner``; the verb ``check`` says what is looked at.
 
     Raises:

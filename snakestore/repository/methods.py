@@ -1,0 +1,33 @@
+"""All methods of a repository but ``session()``, which returns a view made of them."""
+
+from __future__ import annotations
+
+from snakestore.repository.programs import ProgramMethods
+from snakestore.repository.sessions import SessionMethods
+from snakestore.repository.store.backup import BackupMethods
+from snakestore.repository.store.check import CheckMethods
+from snakestore.repository.store.expiry import ExpiryMethods
+from snakestore.repository.store.stats import StatsMethods
+from snakestore.repository.variables.batches import BatchMethods
+from snakestore.repository.variables.history import HistoryMethods
+from snakestore.repository.variables.leases import LeaseMethods
+from snakestore.repository.variables.reads import VariableReadMethods
+from snakestore.repository.variables.registration import RegistrationMethods
+from snakestore.repository.variables.writes import VariableWriteMethods
+
+
+class RepositoryMethods(
+    SessionMethods,
+    VariableReadMethods,
+    RegistrationMethods,
+    VariableWriteMethods,
+    BatchMethods,
+    LeaseMethods,
+    HistoryMethods,
+    ProgramMethods,
+    ExpiryMethods,
+    StatsMethods,
+    CheckMethods,
+    BackupMethods,
+):
+    """Every method that takes a session id or concerns the whole store."""
