@@ -35,6 +35,7 @@ from snakestore.errors import (
 )
 from snakestore.lease import OptimizationStatus
 from snakestore.repository import SessionRepository, VariableBatch
+from snakestore.repository.options import RepositoryOptions
 from snakestore.session import Session, SessionStats
 from snakestore.storage.engine import create_engine
 from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
@@ -63,6 +64,7 @@ __all__ = [
     "NotFoundError",
     "OptimizationStatus",
     "ProgramNotFoundError",
+    "RepositoryOptions",
     "SchemaError",
     "SchemaOutdatedError",
     "SchemaTooNewError",

@@ -15,25 +15,17 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from functools import partial, wraps
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, cast
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, Unpack, cast
 
 from sqlalchemy import URL, Connection, Engine, orm
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.util import greenlet_spawn
 
-from snakestore.clock import Clock
 from snakestore.errors import StoreError
 from snakestore.repository import SessionRepository
-from snakestore.repository.options import (
-    DEFAULT_BUSY_TIMEOUT,
-    DEFAULT_HISTORY,
-    DEFAULT_MAX_VALUE_BYTES,
-    DEFAULT_TTL,
-)
-from snakestore.storage.settings import Durability
+from snakestore.repository.options import RepositoryOptions, check_option_names, show_options
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -212,37 +204,23 @@ class AsyncSessionRepository:
     the event loop.
     """
 
-    def __init__(  # noqa: PLR0913 - the options, each by its name
-        self,
-        bind: AsyncBind,
-        *,
-        default_ttl: float | timedelta | None = DEFAULT_TTL,
-        history: int | None = DEFAULT_HISTORY,
-        busy_timeout: float = DEFAULT_BUSY_TIMEOUT,
-        durability: Durability = "normal",
-        clock: Clock | None = None,
-        max_value_bytes: int | None = DEFAULT_MAX_VALUE_BYTES,
-        cache: bool = False,
-    ) -> None:
-        """Bind to an AsyncEngine, an AsyncConnection or an AsyncSession of yours, with the options of SessionRepository.
+    @show_options
+    def __init__(self, bind: AsyncBind, **options: Unpack[RepositoryOptions]) -> None:
+        """Bind to an AsyncEngine, AsyncConnection or AsyncSession that the caller owns.
+
+        Args:
+            bind: what to work on. ``close()`` does not dispose of it.
+            **options: see RepositoryOptions.
 
         Raises:
+            ValidationError: a value of an option is not allowed, or not with this bind.
             StoreError: the bind is none of these, or an AsyncConnection that was not started.
-            ValidationError: an option may not be.
         """
+        check_option_names(options, type(self).__name__)
         self._way: _Way = _Greenlets()
         if isinstance(bind, AsyncConnection | AsyncSession):
             self._way = _OneAtATime(self._way)
-        self._repository = SessionRepository(
-            _synchronous(bind),
-            default_ttl=default_ttl,
-            history=history,
-            busy_timeout=busy_timeout,
-            durability=durability,
-            clock=clock,
-            max_value_bytes=max_value_bytes,
-            cache=cache,
-        )
+        self._repository = SessionRepository(_synchronous(bind), **options)
 
     @classmethod
     def _on(cls, repository: SessionRepository, way: _Way) -> Self:
@@ -251,32 +229,28 @@ class AsyncSessionRepository:
         return made
 
     @classmethod
-    def open(  # noqa: PLR0913 - the options, each by its name
+    @show_options
+    def open(
         cls,
         path_or_url: str | os.PathLike[str] | URL,
         *,
         migrate: bool | None = None,
-        default_ttl: float | timedelta | None = DEFAULT_TTL,
-        history: int | None = DEFAULT_HISTORY,
-        busy_timeout: float = DEFAULT_BUSY_TIMEOUT,
-        durability: Durability = "normal",
-        clock: Clock | None = None,
-        max_value_bytes: int | None = DEFAULT_MAX_VALUE_BYTES,
-        cache: bool = False,
+        **options: Unpack[RepositoryOptions],
     ) -> Opening[Self]:
-        """Open a store, as ``SessionRepository.open`` does: ``await`` it, or use it in an ``async with``."""
-        opening = partial(
-            SessionRepository.open,
-            path_or_url,
-            migrate=migrate,
-            default_ttl=default_ttl,
-            history=history,
-            busy_timeout=busy_timeout,
-            durability=durability,
-            clock=clock,
-            max_value_bytes=max_value_bytes,
-            cache=cache,
-        )
+        """Open a store: ``await`` it, or use it in an ``async with``, which closes it.
+
+        Args:
+            path_or_url: a path, ``"sqlite://"`` (a database in memory, of this repository alone) or
+                any SQLAlchemy URL.
+            migrate: whether to create or migrate the schema; None: True for SQLite, False for a
+                server.
+            **options: see RepositoryOptions.
+
+        Raises:
+            As ``SessionRepository.open``, when it is awaited.
+        """
+        check_option_names(options, f"{cls.__name__}.open")
+        opening = partial(SessionRepository.open, path_or_url, migrate=migrate, **options)
 
         async def start() -> Self:
             threads = _Threads()

@@ -5,22 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, Unpack
 
 from sqlalchemy import URL, Connection, Engine, orm
 from sqlalchemy.pool import StaticPool
 
 from snakestore.clock import Clock, utc_now
 from snakestore.errors import StoreError, ValidationError
-from snakestore.repository.options import (
-    DEFAULT_BUSY_TIMEOUT,
-    DEFAULT_HISTORY,
-    DEFAULT_MAX_VALUE_BYTES,
-    DEFAULT_TTL,
-    Options,
-)
+from snakestore.repository.options import Options, RepositoryOptions, show_options
 from snakestore.repository.session_access import record_read
 from snakestore.storage.dialects import Backend, backend_for
 from snakestore.storage.engine import is_ours
@@ -35,7 +28,6 @@ from snakestore.storage.execution.pool import (
 from snakestore.storage.execution.runner import Runner
 from snakestore.storage.migrate.upgrade import open_engine
 from snakestore.storage.schema.tables import SessionRow
-from snakestore.storage.settings import Durability
 
 Bind = Engine | Connection | orm.Session
 
@@ -43,104 +35,63 @@ Bind = Engine | Connection | orm.Session
 class RepositoryBase:
     """The part of a repository that every verb stands on: a runner, and the defaults of new sessions."""
 
-    def __init__(  # noqa: PLR0913 - the contract's options
-        self,
-        bind: Bind,
-        *,
-        default_ttl: float | timedelta | None = DEFAULT_TTL,
-        history: int | None = DEFAULT_HISTORY,
-        busy_timeout: float = DEFAULT_BUSY_TIMEOUT,
-        durability: Durability = "normal",
-        clock: Clock | None = None,
-        max_value_bytes: int | None = DEFAULT_MAX_VALUE_BYTES,
-        cache: bool = False,
-    ) -> None:
-        """Bind to an Engine, a Connection or an ``orm.Session`` of yours; nothing is installed on it, nothing asked of it yet.
+    @show_options
+    def __init__(self, bind: Bind, **options: Unpack[RepositoryOptions]) -> None:
+        """Bind to an Engine, Connection or ``orm.Session`` that the caller owns.
 
-        On an Engine each verb is a transaction of its own, retried while the database is busy. On a
-        Connection or ``orm.Session`` a verb joins the caller's transaction and never ends it.
+        Nothing is installed on it, and no statement is sent yet. On an Engine each verb is one
+        transaction, retried while the database is busy. On a Connection or ``orm.Session`` a verb
+        joins the caller's transaction and never commits.
 
         Args:
-            bind: what to work on. ``close()`` does not dispose it.
-            default_ttl: seconds or timedelta that a new session may be idle; None: for ever.
-            history: how many replaced values each variable of a new session keeps; None all, 0
-                none.
-            busy_timeout: seconds to try while others keep the database busy.
-            durability: for ``open`` and ``create_engine``; an engine of yours has its own settings.
-            clock: where time is read from, an aware datetime; default the system's (PostgreSQL: the
-                server's).
-            max_value_bytes: values and programs that are larger in their stored form are refused;
-                None: no limit.
-            cache: answer ``get_value`` and ``get_variable`` from memory while nobody has committed
-                anything, in this process or another: on SQLite, over an engine of ``open`` or
-                ``create_engine``; each connection remembers up to 16 MiB.
+            bind: what to work on. ``close()`` does not dispose of it.
+            **options: see RepositoryOptions.
 
         Raises:
-            ValidationError: an option may not be, or not with this bind.
-            StoreError: the bind is none of these, or of a database that snakestore does not run on.
+            ValidationError: a value of an option is not allowed, or not with this bind.
+            StoreError: the bind is none of these, or its database is neither SQLite nor PostgreSQL.
         """
-        options = Options.checked(
-            default_ttl=default_ttl,
-            history=history,
-            busy_timeout=busy_timeout,
-            durability=durability,
-            clock=clock,
-            max_value_bytes=max_value_bytes,
-            cache=cache,
-        )
-        self._options = options
-        self._runner = _runner_for(bind, options)
+        checked = Options.checked(options, type(self).__name__)
+        self._options = checked
+        self._runner = _runner_for(bind, checked)
         self._owned: Engine | None = None
 
     @classmethod
-    def open(  # noqa: PLR0913 - the constructor's options, and one more
+    @show_options
+    def open(
         cls,
         path_or_url: str | os.PathLike[str] | URL,
         *,
         migrate: bool | None = None,
-        default_ttl: float | timedelta | None = DEFAULT_TTL,
-        history: int | None = DEFAULT_HISTORY,
-        busy_timeout: float = DEFAULT_BUSY_TIMEOUT,
-        durability: Durability = "normal",
-        clock: Clock | None = None,
-        max_value_bytes: int | None = DEFAULT_MAX_VALUE_BYTES,
-        cache: bool = False,
+        **options: Unpack[RepositoryOptions],
     ) -> Self:
-        """Open a store, making and migrating a SQLite file where needed.
+        """Open a store. A missing SQLite file is created, an outdated one is migrated.
 
         Args:
-            path_or_url: a path, ``"sqlite://"`` (a database in memory, this repository's alone) or
+            path_or_url: a path, ``"sqlite://"`` (a database in memory, of this repository alone) or
                 any SQLAlchemy URL.
-            migrate: bring an older schema up to date; None: True for SQLite, False for a server.
-            default_ttl, history, busy_timeout, clock, max_value_bytes, cache: as the constructor's.
-            durability: "normal" (an acknowledged write survives ``kill -9``) or "full" (also power
-                loss).
+            migrate: whether to create or migrate the schema; None: True for SQLite, False for a
+                server.
+            **options: see RepositoryOptions.
 
         Raises:
-            SchemaOutdatedError: ``migrate`` is False and the database is missing or older. Nothing
-                is made.
-            SchemaTooNewError, SchemaError: a newer snakestore made it, or it is someone else's. Not
-                a byte is changed.
-            CorruptStoreError: it is no database.
-            ValidationError, StoreError: an option may not be; the place is out of reach.
+            SchemaOutdatedError: the database is missing or outdated, and ``migrate`` is False.
+                Nothing is created.
+            SchemaTooNewError: a newer snakestore created the schema. Not a byte is changed.
+            SchemaError: the database has tables but no snakestore schema. Not a byte is changed.
+            CorruptStoreError: the file is not a database.
+            ValidationError: a value of an option is not allowed.
+            StoreError: the database cannot be reached.
         """
-        options = Options.checked(
-            default_ttl=default_ttl,
-            history=history,
-            busy_timeout=busy_timeout,
-            durability=durability,
-            clock=clock,
-            max_value_bytes=max_value_bytes,
-            cache=cache,
-        )
-        settings = options.settings
+        checked = Options.checked(options, f"{cls.__name__}.open")
+        settings = checked.settings
         engine = open_engine(
             path_or_url,
             migrate=migrate,
             busy_timeout=settings.busy_timeout,
             durability=settings.durability,
         )
-        return cls._on(options, _runner_for(engine, options), owned=engine)
+        return cls._on(checked, _runner_for(engine, checked), owned=engine)
 
     @classmethod
     def _on(cls, options: Options, runner: Runner, *, owned: Engine | None = None) -> Self:

@@ -1,19 +1,57 @@
-"""What a repository is told when it is made."""
+"""The options of a repository: names, types, defaults, meanings and checks, for every signature."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypedDict, TypeVar
 
 from snakestore.clock import Clock
 from snakestore.errors import ValidationError
 from snakestore.repository.arguments import checked_count, checked_ttl
 from snakestore.storage.settings import Durability, Settings
 
-DEFAULT_TTL = 3600
+F = TypeVar("F", bound=Callable[..., Any])
+
 DEFAULT_HISTORY = 100
 DEFAULT_BUSY_TIMEOUT = 30.0
-DEFAULT_MAX_VALUE_BYTES = 64 * 2**20
+
+
+class RepositoryOptions(TypedDict, total=False):
+    """The options of ``SessionRepository`` and ``AsyncSessionRepository``, and of their ``open``.
+
+    Args:
+        default_ttl: seconds or timedelta that a new session may be idle; None: it never expires.
+        history: how many replaced values each variable of a new session keeps; None: all, 0: none.
+        busy_timeout: seconds to wait for a database that other connections keep busy.
+        durability: "normal" (an acknowledged write survives ``kill -9``) or "full" (also a power
+            failure); for ``open`` and ``create_engine``, other engines keep their own settings.
+        clock: a function that returns the time, an aware datetime; None: the system's clock, on
+            PostgreSQL the server's.
+        max_value_bytes: the size limit of a value or program in its stored form; None: no limit.
+        cache: answer ``get_value`` and ``get_variable`` from memory until the SQLite file changes;
+            only for engines of ``open`` and ``create_engine``. Each connection keeps up to 16 MiB.
+    """
+
+    default_ttl: float | timedelta | None
+    history: int | None
+    busy_timeout: float
+    durability: Durability
+    clock: Clock | None
+    max_value_bytes: int | None
+    cache: bool
+
+
+DEFAULTS: RepositoryOptions = {
+    "default_ttl": 3600,
+    "history": DEFAULT_HISTORY,
+    "busy_timeout": DEFAULT_BUSY_TIMEOUT,
+    "durability": "normal",
+    "clock": None,
+    "max_value_bytes": 64 * 2**20,
+    "cache": False,
+}
 
 
 class Options(NamedTuple):
@@ -27,22 +65,19 @@ class Options(NamedTuple):
     cache: bool
 
     @classmethod
-    def checked(  # the constructor's options, each by its name
-        cls,
-        *,
-        default_ttl: float | timedelta | None,
-        history: int | None,
-        busy_timeout: float,
-        durability: Durability,
-        clock: Clock | None,
-        max_value_bytes: int | None,
-        cache: bool,
-    ) -> Options:
-        """The options as given.
+    def checked(cls, given: RepositoryOptions, caller: str) -> Options:
+        """``given`` and the defaults of the others.
+
+        Args:
+            caller: the name of the class or method that takes the options.
 
         Raises:
-            ValidationError: one of them may not be.
+            TypeError: there is no option of that name.
+            ValidationError: a value is out of range or of the wrong type.
         """
+        check_option_names(given, caller)
+        options = DEFAULTS | given
+        clock = options["clock"]
         if clock is not None and not callable(clock):
             message = (
                 "clock must be a function that returns an aware datetime, not"
@@ -50,10 +85,52 @@ class Options(NamedTuple):
             )
             raise ValidationError(message, value=clock)
         return cls(
-            default_ttl=checked_ttl(default_ttl),
-            history=checked_count(history, "history"),
-            max_value_bytes=checked_count(max_value_bytes, "max_value_bytes"),
-            settings=Settings.checked(busy_timeout, durability),
+            default_ttl=checked_ttl(options["default_ttl"]),
+            history=checked_count(options["history"], "history"),
+            max_value_bytes=checked_count(options["max_value_bytes"], "max_value_bytes"),
+            settings=Settings.checked(options["busy_timeout"], options["durability"]),
             clock=clock,
-            cache=bool(cache),
+            cache=bool(options["cache"]),
         )
+
+
+def check_option_names(given: Mapping[str, object], caller: str) -> None:
+    """Refuse options that do not exist.
+
+    Raises:
+        TypeError: as Python raises it, naming ``caller`` and the option.
+    """
+    for name in given:
+        if name not in DEFAULTS:
+            from difflib import get_close_matches  # noqa: PLC0415 - needed for this message alone
+
+            message = f"{caller}() got an unexpected keyword argument {name!r}"
+            similar = get_close_matches(name, DEFAULTS, n=1)
+            raise TypeError(f"{message}. Did you mean {similar[0]!r}?" if similar else message)
+
+
+def show_options(function: F) -> F:
+    """Show each option in the signature and the docstring of a function that takes ``**options``.
+
+    ``inspect.signature``, ``help()`` and IPython then list the options as parameters with defaults.
+    Type checkers and editors read them from ``Unpack[RepositoryOptions]``.
+    """
+    signature = inspect.signature(function)
+    own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    function.__signature__ = signature.replace(parameters=own + _PARAMETERS)  # type: ignore[attr-defined] # read by inspect
+    if function.__doc__:
+        documented = inspect.cleandoc(function.__doc__)
+        function.__doc__ = documented.replace("    **options: see RepositoryOptions.", _DESCRIBED)
+    return function
+
+
+_PARAMETERS = [
+    inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=DEFAULTS.get(name),
+        annotation=getattr(annotation, "__forward_arg__", annotation),
+    )
+    for name, annotation in RepositoryOptions.__annotations__.items()
+]
+_DESCRIBED = inspect.cleandoc(RepositoryOptions.__doc__ or "").partition("Args:\n")[2]
