@@ -1,9 +1,8 @@
-"""Every error that leaves snakestore: one root, data as attributes, messages that name the cure.
+"""All errors and warnings of snakestore.
 
-The errors carry what a program needs to decide (ids, versions, the holder of a lock) as attributes,
-and what a person needs to act as their text. All of them pickle, so that they cross process
-boundaries whole. A driver's own exception is chained as ``__cause__`` and never reaches a user
-bare.
+Every error derives from ``SnakeStoreError``. Errors carry data (ids, versions, the holder of a
+lease) as attributes, and their messages name the remedy. All can be pickled. The exception of a
+database driver is chained as ``__cause__``.
 """
 
 from __future__ import annotations
@@ -12,19 +11,20 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-LONGEST_SHOWN = 80
+MAX_REPR_LENGTH = 80
+_MAX_BATCH_ERRORS_SHOWN = 3
 
 
 def shorten(value: object) -> str:
-    """Show ``value`` in at most about 80 characters, whatever its size and however broken its ``repr``."""
-    if isinstance(value, str | bytes) and len(value) > LONGEST_SHOWN:
-        value = value[:LONGEST_SHOWN]  # a repr of ten megabytes is work that nobody will read
+    """``repr(value)``, cut to 80 characters; never raises."""
+    if isinstance(value, str | bytes) and len(value) > MAX_REPR_LENGTH:
+        value = value[:MAX_REPR_LENGTH]  # avoids building the repr of a large text
     try:
         text = repr(value)
-    except Exception as problem:  # noqa: BLE001 - somebody else's __repr__ may raise anything; an error must still be told
-        text = f"<{type(value).__name__} whose repr fails: {type(problem).__name__}>"
-    if len(text) > LONGEST_SHOWN:
-        return text[: LONGEST_SHOWN - 3] + "..."
+    except Exception as error:  # noqa: BLE001 - a user's __repr__ may raise anything
+        text = f"<{type(value).__name__} whose repr fails: {type(error).__name__}>"
+    if len(text) > MAX_REPR_LENGTH:
+        return text[: MAX_REPR_LENGTH - 3] + "..."
     return text
 
 
@@ -38,22 +38,21 @@ def _rebuild(
 
 
 class SnakeStoreError(Exception):
-    """The root: ``except SnakeStoreError`` catches whatever snakestore raises on purpose."""
+    """Base class of all errors that snakestore raises."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, dict(self.__dict__))
 
     def __str__(self) -> str:
-        # KeyError shows the repr of its argument; ours show the message, whichever built-in they
-        # also are.
+        # KeyError.__str__ is the repr of the message; subclasses that are KeyErrors show the message
         return str(self.args[0]) if self.args else type(self).__name__
 
 
-# --- nothing there
+# --- not found
 
 
 class NotFoundError(SnakeStoreError, LookupError):
-    """Something was asked for that is not there."""
+    """A session, variable, program or version does not exist."""
 
 
 class SessionNotFoundError(NotFoundError):
@@ -61,22 +60,22 @@ class SessionNotFoundError(NotFoundError):
 
     def __init__(self, session_id: str) -> None:
         super().__init__(
-            f"No session {shorten(session_id)}: create it with create_session, or list_sessions to"
-            " see which there are"
+            f"No session {shorten(session_id)}. Create it with create_session(), or list existing"
+            " ones with list_sessions()."
         )
         self.session_id = session_id
 
 
 class SessionExpiredError(SessionNotFoundError):
-    """The session was idle for longer than its ttl, which is as good as gone. ``.session_id``."""
+    """The session has been idle for longer than its ttl. ``.session_id``."""
 
     def __init__(self, session_id: str) -> None:
         super().__init__(session_id)
-        told = (
-            "it was idle for longer than its ttl and cannot be revived; create_session makes it"
-            " anew, empty"
+        message = (
+            f"Session {shorten(session_id)} has expired: it was idle for longer than its ttl."
+            " create_session() creates it anew, empty."
         )
-        self.args = (f"Session {shorten(session_id)} has expired: {told}",)
+        self.args = (message,)
 
 
 class VariableNotFoundError(NotFoundError, KeyError):
@@ -85,8 +84,8 @@ class VariableNotFoundError(NotFoundError, KeyError):
     def __init__(self, session_id: str, identifier: str) -> None:
         super().__init__(
             f"Session {shorten(session_id)} has no variable with the id or name"
-            f" {shorten(identifier)}: register_variable makes one, variable_names lists those"
-            " there are",
+            f" {shorten(identifier)}. Create it with register_variable(), or list existing ones"
+            " with variable_names().",
         )
         self.session_id = session_id
         self.identifier = identifier
@@ -97,75 +96,76 @@ class ProgramNotFoundError(NotFoundError, KeyError):
 
     def __init__(self, session_id: str, program_id: str) -> None:
         super().__init__(
-            f"Session {shorten(session_id)} has no program {shorten(program_id)}: put_program"
-            " stores one, program_ids lists those there are",
+            f"Session {shorten(session_id)} has no program {shorten(program_id)}. Store it with"
+            " put_program(), or list existing ones with program_ids().",
         )
         self.session_id = session_id
         self.program_id = program_id
 
 
 class VersionNotFoundError(NotFoundError):
-    """The variable has no such version, or its history no longer holds it. ``.session_id`` ``.identifier`` ``.version``."""
+    """The variable has no such version. ``.session_id`` ``.identifier`` ``.version``.
+
+    The version never existed, or the history no longer contains it.
+    """
 
     def __init__(
         self, session_id: str, identifier: str, version: int | None, *, at: datetime | None = None
     ) -> None:
-        asked = (
-            f"version {shorten(version)}" if at is None else f"a version known for {at.isoformat()}"
-        )
+        missing = f"version {shorten(version)}" if at is None else f"version at {at.isoformat()}"
         super().__init__(
-            f"Variable {shorten(identifier)} of session {shorten(session_id)} has no"
-            f" {asked.removeprefix('a ')}: it never was, or the history (the session's"
-            " history_limit, prune_history) no longer holds it; variable_history lists what"
-            " there is",
+            f"Variable {shorten(identifier)} of session {shorten(session_id)} has no {missing}: it"
+            " never existed or has been pruned (see history_limit and prune_history())."
+            " variable_history() lists the versions that are kept.",
         )
         self.session_id = session_id
         self.identifier = identifier
         self.version = version
 
 
-# --- somebody else was first
+# --- conflicts with concurrent writes
 
 
 class ConflictError(SnakeStoreError):
-    """The write met another's: look again, then decide."""
+    """A concurrent change: re-read and retry."""
 
 
 class SessionExistsError(ConflictError):
-    """A live session has this id already. ``.session_id``."""
+    """A live session already has this id. ``.session_id``."""
 
     def __init__(self, session_id: str) -> None:
         super().__init__(
-            f"Session {shorten(session_id)} exists: use it as it is (exist_ok=True), or choose"
-            " another id"
+            f"Session {shorten(session_id)} already exists. Pass exist_ok=True to use it, or choose"
+            " another id."
         )
         self.session_id = session_id
 
 
 class VariableExistsError(ConflictError):
-    """The name or id is taken within the session. ``.session_id`` ``.name``."""
+    """The name or id is already taken in the session. ``.session_id`` ``.name``."""
 
     def __init__(self, session_id: str, name: str, reason: str | None = None) -> None:
-        told = reason or "a variable has this name or id already"
+        detail = reason or "this name or id is already taken"
         super().__init__(
-            f"Variable {shorten(name)} of session {shorten(session_id)}: {told}; choose another"
-            " name, or update the one there"
+            f"Variable {shorten(name)} of session {shorten(session_id)}: {detail}. Choose another"
+            " name, or update the existing variable."
         )
         self.session_id = session_id
         self.name = name
 
 
 class VersionConflictError(ConflictError):
-    """The variable is not at the version that was expected. ``.session_id`` ``.identifier`` ``.expected`` ``.actual`` (None: no variable)."""
+    """The variable is not at the expected version.
+
+    ``.session_id`` ``.identifier`` ``.expected`` ``.actual`` (None: there is no such variable).
+    """
 
     def __init__(self, session_id: str, identifier: str, expected: int, actual: int | None) -> None:
-        found = (
-            "there is no such variable" if actual is None else f"it is at version {shorten(actual)}"
-        )
+        found = "no such variable" if actual is None else shorten(actual)
         super().__init__(
-            f"Variable {shorten(identifier)} of session {shorten(session_id)} was expected at"
-            f" version {shorten(expected)}, but {found}: read it again and decide anew, or use"
-            " modify_variable",
+            f"Variable {shorten(identifier)} of session {shorten(session_id)}: expected version"
+            f" {shorten(expected)}, found {found}. Re-read the variable and retry, or use"
+            " modify_variable().",
         )
         self.session_id = session_id
         self.identifier = identifier
@@ -174,45 +174,48 @@ class VersionConflictError(ConflictError):
 
 
 class VariableLockedError(ConflictError):
-    """The variable is being optimised by another, or not by the one named. ``.session_id`` ``.identifier`` ``.holder`` ``.expires_at``."""
+    """Another optimiser holds the variable, or the given optimizer_id does not hold it.
+
+    ``.session_id`` ``.identifier`` ``.holder`` (None: the variable is free) ``.expires_at``.
+    """
 
     def __init__(
         self, session_id: str, identifier: str, holder: str | None, expires_at: datetime | None
     ) -> None:
-        where = f"Variable {shorten(identifier)} of session {shorten(session_id)}"
+        subject = f"Variable {shorten(identifier)} of session {shorten(session_id)}"
         if holder is None:
-            told = (
-                f"{where} is optimised by nobody (a lease may have run out): start_optimization"
-                " again before writing as an optimiser"
+            message = (
+                f"{subject} is not being optimised (the lease may have expired). Call"
+                " start_optimization() again before writing with an optimizer_id."
             )
         else:
-            until = (
-                "until it ends the optimisation"
-                if expires_at is None
-                else f"until {expires_at.isoformat()}"
+            until = "" if expires_at is None else f" until {expires_at.isoformat()}"
+            message = (
+                f"{subject} is being optimised by {shorten(holder)}{until}. Wait, pass its"
+                " optimizer_id, or call end_optimization()."
             )
-            told = (
-                f"{where} is being optimised by {shorten(holder)} {until}: wait, write with its"
-                " optimizer_id, or end_optimization"
-            )
-        super().__init__(told)
+        super().__init__(message)
         self.session_id = session_id
         self.identifier = identifier
         self.holder = holder
         self.expires_at = expires_at
 
 
-# --- a value that may not be
+# --- invalid values
 
 
 class ValidationError(SnakeStoreError, ValueError):
-    """A value, name, time or argument that may not be. ``.type`` ``.value`` (shortened text) ``.path`` (in a document, or None)."""
+    """An invalid value, name, time or argument.
+
+    ``.type`` (name of the variable type, or None) ``.value`` (shortened text) ``.path`` (JSON path
+    inside a document, or None).
+    """
 
     def __init__(
         self,
         message: str,
         *,
-        type: str | None = None,  # noqa: A002 - the contract's name
+        type: str | None = None,  # noqa: A002 - named like the attribute
         value: object = None,
         path: str | None = None,
     ) -> None:
@@ -225,25 +228,31 @@ class ValidationError(SnakeStoreError, ValueError):
 class UnknownTypeError(ValidationError):
     """No type of this name is registered. ``.type``."""
 
-    def __init__(self, type: str, *, known: Iterable[str] = (), where: str | None = None) -> None:  # noqa: A002 - the contract's attribute
-        place = f" (needed by {where})" if where else ""
+    def __init__(
+        self,
+        type: str,  # noqa: A002 - named like the attribute
+        *,
+        known: Iterable[str] = (),
+        where: str | None = None,
+    ) -> None:
+        used_by = f" (used by {where})" if where else ""
         super().__init__(
-            f"Unknown variable type {shorten(type)}{place}: known are {', '.join(known) or 'none'};"
-            " register_type adds your own",
+            f"Unknown variable type {shorten(type)}{used_by}. Registered types:"
+            f" {', '.join(known) or 'none'}. Add your own with register_type().",
             type=type,
             value=type,
         )
 
 
 class ConstraintError(ValidationError):
-    """The value breaks a constraint, or the constraint itself is unsound. ``.constraint`` names it."""
+    """A value violates a constraint, or a constraint is invalid. ``.constraint`` (its name)."""
 
     def __init__(
         self,
         message: str,
         *,
         constraint: str,
-        type: str | None = None,  # noqa: A002 - the contract's attribute
+        type: str | None = None,  # noqa: A002 - named like the attribute
         value: object = None,
         path: str | None = None,
     ) -> None:
@@ -252,77 +261,96 @@ class ConstraintError(ValidationError):
 
 
 class InvalidNameError(ValidationError):
-    """A name or id that may not be: empty, over 255 characters, with NUL or a lone surrogate, or no text at all. ``.value``."""
+    """An invalid name or id. ``.value``.
+
+    It is empty, longer than 255 characters, contains NUL or a lone surrogate, or is neither a str
+    nor an Enum member.
+    """
 
 
 class MissingFieldsError(ValidationError):
-    """Required fields were not given. ``.fields`` lists them."""
+    """Required fields are missing. ``.fields`` (their names)."""
 
     def __init__(self, fields: Iterable[str]) -> None:
-        self_fields = list(fields)
-        super().__init__(f"Missing required fields: {self_fields!r}", value=self_fields)
-        self.fields = self_fields
+        missing = list(fields)
+        super().__init__(f"Missing required fields: {missing!r}", value=missing)
+        self.fields = missing
 
 
-# --- many at once
+# --- batches
 
 
 class BatchError(SnakeStoreError):
-    """A batch was refused whole. ``.errors`` maps each refused key to its error; ``.conflicts`` are those that a retry may mend."""
+    """A batch was rejected and nothing was written. ``.errors`` (key -> error) ``.conflicts``."""
 
     def __init__(self, errors: Mapping[str, SnakeStoreError]) -> None:
-        listed = dict(errors)
-        first = "; ".join(f"{shorten(key)}: {error}" for key, error in list(listed.items())[:3])
-        more = f"; and {len(listed) - 3} more" if len(listed) > 3 else ""  # noqa: PLR2004 - three are shown
-        super().__init__(f"Nothing was changed, {len(listed)} of the batch refused: {first}{more}")
-        self.errors = listed
+        errors = dict(errors)
+        count = len(errors)
+        shown = [
+            f"{shorten(key)}: {error}"
+            for key, error in list(errors.items())[:_MAX_BATCH_ERRORS_SHOWN]
+        ]
+        if count > len(shown):
+            shown.append(f"and {count - len(shown)} more")
+        super().__init__(
+            f"Batch rejected, nothing was written ({count} error{'' if count == 1 else 's'}):"
+            f" {'; '.join(shown)}"
+        )
+        self.errors = errors
 
     @property
     def conflicts(self) -> dict[str, SnakeStoreError]:
-        """The refusals that come from others' writes, which a retry on fresh reads may mend."""
+        """The errors caused by concurrent changes, which a retry may resolve."""
         return {
             key: error for key, error in self.errors.items() if isinstance(error, ConflictError)
         }
 
 
-# --- the store itself
+# --- the store
 
 
 class StoreError(SnakeStoreError):
-    """The store cannot be used as asked: closed, out of reach, misused."""
+    """The store cannot be used: it is closed, unreachable or used in an unsupported way."""
 
 
 class StoreBusyError(StoreError):
-    """Others kept the database busy for longer than busy_timeout, or a transaction must be run again. Nothing was changed."""
+    """The database stayed locked for longer than busy_timeout; nothing was written.
+
+    Also raised when a transaction must be rolled back and run again.
+    """
 
 
 class CommitUnknownError(StoreError):
-    """The connection to the server was lost while it committed: all was kept or nothing, and nobody said which.
+    """COMMIT failed in a way that leaves its outcome unknown.
 
-    It is never retried, for that could write twice. Read again (a version, an id) and decide.
+    Either everything was committed or nothing. The write is not retried automatically, because
+    that could write twice: re-read the data (a version, an id) to decide.
     """
 
     def __init__(
         self,
-        message: str = "the connection to the server was lost while it committed, all or nothing: read again to see which, then decide",
+        message: str = (
+            "the connection to the server was lost during COMMIT, so the outcome is unknown."
+            " Re-read the data to decide whether to write again."
+        ),
     ) -> None:
         super().__init__(message)
 
 
 class StoreReadOnlyError(StoreError):
-    """The database may be read but not written."""
+    """The database is read-only."""
 
 
 class StoreFullError(StoreError):
-    """The disk, the quota or the database's size limit is used up. Nothing was changed."""
+    """The disk, a quota or the size limit of the database is exhausted; nothing was written."""
 
 
 class CorruptStoreError(StoreError):
-    """The file is no database, or what it holds cannot be what snakestore wrote."""
+    """The file is not a database, or contains data that snakestore cannot have written."""
 
 
 class SchemaError(StoreError):
-    """The database's schema is not ours to use. ``.current`` (None: no version table of ours) ``.head``."""
+    """The schema cannot be used. ``.current`` (None: no snakestore version table) ``.head``."""
 
     def __init__(self, message: str, *, current: str | None, head: str) -> None:
         super().__init__(message)
@@ -331,12 +359,19 @@ class SchemaError(StoreError):
 
 
 class SchemaOutdatedError(SchemaError):
-    """The database is missing or has an older schema: migrate it."""
+    """The database is missing or its schema is older than the library: migrate it."""
 
 
 class SchemaTooNewError(SchemaError):
-    """The database was made by a newer snakestore: upgrade the library."""
+    """The schema is newer than the library: upgrade snakestore."""
 
 
-class NetworkFileSystemWarning(UserWarning):
-    """A SQLite file lies on a network file system, where its locks and its log do not hold between machines."""
+# --- warnings
+
+
+class UnsafeFileWarning(UserWarning):
+    """A SQLite file is in a place where locking or durability may fail."""
+
+
+class NetworkFileSystemWarning(UnsafeFileWarning):
+    """A SQLite file is on a network file system, where locks between machines do not work."""

@@ -1,4 +1,4 @@
-"""Errors: one root, data as attributes, a message that names the cure; they pickle whole."""
+"""Errors: one base class, data as attributes, messages that name the remedy, pickling."""
 
 from __future__ import annotations
 
@@ -125,18 +125,18 @@ def name(value):
 @pytest.mark.parametrize(
     ("kind", "ancestors"), ANCESTORS.items(), ids=lambda value: getattr(value, "__name__", "")
 )
-def test_an_error_is_of_its_kinds(kind, ancestors):
+def test_an_error_has_its_base_classes(kind, ancestors):
     assert all(issubclass(kind, ancestor) for ancestor in ancestors)
 
 
-def test_only_what_is_not_there_by_key_is_a_key_error():
+def test_only_missing_variables_and_programs_are_key_errors():
     assert {kind for kind in ANCESTORS if issubclass(kind, KeyError)} == {
         VariableNotFoundError,
         ProgramNotFoundError,
     }
 
 
-def test_every_error_comes_from_the_front_door():
+def test_every_error_is_exported():
     assert {kind.__name__ for kind in ANCESTORS} <= set(snakestore.__all__)
 
 
@@ -175,19 +175,27 @@ def test_the_text_of_an_error_is_its_message(error):
         (ProgramNotFoundError("s", "p"), ["'p'", "put_program"]),
         (VersionNotFoundError("s", "x", 3), ["'x'", "3", "variable_history"]),
         (SessionExistsError("s"), ["'s'", "exist_ok"]),
-        (VersionConflictError("s", "x", 3, 4), ["'x'", "3", "4"]),
-        (VariableLockedError("s", "x", "opt", SOON), ["'opt'", "2030"]),
-        (VariableLockedError("s", "x", None, None), ["start_optimization"]),
+        (
+            VersionConflictError("s", "x", 3, 4),
+            ["'x'", "expected version 3, found 4", "modify_variable()"],
+        ),
+        (VersionConflictError("s", "x", 3, None), ["expected version 3, found no such variable"]),
+        (VariableLockedError("s", "x", "opt", SOON), ["'opt'", "until 2030", "end_optimization()"]),
+        (
+            VariableLockedError("s", "x", None, None),
+            ["is not being optimised", "start_optimization()"],
+        ),
+        (BatchError({"a": StoreError("no")}), ["nothing was written (1 error): 'a': no"]),
         (UnknownTypeError("colour", known=["float"]), ["'colour'", "float", "register_type"]),
         (MissingFieldsError(["id"]), ["Missing required fields: ['id']"]),
     ],
     ids=name,
 )
-def test_a_message_names_what_it_is_about_and_the_cure(error, words):
+def test_a_message_names_its_subject_and_the_remedy(error, words):
     assert [word for word in words if word not in str(error)] == []
 
 
-def test_a_batch_error_tells_every_refusal_and_which_a_retry_may_mend():
+def test_a_batch_error_has_all_errors_and_those_that_a_retry_may_resolve():
     conflict, locked = (
         VersionConflictError("s", "a", 1, 2),
         VariableLockedError("s", "b", "opt", None),
@@ -236,12 +244,17 @@ def test_the_value_of_an_error_is_shortened_text(value):
     assert len(error.value) < 200
 
 
-def test_a_value_that_cannot_be_shown_is_still_told():
+def test_a_value_whose_repr_raises_is_still_shown():
     class Broken:
         def __repr__(self):
             raise RuntimeError
 
     assert "Broken" in ValidationError("no", value=Broken()).value
+
+
+def test_a_network_file_system_is_one_kind_of_unsafe_place():
+    assert issubclass(snakestore.NetworkFileSystemWarning, snakestore.UnsafeFileWarning)
+    assert issubclass(snakestore.UnsafeFileWarning, UserWarning)
 
 
 def test_a_cause_is_kept():
