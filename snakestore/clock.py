@@ -1,4 +1,4 @@
-"""Time: aware UTC datetimes with microseconds, in one text form, and the clock that a repository reads."""
+"""Times: aware UTC datetimes with microseconds, their text form, and the system clock."""
 
 from __future__ import annotations
 
@@ -10,8 +10,25 @@ from snakestore.errors import ValidationError
 Clock = Callable[[], datetime]
 
 
-_last_text: tuple[datetime | None, str] = (None, "")
-_last_iso: tuple[datetime | None, str] = (None, "")
+class _RememberLast:
+    """A pure function of a datetime that remembers its last result.
+
+    One write formats the same datetime for several columns. The cache is compared by identity and
+    replaced as one tuple, so threads need no lock.
+    """
+
+    __slots__ = ("_function", "_last")
+
+    def __init__(self, function: Callable[[datetime], str]) -> None:
+        self._function = function
+        self._last: tuple[datetime | None, str] = (None, "")
+
+    def __call__(self, when: datetime) -> str:
+        last, text = self._last
+        if last is not when:
+            text = self._function(when)
+            self._last = (when, text)
+        return text
 
 
 def utc_now() -> datetime:
@@ -19,76 +36,70 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def as_utc(moment: datetime, what: str = "a time") -> datetime:
-    """``moment`` in UTC.
+def as_utc(when: datetime, what: str = "time") -> datetime:
+    """``when`` in UTC; ``what`` names the argument in error messages.
 
     Raises:
-        ValidationError: it is no datetime, or a naive one, which could mean any instant.
+        ValidationError: if ``when`` is not a datetime, or has no time zone.
     """
-    if type(moment) is datetime and moment.tzinfo is UTC:
-        return moment
-    if not isinstance(moment, datetime):
-        message = f"{what} must be an aware datetime, not {type(moment).__name__}"
-        raise ValidationError(message, value=moment)
-    if moment.utcoffset() is None:
+    if type(when) is datetime and when.tzinfo is UTC:
+        return when
+    if not isinstance(when, datetime):
+        message = f"{what} must be an aware datetime, not {type(when).__name__}"
+        raise ValidationError(message, value=when)
+    if when.utcoffset() is None:
         message = (
-            f"{what} must be an aware datetime: {moment!r} is naive and could mean any instant; add"
-            " a timezone, e.g. tzinfo=datetime.UTC"
+            f"{what} must be an aware datetime: {when!r} is naive (it has no time zone). Add one,"
+            " e.g. tzinfo=datetime.UTC."
         )
-        raise ValidationError(message, value=moment)
-    return moment.astimezone(UTC)
+        raise ValidationError(message, value=when)
+    return when.astimezone(UTC)
 
 
-def now_or(moment: datetime | None, what: str = "now") -> datetime:
-    """``moment`` in UTC where one is given, else the system's clock."""
-    return utc_now() if moment is None else as_utc(moment, what)
+def now_or(when: datetime | None, what: str = "now") -> datetime:
+    """``when`` in UTC if it is given, otherwise the system's clock."""
+    return utc_now() if when is None else as_utc(when, what)
 
 
-def to_text(moment: datetime) -> str:
-    """An aware UTC datetime as ``YYYY-MM-DDTHH:MM:SS.ffffffZ``: always 27 characters, so that text order is time order."""
-    global _last_text  # noqa: PLW0603 - a memo of one, swapped whole, so that threads need no lock
-    remembered, text = _last_text
-    if remembered is not moment:  # one write puts the same moment into several columns
-        of = (
-            moment.year,
-            moment.month,
-            moment.day,
-            moment.hour,
-            moment.minute,
-            moment.second,
-            moment.microsecond,
-        )
-        text = "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % of  # noqa: UP031 - half the time of isoformat, in every write
-        _last_text = (moment, text)
-    return text
+def _format_text(when: datetime) -> str:
+    fields = (
+        when.year,
+        when.month,
+        when.day,
+        when.hour,
+        when.minute,
+        when.second,
+        when.microsecond,
+    )
+    return "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % fields  # noqa: UP031 - half the time of isoformat
 
 
-def to_iso(moment: datetime) -> str:
-    """An aware datetime as ``isoformat`` spells it, remembered for the many variables of one batch."""
-    global _last_iso  # noqa: PLW0603 - as above
-    remembered, text = _last_iso
-    if remembered is not moment:
-        text = moment.isoformat()
-        _last_iso = (moment, text)
-    return text
+to_text = _RememberLast(_format_text)
+"""An aware UTC datetime as ``YYYY-MM-DDTHH:MM:SS.ffffffZ``.
+
+The text always has 27 characters, so text order is time order.
+"""
+
+to_iso = _RememberLast(datetime.isoformat)
+"""``when.isoformat()``."""
 
 
 def from_text(text: str) -> datetime:
-    """The datetime that ``to_text`` wrote.
+    """The datetime that ``to_text`` formatted.
 
     Raises:
-        ValueError: the text is not of that form.
+        ValueError: if the text is not in that form.
     """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is not UTC:
-        return as_utc(moment)
-    return moment
+    when = datetime.fromisoformat(text)
+    if when.tzinfo is not UTC:
+        return as_utc(when)
+    return when
 
 
-def shifted(moment: datetime, by: timedelta, *, back: bool = False) -> datetime:
-    """``moment`` moved by ``by``, or ``back`` by it; the first or last moment there is, where that would go beyond."""
+def shifted(when: datetime, by: timedelta, *, back: bool = False) -> datetime:
+    """``when`` plus ``by`` (``back``: minus), limited to the range that datetime has."""
     try:
-        return moment - by if back else moment + by
+        return when - by if back else when + by
     except OverflowError:
         return (
             datetime.min.replace(tzinfo=UTC)
@@ -98,5 +109,5 @@ def shifted(moment: datetime, by: timedelta, *, back: bool = False) -> datetime:
 
 
 def seconds_between(earlier: datetime, later: datetime) -> float:
-    """Seconds from ``earlier`` to ``later``, never negative: a clock that stepped back has aged nothing."""
+    """Seconds from ``earlier`` to ``later``; 0.0 if the clock has been set back since."""
     return max(0.0, (later - earlier).total_seconds())

@@ -1,4 +1,4 @@
-"""Who is optimising a variable, and for how long: a frozen value, and what a lease may be."""
+"""The optimisation status of a variable, and checks of an optimiser's arguments."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ from datetime import datetime, timedelta
 from snakestore.errors import ValidationError, shorten
 from snakestore.names import checked_name
 
-LONGEST_LEASE = timedelta(days=36525)
-MOST_DIGITS = 4300
+MAX_LEASE = timedelta(days=36525)
+MAX_PID_DIGITS = 4300
 """As for any int in JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizationStatus:
-    """Who is optimising a variable, since when, and until when the lease runs (None: until ended)."""
+    """Whether a variable is being optimised, by whom, and until when.
+
+    Attributes:
+        optimizing: whether an optimiser held the variable when it was read.
+        optimizer_id: the id of the optimiser, None if there is none.
+        optimizer_pid: its process id, if it gave one.
+        started_at: when the optimisation started.
+        expires_at: when the lease expires; None: it runs until it is ended.
+    """
 
     optimizing: bool = False
     optimizer_id: str | None = None
@@ -31,20 +39,23 @@ def checked_pid(pid: object) -> str | int | None:
     """An optimiser's process id: a str, an int or None.
 
     Raises:
-        ValidationError: it is none of these.
+        ValidationError: if ``pid`` is none of these.
     """
     if pid is None:
         return None
-    if isinstance(pid, int) and not isinstance(pid, bool) and abs(pid) < 10**MOST_DIGITS:
+    if isinstance(pid, int) and not isinstance(pid, bool) and abs(pid) < 10**MAX_PID_DIGITS:
         return int(pid)
-    return checked_name(pid, "an optimizer_pid")
+    return checked_name(pid, "optimizer_pid")
 
 
 def checked_lease(lease: object) -> timedelta | None:
-    """A lease as a timedelta: positive seconds (int, float) or a timedelta, at most 100 years; None runs until ended.
+    """The length of a lease as a timedelta; None: until ended.
+
+    Args:
+        lease: seconds (int or float) or a timedelta, positive and at most 100 years; or None.
 
     Raises:
-        ValidationError: it is none of these.
+        ValidationError: if ``lease`` is none of these.
     """
     if lease is None:
         return None
@@ -52,20 +63,18 @@ def checked_lease(lease: object) -> timedelta | None:
         length = lease
     elif isinstance(lease, bool) or not isinstance(lease, int | float):
         message = (
-            "a lease is a number of seconds, a timedelta or None (until ended), not"
+            "lease must be a number of seconds, a timedelta or None (until ended), not"
             f" {type(lease).__name__}"
         )
         raise ValidationError(message, value=lease)
     else:
         length = (
-            timedelta(seconds=lease)
-            if abs(lease) <= LONGEST_LEASE.total_seconds()
-            else timedelta.max
+            timedelta(seconds=lease) if abs(lease) <= MAX_LEASE.total_seconds() else timedelta.max
         )
-    if not timedelta(0) < length <= LONGEST_LEASE:
+    if not timedelta(0) < length <= MAX_LEASE:
         message = (
-            f"a lease must be longer than nothing and at most 100 years, not {shorten(lease)}; None"
-            " runs until ended"
+            f"lease must be positive and at most 100 years, not {shorten(lease)}. Pass None for a"
+            " lease that runs until it is ended."
         )
         raise ValidationError(message, value=lease)
     return length

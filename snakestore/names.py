@@ -1,4 +1,4 @@
-"""What a name or id may be."""
+"""Names and ids: what is valid, and how text is taken from a str or an Enum member."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ MAX_NAME_LENGTH = 255
 FIRST_SURROGATE, LAST_SURROGATE, LAST_CODE_POINT = 0xD800, 0xDFFF, 0x10FFFF
 
 
-def is_plain(name: object) -> TypeGuard[str]:
-    """Whether ``name`` is the text of a name beyond doubt: what nearly every call passes, told at once."""
+def is_simple_name(name: object) -> TypeGuard[str]:
+    """Whether ``name`` is a valid ASCII name; a fast check that nearly every call passes."""
     return (
         type(name) is str
         and name.isascii()
@@ -21,11 +21,14 @@ def is_plain(name: object) -> TypeGuard[str]:
     )
 
 
-def identifier_text(name: object, what: str = "an identifier") -> str:
-    """The text of a name, id or identifier: a str as it is, an Enum member's value if that is a str, else its name.
+def identifier_text(name: object, what: str = "identifier") -> str:
+    """The text of a name, id or identifier.
+
+    A str is returned as it is. An Enum member stands for its value if that is a str, otherwise for
+    its name.
 
     Raises:
-        InvalidNameError: it is neither str nor Enum.
+        InvalidNameError: if ``name`` is neither a str nor an Enum member.
     """
     if type(name) is str:
         return name
@@ -37,30 +40,32 @@ def identifier_text(name: object, what: str = "an identifier") -> str:
     raise InvalidNameError(message, value=name)
 
 
-def why_no_name(text: str) -> str | None:
-    """Why ``text`` may not be a name, or None if it may."""
+def invalid_name_reason(text: str) -> str | None:
+    """Why ``text`` is not a valid name, as "must ..."; None if it is valid."""
     if not text:
-        return "it is empty"
+        return "must not be empty"
     if len(text) > MAX_NAME_LENGTH:
-        return f"it has {len(text)} characters, more than {MAX_NAME_LENGTH}"
+        return f"must have at most {MAX_NAME_LENGTH} characters, not {len(text)}"
     if "\0" in text:
-        return "it holds a NUL character"
+        return "must not contain a NUL character"
     if not text.isascii() and any(
         FIRST_SURROGATE <= ord(character) <= LAST_SURROGATE for character in text
     ):
-        return "it holds a lone surrogate, which no database can store as text"
+        return "must not contain a lone surrogate, which no database can store as text"
     return None
 
 
-def checked_name(name: object, what: str = "a name") -> str:
-    """``name`` as the text of a name that may be stored: non-empty, at most 255 characters, no NUL, no lone surrogate.
+def checked_name(name: object, what: str = "name") -> str:
+    """The text of a valid name: 1 to 255 characters, no NUL, no lone surrogate.
+
+    ``what`` names the argument in error messages, e.g. ``"variable name"``.
 
     Raises:
-        InvalidNameError: it may not be one.
+        InvalidNameError: if the name is invalid.
     """
     text = identifier_text(name, what)
-    reason = why_no_name(text)
+    reason = invalid_name_reason(text)
     if reason is not None:
-        message = f"{what} may not be {shorten(text)}: {reason}"
+        message = f"invalid {what} {shorten(text)}: {reason}"
         raise InvalidNameError(message, value=text)
     return text

@@ -1,4 +1,4 @@
-"""Star patterns that match names, and the index range that each of them covers."""
+"""Patterns for names: ``*`` matches any run of characters, everything else is literal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from snakestore.names import (
     LAST_CODE_POINT,
     LAST_SURROGATE,
     identifier_text,
-    why_no_name,
+    invalid_name_reason,
 )
 
 
 def _next_prefix(prefix: str) -> str | None:
-    """The smallest text, by code point, above everything that starts with ``prefix``; None if there is none."""
+    """The first text, by code point, after all texts that start with ``prefix``; None: no end."""
     while prefix:
         last = ord(prefix[-1])
         if last < LAST_CODE_POINT:
@@ -27,47 +27,47 @@ def _next_prefix(prefix: str) -> str | None:
 
 
 class Pattern(NamedTuple):
-    """A pattern in which ``*`` stands for any run of characters and everything else for itself.
+    """A parsed pattern: the literal ``pieces`` between the stars.
 
-    Matching is anchored at both ends, case-sensitive and takes time linear in the name for each
-    star, so that no pattern can hang a process. ``lower`` (inclusive) and ``upper`` (exclusive,
-    None: open) bound, by code point, the names that can match: an index range in the database.
+    Matching is anchored at both ends and case-sensitive. It takes linear time for each star, so a
+    pattern cannot hang the process. ``lower`` (inclusive) and ``upper`` (exclusive) bound, by code
+    point, the names that can match; in the database they are an index range.
     """
 
     pieces: tuple[str, ...]
 
     @classmethod
     def parse(cls, pattern: object) -> Pattern:
-        """Read a pattern given as a str or Enum member.
+        """Parse a pattern given as a str or Enum member.
 
         Raises:
-            InvalidNameError: it is neither.
+            InvalidNameError: if ``pattern`` is neither.
         """
-        return cls(tuple(identifier_text(pattern, "a pattern").split("*")))
+        return cls(tuple(identifier_text(pattern, "pattern").split("*")))
 
     @property
     def lower(self) -> str:
-        """The literal prefix: the first text that can match."""
+        """The literal prefix, which is the first text that can match."""
         return self.pieces[0]
 
     @property
     def upper(self) -> str | None:
-        """The first text, by code point, that can no longer match; None where nothing bounds it."""
+        """The first text, by code point, after all that can match; None if there is no bound."""
         return _next_prefix(self.pieces[0])
 
     @property
     def only_a_prefix(self) -> bool:
-        """Whether the index range alone decides: a literal prefix and stars."""
+        """Whether the index range alone decides: a literal prefix followed by stars."""
         return len(self.pieces) > 1 and not any(self.pieces[1:])
 
     @property
     def possible(self) -> bool:
-        """Whether any name could match at all."""
+        """Whether any valid name can match."""
         literal = "".join(self.pieces)
-        return (why_no_name(literal) is None) if literal else len(self.pieces) > 1
+        return (invalid_name_reason(literal) is None) if literal else len(self.pieces) > 1
 
     def matches(self, name: str) -> bool:
-        """Whether the whole of ``name`` is described."""
+        """Whether the pattern matches the whole of ``name``."""
         first, *rest = self.pieces
         if not rest:
             return name == first

@@ -128,9 +128,9 @@ class Variable(_WithBlob):
     def __post_init__(self) -> None:
         """Check names, times and version, and put them in their one form."""
         put = object.__setattr__
-        put(self, "id", checked_name(self.id, "a variable's id"))
-        put(self, "name", checked_name(self.name, "a variable's name"))
-        put(self, "type", checked_name(self.type, "a variable's type"))
+        put(self, "id", checked_name(self.id, "variable id"))
+        put(self, "name", checked_name(self.name, "variable name"))
+        put(self, "type", checked_name(self.type, "variable type"))
         put(self, "created_at", as_utc(self.created_at, "created_at"))
         updated = self.created_at if self.last_updated_at is None else self.last_updated_at
         put(self, "last_updated_at", as_utc(updated, "last_updated_at"))
@@ -187,7 +187,7 @@ class Variable(_WithBlob):
             message = f"Variable.new takes a mapping of fields, not {type(mapping).__name__}"
             raise ValidationError(message, value=mapping)
         named = {
-            identifier_text(key, "a field's name"): value for key, value in (mapping or {}).items()
+            identifier_text(key, "field name"): value for key, value in (mapping or {}).items()
         } | given
         known = {each.name: each for each in fields(cls)}
         required = [
@@ -242,7 +242,7 @@ class Variable(_WithBlob):
         """The variable as being optimised by ``optimizer_id`` since ``now``; value and version stay."""
         status = OptimizationStatus(
             optimizing=True,
-            optimizer_id=checked_name(optimizer_id, "an optimizer_id"),
+            optimizer_id=checked_name(optimizer_id, "optimizer_id"),
             optimizer_pid=checked_pid(optimizer_pid),
             started_at=now_or(now),
         )
@@ -341,8 +341,8 @@ def create_variable(
         ValidationError: the value is not of the type, the metadata not JSON, a name or time may not
             be.
     """
-    text = checked_name(name, "a variable's name")
-    given_id = None if id is None else checked_name(id, "a variable's id")
+    text = checked_name(name, "variable name")
+    given_id = None if id is None else checked_name(id, "variable id")
     moment = now_or(created_at, "created_at")
     return packed_variable(
         text, type, value, given_id, constraints, checked_object(metadata, "metadata"), moment
@@ -363,7 +363,7 @@ def packed_variable(
     Raises:
         As ``create_variable``.
     """
-    kind = identifier_text(type, "a variable's type")
+    kind = identifier_text(type, "variable type")
     sound = types.check_constraints(kind, constraints)
     plain, text, blob = types.pack(kind, value, sound)
     held = plain if blob is None else types.unpack(kind, text, blob)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final, Literal
 
 from snakestore.errors import InvalidNameError, ValidationError, shorten
-from snakestore.names import checked_name, identifier_text, why_no_name
+from snakestore.names import checked_name, identifier_text, invalid_name_reason
 from snakestore.variable import Variable, checked_object
 
 LONGEST_TTL = timedelta(days=36525)
@@ -35,7 +35,7 @@ def look_up_text(name: object, what: str) -> str | None:
         InvalidNameError: it is neither str nor Enum.
     """
     text = identifier_text(name, what)
-    return text if why_no_name(text) is None else None
+    return text if invalid_name_reason(text) is None else None
 
 
 def checked_ttl(ttl: object) -> float | None:

@@ -103,12 +103,10 @@ class ProgramMethods(RepositoryBase):
 def _looked_up(tx: TransactionContext, sid: object, program_id: object) -> tuple[str, str, Row]:
     session = session_text(sid)
     # no program is called "", so an id that none can have finds nothing
-    wanted = (
-        (look_up_text(program_id, "a program id") or "") if isinstance(program_id, str) else None
-    )
+    wanted = (look_up_text(program_id, "program id") or "") if isinstance(program_id, str) else None
     if wanted is None:
         load_session(tx, session)  # the session comes first in the order of refusals
-        wanted = look_up_text(program_id, "a program id") or ""
+        wanted = look_up_text(program_id, "program id") or ""
     row = tx.fetch_first(sql.SELECT_PROGRAM, sid=session, pid=wanted)
     if row is None:
         raise SessionNotFoundError(session)
@@ -129,8 +127,8 @@ def _get(
 
 
 def _has(tx: TransactionContext, sid: object, program_id: object) -> bool:
-    identifier_text(sid, "a session id")
-    identifier_text(program_id, "a program id")
+    identifier_text(sid, "session id")
+    identifier_text(program_id, "program id")
     try:
         _, _, row = _looked_up(tx, sid, program_id)
     except SessionNotFoundError:
@@ -161,7 +159,7 @@ def _put(
     max_value_bytes: int | None,
 ) -> None:
     locked = lock_session(tx, sid)
-    pid = checked_name(program_id, "a program id")
+    pid = checked_name(program_id, "program id")
     text = types.dumps(types.checked_document(program, "a program"))
     check_size("a program", text, None, max_value_bytes)
     replaced = tx.execute(sql.UPDATE, sid=locked.sid, pid=pid, new_program=text, written=tx.now)
@@ -179,7 +177,7 @@ def _put(
 
 def _delete(tx: TransactionContext, sid: object, program_id: object) -> bool:
     locked = lock_session(tx, sid)
-    pid = look_up_text(program_id, "a program id")
+    pid = look_up_text(program_id, "program id")
     if pid is None or not tx.execute(sql.DELETE, sid=locked.sid, pid=pid):
         return False
     record(tx, locked, programs=-1)

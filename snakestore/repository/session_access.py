@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from snakestore.errors import CorruptStoreError, SessionExpiredError, SessionNotFoundError, shorten
-from snakestore.names import identifier_text, is_plain
+from snakestore.names import identifier_text, is_simple_name
 from snakestore.repository.arguments import look_up_text
 from snakestore.session import is_expired
 from snakestore.storage.dialects.base import access_is_due
@@ -93,9 +93,9 @@ def session_text(sid: object) -> str:
         InvalidNameError: it is neither str nor Enum.
         SessionNotFoundError: no session can have it.
     """
-    if is_plain(sid):
+    if is_simple_name(sid):
         return sid
-    text = look_up_text(sid, "a session id")
+    text = look_up_text(sid, "session id")
     if text is None:
         raise SessionNotFoundError(identifier_text(sid))
     return text

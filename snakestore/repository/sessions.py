@@ -216,7 +216,7 @@ def _get(tx: TransactionContext, sid: str) -> tuple[TransactionContext, Session]
 
 
 def _exists(tx: TransactionContext, sid: str) -> bool:
-    text = look_up_text(sid, "a session id")
+    text = look_up_text(sid, "session id")
     row = None if text is None else session_state(tx, sql.SELECT_SESSION_STATE, text)
     return row is not None and text is not None and not has_expired(text, row[0], row[1], tx.now)
 
@@ -264,7 +264,7 @@ def _list(
 def _create(
     tx: TransactionContext, session_id: object, given: dict[str, Any], *, exist_ok: bool
 ) -> Session:
-    sid = checked_name(session_id, "a session id")
+    sid = checked_name(session_id, "session id")
     row = session_state(tx, sql.SELECT_SESSION_STATE_FOR_UPDATE, sid)
     if row is not None and not has_expired(sid, row[0], row[1], tx.now):
         if not exist_ok:
@@ -346,7 +346,7 @@ def _prune(tx: TransactionContext, sid: str, keep: int) -> None:
 
 
 def _delete(tx: TransactionContext, sid: str) -> bool:
-    text = look_up_text(sid, "a session id")
+    text = look_up_text(sid, "session id")
     if text is None or tx.fetch_first(sql.LOCK_SESSION, sid=text) is None:
         return False
     delete_sessions(tx, [text])

@@ -73,7 +73,7 @@ class SessionView(MutableMapping[str, Any]):
             InvalidNameError: the id is neither str nor Enum.
         """
         self.repository = repository
-        self.session_id = identifier_text(session_id, "a session id")
+        self.session_id = identifier_text(session_id, "session id")
         self.strict = strict
 
     def __repr__(self) -> str:

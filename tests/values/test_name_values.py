@@ -1,4 +1,4 @@
-"""Names and patterns on their own: what a name may be, and what a pattern finds and bounds."""
+"""Names and patterns on their own: validity of names, matching and bounds of patterns."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_an_identifier_is_text_or_an_enum_member(given, text):
 
 
 @pytest.mark.parametrize("given", [None, 5, 1.5, True, b"x", ["x"], ("x",), object(), Atom, str])
-def test_an_identifier_is_nothing_else(given):
+def test_a_value_that_is_neither_str_nor_enum_is_refused(given):
     with pytest.raises(InvalidNameError):
         identifier_text(given)
 
@@ -83,11 +83,11 @@ def test_a_name_is_any_text(name):
     ["", "x" * 256, "😀" * 256, "\0", "a\0", "\ud800", "a\udfffb", "\ud83d\ude00", Atom.EMPTY],
     ids=ascii,
 )
-def test_some_text_is_no_name(name):
+def test_an_invalid_name_is_refused_by_what_it_names(name):
     with pytest.raises(InvalidNameError) as refused:
-        checked_name(name, "a variable's name")
+        checked_name(name, "variable name")
 
-    assert "a variable's name" in str(refused.value)
+    assert "variable name" in str(refused.value)
 
 
 # --- patterns

@@ -7,7 +7,7 @@ from typing import Any
 
 from snakestore import types
 from snakestore.errors import ConstraintError, CorruptStoreError, UnknownTypeError, shorten
-from snakestore.names import why_no_name
+from snakestore.names import invalid_name_reason
 from snakestore.reports import Finding
 from snakestore.storage import mapping
 from snakestore.storage.execution.context import TransactionContext
@@ -171,9 +171,11 @@ def program(_context: TransactionContext, key: Row, row: Row, found: Findings) -
 
 
 def _judge_name(name: object, what: str, where: str, found: Findings) -> None:
-    reason = why_no_name(name) if isinstance(name, str) else f"{shorten(name)} is no text"
+    reason = (
+        invalid_name_reason(name) if isinstance(name, str) else f"must be text, not {shorten(name)}"
+    )
     if reason is not None:
-        found.problem("name", where, f"{what} may not be so: {reason}")
+        found.problem("name", where, f"{what} {reason}")
 
 
 def _judge_documents(row: Row, where: str, found: Findings) -> None:

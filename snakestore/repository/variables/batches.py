@@ -14,7 +14,7 @@ from snakestore.errors import (
     ValidationError,
     VariableNotFoundError,
 )
-from snakestore.names import identifier_text, why_no_name
+from snakestore.names import identifier_text, invalid_name_reason
 from snakestore.reports import VariableBatch
 from snakestore.repository.arguments import (
     checked_expected_version,
@@ -161,7 +161,7 @@ def _expected(
 
 def _called(tx: TransactionContext, sid: str, identifiers: Iterable[str]) -> dict[str, Row]:
     """Rows (VARIABLE_COLUMNS) by identifier: first by id, and those that no id answers by name."""
-    askable = [each for each in identifiers if why_no_name(each) is None]
+    askable = [each for each in identifiers if invalid_name_reason(each) is None]
     by_id = {row[0]: row for row in tx.fetch_in(sql.SELECT_BY_ID, askable, sid=sid)}
     left = [each for each in askable if each not in by_id]
     return by_id | {row[1]: row for row in tx.fetch_in(sql.SELECT_BY_NAME, left, sid=sid)}

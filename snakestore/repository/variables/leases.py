@@ -70,7 +70,7 @@ def _start(
     lease: object,
 ) -> Variable:
     locked, stored = lock_variable(tx, sid, identifier)
-    optimizer = checked_name(optimizer_id, "an optimizer_id")
+    optimizer = checked_name(optimizer_id, "optimizer_id")
     status = mapping.status_from(stored.row[10:14], tx.now)
     if status.optimizing and status.optimizer_id != optimizer:
         raise VariableLockedError(
@@ -94,7 +94,7 @@ def _start(
 def _end(tx: TransactionContext, sid: object, identifier: object, optimizer_id: object) -> Variable:
     locked, stored = lock_variable(tx, sid, identifier)
     status = mapping.status_from(stored.row[10:14], tx.now)
-    named = None if optimizer_id is None else identifier_text(optimizer_id, "an optimizer_id")
+    named = None if optimizer_id is None else identifier_text(optimizer_id, "optimizer_id")
     if status.optimizing and named not in (None, status.optimizer_id):
         raise VariableLockedError(
             locked.sid, stored.identifier, status.optimizer_id, status.expires_at

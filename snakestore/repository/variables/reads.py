@@ -7,7 +7,7 @@ from typing import Any, TypeVar, overload
 
 from snakestore.clock import as_utc
 from snakestore.errors import InvalidNameError, SessionNotFoundError, VariableNotFoundError
-from snakestore.names import identifier_text, is_plain
+from snakestore.names import identifier_text, is_simple_name
 from snakestore.patterns import Pattern
 from snakestore.repository.arguments import NOT_GIVEN, NotGiven, look_up_text
 from snakestore.repository.base import RepositoryBase
@@ -119,8 +119,8 @@ def _looked_up(
     tx: TransactionContext, statement: Statement, sid: object, identifier: object
 ) -> tuple[str, Row]:
     """The session's id, and the row of session and variable, the variable's columns NULL where there is none; one statement."""
-    session = sid if is_plain(sid) else session_text(sid)
-    wanted = identifier if is_plain(identifier) else _unusual(tx, session, identifier)
+    session = sid if is_simple_name(sid) else session_text(sid)
+    wanted = identifier if is_simple_name(identifier) else _unusual(tx, session, identifier)
     row = tx.fetch_first(statement, sid=session, identifier=wanted)
     if row is None:
         raise SessionNotFoundError(session)
@@ -133,7 +133,7 @@ def _looked_up(
 def _unusual(tx: TransactionContext, session: str, identifier: object) -> str:
     """An identifier that is not plain ASCII as text; one that no variable can have finds nothing, for none is called ""."""
     try:
-        return look_up_text(identifier, "an identifier") or ""
+        return look_up_text(identifier, "identifier") or ""
     except InvalidNameError:
         load_session(tx, session)  # the session comes first in the order of refusals
         raise
@@ -198,7 +198,7 @@ def _absent(session: str, identifier: object, default: object | NotGiven) -> obj
 
 
 def _has(tx: TransactionContext, sid: object, identifier: object) -> bool:
-    identifier_text(sid, "a session id")
+    identifier_text(sid, "session id")
     identifier_text(identifier)
     try:
         _, row = _looked_up(tx, sql.SELECT_EXISTS, sid, identifier)

@@ -7,7 +7,7 @@ from typing import Any
 from snakestore import types
 from snakestore.errors import ValidationError, VariableExistsError, VersionConflictError
 from snakestore.lease import NOT_OPTIMIZING
-from snakestore.names import checked_name, is_plain
+from snakestore.names import checked_name, is_simple_name
 from snakestore.repository.arguments import (
     check_size,
     checked_expected_version,
@@ -250,11 +250,11 @@ def _vacancy(
     tx: TransactionContext, sid: object, name: object, vid: object
 ) -> tuple[LockedSession, str, str | None, list[Row]]:
     """The session, the name and id as they may be stored, and the id and name of each variable in their way."""
-    if vid is None and is_plain(name):  # nearly always: one look at both
+    if vid is None and is_simple_name(name):  # nearly always: one look at both
         locked, found = lock_session_and_variable(tx, sid, name, with_value=False)
         return locked, name, None, [] if found[0] is None else [found[:2]]
     locked = lock_session(tx, sid)
-    text = checked_name(name, "a variable's name")
+    text = checked_name(name, "variable name")
     if vid is None:
         return (
             locked,
@@ -262,7 +262,7 @@ def _vacancy(
             None,
             tx.fetch_all(sql.SELECT_NAME_CONFLICT, sid=locked.sid, identifier=text),
         )
-    given_id = checked_name(vid, "a variable's id")
+    given_id = checked_name(vid, "variable id")
     return (
         locked,
         text,
@@ -315,7 +315,7 @@ def _agreeing(
 ) -> Variable:
     """The variable of this name, an access, if its type and constraints are the wanted ones."""
     stored = find(tx, locked.sid, name)
-    kind = checked_name(wanted["type"], "a variable's type")
+    kind = checked_name(wanted["type"], "variable type")
     if stored.type != kind or stored.constraints() != types.check_constraints(
         kind, wanted["constraints"]
     ):

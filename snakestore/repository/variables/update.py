@@ -15,7 +15,7 @@ from snakestore.errors import (
     VersionConflictError,
 )
 from snakestore.lease import NOT_OPTIMIZING, OptimizationStatus
-from snakestore.names import identifier_text, is_plain
+from snakestore.names import identifier_text, is_simple_name
 from snakestore.repository.arguments import check_size, checked_metadata, look_up_text
 from snakestore.repository.session_access import (
     LockedSession,
@@ -83,7 +83,7 @@ def find(tx: TransactionContext, sid: str, identifier: object) -> StoredVariable
         VariableNotFoundError: there is none.
         InvalidNameError: the identifier is neither str nor Enum.
     """
-    text = look_up_text(identifier, "an identifier")
+    text = look_up_text(identifier, "identifier")
     row = (
         None if text is None else tx.fetch_first(sql.SELECT_BY_IDENTIFIER, sid=sid, identifier=text)
     )
@@ -103,7 +103,7 @@ def lock_variable(
         SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
         InvalidNameError: the identifier is neither str nor Enum.
     """
-    if not is_plain(identifier):
+    if not is_simple_name(identifier):
         locked = lock_session(tx, sid)
         return locked, find(tx, locked.sid, identifier)
     locked, found = lock_session_and_variable(tx, sid, identifier, with_value=with_value)
@@ -160,7 +160,7 @@ def check_holder(
     Raises:
         VariableLockedError, InvalidNameError: as there.
     """
-    writer = None if optimizer_id is None else identifier_text(optimizer_id, "an optimizer_id")
+    writer = None if optimizer_id is None else identifier_text(optimizer_id, "optimizer_id")
     if writer != status.optimizer_id:
         raise VariableLockedError(sid, identifier, status.optimizer_id, status.expires_at)
 

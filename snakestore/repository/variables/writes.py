@@ -205,7 +205,7 @@ def _constrain(
 
 def _delete(tx: TransactionContext, sid: object, identifier: object, optimizer_id: object) -> bool:
     locked = lock_session(tx, sid)
-    text = look_up_text(identifier, "an identifier")
+    text = look_up_text(identifier, "identifier")
     row = (
         None if text is None else tx.fetch_first(sql.SELECT_LEASE, sid=locked.sid, identifier=text)
     )
