@@ -1,4 +1,7 @@
-"""Make docs/reliability.md from a run of the scenes: ``python -m tests.faults.report [--full]``, from the top of the checkout."""
+"""Generate docs/reliability.md: ``python -m tests.faults.report [--full]``.
+
+Run it in the top folder of the checkout.
+"""
 
 from __future__ import annotations
 
@@ -18,35 +21,54 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
 
 HEAD = """\
-# What survives what
+# Reliability
 
-This page is made by `python -m tests.faults.report`, which runs the scenes of `tests/faults` (`--full`: at full length) and writes down what they measured. `pytest tests/faults --controls` runs
-broken variants of the library (get then set, no `BEGIN IMMEDIATE`, no transactions, no lock at start) that the same scenes must catch.
+This page states what survives a failure, and what was measured. `python -m tests.faults.report`
+generates it: it runs the scenarios of `tests/faults` (`--full`: at full length) and writes down
+their results. `pytest tests/faults --controls` runs broken variants of the library (get then set,
+no `BEGIN IMMEDIATE`, no transactions, no lock at start). The same scenarios must detect each of
+them.
 
-| | `durability="normal"` | `durability="full"` |
+| failure | `durability="normal"` | `durability="full"` |
 | --- | --- | --- |
-| the process is killed (`kill -9`, out of memory), at any instant | every acknowledged write | every acknowledged write |
-| the machine loses power or its kernel crashes | whole commits up to some moment, in order; the last ones may be missing | every acknowledged write, if the disk keeps what it says it synced |
-| the disk is full | every acknowledged write; `StoreFullError`, and service once there is room | the same |
-| the file is removed or replaced while open | a write is refused with `StoreError` before anything is changed; a read within a second | the same |
-| a network file system | warned of with `NetworkFileSystemWarning`; not supported | the same |
-| bits rot, pages go missing, somebody edits the file | not survived: told by `check()` and by `CorruptStoreError`; restore a backup | the same |
+| the process is killed at any instant (`kill -9`, out of memory) | every acknowledged write survives | every acknowledged write survives |
+| power failure or kernel crash | a prefix of the commits survives, in order; the last ones may be missing | every acknowledged write survives, if the disk honours syncs |
+| the disk is full | every acknowledged write survives; writes raise `StoreFullError` until there is space | the same |
+| the file is removed or replaced while open | writes raise `StoreError` and change nothing; reads do so within a second | the same |
+| network file system | not supported; `NetworkFileSystemWarning` | the same |
+| disk corruption or manual edits | not recoverable; detected by `check()` and on read (`CorruptStoreError`). Restore a backup | the same |
 
-A database in memory (`sqlite://`) survives nothing. On PostgreSQL what survives is the server's to say (`synchronous_commit`). `durability="full"` waits for the disk at each commit, "normal" only now and then, when
-the log is brought into the file.
+With `durability="full"`, each commit waits until the disk has stored it. With "normal", SQLite
+syncs only when it moves the write-ahead log into the file. A database in memory (`sqlite://`)
+does not survive the process. On PostgreSQL, the server decides (`synchronous_commit`).
 
-## What a file may do to a program that opens it
+## Untrusted files
 
-Nothing is unpickled, evaluated or imported by a stored name, extensions are never loaded, and `trusted_schema` is off. A file of somebody else, of a newer snakestore, or no database at all is refused without a changed
-byte. So is a store on whose tables somebody has put **a trigger**, or a view or a virtual table in the place of one: none of that is snakestore's, and a trigger could change what is stored without a word. Views of
-other names are never read. A trigger that is planted while a store is open, or on a connection of your own, is told by `check()`. Cells that were edited by hand raise `CorruptStoreError` (or another `SnakeStoreError`) when they are read.
+Opening a file runs no code from it:
 
-## Looking after a store
+- Nothing is unpickled or evaluated, and nothing is imported by a stored name.
+- SQLite extensions are never loaded, and `trusted_schema` is off.
+- A file that is not a database, has tables but no snakestore version table, or has a newer schema
+  is refused. It is not changed.
+- A store is refused if one of its tables has **a foreign trigger**, or was replaced by a view or
+  a virtual table. A trigger could change stored data unnoticed.
+- Views with other names are never read.
+- `check()` reports a trigger that was added while the store was open, or on your own connection.
+- Cells that were edited by hand raise `CorruptStoreError` (or another `SnakeStoreError`) on read.
 
-- `repo.check()`, or `snakestore check FILE`, goes through everything in pages while others work; `repair=True` (`--repair`) mends the counts of sessions and nothing else.
-- `repo.backup(path)`, or `snakestore backup FILE TO`, copies one state into a single file while others write. To restore, close the store everywhere, remove its `-wal` and `-shm`, and put the copy in its place.
-- `delete_expired()` works in small transactions, leaves the writer's place free for others after every 20 ms of them, and gives the space back in steps of some milliseconds. The log is brought in by itself every 1000 pages, after a sweep, and when the last connection closes; under a long reader it grows, and is cut to
-  64 MiB once the reader is done. `store_stats()` and `check()` show the sizes.
+## Maintenance
+
+- **Check**: `repo.check()` or `snakestore check FILE` reads the whole store in pages while others
+  work. `repair=True` (`--repair`) corrects the counts of sessions and nothing else.
+- **Backup**: `repo.backup(path)` or `snakestore backup FILE TO` copies one state into a single
+  file while others write. To restore it, close the store everywhere, remove its `-wal` and `-shm`
+  files, and move the copy into its place.
+- **Sweep**: `delete_expired()` works in small transactions. After every 20 ms of them it pauses,
+  so that other writers can take the write lock. It then returns free space to the disk in steps
+  of a few milliseconds.
+- **Write-ahead log**: SQLite moves the log into the file every 1000 pages, after a sweep, and
+  when the last connection closes. During a long read transaction the log grows. Afterwards it is
+  cut to 64 MiB. `store_stats()` and `check()` show the sizes.
 
 """
 
@@ -73,16 +95,16 @@ def _milliseconds(seconds: float) -> str:
 
 def _contention(each: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for kind, waits in each["waits"].items():
-        told = (
+        outcome = (
             f"0 lost, 0 errors; p99 {_milliseconds(waits['p99'])}, slowest"
             f" {_milliseconds(waits['max'])}"
         )
-        yield f"{each['processes']} processes on one file, {waits['count']} times {kind}", told
+        yield f"{each['processes']} processes on one file, {waits['count']} times {kind}", outcome
 
 
 def _start(what: str) -> Callable[[dict[str, Any]], tuple[str, str]]:
     return lambda each: (
-        f"{each['processes']} processes open {what} at once, {each['opened']} times in all",
+        f"{each['processes']} processes open {what} at once, {each['opened']} opens in all",
         f"{each['failed']} failed; the slowest took {each['slowest']:.2f} s",
     )
 
@@ -90,47 +112,48 @@ def _start(what: str) -> Callable[[dict[str, Any]], tuple[str, str]]:
 def _busy(each: dict[str, Any]) -> tuple[str, str]:
     late = _milliseconds(max(each["waited"]) - each["busy_timeout"])
     return (
-        f"somebody holds the lock for good, `busy_timeout={each['busy_timeout']}`",
+        f"another process never releases the lock, `busy_timeout={each['busy_timeout']}`",
         f"`StoreBusyError`, at most {late} late, never early",
     )
 
 
 def _kill(each: dict[str, Any]) -> tuple[str, str]:
-    told = (
-        f"{each['acknowledged']} acknowledged, {each['lost']} lost, nothing half"
+    outcome = (
+        f"{each['acknowledged']} acknowledged, {each['lost']} lost, none partial"
         if each["acknowledged"]
-        else "the old schema or the new one, whole"
+        else "always the complete old or new schema"
     )
     return (
         (
-            f"`kill -9` at {each['kills']} random instants, processes at work: {each['processes']}"
+            f"`kill -9` at {each['kills']} random instants, {each['processes']}"
+            f" process{'' if each['processes'] == 1 else 'es'}"
             f" ({each['kind']})"
         ),
-        told,
+        outcome,
     )
 
 
 def _power(each: dict[str, Any]) -> tuple[str, str]:
-    told = (
+    outcome = (
         f"each opens as a prefix of the {each['commits']} commits ({each['fewest']} to"
         f" {each['most']} of them), 0 torn"
     )
-    return f"the log {each['change']} at {each['copies']} random places", told
+    return f"the log {each['change']} at {each['copies']} random positions", outcome
 
 
 def _fuzz(each: dict[str, Any]) -> tuple[str, str]:
-    told = (
-        f"{each['refused']} refused unchanged, {each['opened']} opened ({each['unsound']} told by"
-        " `check`), 0 other errors, 0 hangs"
+    outcome = (
+        f"{each['refused']} refused unchanged, {each['opened']} opened ({each['unsound']} reported"
+        " by `check`), 0 other errors, 0 hangs"
     )
-    return f"{each['files']} mutations of a good file", told
+    return f"{each['files']} mutations of a good file", outcome
 
 
 def _sweeping(each: dict[str, Any]) -> tuple[str, str]:
     swept = " + ".join(map(str, each["swept"]))
     waits = f"a write took p99 {_milliseconds(each['p99'])}, at most {_milliseconds(each['max'])}"
-    told = (
-        f"{swept} swept in {each['seconds']:.1f} s, nobody live; {waits}; the file went from"
+    outcome = (
+        f"{swept} deleted in {each['seconds']:.1f} s, no live session; {waits}; the file went from"
         f" {each['bytes_before'] // 1024} to {each['bytes_after'] // 1024} KiB"
     )
     return (
@@ -138,7 +161,7 @@ def _sweeping(each: dict[str, Any]) -> tuple[str, str]:
             f"{each['sweepers']} sweepers, {each['writers']} writers, {each['expired']} expired and"
             f" {each['live']} live sessions"
         ),
-        told,
+        outcome,
     )
 
 
@@ -146,8 +169,8 @@ _ROWS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
     "cold start": _start("a missing file"),
     "older schema": _start("a file of an older schema"),
     "makers killed": lambda each: (
-        f"the makers of a file are killed, {each['kills']} times",
-        f"the next one finished it, {each['failed']} failed",
+        f"the creators of a file are killed, {each['kills']} times",
+        f"the next process finished it, {each['failed']} failed",
     ),
     "busy": _busy,
     "kill -9": _kill,
@@ -158,24 +181,24 @@ _ROWS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
     ),
     "full disk": lambda each: (
         f"a full disk ({each['kind']})",
-        f"`{each['error']}`, nothing lost, served again once there was room",
+        f"`{each['error']}`, nothing lost, writes again after space was freed",
     ),
     "fuzz": _fuzz,
     "edited cells": lambda each: (
         f"{each['cells']} cells edited by hand, {each['edits']} edits",
-        "0 errors but snakestore's own",
+        "every error is a `SnakeStoreError`",
     ),
     "sweeping": _sweeping,
     "log": lambda each: (
         (
-            f"a log of {each['grown'] // 1024} KiB under a long reader, limit"
+            f"a log of {each['grown'] // 1024} KiB during a long read, limit"
             f" {each['limit'] // 1024} KiB"
         ),
-        f"{each['after'] // 1024} KiB once the reader was done",
+        f"{each['after'] // 1024} KiB after the read",
     ),
     "backup": lambda each: (
         f"{each['copies']} backups while 3 processes write batches",
-        "each one state, whole",
+        "each is one complete state",
     ),
 }
 
@@ -183,8 +206,8 @@ _ROWS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
 def _rows(scenes: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[str, str]]:
     for each in scenes.get("contention", []):
         yield from _contention(each)
-    for scene, told in _ROWS.items():
-        yield from map(told, scenes.get(scene, []))
+    for scene, row in _ROWS.items():
+        yield from map(row, scenes.get(scene, []))
 
 
 def page(figures: list[dict[str, Any]], seconds: float, arguments: list[str]) -> str:
@@ -202,7 +225,7 @@ def page(figures: list[dict[str, Any]], seconds: float, arguments: list[str]) ->
         "",
         f"On {machine}; {length}, {seconds:.0f} s in all.",
         "",
-        "| scene | outcome |",
+        "| scenario | result |",
         "| --- | --- |",
     ]
     lines += [f"| {scene} | {outcome} |" for scene, outcome in _rows(scenes)]
