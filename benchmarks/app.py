@@ -20,7 +20,11 @@ COMMANDS = ("rows", "imports", "growth", "memory", "all")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures what is asked for and shows it: 0 whatever the figures are, 1 where a contender broke, 2 for wrong usage."""
+    """Measure and show the requested rows.
+
+    Returns the exit code: 0 whatever the figures are, 1 if an implementation failed, 2 for wrong
+    usage.
+    """
     parser = _parser()
     options = parser.parse_args(arguments)
     command = "all" if options.page else options.command
@@ -67,7 +71,7 @@ def as_json(report: Report) -> str:
 
 
 def _slower(command: str, *, quick: bool) -> list[RowResult]:
-    # imported when asked for: they need the whole library, which the rows about floors do not
+    # imported when asked for: they need the whole library, which the rows about baselines do not
     if command == "imports":
         from benchmarks import starting  # noqa: PLC0415
 

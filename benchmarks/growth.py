@@ -1,4 +1,4 @@
-"""``python -m benchmarks growth``: the same verbs on a small file and on one of a million variables, against the floor's own growth."""
+"""``python -m benchmarks growth``: a small file against one of a million variables."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks import seed
-from benchmarks.contenders import Lab
-from benchmarks.floors.sqlite import SqliteFloor, connect
+from benchmarks.baselines.sqlite import SqliteBaseline, connect
+from benchmarks.implementations import Lab
 from benchmarks.results import RowResult, Timing
-from benchmarks.rows import FLOOR, OURS, StoredVariable
+from benchmarks.rows import BASELINE, OURS, Target
 from benchmarks.runner import Said, laboratory
 from benchmarks.work import Committed
 from benchmarks.workload import NAMES, PREFIX, PREFIX_PATTERN, now
@@ -21,7 +21,7 @@ from snakestore import SessionRepository
 
 SMALL_SESSIONS, LARGE_SESSIONS, QUICK_LARGE_SESSIONS = 10, 10_000, 1_000  # of 100 variables each
 CHUNK = 500
-MOST = StoredVariable(1.2)
+MOST = Target(1.2)
 CALLS = {"get": 200, "update": 50, "list-prefix": 50, "sweep": 100}
 TITLES = {
     "get": "get_value",
@@ -30,8 +30,8 @@ TITLES = {
     "sweep": "delete_expired, a session",
 }
 NOTE = (
-    "How much slower a call is in the large file than in a small one; the ratio is ours to the"
-    " floor's own."
+    "How much slower a call is in the large file than in a small one: the slowdown of snakestore"
+    " divided by that of the baseline."
 )
 
 
@@ -40,18 +40,18 @@ class Subject:
     """A file of some size, and the two who work on it."""
 
     sessions: int
-    floor: SqliteFloor
+    baseline: SqliteBaseline
     repo: SessionRepository
-    samples: dict[tuple[str, str], list[float]]  # seconds a call, by contender and verb
+    samples: dict[tuple[str, str], list[float]]  # seconds a call, by implementation and verb
 
     def verbs(self) -> dict[str, dict[str, Callable[..., Any]]]:
         """The verbs of both."""
         return {
-            FLOOR: {
-                "get": self.floor.get_value,
-                "update": self.floor.update,
-                "list-prefix": lambda sid: self.floor.list_records(sid, PREFIX),
-                "sweep": self.floor.delete_expired,
+            BASELINE: {
+                "get": self.baseline.get_value,
+                "update": self.baseline.update,
+                "list-prefix": lambda sid: self.baseline.list_records(sid, PREFIX),
+                "sweep": self.baseline.delete_expired,
             },
             OURS: {
                 "get": self.repo.get_value,
@@ -75,7 +75,7 @@ def measure(*, quick: bool, said: Said) -> list[RowResult]:
                 if turn == 0:
                     subject.samples.clear()  # warm-up
         for subject in subjects:
-            subject.floor.close()
+            subject.baseline.close()
             subject.repo.close()
         return [_row(verb, large * len(NAMES), subjects) for verb in CALLS]
 
@@ -90,7 +90,7 @@ def _subject(lab: Lab, sessions: int) -> Subject:
             seed.insert(cursor, seed.Plan(ids=ids, names=NAMES, accessed=now()))
     seeds.execute("ANALYZE")
     seeds.close()
-    return Subject(sessions, SqliteFloor(path), repo, {})
+    return Subject(sessions, SqliteBaseline(path), repo, {})
 
 
 def _sid(number: int) -> str:
@@ -98,8 +98,8 @@ def _sid(number: int) -> str:
 
 
 def _round(subject: Subject, chance: random.Random, *, swapped: bool) -> None:
-    contenders = [OURS, FLOOR] if swapped else [FLOOR, OURS]
-    for name in contenders:
+    implementations = [OURS, BASELINE] if swapped else [BASELINE, OURS]
+    for name in implementations:
         verbs = subject.verbs()[name]
         for verb, calls in CALLS.items():
             sids = [_sid(chance.randrange(subject.sessions)) for _ in range(calls)]
@@ -116,7 +116,7 @@ def _seconds(
     chance: random.Random,
 ) -> float:
     if verb == "sweep":
-        with Committed(subject.floor.connection) as cursor:
+        with Committed(subject.baseline.connection) as cursor:
             seed.expired_sessions(cursor, len(sids))
     names = chance.choices(NAMES, k=len(sids))
     started = perf_counter()
@@ -141,26 +141,26 @@ def _row(verb: str, variables: int, subjects: Sequence[Subject]) -> RowResult:
             statistics.median(large.samples[name, verb])
             / statistics.median(small.samples[name, verb])
         )
-        for name in (FLOOR, OURS)
+        for name in (BASELINE, OURS)
     }
     timings = [
         Timing(
-            contender=name,
-            kind="floor" if name == FLOOR else "ours",
+            implementation=name,
+            kind="baseline" if name == BASELINE else "ours",
             microseconds=statistics.median(large.samples[name, verb]) * 1e6,
-            ratio=grown[name] / grown[FLOOR],
+            ratio=grown[name] / grown[BASELINE],
             target=MOST if name == OURS else None,
             unequal=(
                 f"{grown[name]:.2f} times as long as in a file of {small.sessions * len(NAMES):,}"
                 " variables"
             ),
         )
-        for name in (FLOOR, OURS)
+        for name in (BASELINE, OURS)
     ]
     return RowResult(
         key=f"growth-{verb}",
         title=f"{variables:,} variables: {TITLES[verb]}",
-        base=FLOOR,
+        base=BASELINE,
         note=NOTE,
         timings=timings,
     )

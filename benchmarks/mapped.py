@@ -1,4 +1,4 @@
-"""Four mapped classes with the columns and constraints of ours: what an application that describes such tables by itself imports anyway."""
+"""Four mapped classes like snakestore's: what an application with such tables imports anyway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Timing: every round gives each contender one batch, so that whatever drifts meets all of them, and ratios are taken within rounds."""
+"""Timing: one batch per implementation and round, so that drift affects all of them alike.
+
+Ratios are taken within rounds.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
-from benchmarks.contenders import Entry, Job
+from benchmarks.implementations import Entry, Job
 from benchmarks.results import RowResult, Timing, compared
 from benchmarks.rows import Row
 
@@ -17,8 +20,8 @@ from benchmarks.rows import Row
 class Effort:
     """How long to measure."""
 
-    row_seconds: float  # for each contender of a row
-    longest_batch: float  # seconds; slower contenders are given fewer calls a batch
+    row_seconds: float  # for each implementation of a row
+    longest_batch: float  # seconds; slower implementations are given fewer calls a batch
     fewest_rounds: int
     most_rounds: int
     clock: Callable[[], float] = (
@@ -34,12 +37,12 @@ ONCE = Effort(row_seconds=0.0, longest_batch=0.0, fewest_rounds=1, most_rounds=1
 def measure(
     row: Row, jobs: Mapping[str, Job], entries: Mapping[str, Entry], effort: Effort
 ) -> RowResult:
-    """Measures one row; ``jobs`` by the contender's name."""
+    """Measures one row; ``jobs`` by the implementation's name."""
     calls = {name: _warmed_up(row, job, effort) for name, job in jobs.items()}
     samples: dict[str, list[float]] = {name: [] for name in jobs}
     order = list(jobs)
     gc.collect()
-    # so that a full collection of what the imports left does not land in one contender's batch
+    # so that a full collection of what the imports left does not land in one implementation's batch
     gc.freeze()
     started = perf_counter()
     for turn in range(effort.most_rounds):
@@ -54,7 +57,7 @@ def measure(
 
 
 def result(row: Row, samples: Mapping[str, list[float]], entries: Mapping[str, Entry]) -> RowResult:
-    """What the samples, seconds a call by contender and round, come to."""
+    """What the samples, seconds a call by implementation and round, come to."""
     base = samples.get(row.base)
     timings = []
     for name, taken in samples.items():
@@ -62,7 +65,7 @@ def result(row: Row, samples: Mapping[str, list[float]], entries: Mapping[str, E
         figure = max(taken) if row.figure == "worst returned" else statistics.median(taken)
         timings.append(
             Timing(
-                contender=name,
+                implementation=name,
                 kind=entries[name].kind,
                 microseconds=figure * 1e6,
                 ratio=middle,

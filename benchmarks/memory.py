@@ -1,4 +1,4 @@
-"""``python -m benchmarks memory``: how much listing and sweeping many sessions adds to a process, at its peak."""
+"""``python -m benchmarks memory``: peak memory of listing and sweeping many sessions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import seed
-from benchmarks.floors.sqlite import connect
+from benchmarks.baselines.sqlite import connect
 from benchmarks.results import RowResult, Timing
-from benchmarks.rows import OURS, StoredVariable
+from benchmarks.rows import OURS, Target
 from benchmarks.runner import Said, laboratory
 from benchmarks.work import Committed
 from benchmarks.workload import SWEPT_NAMES, long_ago
@@ -24,7 +24,8 @@ PEAK = """
 from pathlib import Path
 
 def peak():
-    return int(next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")).split()[1])
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
 """
 IDLE = (
     PEAK
@@ -39,7 +40,8 @@ before = peak()
 LISTING = """
 done, page = 0, repo.list_sessions(limit=1000, include_expired=True)
 while page:
-    done, page = done + len(page), repo.list_sessions(limit=1000, after=page[-1].id, include_expired=True)
+    done += len(page)
+    page = repo.list_sessions(limit=1000, after=page[-1].id, include_expired=True)
 """
 AFTERWARDS = "\nprint(peak() - before, done)"
 ACTIONS = {
@@ -89,13 +91,13 @@ def _row(key: str, title: str, sessions: int, measured: Sequence[int]) -> RowRes
         message = f"{title} met {met} sessions of {sessions}"
         raise RuntimeError(message)
     timing = Timing(
-        contender=OURS,
+        implementation=OURS,
         kind="ours",
         microseconds=0.0,
         count=round(kilobytes / 1024, 1),
-        target=StoredVariable(MOST_MEGABYTES, unit="count"),
+        target=Target(MOST_MEGABYTES, unit="count"),
     )
-    note = "MiB over the idle process, at the peak, as Linux counts (VmHWM)."
+    note = "Peak memory (VmHWM) in MiB above the idle process."
     return RowResult(
         key=f"memory-{key}",
         title=f"{sessions:,} sessions: {title}, MiB",

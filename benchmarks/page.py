@@ -8,46 +8,51 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import Report, RowResult, Timing
-from benchmarks.rows import FLOOR
+from benchmarks.rows import BASELINE
 from benchmarks.table import a_call, ratio, ratio_text, spread, verdict
 
 TITLE = "Performance"
 HEAD = f"""# {TITLE}
 
-What the library costs, against hand-written programs that do the same statements on the same tables under the same pragmas, and against
-other stores that are used for such state. This page and its picture are made by one command, `python -m benchmarks --page`
-(`pip install -e '.[bench]'` brings what it needs), on the machine described below.
+This page compares snakestore with hand-written programs that run the same statements on the same
+tables under the same pragmas, and with other stores that are used for such state.
+`python -m benchmarks --page` generates the page and its picture. Its requirements are installed by
+`pip install -e '.[bench]'`.
 
 ![Ratios to hand-written statements](performance.png)
 
 ## How it is measured
 
-- Each row of the table is one piece of work. Every contender gets a batch of it in turn, round after round, in alternating order, so that
-  whatever drifts on the machine meets all of them; a ratio is taken within a round, to the row's own base, and the table gives the median
-  of the rounds and the quartiles between which the middle half of them lies. Each contender is warmed up before. Peers meet the floor in
-  rounds of their own, so that nobody starts with caches that a heavier one has just emptied.
-- In the rows that write to a SQLite file, a batch is about as much as fills a log, and ends, timed, with bringing the log into the file: it
-  would else be chance whose batch meets that work, which costs as much as all commits of the batch.
-- The floors are in `benchmarks/floors/`: prepared SQL strings on one connection a thread, with `BEGIN IMMEDIATE`, the session's expiry, its
-  counters and its recorded access, the optimiser's lock, the merge of the metadata and the history. They do not check values, nor
-  translate errors.
-- A file on disk in WAL mode with `synchronous` NORMAL, the library's default: a commit does not wait for the disk. Peers that would wait
-  by their own choice are set to the same, so that the comparison is of their work.
-- Targets that are missed are shown as missed.
+- Each row of the table is one task. Every implementation runs it in batches, round after round, in
+  alternating order, so that drift of the machine affects all of them. Each one is warmed up first.
+- A ratio compares two implementations within one round. The table shows the median over all rounds
+  and the quartiles. Less is better.
+- The baselines are in `benchmarks/baselines/`. They execute fixed SQL on one connection per thread:
+  `BEGIN IMMEDIATE`, the session's expiry, counters and recorded access, the optimiser's lock, the
+  merge of the metadata, and the history. They do not validate values or translate errors.
+- Peers are benchmarked against the baseline in separate rounds, so that cache effects of slower
+  peers do not leak.
+- Files are on disk in WAL mode with `synchronous` NORMAL, the library's default: a commit does not
+  wait for the disk. Peers with a stricter default are set to the same.
+- In tasks that write to a SQLite file, a batch fills about one write-ahead log, and the checkpoint
+  at its end is timed with it. A checkpoint costs as much as all commits of the batch; otherwise
+  chance would decide which batch pays for it.
+- Missed targets are shown as missed.
 """
 UNEQUAL_HEAD = """
-## Where the work is not the same
+## Differences in the work
 
-No peer checks types and constraints, keeps a history, counts, or expires sessions as a whole; besides:
+No peer checks types and constraints, keeps a history, maintains counts, or expires whole sessions.
+Other differences:
 """
 WORKERS = """
 ## Advice for workers
 
-The first full garbage collection after SQLAlchemy was imported stalls a process for some 100 ms. A worker that cares calls
-`gc.collect(); gc.freeze()` once after its start; the library does not do so by itself.
+Latency-sensitive workers should call `gc.collect(); gc.freeze()` after start-up: the first full
+collection after importing SQLAlchemy takes about 100 ms. The library does not do this itself.
 """
 LEAST_DRAWN, MOST_DRAWN = 0.005, 1000.0
-BAR_COLOURS = {"ours": "#2f7d4f", "floor": "#8a8f98", "peer": "#c98a3a"}
+BAR_COLOURS = {"ours": "#2f7d4f", "baseline": "#8a8f98", "peer": "#c98a3a"}
 
 
 def write(report: Report, directory: Path) -> None:
@@ -83,7 +88,7 @@ def draw(report: Report, path: Path) -> None:
             place += 1
             _bar(axes, place, timing)
             ticks.append(place)
-            labels.append(timing.contender)
+            labels.append(timing.implementation)
         place += 1
     axes.set_yticks(ticks, labels, fontsize=7)
     axes.set_ylim(place, -1)
@@ -106,7 +111,7 @@ def _bars(result: RowResult) -> list[Timing]:
 
 
 def _drawn(timing: Timing, result: RowResult) -> bool:
-    return timing.ratio is not None and timing.contender != result.base
+    return timing.ratio is not None and timing.implementation != result.base
 
 
 def _bar(axes: Any, place: float, timing: Timing) -> None:
@@ -125,7 +130,7 @@ def _bar(axes: Any, place: float, timing: Timing) -> None:
 
 
 def _machine(report: Report) -> Iterator[str]:
-    yield "## The machine\n"
+    yield "## Machine\n"
     yield "| | |\n| --- | --- |"
     for name, value in report.machine.items():
         yield f"| {name} | {value} |"
@@ -133,14 +138,16 @@ def _machine(report: Report) -> Iterator[str]:
 
 
 def _table(report: Report) -> Iterator[str]:
-    yield "\n## The table\n"
+    yield "\n## Results\n"
     yield (
-        "| work | contender | a call | ratio | quartiles | target | |\n| --- | --- | ---: | ---: |"
-        " --- | --- | --- |"
+        "| task | implementation | per call | ratio | quartiles | target | |\n"
+        "| --- | --- | ---: | ---: | --- | --- | --- |"
     )
     for result in report.results:
         for number, timing in enumerate(result.timings):
-            name = f"**{timing.contender}**" if timing.kind == "ours" else timing.contender
+            name = (
+                f"**{timing.implementation}**" if timing.kind == "ours" else timing.implementation
+            )
             target, word = verdict(timing)
             title = result.title if number == 0 else ""
             yield (
@@ -152,9 +159,11 @@ def _table(report: Report) -> Iterator[str]:
 
 
 def _notes(report: Report) -> Iterator[str]:
-    yield "\n## The rows\n"
+    yield "\n## Notes on the rows\n"
     for result in report.results:
-        about = f"Ratios are to {result.base}." if result.base not in {FLOOR, ""} else ""
+        about = (
+            f"The base of the ratios is {result.base}." if result.base not in {BASELINE, ""} else ""
+        )
         if result.note or about:
             yield f"- **{result.title}**: {' '.join(part for part in (result.note, about) if part)}"
 
@@ -165,8 +174,8 @@ def _unequal(report: Report) -> Iterator[str]:
         yield f"- {name}: {how}."
     for result in report.results:
         for timing in result.timings:
-            if timing.unequal and timing.contender not in report.unequal:
-                yield f"- {result.title}, {timing.contender}: {timing.unequal}."
+            if timing.unequal and timing.implementation not in report.unequal:
+                yield f"- {result.title}, {timing.implementation}: {timing.unequal}."
     if report.absent:
         yield "\nNot measured:\n"
         for name, reason in report.absent.items():

@@ -13,12 +13,12 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks import seed
-from benchmarks.contenders import Entry, Lab
-from benchmarks.floors.jobs import new_file
-from benchmarks.floors.sqlite import SqliteFloor, connect
+from benchmarks.baselines.jobs import new_file
+from benchmarks.baselines.sqlite import SqliteBaseline, connect
+from benchmarks.implementations import Entry, Lab
 from benchmarks.measure import Effort, result
 from benchmarks.results import RowResult, Timing
-from benchmarks.rows import FLOOR, OURS, PROCESS_ROWS
+from benchmarks.rows import BASELINE, OURS, PROCESS_ROWS
 from benchmarks.workload import FLOATS, HISTORY, UPDATED, UPDATES
 
 PROCESSES = 4
@@ -38,7 +38,7 @@ class Share:
 
 @dataclass(slots=True)
 class Team:
-    """The processes of one contender, and what they did."""
+    """The processes of one implementation, and what they did."""
 
     path: Path
     pipes: list[Connection]
@@ -84,7 +84,7 @@ def measure(
     lab: Lab, entries: Mapping[str, Entry], effort: Effort, updates: int
 ) -> list[RowResult]:
     """The rows about processes."""
-    openers = {FLOOR: (open_floor, _floor_file), OURS: (open_ours, _our_file)}
+    openers = {BASELINE: (open_baseline, _baseline_file), OURS: (open_ours, _our_file)}
     teams = {
         name: _team(opener, file(lab))
         for name, (opener, file) in openers.items()
@@ -102,7 +102,7 @@ def measure(
     each, wait, lost = PROCESS_ROWS
     timings = [
         Timing(
-            contender=name,
+            implementation=name,
             kind=entries[name].kind,
             microseconds=0.0,
             count=float(abs(team.lost()) + team.errors),
@@ -117,14 +117,14 @@ def measure(
     ]
 
 
-def open_floor(path: Path) -> Callable[[str, str, Any], Any]:
+def open_baseline(path: Path) -> Callable[[str, str, Any], Any]:
     """The hand-written update."""
-    return SqliteFloor(path).update
+    return SqliteBaseline(path).update
 
 
 def open_ours(path: Path) -> Callable[[str, str, Any], Any]:
     """The library's update."""
-    from snakestore import SessionRepository  # noqa: PLC0415 - the floor's processes do without it
+    from snakestore import SessionRepository  # noqa: PLC0415 - the baseline's processes do without it
 
     return SessionRepository.open(path).update_variable
 
@@ -173,8 +173,8 @@ def _team(opener: Callable[[Path], Callable[[str, str, Any], Any]], path: Path) 
     return Team(path, [ours for ours, _ in pairs], workers)
 
 
-def _floor_file(lab: Lab) -> Path:
-    return new_file(lab, "processes-floor.db")
+def _baseline_file(lab: Lab) -> Path:
+    return new_file(lab, "processes-baseline.db")
 
 
 def _our_file(lab: Lab) -> Path:

@@ -6,15 +6,15 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.contenders import Kind
-from benchmarks.rows import StoredVariable
+from benchmarks.implementations import Kind
+from benchmarks.rows import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """One contender in one row."""
+    """One implementation in one row."""
 
-    contender: str
+    implementation: str
     kind: Kind
     microseconds: float  # a call: the median, or the worst where the row asks for the worst
     ratio: float | None = (
@@ -22,7 +22,7 @@ class Timing:
     )
     low: float | None = None  # the quartiles of the rounds' ratios
     high: float | None = None
-    target: StoredVariable | None = None
+    target: Target | None = None
     unequal: str = ""
     count: float | None = None  # in place of a time, in rows that count
 
@@ -73,15 +73,15 @@ class Report:
     results: list[RowResult] = field(default_factory=list)
     absent: dict[str, str] = field(
         default_factory=dict
-    )  # contenders that could not take part, and why
+    )  # implementations that could not take part, and why
     failed: dict[str, str] = field(default_factory=dict)  # what broke where it should have worked
     unequal: dict[str, str] = field(
         default_factory=dict
-    )  # contenders whose work is not quite the same, and how
+    )  # implementations whose work is not quite the same, and how
 
 
 def compared(samples: Sequence[float], base: Sequence[float]) -> tuple[float, float, float]:
-    """Lower quartile, median and upper quartile of the ratios of samples that were taken in the same rounds."""
+    """Lower quartile, median and upper quartile of the ratios, each taken within one round."""
     ratios = [sample / reference for sample, reference in zip(samples, base, strict=True)]
     if len(ratios) == 1:
         return ratios[0], ratios[0], ratios[0]

@@ -9,7 +9,7 @@ from typing import Literal
 Unit = Literal["ratio", "ms", "count"]
 Figure = Literal["median time", "worst returned"]
 
-FLOOR, OURS, CACHED, NO_HISTORY = (
+BASELINE, OURS, CACHED, NO_HISTORY = (
     "hand-written sqlite3",
     "snakestore",
     "snakestore cache=True",
@@ -20,17 +20,17 @@ NAME_ONLY, PLAIN_BYTES, TO_NUMPY = (
     "hand-written, bytes",
     "snakestore to_numpy()",
 )
-MEMORY_FLOOR, MEMORY_OURS = "hand-written sqlite3, :memory:", "snakestore, sqlite://"
-ASYNC_FLOOR, ASYNC_OURS = "asyncio.to_thread(hand-written)", "snakestore async"
-POSTGRES_FLOOR, POSTGRES_OURS = "hand-written psycopg", "snakestore PostgreSQL"
-ASYNC_POSTGRES_FLOOR, ASYNC_POSTGRES_OURS = (
+MEMORY_BASELINE, MEMORY_OURS = "hand-written sqlite3, :memory:", "snakestore, sqlite://"
+ASYNC_BASELINE, ASYNC_OURS = "asyncio.to_thread(hand-written)", "snakestore async"
+POSTGRES_BASELINE, POSTGRES_OURS = "hand-written psycopg", "snakestore PostgreSQL"
+ASYNC_POSTGRES_BASELINE, ASYNC_POSTGRES_OURS = (
     "asyncio.to_thread(psycopg)",
     "snakestore async PostgreSQL",
 )
 
 
 @dataclass(frozen=True, slots=True)
-class StoredVariable:
+class Target:
     """What is aimed at: at most, and what to reach for."""
 
     at_most: float
@@ -52,8 +52,8 @@ class Row:
     key: str
     title: str
     calls: int  # in a batch
-    base: str = FLOOR  # the contender that ratios are taken to
-    targets: Mapping[str, StoredVariable] = field(default_factory=dict)
+    base: str = BASELINE  # the implementation that ratios are taken to
+    targets: Mapping[str, Target] = field(default_factory=dict)
     figure: Figure = "median time"
     note: str = ""
     # everyone does that many calls in a batch, about as many as fill a log, and brings the log in
@@ -61,8 +61,8 @@ class Row:
     whole: bool = False
 
 
-def _ours(at_most: float, reach: float | None = None) -> dict[str, StoredVariable]:
-    return {OURS: StoredVariable(at_most, reach)}
+def _ours(at_most: float, reach: float | None = None) -> dict[str, Target]:
+    return {OURS: Target(at_most, reach)}
 
 
 SQLITE_ROWS = (
@@ -70,10 +70,10 @@ SQLITE_ROWS = (
         key="get",
         title="get_value by name",
         calls=500,
-        targets={OURS: StoredVariable(1.3, 1.05), CACHED: StoredVariable(0.7, 0.5)},
+        targets={OURS: Target(1.3, 1.05), CACHED: Target(0.7, 0.5)},
         note=(
-            "One statement: the session's expiry and the variable, found by id or by name, as the"
-            " verb must. A touch once a minute."
+            "One statement reads the session's expiry and the variable, by id or by name, as the"
+            " method does. The access is recorded once a minute."
         ),
     ),
     Row(key="record", title="get_variable, the whole record", calls=300, targets=_ours(1.3, 1.0)),
@@ -94,7 +94,7 @@ SQLITE_ROWS = (
         calls=100,
         targets=_ours(1.3, 1.1),
         whole=True,
-        note="The same, and one INSERT into the history and one DELETE of what falls off its end.",
+        note="The same, plus one INSERT into the history and one DELETE of its oldest row.",
     ),
     Row(
         key="history",
@@ -103,7 +103,7 @@ SQLITE_ROWS = (
         base=NO_HISTORY,
         targets=_ours(2.0),
         whole=True,
-        note="What the history costs, within snakestore.",
+        note="The cost of the history within snakestore.",
     ),
     Row(
         key="history-read",
@@ -111,7 +111,7 @@ SQLITE_ROWS = (
         calls=500,
         base=NO_HISTORY,
         targets=_ours(1.1),
-        note="A history never makes a read slower: 1.0 but for noise.",
+        note="A history does not make reads slower: the ratio is 1.0, apart from noise.",
     ),
     Row(key="register", title="register_variable", calls=150, targets=_ours(1.3, 1.0), whole=True),
     Row(
@@ -120,7 +120,10 @@ SQLITE_ROWS = (
         calls=90,
         targets=_ours(1.2, 0.7),
         whole=True,
-        note="The floor reads the hundred by one statement and writes them by executemany.",
+        note=(
+            "The baseline reads the hundred variables with one statement and writes them with"
+            " executemany."
+        ),
     ),
     Row(
         key="batch",
@@ -136,7 +139,7 @@ SQLITE_ROWS = (
         title="embedding of 1536: update",
         calls=50,
         targets=_ours(0.15, 0.12),
-        note="Of a floor that writes JSON.",
+        note="Compared with a baseline that writes JSON.",
         whole=True,
     ),
     Row(
@@ -144,20 +147,20 @@ SQLITE_ROWS = (
         title="embedding of 1536: get_value",
         calls=20,
         targets=_ours(0.10, 0.07),
-        note="Of a floor that reads JSON.",
+        note="Compared with a baseline that reads JSON.",
     ),
     Row(
         key="tensor-store",
         title="tensor of 64x64 float32: update",
         calls=50,
-        note="A numpy array; of a floor that writes JSON.",
+        note="A numpy array, compared with a baseline that writes JSON.",
         whole=True,
     ),
     Row(
         key="tensor-load",
         title="tensor of 64x64 float32: get_value",
         calls=10,
-        note="Of a floor that reads JSON into nested lists.",
+        note="Compared with a baseline that reads JSON into nested lists.",
     ),
     Row(
         key="sweep",
@@ -169,45 +172,45 @@ SQLITE_ROWS = (
         key="sweep-lock",
         title="delete_expired, longest transaction",
         calls=200,
-        targets={OURS: StoredVariable(30.0, unit="ms")},
+        targets={OURS: Target(30.0, unit="ms")},
         figure="worst returned",
         note=(
-            "From one call of progress to the next, so no less than the time for which the lock is"
-            " held."
+            "The time between two calls of progress, which is at least the time for which the"
+            " lock is held."
         ),
     ),
 )
 BACKEND_ROWS = (
-    Row(key="memory-get", title="in memory: get_value", calls=500, base=MEMORY_FLOOR),
-    Row(key="memory-update", title="in memory: update_variable", calls=100, base=MEMORY_FLOOR),
+    Row(key="memory-get", title="in memory: get_value", calls=500, base=MEMORY_BASELINE),
+    Row(key="memory-update", title="in memory: update_variable", calls=100, base=MEMORY_BASELINE),
     Row(
         key="async-get",
         title="async get_value",
         calls=100,
-        base=ASYNC_FLOOR,
-        targets={ASYNC_OURS: StoredVariable(1.3, 1.0)},
+        base=ASYNC_BASELINE,
+        targets={ASYNC_OURS: Target(1.3, 1.0)},
     ),
     Row(
         key="async-update",
         title="async update_variable",
         calls=50,
-        base=ASYNC_FLOOR,
-        targets={ASYNC_OURS: StoredVariable(1.3, 1.0)},
+        base=ASYNC_BASELINE,
+        targets={ASYNC_OURS: Target(1.3, 1.0)},
     ),
     Row(
         key="postgres-get",
         title="PostgreSQL get_value",
         calls=100,
-        base=POSTGRES_FLOOR,
-        targets={POSTGRES_OURS: StoredVariable(1.3, 1.1)},
-        note="Over a local socket; psycopg prepares the statement by itself.",
+        base=POSTGRES_BASELINE,
+        targets={POSTGRES_OURS: Target(1.3, 1.1)},
+        note="Over a local socket. psycopg prepares the statement automatically.",
     ),
     Row(
         key="postgres-update",
         title="PostgreSQL update_variable",
         calls=20,
-        base=POSTGRES_FLOOR,
-        targets={POSTGRES_OURS: StoredVariable(1.3, 1.1)},
+        base=POSTGRES_BASELINE,
+        targets={POSTGRES_OURS: Target(1.3, 1.1)},
         note=(
             "BEGIN, lock the session, read, history, prune, variable, session, COMMIT: eight round"
             " trips, no pipeline."
@@ -217,13 +220,13 @@ BACKEND_ROWS = (
         key="async-postgres-get",
         title="async PostgreSQL get_value",
         calls=50,
-        base=ASYNC_POSTGRES_FLOOR,
+        base=ASYNC_POSTGRES_BASELINE,
     ),
     Row(
         key="async-postgres-update",
         title="async PostgreSQL update_variable",
         calls=20,
-        base=ASYNC_POSTGRES_FLOOR,
+        base=ASYNC_POSTGRES_BASELINE,
     ),
 )
 PROCESS_ROWS = (
@@ -237,17 +240,17 @@ PROCESS_ROWS = (
         key="processes-wait",
         title="4 processes: the worst wait",
         calls=50,
-        targets={OURS: StoredVariable(150.0, 60.0, "ms")},
+        targets={OURS: Target(150.0, 60.0, "ms")},
         figure="worst returned",
-        note="The longest that any single update took, over all rounds.",
+        note="The longest single update of all rounds.",
     ),
     Row(
         key="processes-lost",
         title="4 processes: updates lost, and errors",
         calls=50,
-        targets={OURS: StoredVariable(0.0, unit="count")},
+        targets={OURS: Target(0.0, unit="count")},
         figure="worst returned",
-        note="Acknowledged updates less the version that the file shows; errors are added.",
+        note="Acknowledged updates minus the version in the file, plus errors.",
     ),
 )
 ROWS = SQLITE_ROWS + BACKEND_ROWS + PROCESS_ROWS

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks import processes
-from benchmarks.contenders import Contender, Entry, Job, Lab, UnavailableError
-from benchmarks.entries import FLOORS, OURSELVES, PEERS, open_entry
+from benchmarks.entries import BASELINES, OURSELVES, PEERS, open_entry
+from benchmarks.implementations import Entry, Implementation, Job, Lab, UnavailableError
 from benchmarks.machine import described
 from benchmarks.measure import Effort, measure
 from benchmarks.results import Report, RowResult
@@ -25,15 +25,15 @@ class Field:
 
     lab: Lab
     entries: Sequence[Entry]
-    opened: dict[str, Contender] = field(default_factory=dict)
+    opened: dict[str, Implementation] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
 
-    def taking_part(self, row: Row) -> dict[str, Contender]:
+    def taking_part(self, row: Row) -> dict[str, Implementation]:
         """Who can do the work of ``row``, by name."""
         return {
-            entry.name: contender
+            entry.name: implementation
             for entry in self.entries
-            if row.key in entry.rows and (contender := self._contender(entry)) is not None
+            if row.key in entry.rows and (implementation := self._implementation(entry)) is not None
         }
 
     def absentees(self, row: Row) -> list[str]:
@@ -46,11 +46,11 @@ class Field:
 
     def close(self) -> None:
         """Closes all that were opened."""
-        for contender in reversed(self.opened.values()):
-            contender.close()
+        for implementation in reversed(self.opened.values()):
+            implementation.close()
         self.opened.clear()
 
-    def _contender(self, entry: Entry) -> Contender | None:
+    def _implementation(self, entry: Entry) -> Implementation | None:
         if entry.name in self.absent:
             return None
         if entry.name not in self.opened:
@@ -92,7 +92,7 @@ def chosen_rows(only: Sequence[str]) -> list[Row]:
 
 def run(rows: Sequence[Row], effort: Effort, *, mode: str, peers: bool, said: Said) -> Report:
     """Measures ``rows``; ``said`` is told how far it is."""
-    entries = [*FLOORS, *OURSELVES, *(PEERS if peers else ())]
+    entries = [*BASELINES, *OURSELVES, *(PEERS if peers else ())]
     report = Report(machine=described(), mode=mode)
     with laboratory() as lab:
         taking = Field(lab, entries)
@@ -116,9 +116,9 @@ def run(rows: Sequence[Row], effort: Effort, *, mode: str, peers: bool, said: Sa
 def _one(row: Row, taking: Field, effort: Effort, failed: dict[str, str]) -> RowResult:
     jobs: dict[str, Job] = {}
     broken: list[str] = []
-    for name, contender in taking.taking_part(row).items():
+    for name, implementation in taking.taking_part(row).items():
         try:
-            jobs[name] = _tried(contender.jobs()[row.key]())
+            jobs[name] = _tried(implementation.jobs()[row.key]())
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are still measured; it is shown and the exit code tells
             failed[f"{name}, {row.title}"] = f"{type(error).__name__}: {error}"
             broken.append(name)
@@ -135,7 +135,7 @@ def _one(row: Row, taking: Field, effort: Effort, failed: dict[str, str]) -> Row
         timings += [
             timing
             for timing in measure(row, based, entries, effort).timings
-            if timing.contender in peers
+            if timing.implementation in peers
         ]
     return replace(result, timings=timings, absent=[*taking.absentees(row), *broken])
 

@@ -1,4 +1,4 @@
-"""Rows made directly, the same in every file, so that no contender pays for another's set-up."""
+"""Seed rows, the same in every file, so that no implementation pays for another's set-up."""
 
 from __future__ import annotations
 

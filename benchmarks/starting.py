@@ -1,4 +1,4 @@
-"""``python -m benchmarks imports``: what it costs to import the library and to open a file that is there, each in fresh processes."""
+"""``python -m benchmarks imports``: import time and opening time, each in fresh processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.results import RowResult, Timing, compared
-from benchmarks.rows import OURS, StoredVariable
+from benchmarks.rows import OURS, Target
 from benchmarks.runner import laboratory
 
 BASE = "sqlalchemy.orm and equal mapped classes"
@@ -57,14 +57,14 @@ def measure(*, quick: bool) -> list[RowResult]:
                 "import",
                 "import, in a fresh process",
                 {name: samples[name] for name in STATEMENTS},
-                "SQLAlchemy makes so many objects that the next few thousand, whoever makes them,"
-                " start the process's first full garbage collection.",
+                "SQLAlchemy creates so many objects that the next few thousand trigger the first"
+                " full garbage collection of the process.",
             ),
             _import_row(
                 "import-work",
                 "import, the garbage collector off",
                 {name: samples[name + COLLECTOR_OFF] for name in STATEMENTS},
-                "The work alone, wherever that collection falls.",
+                "The import alone, without that collection.",
             ),
             _open_row(samples[OPENED]),
             _loaded_row(set().union(*loaded.values()) - loaded[BASE]),
@@ -72,7 +72,7 @@ def measure(*, quick: bool) -> list[RowResult]:
 
 
 def _run(code: str, bytecode: Path) -> tuple[float, list[str]]:
-    """The seconds that ``code`` measured in a new process, and which of the parted modules it had loaded.
+    """The seconds that ``code`` measured in a new process, and the parted modules it loaded.
 
     The process keeps its bytecode below ``bytecode``: an installed package has it, a checkout may
     be told to write none.
@@ -100,30 +100,30 @@ def _import_row(key: str, title: str, samples: dict[str, list[float]], note: str
         low, middle, high = compared(seconds, samples[BASE])
         timings.append(
             Timing(
-                contender=name,
-                kind="floor" if name == BASE else "ours",
+                implementation=name,
+                kind="baseline" if name == BASE else "ours",
                 microseconds=statistics.median(seconds) * 1e6,
                 ratio=middle,
                 low=low,
                 high=high,
-                target=None if name == BASE else StoredVariable(1.1),
+                target=None if name == BASE else Target(1.1),
             )
         )
     return RowResult(
-        key=key, title=title, base=BASE, note=f"Bytecode files are there. {note}", timings=timings
+        key=key, title=title, base=BASE, note=f"Bytecode files exist. {note}", timings=timings
     )
 
 
 def _open_row(samples: list[float]) -> RowResult:
     timing = Timing(
-        contender=OURS,
+        implementation=OURS,
         kind="ours",
         microseconds=statistics.median(samples) * 1e6,
-        target=StoredVariable(5.0, unit="ms"),
+        target=Target(5.0, unit="ms"),
     )
     note = (
-        "After the import, in the same process: SessionRepository.open on a file of the newest"
-        " schema, and one read."
+        "After the import, in the same process: SessionRepository.open on a file with the"
+        " current schema, and one read."
     )
     return RowResult(
         key="open", title="open a warm file, and one read", base="", note=note, timings=[timing]
@@ -132,13 +132,13 @@ def _open_row(samples: list[float]) -> RowResult:
 
 def _loaded_row(loaded: set[str]) -> RowResult:
     timing = Timing(
-        contender=OURS,
+        implementation=OURS,
         kind="ours",
         microseconds=0.0,
         count=float(len(loaded)),
-        target=StoredVariable(0.0, unit="count"),
+        target=Target(0.0, unit="count"),
     )
-    note = f"Of {', '.join(PARTED)}, less what the base loads" + (
+    note = f"Counts {', '.join(PARTED)}, unless the base loads them too" + (
         f"; loaded: {', '.join(sorted(loaded))}." if loaded else "; none was loaded."
     )
     return RowResult(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from benchmarks.results import Report, RowResult, Timing
 
-HEADINGS = ("work", "contender", "a call", "ratio", "quartiles", "target", "")
+HEADINGS = ("task", "implementation", "per call", "ratio", "quartiles", "target", "")
 
 
 def show(report: Report) -> None:
@@ -24,7 +24,7 @@ def show(report: Report) -> None:
         print(f"not measured: {name}: {reason}")
     for where, what in report.failed.items():
         print(f"FAILED: {where}: {what}")
-    shown = {timing.contender for result in report.results for timing in result.timings}
+    shown = {timing.implementation for result in report.results for timing in result.timings}
     for name, how in report.unequal.items():
         if name in shown:
             print(f"unequal: {name}: {how}")
@@ -36,7 +36,7 @@ def table_lines(report: Report) -> Iterator[tuple[str, ...]]:
         for number, timing in enumerate(result.timings):
             yield (
                 result.title if number == 0 else "",
-                timing.contender,
+                timing.implementation,
                 a_call(timing),
                 ratio(timing, result),
                 spread(timing),
@@ -57,7 +57,7 @@ def a_call(timing: Timing) -> str:
 
 def ratio(timing: Timing, result: RowResult) -> str:
     """The ratio to the row's base; the base itself is 1."""
-    if timing.contender == result.base and timing.count is None:
+    if timing.implementation == result.base and timing.count is None:
         return "1"
     return ratio_text(timing.ratio)
 

@@ -1,4 +1,4 @@
-"""The same loops for everyone: a contender gives its verbs, and gets the jobs of all rows that these can do."""
+"""The same loops for all: an implementation passes its functions and gets the jobs of its rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import cycle, islice
 from typing import Any
 
 from benchmarks import seed
-from benchmarks.contenders import Job
+from benchmarks.implementations import Job
 from benchmarks.workload import (
     BATCH,
     CONSTRAINTS,
@@ -50,7 +50,7 @@ class Verbs:
 
 @dataclass(slots=True)
 class Bench:
-    """A contender made of jobs and of what is to be closed."""
+    """An implementation made of jobs and of what is to be closed."""
 
     makers: Makers
     closers: Sequence[Callable[[], Any]] = field(default_factory=tuple)
@@ -142,7 +142,10 @@ def awaited(
 
 
 def logged(verbs: Verbs, job: Job) -> Job:
-    """A writing job that brings its own log in: else it would be chance whose batch meets SQLite's automatic checkpoint."""
+    """A writing job that ends with a checkpoint.
+
+    Otherwise chance would decide which batch pays for SQLite's automatic checkpoint.
+    """
     return replace(
         job, settle=lambda _: verbs.seeds.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     )

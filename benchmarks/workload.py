@@ -1,4 +1,4 @@
-"""The work that every contender is given: the same sessions, names and values."""
+"""The work that every implementation is given: the same sessions, names and values."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The library, in its variants, as contenders."""
+"""The library, in its variants, as implementations."""

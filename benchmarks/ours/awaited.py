@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import seed
-from benchmarks.contenders import Lab
-from benchmarks.floors.postgres import fill, new_database, sqlalchemy_url
-from benchmarks.floors.sqlite import connect
-from benchmarks.floors.threads import close_loop
+from benchmarks.baselines.postgres import fill, new_database, sqlalchemy_url
+from benchmarks.baselines.sqlite import connect
+from benchmarks.baselines.threads import close_loop
+from benchmarks.implementations import Lab
 from benchmarks.work import Bench, read_by, written_by
 from benchmarks.workload import NAMES, READS, UPDATED, UPDATES
 from snakestore import AsyncSessionRepository

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.contenders import Lab
-from benchmarks.floors.postgres import fill, new_database, sqlalchemy_url
+from benchmarks.baselines.postgres import fill, new_database, sqlalchemy_url
+from benchmarks.implementations import Lab
 from benchmarks.work import Bench, reading, writing
 from benchmarks.workload import NAMES, READS, UPDATED, UPDATES
 from snakestore import SessionRepository

@@ -9,8 +9,8 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks import seed
-from benchmarks.contenders import Lab, UnavailableError
-from benchmarks.floors.sqlite import connect
+from benchmarks.baselines.sqlite import connect
+from benchmarks.implementations import Lab, UnavailableError
 from benchmarks.work import (
     Bench,
     Verbs,
@@ -106,7 +106,7 @@ def open_to_numpy(lab: Lab) -> Bench:
 
 
 def open_memory(_: Lab) -> Bench:
-    """A database in memory; seeded through the repository's own verbs, since no one else can reach it."""
+    """A database in memory, seeded through the repository, because nothing else can reach it."""
     repo = SessionRepository.open("sqlite://")
     repo.create_session(READS)
     repo.create_session(UPDATES)

@@ -1,1 +1,1 @@
-"""What else people keep such state in. None of them checks values, keeps a history or counts, and each says where else its work differs."""
+"""Other stores for such state. Each one declares how its work differs (``unequal``)."""

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from itertools import count
 from typing import Any
 
-from benchmarks.contenders import Job, Lab
+from benchmarks.implementations import Job, Lab
 from benchmarks.work import BATCHES, NEW_NAMES, Bench, calling, reading, writing
 from benchmarks.workload import (
     CONSTRAINTS,
@@ -22,12 +22,12 @@ from benchmarks.workload import (
 )
 
 DISKCACHE_UNEQUAL = (
-    "a value by its key, pickled where it is no plain scalar; a key has a time to live but nothing"
-    " is grouped into sessions"
+    "stores a value by key, pickled unless it is a plain scalar; keys expire, but nothing is"
+    " grouped into sessions"
 )
 SQLITEDICT_UNEQUAL = (
-    "pickles; a thread of its own writes, with synchronous OFF; no time to live; read and write of"
-    " an update are not one transaction"
+    "pickles; writes in its own thread with synchronous OFF; no expiry; the read and the write"
+    " of an update are not one transaction"
 )
 
 

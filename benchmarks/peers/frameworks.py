@@ -7,33 +7,36 @@ import importlib
 from functools import partial
 from typing import Any
 
-from benchmarks.contenders import Lab
-from benchmarks.floors.threads import close_loop
+from benchmarks.baselines.threads import close_loop
+from benchmarks.implementations import Lab
 from benchmarks.peers.caches import record, registering
 from benchmarks.work import Bench, calling, read_by, reading, writing, written_by
 from benchmarks.workload import NAMES, PLAIN, READS, UPDATED
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
 LANGGRAPH_UNEQUAL = (
-    "read and write of an update are two transactions; a value is one JSON document; no sessions"
-    " that expire as a whole"
+    "the read and the write of an update are two transactions; a value is one JSON document;"
+    " sessions do not expire as a whole"
 )
 ADK_UNEQUAL = (
-    "awaited; a read loads the session's whole state of 100 values, an update appends an event to a"
-    " log that only grows"
+    "awaited; a read loads all 100 values of the session; an update appends an event to a log"
+    " that only grows"
 )
 OPENAI_UNEQUAL = (
-    "awaited; a log of messages: a value is read as the last message and updated by taking it off"
-    " and adding another, two transactions"
+    "awaited; a log of messages: a value is the last message; an update removes it and adds"
+    " another, in two transactions"
 )
 OPTUNA_UNEQUAL = (
-    "user attributes of a study, one study a variable, since all of a study's are read at once; an"
-    " update has no version and reads nothing"
+    "user attributes of a study, one study per variable, because a study reads all of them at"
+    " once; an update has no version and reads nothing"
 )
 
 
 def alike(engine: Any) -> None:
-    """The connections of a SQLAlchemy engine as durable as everyone else's: by their own choice each commit would wait for the disk."""
+    """Give a SQLAlchemy engine the durability of the others.
+
+    By their own default each commit would wait for the disk.
+    """
     importlib.import_module("sqlalchemy").event.listen(engine, "connect", _set_pragmas)
 
 

@@ -10,20 +10,20 @@ import subprocess
 import time
 from typing import Any
 
-from benchmarks.contenders import Lab, UnavailableError
+from benchmarks.implementations import Lab, UnavailableError
 from benchmarks.peers.caches import record
 from benchmarks.work import Bench, calling, reading, writing
 from benchmarks.workload import NAMES, PLAIN, READS, TTL, UPDATED
 
 REDIS_UNEQUAL = (
-    "a server besides; appended to its log once a second, so a crash may lose a second of"
-    " acknowledged writes; the session is a key of its own"
+    "a separate server that syncs its log once a second, so a crash may lose a second of"
+    " acknowledged writes; the session is a separate key"
 )
 START_SECONDS = 10.0
 
 
 def open_redis(lab: Lab) -> Bench:
-    """A hash for each variable; an update is one MULTI of HINCRBY, HSET and two EXPIREs, sent in one piece."""
+    """One hash per variable; an update is one MULTI of HINCRBY, HSET and two EXPIREs."""
     client = _started(lab)
     _fill(client)
 

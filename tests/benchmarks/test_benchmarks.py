@@ -9,26 +9,26 @@ import pytest
 
 from benchmarks import processes, seed
 from benchmarks.app import as_json, main
-from benchmarks.entries import FLOORS, OURSELVES, PEERS
-from benchmarks.floors.sqlite import SqliteFloor, connect
+from benchmarks.baselines.sqlite import SqliteBaseline, connect
+from benchmarks.entries import BASELINES, OURSELVES, PEERS
 from benchmarks.measure import ONCE
 from benchmarks.page import page
 from benchmarks.results import Report, Timing, compared
 from benchmarks.rows import (
     BACKEND_ROWS,
-    FLOOR,
+    BASELINE,
     OURS,
     PROCESS_ROWS,
     ROWS,
     SQLITE_ROWS,
-    StoredVariable,
+    Target,
 )
 from benchmarks.runner import Field, laboratory, run
 from benchmarks.table import show, table_lines
 from benchmarks.workload import BATCH, NAMES, PLAIN, READS, UPDATED, UPDATES
 from snakestore import SessionRepository
 
-ENTRIES = {entry.name: entry for entry in (*FLOORS, *OURSELVES, *PEERS)}
+ENTRIES = {entry.name: entry for entry in (*BASELINES, *OURSELVES, *PEERS)}
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def shared_file(tmp_path):
         seeds = connect(path)
         seed.in_file(seeds)
         seeds.close()
-        floor = SqliteFloor(path)
-        yield floor, repo
-        floor.close()
+        baseline = SqliteBaseline(path)
+        yield baseline, repo
+        baseline.close()
 
 
 @pytest.mark.parametrize("rows", [SQLITE_ROWS, BACKEND_ROWS], ids=["sqlite", "backends"])
@@ -50,7 +50,8 @@ def test_each_row_runs_once(rows, capsys):
 
     show(report)
     measured = {
-        result.key: {timing.contender for timing in result.timings} for result in report.results
+        result.key: {timing.implementation for timing in result.timings}
+        for result in report.results
     }
     assert list(measured) == [row.key for row in rows]
     assert all({row.base, *row.targets} - set(report.absent) <= measured[row.key] for row in rows)
@@ -64,20 +65,23 @@ def test_each_row_runs_once(rows, capsys):
 def test_processes_that_update_one_file_lose_nothing_and_meet_no_error():
     with laboratory() as lab:
         results = processes.measure(
-            lab, {name: ENTRIES[name] for name in (FLOOR, OURS)}, ONCE, updates=25
+            lab, {name: ENTRIES[name] for name in (BASELINE, OURS)}, ONCE, updates=25
         )
 
     each, _, lost = results
     assert [result.key for result in results] == [row.key for row in PROCESS_ROWS]
     assert all(timing.microseconds > 0 for timing in each.timings)
-    assert {timing.contender: timing.count for timing in lost.timings} == {FLOOR: 0.0, OURS: 0.0}
+    assert {timing.implementation: timing.count for timing in lost.timings} == {
+        BASELINE: 0.0,
+        OURS: 0.0,
+    }
 
 
 def test_an_update_by_hand_changes_what_an_update_by_the_library_changes(shared_file):
-    floor, repo = shared_file
+    baseline, repo = shared_file
 
     for sid in (PLAIN, UPDATES):
-        by_hand = floor.update(sid, UPDATED[0], 0.125)
+        by_hand = baseline.update(sid, UPDATED[0], 0.125)
         seen = repo.get_variable(sid, UPDATED[0])
         by_library = repo.update_variable(sid, UPDATED[1], 0.125)
 
@@ -91,11 +95,11 @@ def test_an_update_by_hand_changes_what_an_update_by_the_library_changes(shared_
 
 
 def test_all_that_is_written_by_hand_is_counted_as_the_library_counts(shared_file):
-    floor, repo = shared_file
+    baseline, repo = shared_file
     before = repo.get_stats(BATCH)
 
-    floor.update_many(BATCH, dict.fromkeys(NAMES, 0.75))
-    floor.register(BATCH, "another", "float", 0.5, constraints={"min": 0.0})
+    baseline.update_many(BATCH, dict.fromkeys(NAMES, 0.75))
+    baseline.register(BATCH, "another", "float", 0.5, constraints={"min": 0.0})
 
     after = repo.get_stats(BATCH)
     assert after.variable_count - before.variable_count == 1
@@ -105,25 +109,25 @@ def test_all_that_is_written_by_hand_is_counted_as_the_library_counts(shared_fil
 
 
 def test_reads_and_lists_by_hand_give_what_the_library_gives(shared_file):
-    floor, repo = shared_file
+    baseline, repo = shared_file
 
-    assert floor.get_value(READS, NAMES[3]) == repo.get_value(READS, NAMES[3])
-    assert [record.name for record in floor.list_records(READS, "group4_")] == [
+    assert baseline.get_value(READS, NAMES[3]) == repo.get_value(READS, NAMES[3])
+    assert [record.name for record in baseline.list_records(READS, "group4_")] == [
         each.name for each in repo.list_variables(READS, "group4_*")
     ]
-    assert [record.id for record in floor.list_records(READS)] == [
+    assert [record.id for record in baseline.list_records(READS)] == [
         variable.id for variable in repo.list_variables(READS)
     ]
 
 
 def test_a_sweep_by_hand_deletes_what_expired_and_nothing_else(shared_file):
-    floor, repo = shared_file
-    floor.connection.execute("BEGIN IMMEDIATE")
-    seed.expired_sessions(floor.connection.cursor(), 130)
-    floor.connection.execute("COMMIT")
+    baseline, repo = shared_file
+    baseline.connection.execute("BEGIN IMMEDIATE")
+    seed.expired_sessions(baseline.connection.cursor(), 130)
+    baseline.connection.execute("COMMIT")
     alive = len(repo.list_sessions())
 
-    deleted, longest = floor.delete_expired()
+    deleted, longest = baseline.delete_expired()
 
     assert (deleted, longest > 0) == (130, True)
     assert len(repo.list_sessions(include_expired=True)) == alive
@@ -153,7 +157,7 @@ def test_everyone_takes_part_in_rows_that_there_are_and_each_row_has_its_base():
 
 def test_a_target_is_met_at_its_bound_and_missed_above():
     timing = Timing(
-        contender=OURS, kind="ours", microseconds=1.0, ratio=1.3, target=StoredVariable(1.3, 1.1)
+        implementation=OURS, kind="ours", microseconds=1.0, ratio=1.3, target=Target(1.3, 1.1)
     )
 
     assert (timing.met, timing.reached) == (True, False)

@@ -1,4 +1,4 @@
-"""Hand-written ``sqlite3``: one connection, one cursor a statement, the statements that the rules of the store ask for and no others."""
+"""Hand-written ``sqlite3``: one connection, one cursor per statement, only needed statements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
-from benchmarks.floors.records import GoneError, LockedError, Record, access_is_due, check_alive
+from benchmarks.baselines.records import GoneError, LockedError, Record, access_is_due, check_alive
 from benchmarks.workload import now, text_of
 
 PRAGMAS = (
@@ -99,7 +99,7 @@ def marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-class SqliteFloor:
+class SqliteBaseline:
     """The store, by hand."""
 
     def __init__(self, path: Path | str) -> None:
@@ -147,7 +147,7 @@ class SqliteFloor:
         text: str | None = None,
         blob: bytes | None = None,
     ) -> Record:
-        """A new value as a new version; ``text`` or ``blob`` is its stored form, JSON by default."""
+        """Store a value as a new version; ``text`` or ``blob`` is the stored form (JSON)."""
         if text is None and blob is None:
             text = json.dumps(value)
         execute = self.connection.execute
@@ -286,7 +286,10 @@ class SqliteFloor:
         )
 
     def delete_expired(self) -> tuple[int, float]:
-        """Deletes all sessions that expired, a hundred a transaction; how many, and the longest transaction in seconds."""
+        """Delete expired sessions, a hundred per transaction.
+
+        Returns their number, and the seconds of the longest transaction.
+        """
         deleted, longest = 0, 0.0
         while True:
             started = perf_counter()

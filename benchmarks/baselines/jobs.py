@@ -1,4 +1,4 @@
-"""The hand-written programs as contenders."""
+"""The hand-written programs as implementations."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import NullPool, create_engine
 
 from benchmarks import seed
-from benchmarks.contenders import Lab
-from benchmarks.floors.records import Record
-from benchmarks.floors.sqlite import GET_BY_NAME, SqliteFloor, connect
-from benchmarks.floors.threads import threaded
+from benchmarks.baselines.records import Record
+from benchmarks.baselines.sqlite import GET_BY_NAME, SqliteBaseline, connect
+from benchmarks.baselines.threads import threaded
+from benchmarks.implementations import Lab
 from benchmarks.work import Bench, Verbs, array_makers, reading, scalar_makers, writing
 from benchmarks.workload import NAMES, PREFIX, READS, SIDE, UPDATED, UPDATES
 from snakestore.storage.schema.tables import Base
@@ -28,71 +28,73 @@ def new_file(lab: Lab, name: str) -> Path:
     engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool)
     Base.metadata.create_all(engine)
     engine.dispose()
-    floor = SqliteFloor(path)
-    seed.in_file(floor.connection)
-    floor.close()
+    baseline = SqliteBaseline(path)
+    seed.in_file(baseline.connection)
+    baseline.close()
     return path
 
 
 def open_sqlite(lab: Lab) -> Bench:
-    """The floor of most rows; it keeps arrays as JSON."""
-    path = new_file(lab, "floor.db")
-    floor = SqliteFloor(path)
-    verbs = _verbs(floor, seeds=connect(path))
+    """The baseline of most rows; it keeps arrays as JSON."""
+    path = new_file(lab, "baseline.db")
+    baseline = SqliteBaseline(path)
+    verbs = _verbs(baseline, seeds=connect(path))
 
     def update(sid: str, name: str, value: Any) -> Any:
-        return floor.update(sid, name, _plain(value))
+        return baseline.update(sid, name, _plain(value))
 
     def register(
         sid: str, name: str, type_name: str, value: Any, *, constraints: Mapping[str, Any]
     ) -> Any:
-        return floor.register(sid, name, type_name, _plain(value), constraints=constraints)
+        return baseline.register(sid, name, type_name, _plain(value), constraints=constraints)
 
     return Bench(
         scalar_makers(verbs) | array_makers(replace(verbs, update=update, register=register)),
-        [floor.close, verbs.seeds.close],
+        [baseline.close, verbs.seeds.close],
     )
 
 
 def open_by_name(lab: Lab) -> Bench:
     """The same read for someone who knows that what he has is a name."""
-    floor = SqliteFloor(new_file(lab, "by-name.db"))
+    baseline = SqliteBaseline(new_file(lab, "by-name.db"))
     return Bench(
-        {"get": lambda: reading(partial(floor.get_value, sql=GET_BY_NAME), READS, NAMES)},
-        [floor.close],
+        {"get": lambda: reading(partial(baseline.get_value, sql=GET_BY_NAME), READS, NAMES)},
+        [baseline.close],
     )
 
 
 def open_bytes(lab: Lab) -> Bench:
     """Arrays as their bare bytes, of a length and dtype that the program knows."""
-    floor = BytesFloor(new_file(lab, "bytes.db"))
+    baseline = BytesBaseline(new_file(lab, "bytes.db"))
     return Bench(
-        array_makers(replace(_verbs(floor, seeds=floor.connection), get_value=floor.get_array)),
-        [floor.close],
+        array_makers(
+            replace(_verbs(baseline, seeds=baseline.connection), get_value=baseline.get_array)
+        ),
+        [baseline.close],
     )
 
 
 def open_memory(_: Lab) -> Bench:
     """A database in memory."""
-    floor = SqliteFloor(":memory:")
-    engine = create_engine("sqlite://", creator=lambda: floor.connection)
+    baseline = SqliteBaseline(":memory:")
+    engine = create_engine("sqlite://", creator=lambda: baseline.connection)
     Base.metadata.create_all(engine)
-    seed.in_file(floor.connection)
+    seed.in_file(baseline.connection)
     makers = {
-        "memory-get": lambda: reading(floor.get_value, READS, NAMES),
-        "memory-update": lambda: writing(floor.update, UPDATES, UPDATED),
+        "memory-get": lambda: reading(baseline.get_value, READS, NAMES),
+        "memory-update": lambda: writing(baseline.update, UPDATES, UPDATED),
     }
-    return Bench(makers, [floor.close])
+    return Bench(makers, [baseline.close])
 
 
 def open_threaded(lab: Lab) -> Bench:
-    """The floor in a worker thread."""
+    """The baseline in a worker thread."""
     path = new_file(lab, "threaded.db")
-    return threaded(lambda: SqliteFloor(path), "async")
+    return threaded(lambda: SqliteBaseline(path), "async")
 
 
-class BytesFloor(SqliteFloor):
-    """The floor with arrays as bytes."""
+class BytesBaseline(SqliteBaseline):
+    """The baseline with arrays as bytes."""
 
     def register(
         self,
@@ -140,16 +142,16 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def _verbs(floor: SqliteFloor, *, seeds: sqlite3.Connection) -> Verbs:
+def _verbs(baseline: SqliteBaseline, *, seeds: sqlite3.Connection) -> Verbs:
     return Verbs(
-        get_value=floor.get_value,
-        get_record=floor.get_record,
-        update=floor.update,
-        register=floor.register,
-        update_many=floor.update_many,
-        list_records=floor.list_records,
+        get_value=baseline.get_value,
+        get_record=baseline.get_record,
+        update=baseline.update,
+        register=baseline.register,
+        update_many=baseline.update_many,
+        list_records=baseline.list_records,
         pattern=PREFIX,
-        delete_expired=lambda: floor.delete_expired()[0],
-        longest_transaction=lambda: floor.delete_expired()[1],
+        delete_expired=lambda: baseline.delete_expired()[0],
+        longest_transaction=lambda: baseline.delete_expired()[1],
         seeds=seeds,
     )

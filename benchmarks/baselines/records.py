@@ -1,4 +1,4 @@
-"""What the hand-written programs give back, and the errors and arithmetic that the rules ask of them."""
+"""What the hand-written programs return, their errors and their arithmetic."""
 
 from __future__ import annotations
 

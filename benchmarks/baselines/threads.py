@@ -60,7 +60,7 @@ class ThreadedStore:
 
 
 def threaded(opener: Callable[[], Store], rows: str) -> Bench:
-    """The contender for the rows whose keys start with ``rows``."""
+    """The implementation for the rows whose keys start with ``rows``."""
     loop = asyncio.new_event_loop()
     store = ThreadedStore(opener)
     makers = {

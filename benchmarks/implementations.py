@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-Kind = Literal["floor", "ours", "peer"]
+Kind = Literal["baseline", "ours", "peer"]
 
 
 class UnavailableError(Exception):
-    """A contender cannot take part here; the message says why and, where that helps, what to install."""
+    """An implementation is not available; the message says why, and what to install."""
 
 
 def _nothing(_: int) -> None:
@@ -22,7 +22,7 @@ def _nothing(_: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One piece of work of a contender."""
+    """One piece of work of an implementation."""
 
     run: Callable[[int], object]  # does it that many times; this is timed
     prepare: Callable[[int], object] = _nothing  # before each run, not timed
@@ -31,7 +31,7 @@ class Job:
     )
 
 
-class Contender(Protocol):
+class Implementation(Protocol):
     """Something that can do the work of one or more rows."""
 
     def jobs(self) -> Mapping[str, Callable[[], Job]]:
@@ -47,18 +47,18 @@ class Lab:
 
     directory: Path
     stack: ExitStack = field(default_factory=ExitStack)
-    shared: dict[str, Any] = field(default_factory=dict)  # servers that several contenders use
+    shared: dict[str, Any] = field(default_factory=dict)  # servers that several implementations use
     _files: int = 0
 
     def new_path(self, name: str) -> Path:
-        """A path that no other contender has."""
+        """A path that no other implementation has."""
         self._files += 1
         return self.directory / f"{self._files:02}-{name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A contender before it is opened."""
+    """An implementation before it is opened."""
 
     name: str
     kind: Kind
@@ -66,7 +66,7 @@ class Entry:
     rows: tuple[str, ...]
     needs: tuple[str, ...] = ()  # modules
     install: str = ""
-    unequal: str = ""  # in which ways the comparison with the floor is unequal
+    unequal: str = ""  # in which ways the comparison with the baseline is unequal
 
     def missing(self) -> str | None:
         """Why it cannot take part, as far as one can tell without opening it."""

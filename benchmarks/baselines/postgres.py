@@ -1,4 +1,4 @@
-"""Hand-written ``psycopg``: the statements that the rules ask for, prepared by the driver, the session's row locked first."""
+"""Hand-written ``psycopg``: statements prepared by the driver, the session's row locked first."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from benchmarks import seed
-from benchmarks.contenders import Lab
-from benchmarks.floors.records import GoneError, LockedError, Record, access_is_due, check_alive
-from benchmarks.floors.threads import threaded
+from benchmarks.baselines.records import GoneError, LockedError, Record, access_is_due, check_alive
+from benchmarks.baselines.threads import threaded
+from benchmarks.implementations import Lab
 from benchmarks.work import Bench, reading, writing
 from benchmarks.workload import NAMES, READS, UPDATED, UPDATES
 from snakestore.storage.schema.tables import Base
@@ -60,7 +60,7 @@ ACCESS = (
 )
 
 
-class PostgresFloor:
+class PostgresBaseline:
     """The store, by hand, on PostgreSQL."""
 
     def __init__(self, url: str) -> None:
@@ -128,7 +128,10 @@ class PercentCursor:
 
 
 def new_database(lab: Lab, name: str, *, tables: bool = False) -> str:
-    """The URL of a new database on a server of our own, which the first call starts; with our tables and the seeds if wanted."""
+    """The URL of a new database on a private server, which the first call starts.
+
+    The tables and the seed rows are created on request.
+    """
     server = lab.shared.get("postgres")
     if server is None:
         # not in the lab's directory: the server's own user has to reach it, and a socket's path has
@@ -171,19 +174,19 @@ def fill(url: str) -> None:
 
 
 def open_postgres(lab: Lab) -> Bench:
-    """The floor of the rows on PostgreSQL."""
-    floor = PostgresFloor(new_database(lab, "floor", tables=True))
+    """The baseline of the rows on PostgreSQL."""
+    baseline = PostgresBaseline(new_database(lab, "baseline", tables=True))
     makers = {
-        "postgres-get": lambda: reading(floor.get_value, READS, NAMES),
-        "postgres-update": lambda: writing(floor.update, UPDATES, UPDATED),
+        "postgres-get": lambda: reading(baseline.get_value, READS, NAMES),
+        "postgres-update": lambda: writing(baseline.update, UPDATES, UPDATED),
     }
-    return Bench(makers, [floor.close])
+    return Bench(makers, [baseline.close])
 
 
 def open_threaded(lab: Lab) -> Bench:
     """The same in a worker thread."""
-    url = new_database(lab, "threaded_floor", tables=True)
-    return threaded(lambda: PostgresFloor(url), "async-postgres")
+    url = new_database(lab, "threaded_baseline", tables=True)
+    return threaded(lambda: PostgresBaseline(url), "async-postgres")
 
 
 def _record(row: Sequence[Any] | None, value: Any, moment: Any) -> Record:
