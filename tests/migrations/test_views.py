@@ -29,23 +29,23 @@ def session(id_: str, *, idle: float = 0.0, ttl: float | None = None) -> dict[st
     )  # at the moment it is put in, however long the tests before took
     expires = None if ttl is None else accessed + timedelta(seconds=ttl)
     return {
-        "id": id_, "metadata_": "{}", "created_at": accessed, "last_accessed": accessed, "ttl": ttl, "expires_at": expires, "last_worker_id": "w",
+        "id": id_, "metadata_": {}, "created_at": accessed, "last_accessed": accessed, "ttl": ttl, "expires_at": expires, "last_worker_id": "w",
         "variable_count": 2, "program_count": 1, "total_variable_updates": 5, "history_limit": None,
     }  # fmt: skip
 
 
 def variable(id_: str, **others: Any) -> dict[str, Any]:
     return {
-        "session_id": "s", "id": id_, "name": f"name of {id_}", "type": "float", "value": "0.5", "value_blob": None, "constraints": "{}",
-        "metadata_": "{}", "version": 0, "created_at": NOW, "last_updated_at": NOW, "optimizer_id": None, "optimizer_pid": None,
-        "optimization_started_at": None,        "optimization_expires_at": None, "access_rules": "[]",
+        "session_id": "s", "id": id_, "name": f"name of {id_}", "type": "float", "value": "0.5", "value_blob": None, "constraints": {},
+        "metadata_": {}, "version": 0, "created_at": NOW, "last_updated_at": NOW, "optimizer_id": None, "optimizer_pid": None,
+        "optimization_started_at": None,        "optimization_expires_at": None, "access_rules": [],
     } | others  # fmt: skip
 
 
 def past(variable_id: str, version: int, **others: Any) -> dict[str, Any]:
     return {
         "session_id": "s", "variable_id": variable_id, "version": version, "type": "float", "value": str(version), "value_blob": None,
-        "metadata_": "{}", "created_at": NOW - timedelta(hours=1),
+        "metadata_": {}, "created_at": NOW - timedelta(hours=1),
     } | others  # fmt: skip
 
 
@@ -174,9 +174,9 @@ def test_the_history_shows_past_and_present_values_oldest_first(
 ) -> None:
     fill(
         (SessionRow, session("s")),
-        (VariableRow, variable("a", version=11, metadata_='{"reason": "x", "source": "rollback"}')),
-        (VariableRow, variable("b", metadata_='{"note": "a\\u0000b"}')),
-        (VariableVersionRow, past("a", 10, metadata_='{"source": "python"}')),
+        (VariableRow, variable("a", version=11, metadata_={"reason": "x", "source": "rollback"})),
+        (VariableRow, variable("b", metadata_={"note": "a\0b"})),
+        (VariableVersionRow, past("a", 10, metadata_={"source": "python"})),
         (VariableVersionRow, past("a", 9, value=None, value_blob=b"12345678")),
     )
 

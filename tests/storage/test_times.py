@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 
 from snakestore.storage.schema.column_types import UtcDateTime
 
-READ = UtcDateTime().result_processor(postgresql.dialect(), None)
+READ = UtcDateTime().result_converter(postgresql.dialect())
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from snakestore.storage.schema.column_types import UtcDateTime
 
 
 class _ServerTime(UtcDateTime):
-    """A server's own type of time; where there is no server there is nothing to read."""
+    """The server's time as the driver gives it, or NULL."""
 
     cache_ok = True
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> None:
-        """None: what comes is a time already, or NULL."""
+    def result_converter(self, dialect: Dialect) -> None:
+        """None: the driver gives a time already, or NULL."""
 
 
 class server_now(FunctionElement[datetime]):  # noqa: N801 - an SQL function, named as one

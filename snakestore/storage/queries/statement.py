@@ -14,12 +14,11 @@ from typing import Any, cast
 
 from sqlalchemy import Dialect, Executable
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.sqltypes import NumericCommon
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import Float, Integer, Numeric, TypeEngine
 
 from snakestore.errors import CorruptStoreError
+from snakestore.storage.schema.column_types import Convert, DriverType
 
-Convert = Callable[[Any], Any]
 Row = tuple[Any, ...]
 MAX_IN_PARAMETERS = 256
 IN_PARAMETERS = tuple(f"each_{number}" for number in range(MAX_IN_PARAMETERS))
@@ -27,11 +26,13 @@ IN_PARAMETERS = tuple(f"each_{number}" for number in range(MAX_IN_PARAMETERS))
 
 
 def _converter(type_: TypeEngine[Any], dialect: Dialect, *, incoming: bool) -> Convert | None:
-    if isinstance(type_, NumericCommon):
-        return None  # floats and ints are the drivers' own
+    """What turns a parameter, or a cell that is read, into the driver's form or back."""
+    if isinstance(type_, DriverType):
+        return type_.bind_converter(dialect) if incoming else type_.result_converter(dialect)
+    if isinstance(type_, Integer | Float | Numeric):
+        return None  # the drivers' own
     made = type_.dialect_impl(dialect)
-    convert = made.bind_processor(dialect) if incoming else made.result_processor(dialect, None)
-    return cast("Convert | None", convert)
+    return made.bind_processor(dialect) if incoming else made.result_processor(dialect, None)
 
 
 class CompiledStatement:
@@ -94,12 +95,12 @@ class Statement:
 
 def _compile(built: Executable, dialect: Dialect) -> CompiledStatement:
     compiled = cast("SQLCompiler", cast("Any", built).compile(dialect=dialect))
-    # result columns carry the types that RETURNING or SELECT give; a plain change has none
-    types = [entry[3] for entry in compiled._result_columns]  # noqa: SLF001 - no public name tells a compiled statement's column types
+    # of a change without RETURNING there are none
+    returned = cast("Any", built).exported_columns
     return CompiledStatement(
         compiled.string,
         _binder(compiled, dialect),
-        _row_converter([_converter(each, dialect, incoming=False) for each in types]),
+        _row_converter([_converter(each.type, dialect, incoming=False) for each in returned]),
     )
 
 

@@ -1,44 +1,108 @@
-"""Column types: times, JSON text and identifiers, as each database stores them."""
+"""Column types: times, JSON text and identifiers, as each database stores them.
+
+To SQLAlchemy, and so to reports over ``snakestore.tables``, a time is an aware datetime and JSON is
+a Python object. The library's own statements skip these conversions where they can: see
+``DriverType``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Dialect, Text
+from sqlalchemy import Dialect, Text, type_coerce
+from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine, UserDefinedType
+from sqlalchemy.sql.operators import custom_op
+from sqlalchemy.types import JSON, TIMESTAMP, DateTime, TypeDecorator, TypeEngine, UserDefinedType
 
-from snakestore.clock import from_text, to_text
-from snakestore.errors import CorruptStoreError, shorten
+from snakestore.clock import as_utc, from_text, to_text
+from snakestore.errors import CorruptStoreError, ValidationError, shorten
+from snakestore.types import checked_document, dumps, loads
+
+T = TypeVar("T")
+Convert = Callable[[Any], Any]
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC datetime: 27 characters of text in SQLite, TIMESTAMPTZ in PostgreSQL."""
+class InvalidParameterError(ValidationError, DontWrapMixin):
+    """A parameter of a statement is not valid. SQLAlchemy raises it as it is."""
+
+
+class DriverType(TypeDecorator[T]):
+    """A type with a short way to the driver, for the library's own statements.
+
+    Their parameters are checked before, and what they read is decoded later, if at all. A
+    TypeDecorator would check and decode each cell.
+    """
+
+    __abstract__ = True
+
+    def bind_converter(self, dialect: Dialect) -> Convert | None:
+        """A function from a checked parameter to the driver's value; None: pass it on."""
+        raise NotImplementedError
+
+    def result_converter(self, dialect: Dialect) -> Convert | None:
+        """A function from the driver's value to the library's; None: pass it on."""
+        raise NotImplementedError
+
+
+# --- times
+
+
+class UtcDateTime(DriverType[datetime]):
+    """An aware UTC datetime: 27 characters of text in SQLite, TIMESTAMPTZ in PostgreSQL.
+
+    An aware datetime of any time zone is a valid parameter. A naive one is refused.
+    """
 
     impl = Text
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Text everywhere but on PostgreSQL."""
-        return dialect.type_descriptor(
-            TIMESTAMP(timezone=True) if dialect.name == "postgresql" else Text()
-        )
+        del dialect
+        return _TIME
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None] | None:
-        """What makes text of a datetime, where the database has no type for it."""
-        return None if dialect.name == "postgresql" else _written_time
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """The time in UTC, as the database stores it.
 
-    def result_processor(
-        self, dialect: Dialect, coltype: object
-    ) -> Callable[[Any], datetime | None] | None:
-        """What reads the text, where the database has no type for it, and what makes UTC of a server's own time zone."""
-        del coltype
-        return _in_utc if dialect.name == "postgresql" else _read_time
+        Raises:
+            ValidationError: it is naive, or not a datetime.
+        """
+        if value is None:
+            return None
+        try:
+            time = as_utc(value, "a time in a statement")
+        except ValidationError as problem:
+            raise InvalidParameterError(str(problem), value=value) from None
+        return time if _has_time_type(dialect) else to_text(time)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """The stored time, in UTC.
+
+        Raises:
+            CorruptStoreError: the text is not a time.
+        """
+        return _in_utc(value) if _has_time_type(dialect) else _read_time(value)
+
+    def bind_converter(self, dialect: Dialect) -> Convert | None:
+        """None, or from a UTC datetime to text."""
+        return None if _has_time_type(dialect) else _written_time
+
+    def result_converter(self, dialect: Dialect) -> Convert | None:
+        """From text, or from a time in the server's zone, to a UTC datetime."""
+        return _in_utc if _has_time_type(dialect) else _read_time
+
+
+_TIME = Text().with_variant(TIMESTAMP(timezone=True), "postgresql")
+
+
+def _has_time_type(dialect: Dialect) -> bool:
+    return isinstance(_TIME.dialect_impl(dialect), DateTime)
 
 
 def _written_time(moment: datetime | None) -> str | None:
@@ -48,15 +112,15 @@ def _written_time(moment: datetime | None) -> str | None:
 def _in_utc(moment: datetime | None) -> datetime | None:
     if moment is None:
         return None
-    if (
-        moment.tzinfo is None
-    ):  # what asyncpg makes of infinity, which is what it makes of the last moment there is
+    # asyncpg returns a naive datetime.max for infinity, which is what it makes of the last moment
+    # there is
+    if moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
     return moment.astimezone(UTC)
 
 
-# a few moments are read again and again: a session's access with each of its variables, a
-# variable's creation with its value
+# a few times are read again and again: a session's access with each of its variables, a variable's
+# creation with its value
 @lru_cache(maxsize=1024)
 def _read_time(text: str | None) -> datetime | None:
     if text is None:
@@ -71,14 +135,130 @@ def _read_time(text: str | None) -> datetime | None:
         raise CorruptStoreError(message) from problem
 
 
+# --- JSON
+
+
+class _Json(JSON):
+    """JSON with the operators ``->`` and ``->>`` of both databases."""
+
+    class Comparator(JSON.Comparator[Any]):
+        """``column["key"]`` and ``as_string()`` of SQLAlchemy; ``op("->>")`` gives text."""
+
+        __slots__ = ()
+
+        def operate(self, op: Any, *other: Any, **options: Any) -> Any:
+            result = super().operate(op, *other, **options)
+            return type_coerce(result, Text()) if _is_operator(op, "->>") else result
+
+    comparator_factory = Comparator
+
+
+class _SearchableJson(_Json):
+    """JSON whose elements are looked up in a form that no document makes fail."""
+
+    class Comparator(_Json.Comparator):
+        """Looks up elements in ``_searchable``."""
+
+        __slots__ = ()
+
+        def __getitem__(self, index: Any) -> Any:
+            return _searchable(self.expr)[index]
+
+        def operate(self, op: Any, *other: Any, **options: Any) -> Any:
+            if _is_operator(op, "->", "->>"):
+                return op(_searchable(self.expr), *other, **options)
+            return super().operate(op, *other, **options)
+
+    comparator_factory = Comparator
+
+
+def _is_operator(op: Any, *names: str) -> bool:
+    return isinstance(op, custom_op) and op.opstring in names
+
+
+class JsonElement(DriverType[Any]):
+    """A part of a JSON column, such as ``SessionRow.metadata_["user"]``."""
+
+    impl = _Json
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text everywhere but on PostgreSQL."""
+        del dialect
+        return _JSON
+
+    def coerce_compared_value(self, op: Any, value: Any) -> Any:
+        """The type of a value beside it: a document is JSON, a key or a text is not."""
+        return self if isinstance(value, dict | list) else JSON().coerce_compared_value(op, value)
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        """The document as JSON text.
+
+        Raises:
+            ValidationError: it is not a JSON value.
+        """
+        del dialect
+        try:
+            return dumps(checked_document(value, "a JSON document in a statement"))
+        except ValidationError as problem:
+            raise InvalidParameterError(str(problem), value=value, path=problem.path) from None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """The document that a JSON text holds; None for NULL.
+
+        Raises:
+            CorruptStoreError: the text is not JSON.
+        """
+        del dialect
+        if value is None:
+            return None
+        try:
+            return loads(value)
+        except ValueError as problem:
+            message = f"a JSON column of the database is damaged: {problem}"
+            raise CorruptStoreError(message) from problem
+
+    def column_expression(self, column: Any) -> Any:
+        """A column: text, also from a driver that would rather decode it."""
+        return _json_out(column)
+
+    def bind_converter(self, dialect: Dialect) -> None:
+        """None: the library encodes documents itself."""
+
+    def result_converter(self, dialect: Dialect) -> None:
+        """None: the library decodes the documents that it needs."""
+
+
+class JsonText(JsonElement):
+    """JSON as the very text that was written: TEXT in SQLite, ``json`` in PostgreSQL.
+
+    Never jsonb, which changes numbers and the order of keys, and refuses NUL.
+    """
+
+    impl = _SearchableJson
+    cache_ok = True
+
+    def bind_expression(self, bindvalue: Any) -> Any:
+        """A parameter: text, which a typed server has to be told is JSON."""
+        return _json_in(bindvalue)
+
+
 class _PostgresJson(UserDefinedType[str]):
     """The column type ``json`` without the driver's decoding."""
 
     cache_ok = True
+    _text: Any = Text()
 
     def get_col_spec(self, **_: Any) -> str:
         """The name of the type in DDL."""
         return "JSON"
+
+    def literal_processor(self, dialect: Dialect) -> Any:
+        """As of a text."""
+        return self._text.literal_processor(dialect)
+
+
+_JSON = Text().with_variant(_PostgresJson(), "postgresql")
 
 
 class _json_in(FunctionElement[str]):  # noqa: N801 - an SQL function, named as one
@@ -93,9 +273,17 @@ class _json_out(FunctionElement[str]):  # noqa: N801 - an SQL function, named as
     inherit_cache = True
 
 
+class _searchable(FunctionElement[Any]):  # noqa: N801 - an SQL function, named as one
+    """A JSON column to look elements up in; NULL where the database cannot."""
+
+    type = JsonElement()
+    inherit_cache = True
+
+
 @compiles(_json_in)
 @compiles(_json_out)
-def _as_it_is(element: FunctionElement[str], compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_searchable)
+def _as_it_is(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
     return compiler.process(element.clauses, **options)
 
 
@@ -109,23 +297,14 @@ def _json_to_text(element: FunctionElement[str], compiler: SQLCompiler, **option
     return f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
 
 
-class JsonText(TypeDecorator[str]):
-    """JSON as the very text that was written: TEXT in SQLite, ``json`` in PostgreSQL (never jsonb, which changes numbers, order and NULs)."""
+@compiles(_searchable, "postgresql")
+def without_nul(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
+    """The column, NULL where the document holds a NUL: PostgreSQL fails to search those."""
+    column = compiler.process(element.clauses, **options)
+    return f"(CASE WHEN position('\\u0000' IN CAST({column} AS TEXT)) = 0 THEN {column} END)"
 
-    impl = Text
-    cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Text everywhere but on PostgreSQL."""
-        return dialect.type_descriptor(_PostgresJson() if dialect.name == "postgresql" else Text())
-
-    def bind_expression(self, bindvalue: Any) -> Any:
-        """A parameter: text that a typed server has to be told is JSON."""
-        return _json_in(bindvalue)
-
-    def column_expression(self, column: Any) -> Any:
-        """A column: text, also from a driver that would rather decode it."""
-        return _json_out(column)
+# --- identifiers
 
 
 def identifier() -> Text:

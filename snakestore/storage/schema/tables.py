@@ -71,7 +71,7 @@ class SessionRow(Base):
     __tablename__ = "sessions"
 
     id: Mapped[str] = mapped_column(identifier(), primary_key=True)
-    metadata_: Mapped[str] = mapped_column("metadata", JsonText())
+    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", JsonText())
     created_at: Mapped[datetime]
     last_accessed: Mapped[datetime]
     ttl: Mapped[float | None]
@@ -107,8 +107,8 @@ class VariableRow(Base):
     type: Mapped[str]
     value: Mapped[str | None]
     value_blob: Mapped[bytes | None]
-    constraints: Mapped[str] = mapped_column(JsonText())
-    metadata_: Mapped[str] = mapped_column("metadata", JsonText())
+    constraints: Mapped[dict[str, Any]] = mapped_column(JsonText())
+    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", JsonText())
     version: Mapped[int]
     created_at: Mapped[datetime]
     last_updated_at: Mapped[datetime]
@@ -116,7 +116,7 @@ class VariableRow(Base):
     optimizer_pid: Mapped[str | None]
     optimization_started_at: Mapped[datetime | None]
     optimization_expires_at: Mapped[datetime | None]
-    access_rules: Mapped[str] = mapped_column(JsonText())
+    access_rules: Mapped[list[Any]] = mapped_column(JsonText())
 
     __table_args__ = (
         UniqueConstraint("session_id", "name"),
@@ -146,7 +146,7 @@ class VariableVersionRow(Base):
     type: Mapped[str]
     value: Mapped[str | None]
     value_blob: Mapped[bytes | None]
-    metadata_: Mapped[str] = mapped_column("metadata", JsonText())
+    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", JsonText())
     created_at: Mapped[datetime]
 
     __table_args__ = (
@@ -167,7 +167,7 @@ class ProgramRow(Base):
 
     session_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
     id: Mapped[str] = mapped_column(identifier(), primary_key=True)
-    program: Mapped[str] = mapped_column(JsonText())
+    program: Mapped[Any] = mapped_column(JsonText())
     created_at: Mapped[datetime]
     last_updated_at: Mapped[datetime]
 
