@@ -26,6 +26,7 @@ from sqlalchemy.util import greenlet_spawn
 from snakestore.errors import StoreError
 from snakestore.repository import SessionRepository
 from snakestore.repository.options import RepositoryOptions, check_option_names, show_options
+from snakestore.storage.execution.ownership import run_for
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,7 +85,7 @@ class _Threads:
 
     def _submit(self, context: contextvars.Context, call: Callable[[], R]) -> Future[R]:
         try:
-            return self._pool.submit(context.run, call)
+            return self._pool.submit(context.run, run_for, asyncio.current_task(), call)
         except RuntimeError as problem:
             message = "the repository is closed: open it again to use it"
             raise StoreError(message) from problem

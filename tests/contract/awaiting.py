@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -20,12 +19,46 @@ from snakestore import AsyncSessionRepository
 R = TypeVar("R")
 
 
+class Caller:
+    """A thread as a caller of the async repository: one task, which awaits what the thread asks for."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._calls: asyncio.Queue[tuple[Callable[[], Any], Future[Any]] | None] = asyncio.Queue()
+        loop.call_soon_threadsafe(self._start, self._calls)
+
+    def _start(self, calls: asyncio.Queue[Any]) -> None:
+        tasks.add(task := self._loop.create_task(_serve(calls)))
+        task.add_done_callback(tasks.discard)
+
+    def call(self, start: Callable[[], Coroutine[Any, Any, R]]) -> R:
+        result: Future[R] = Future()
+        self._loop.call_soon_threadsafe(self._calls.put_nowait, (start, result))
+        return result.result(120)
+
+    def __del__(self) -> None:  # the thread has ended
+        self._loop.call_soon_threadsafe(self._calls.put_nowait, None)
+
+
+tasks: set[asyncio.Task[None]] = set()
+
+
+async def _serve(calls: asyncio.Queue[tuple[Callable[[], Any], Future[Any]] | None]) -> None:
+    while (call := await calls.get()) is not None:
+        start, result = call
+        try:
+            result.set_result(await start())
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
+            result.set_exception(error)
+        del call, start, result
+
+
 class Loop:
-    """An event loop in a thread; what a caller's thread awaits there shares one context, as it does without a loop."""
+    """An event loop in a thread; each thread that calls is one task there."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._contexts = threading.local()
+        self._callers = threading.local()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="event loop of the contract", daemon=True
         )
@@ -38,19 +71,10 @@ class Loop:
         ):  # a callback of a verb's, which runs in a greenlet on the loop
             assert in_greenlet(), "what runs on the loop must not wait for it"
             return await_(start())
-        context = getattr(self._contexts, "context", None)
-        if context is None:
-            context = self._contexts.context = contextvars.copy_context()
-        result: Future[R] = Future()
-
-        async def run() -> None:
-            try:
-                result.set_result(await start())
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
-                result.set_exception(error)
-
-        self._loop.call_soon_threadsafe(partial(self._loop.create_task, run(), context=context))
-        return result.result(120)
+        if not hasattr(self._callers, "caller"):
+            self._callers.caller = Caller(self._loop)
+        caller: Caller = self._callers.caller
+        return caller.call(start)
 
 
 class Awaiter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import threading
 import time
 
@@ -283,3 +284,61 @@ def test_a_writer_that_waited_for_busy_timeout_is_told_and_nothing_changed(
         assert 0.15 < waited < 3
         assert (repo.get_stats("s"), repo.list_variables("s")) == before
         writing(hasty, "s")
+
+
+# --- who is inside a block
+
+
+def test_a_thread_started_inside_a_block_with_a_copy_of_its_context_writes_after_the_block(
+    repo, filled
+):
+    ended, values = threading.Event(), []
+
+    def work():
+        ended.wait()
+        values.append(repo.update_variable(filled, "x", 5.0).value)
+
+    with repo.transaction() as transaction:
+        transaction.update_variable(filled, "x", 3.0)
+        thread = threading.Thread(target=contextvars.copy_context().run, args=[work])
+        thread.start()
+    ended.set()
+    thread.join(30)
+
+    assert values == [5.0]
+
+
+def test_a_block_may_be_left_in_another_thread_than_it_was_entered_in(repo, filled):
+    block = repo.transaction()
+    block.__enter__().update_variable(filled, "x", 3.0)
+    thread = threading.Thread(target=block.__exit__, args=[None, None, None])
+    thread.start()
+    thread.join(30)
+
+    assert repo.get_value(filled, "x") == 3.0
+    assert repo.update_variable(filled, "x", 4.0).value == 4.0
+
+
+def test_a_write_in_a_copy_of_the_context_is_refused_at_once_in_the_thread_of_the_block(
+    repo, filled
+):
+    with repo.transaction():
+        started = time.monotonic()
+
+        with pytest.raises(StoreBusyError):
+            contextvars.copy_context().run(repo.touch, filled)
+
+        assert time.monotonic() - started < 1
+
+
+def test_a_block_that_was_left_by_a_generator_in_another_context_is_over(repo, filled):
+    def generator():
+        with repo.transaction() as transaction:
+            transaction.update_variable(filled, "x", 3.0)
+            yield
+
+    block = contextvars.copy_context().run(contextlib.contextmanager(generator))
+    contextvars.copy_context().run(block.__enter__)
+    contextvars.copy_context().run(block.__exit__, None, None, None)
+
+    assert repo.update_variable(filled, "x", 4.0).version == 3

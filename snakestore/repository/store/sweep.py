@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from snakestore.storage.execution.autocommit import AutocommitRunner
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.retry import pause
 from snakestore.storage.execution.runner import Runner
@@ -21,7 +20,7 @@ class WriterYield:
     """Pauses between write transactions, so that other writers can take SQLite's write lock."""
 
     def __init__(self, runner: Runner) -> None:
-        self.shared = isinstance(runner, AutocommitRunner) and runner.backend.file is not None
+        self.shared = runner.commits and runner.backend.file is not None
         """Whether other writers can run between two transactions. False inside a caller's
         transaction, and for databases that lock rows.
         """

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from enum import Enum
-from typing import Any, Concatenate, Protocol
+from typing import Any, ClassVar, Concatenate, Protocol
 
 from snakestore.clock import Clock
 from snakestore.errors import StoreBusyError, StoreReadOnlyError
@@ -24,17 +23,10 @@ from snakestore.storage.execution.driver_errors import (
     translate_errors,
 )
 from snakestore.storage.execution.joined import TransactionBlockRunner
+from snakestore.storage.execution.ownership import current_caller
 from snakestore.storage.execution.retry import RetryPolicy
 from snakestore.storage.execution.runner import P, R, Recorder, Runner, commit_write, roll_back
 from snakestore.storage.queries.server_time import SERVER_NOW
-
-_holding: ContextVar[frozenset[int]] = ContextVar("snakestore_holding", default=frozenset())
-"""The runners of which the present thread or task has an open write transaction."""
-
-
-def holds_any() -> bool:
-    """Whether the present thread or task has an open write transaction of any repository."""
-    return bool(_holding.get())
 
 
 class Mode(Enum):
@@ -65,6 +57,8 @@ class ConnectionSource(Protocol):
 class AutocommitRunner(Runner):
     """Each operation is a transaction of its own."""
 
+    commits: ClassVar[bool] = True
+
     def __init__(
         self,
         connections: ConnectionSource,
@@ -91,6 +85,11 @@ class AutocommitRunner(Runner):
         self._sole = sole
         self._read_only = False
         self._reached = False
+        self._blocks: dict[object, object] = {}
+        """The open write blocks (where there is one connection: all blocks), and who opened each.
+
+        A block ends wherever it is left, also in another thread than it was entered in.
+        """
 
     def lookup(
         self,
@@ -129,17 +128,34 @@ class AutocommitRunner(Runner):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Run an operation that writes, with this thread marked as the holder meanwhile."""
+        """Run an operation that writes, with the caller marked as the holder meanwhile."""
 
         def marked(tx: TransactionContext, *args: P.args, **kwargs: P.kwargs) -> R:
-            held = _holding.get()
-            _holding.set(held | {id(self)})
             try:
+                self._blocks[tx] = current_caller()
                 return operation(tx, *args, **kwargs)
             finally:
-                _holding.set(held)
+                self._blocks.pop(tx, None)
 
         return self._run(WRITE, marked, args, kwargs)
+
+    def attempt(
+        self,
+        operation: Callable[..., R],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        retry: RetryPolicy,
+    ) -> R:
+        """Run an operation that writes once, for a caller that pauses on an event loop.
+
+        Raises:
+            RetryLater: as ``retry`` has it.
+        """
+        return self._run(WRITE, operation, args, kwargs, retry=retry)
+
+    def retry_policy(self, limit: float) -> RetryPolicy:
+        """The policy that ``attempt`` and ``transaction`` need, for at most ``limit`` seconds."""
+        return RetryPolicy(self.backend, limit, reached=self._reached, in_place=False)
 
     def close(self) -> None:
         """Give out no more connections."""
@@ -153,17 +169,17 @@ class AutocommitRunner(Runner):
         kwargs: dict[str, Any],
         *,
         keep_open: bool = False,
+        retry: RetryPolicy | None = None,
     ) -> R:
         """Run ``operation`` in a transaction, again where that may help; then record an access.
 
         ``keep_open`` leaves the transaction open, and its connection acquired, on success.
         """
-        retry: RetryPolicy | None = None
         while True:
             connection: ConnectionAdapter | None = None
             try:
-                if _holding.get():
-                    self._refuse_deadlock(write=mode is WRITE)
+                if self._blocks:
+                    self.refuse_deadlock(write=mode is WRITE)
                 connection = self._connections.acquire()
                 if mode is not LOOKUP:
                     connection.begin(write=mode is WRITE)
@@ -218,8 +234,17 @@ class AutocommitRunner(Runner):
         del mode  # subclasses tell by it
         return TransactionContext(connection, self._now())
 
-    def _refuse_deadlock(self, *, write: bool) -> None:
-        if id(self) in _holding.get() and (write or self._sole):
+    def in_block(self) -> bool:
+        """Whether the caller itself has an open write block of this runner."""
+        return bool(self._blocks) and current_caller() in list(self._blocks.values())
+
+    def refuse_deadlock(self, *, write: bool) -> None:
+        """Refuse what would wait for a block that the caller itself has open.
+
+        Raises:
+            StoreBusyError: it would.
+        """
+        if (write or self._sole) and self.in_block():
             message = (
                 "would deadlock: this thread already has an open transaction() on this repository."
                 " Use the repository that transaction() returned, or end the block first."
@@ -237,7 +262,7 @@ class AutocommitRunner(Runner):
 
     def _record_access(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
         """Record a read as an access, unless that would wait for a lock or cannot be done."""
-        if self._read_only or id(self) in _holding.get() or tx.access_due is None:
+        if self._read_only or self.in_block() or tx.access_due is None:
             return
         try:
             if isinstance(connection, SqlAlchemyConnection):
@@ -260,19 +285,20 @@ class AutocommitRunner(Runner):
                 raise problem from error
 
     @contextmanager
-    def transaction(self, *, read_only: bool) -> Iterator[Runner]:
-        """One transaction on a connection of its own."""
-        connection = self._run(
-            READ if read_only else WRITE, self._begin_block, (), {}, keep_open=True
-        )
+    def transaction(self, *, read_only: bool, retry: RetryPolicy | None = None) -> Iterator[Runner]:
+        """One transaction on a connection of its own.
+
+        ``retry`` is for a caller that pauses on an event loop, as in ``attempt``.
+        """
+        mode = READ if read_only else WRITE
+        connection = self._run(mode, self._begin_block, (), {}, keep_open=True, retry=retry)
         inner = TransactionBlockRunner(
             connection, self.backend, self._clock, self._record, read_only=read_only
         )
-        held = _holding.get()
         finished = False
         try:
             if not read_only or self._sole:
-                _holding.set(held | {id(self)})
+                self._blocks[inner] = current_caller()
             yield inner
             inner.check_alive()
             with translate_errors():
@@ -283,7 +309,7 @@ class AutocommitRunner(Runner):
             finished = True
         finally:
             inner.end()
-            _holding.set(held)
+            self._blocks.pop(inner, None)
             if finished and read_only:
                 for tx in inner.reads:
                     self._record_access(connection, tx)

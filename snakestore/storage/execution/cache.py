@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from snakestore.storage.dialects.base import access_is_due
-from snakestore.storage.execution.autocommit import LOOKUP, AutocommitRunner, Mode, holds_any
+from snakestore.storage.execution.autocommit import LOOKUP, AutocommitRunner, Mode
 from snakestore.storage.execution.connection import ConnectionAdapter, DriverConnection
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import is_driver_error, translate
@@ -81,9 +81,9 @@ class CachingRunner(AutocommitRunner):
         """The cached row and the present time, if the row is still what is stored.
 
         None if there is no such row, or if more than the row is needed: an access is to be
-        recorded, the session has expired, or this thread has an open transaction.
+        recorded, the session has expired, or the caller has an open block.
         """
-        if type(sid) is not str or type(identifier) is not str or holds_any():
+        if type(sid) is not str or type(identifier) is not str or self.in_block():
             return None
         connection = self._connections.acquire()
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import sys
 import threading
 import time
 
@@ -16,6 +15,7 @@ from snakestore.storage.execution.driver_errors import (
     is_duplicate,
     is_out_of_reach,
 )
+from snakestore.storage.execution.greenlets import in_greenlet, wait_for
 
 MIN_PAUSE, MAX_PAUSE = 0.002, 0.02
 """Upper bounds of a pause in seconds: of the first ones, and after a long wait."""
@@ -45,20 +45,37 @@ class Backoff:
         self._factor = factor
         self._longest = longest
 
-    def wait(self) -> bool:
-        """Pause. Returns False, at once, if the limit is reached."""
+    def next_pause(self) -> float | None:
+        """Seconds to pause before the next try; None if the limit is reached."""
         waited = time.monotonic() - self._began
         if waited >= self._limit:
-            return False
+            return None
         longest = min(max(MIN_PAUSE, waited * self._factor), self._longest)
-        pause(min(self._limit - waited, random.uniform(0, longest)))  # noqa: S311 - jitter
+        return min(self._limit - waited, random.uniform(0, longest))  # noqa: S311 - jitter
+
+    def wait(self) -> bool:
+        """Pause. Returns False, at once, if the limit is reached."""
+        seconds = self.next_pause()
+        if seconds is None:
+            return False
+        pause(seconds)
         return True
+
+
+class RetryLater(Exception):  # noqa: N818 - no error, but a way to return to the event loop
+    """Another try may help after ``delay`` seconds. Nothing was kept and no connection is held."""
+
+    def __init__(self, delay: float) -> None:
+        super().__init__(delay)
+        self.delay = delay
 
 
 class RetryPolicy:
     """Whether to run an operation again after an error, and after which pause."""
 
-    def __init__(self, backend: Backend, limit: float, *, reached: bool) -> None:
+    def __init__(
+        self, backend: Backend, limit: float, *, reached: bool, in_place: bool = True
+    ) -> None:
         """Retry for at most ``limit`` seconds.
 
         Args:
@@ -66,8 +83,11 @@ class RetryPolicy:
             limit: seconds to go on trying.
             reached: whether the server was ever reached. If not, its address may be wrong, and an
                 error is reported at once.
+            in_place: whether to pause here. If not, ``RetryLater`` is raised instead, for a caller
+                that pauses on an event loop and then tries again with the same policy.
         """
         self._remote = backend.remote
+        self._in_place = in_place
         self._reached = reached
         self._busy = Backoff(limit)
         self._unreachable = Backoff(limit, factor=RECONNECT_FACTOR, longest=MAX_RECONNECT_PAUSE)
@@ -79,6 +99,9 @@ class RetryPolicy:
         Args:
             error: what ended the last try.
             connection: the connection that the error came from; None if connecting failed.
+
+        Raises:
+            RetryLater: a pause is due, and not in place.
         """
         if not self.is_driver_error(error, connection):
             return False
@@ -103,23 +126,24 @@ class RetryPolicy:
         )
 
     def _wait(self, backoff: Backoff, reason: str, error: BaseException) -> bool:
-        again = backoff.wait()
-        if again:
-            logger.debug("%s, trying again: %s", reason, type(error).__name__)
-        return again
+        seconds = backoff.next_pause()
+        if seconds is None:
+            return False
+        logger.debug("%s, trying again: %s", reason, type(error).__name__)
+        if not self._in_place:
+            raise RetryLater(seconds)
+        pause(seconds)
+        return True
 
 
 def pause(seconds: float) -> None:
     """Sleep; in a greenlet of SQLAlchemy's asyncio, without blocking the event loop."""
-    if "greenlet" in sys.modules:
-        from sqlalchemy.util.concurrency import await_, in_greenlet  # noqa: PLC0415 - optional
+    if in_greenlet():
+        import asyncio  # noqa: PLC0415 - loaded where there is such a greenlet
 
-        if in_greenlet():
-            import asyncio  # noqa: PLC0415 - such a greenlet has loaded it
-
-            await_(asyncio.sleep(seconds))
-            return
-    time.sleep(seconds)
+        wait_for(asyncio.sleep(seconds))
+    else:
+        time.sleep(seconds)
 
 
 def acquire_lock(lock: threading.Lock, limit: float) -> bool:

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import ClassVar, Concatenate, ParamSpec, TypeVar
 
 from snakestore.clock import Clock, as_utc, utc_now
 from snakestore.errors import CommitUnknownError
@@ -27,6 +27,9 @@ Recorder = Callable[[TransactionContext, str], tuple[datetime, datetime | None] 
 
 class Runner(ABC):
     """Runs operations against a database."""
+
+    commits: ClassVar[bool] = False
+    """Whether each operation is a transaction of its own, so that others may write in between."""
 
     def __init__(self, backend: Backend, clock: Clock | None, record: Recorder) -> None:
         self.backend = backend

@@ -1,0 +1,49 @@
+"""Who is calling: the identity by which a caller that would wait for itself is recognised.
+
+It is the present thread, or the present asyncio task in a greenlet. It is not inherited: a thread
+or task that a caller starts is another caller, whatever context variables it was given.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TypeVar
+
+from snakestore.storage.execution.greenlets import in_greenlet
+
+R = TypeVar("R")
+
+_substitute: ContextVar[tuple[object, object] | None] = ContextVar(
+    "snakestore_substitute", default=None
+)
+"""A thread or task that does a part of a caller's work, and that caller."""
+
+
+def current_caller() -> object:
+    """The caller whose work is being done now."""
+    here = _here()
+    substitute = _substitute.get()
+    # a copy of the context may have come to another thread or task, for which it does not hold
+    return here if substitute is None or substitute[0] != here else substitute[1]
+
+
+def run_for(caller: object, call: Callable[[], R]) -> R:
+    """Run ``call`` in this thread or task as a part of what ``caller`` does.
+
+    For asyncio, where a task's work is done by worker threads and helper tasks.
+    """
+    token = _substitute.set((_here(), caller))
+    try:
+        return call()
+    finally:
+        _substitute.reset(token)
+
+
+def _here() -> object:
+    if in_greenlet():
+        import asyncio  # noqa: PLC0415 - loaded where there is such a greenlet
+
+        return asyncio.current_task()
+    return threading.get_ident()
