@@ -14,8 +14,9 @@ from logging.config import fileConfig
 from alembic import context
 from sqlalchemy import Connection, Engine
 
-from snakestore.storage.engine import create_engine, parse
-from snakestore.storage.migrate.alembic_runner import configure_options, locked
+from snakestore.storage.engine import create_engine
+from snakestore.storage.migrate.alembic_runner import configure_options, lock_database
+from snakestore.storage.url import parse
 
 config = context.config
 
@@ -26,7 +27,7 @@ def migrate(connection: Connection) -> None:
         with connection.begin():
             migrate(connection)
         return
-    locked(connection)
+    lock_database(connection)
     context.configure(connection=connection, **configure_options())
     with context.begin_transaction():
         context.run_migrations()

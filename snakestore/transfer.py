@@ -20,12 +20,16 @@ from snakestore.session import expiry
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.execution.runner import Runner
-from snakestore.storage.migrate.inspection import check_not_newer, check_up_to_date, examine
+from snakestore.storage.migrate.inspection import (
+    check_not_newer,
+    check_up_to_date,
+    inspect_connection,
+)
 from snakestore.storage.migrate.upgrade import upgrade
 from snakestore.storage.queries import copying as sql
 from snakestore.storage.queries.sessions import LOCK_SESSION
 from snakestore.storage.queries.statement import Row
-from snakestore.storage.url import shown
+from snakestore.storage.url import describe
 
 Place = str | os.PathLike[str] | URL | Engine
 Progress = Callable[[int, int], None]
@@ -96,7 +100,7 @@ def _opened(stack: ExitStack, place: Place, *, migrate: bool = False) -> Session
         upgrade(place)
     else:
         with translate_errors(), place.connect() as connection:
-            found, where = examine(connection), shown(place.url)
+            found, where = inspect_connection(connection), describe(place.url)
         check_not_newer(found, where)
         check_up_to_date(found, where)
     return stack.enter_context(SessionRepository(place))

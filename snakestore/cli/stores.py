@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from snakestore import Session, SessionRepository, current
-from snakestore.storage.url import parse, sqlite_address
+from snakestore.storage.url import parse, read_only_url
 
 STORE_VARIABLE = "SNAKESTORE_URL"
 
@@ -62,10 +62,10 @@ def opened_read_only(store: str) -> Iterator[SessionRepository]:
     Raises:
         StoreError: there is no such file, or it is no store.
     """
-    address = read_only(store)
+    url = read_only_url(parse(store))
     with ExitStack() as stack:
-        repository = SessionRepository.open(address, migrate=False)
-        if address != store:
+        repository = SessionRepository.open(store if url is None else url, migrate=False)
+        if url is not None:
             # who may only read cannot take away the empty log that reading takes, and asking for
             # the revision does
             stack.callback(current, store)
@@ -90,12 +90,3 @@ def session_in(snapshot: SessionRepository, session_id: str) -> Session:
     return next(
         session for session in snapshot.list_sessions(session_id) if session.id == session_id
     )
-
-
-def read_only(store: str) -> str:
-    """The store's URL, for a connection that cannot write."""
-    url = parse(store)
-    if url.get_backend_name() != "sqlite":
-        return store
-    address = sqlite_address(url)
-    return store if address.path is None else address.uri(mode="ro")

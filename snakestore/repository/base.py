@@ -15,7 +15,7 @@ from snakestore.clock import Clock, utc_now
 from snakestore.errors import StoreError, ValidationError
 from snakestore.repository.options import Options, RepositoryOptions, show_options
 from snakestore.repository.session_access import record_read
-from snakestore.storage.dialects import Backend, backend_for
+from snakestore.storage.dialects import Backend, backend_of
 from snakestore.storage.engine import is_ours
 from snakestore.storage.execution.autocommit import AutocommitRunner, ConnectionSource
 from snakestore.storage.execution.cache import CachingRunner
@@ -26,7 +26,7 @@ from snakestore.storage.execution.pool import (
     SingleConnection,
 )
 from snakestore.storage.execution.runner import Runner
-from snakestore.storage.migrate.upgrade import open_engine
+from snakestore.storage.migrate.opening import open_engine
 from snakestore.storage.schema.tables import SessionRow
 
 Bind = Engine | Connection | orm.Session
@@ -143,14 +143,14 @@ def _runner_for(bind: object, options: Options) -> Runner:
         _refuse_cache("a Connection or orm.Session of yours")
     if isinstance(bind, Connection):
         connection = bind
-        backend = backend_for(bind.dialect.name)
+        backend = backend_of(bind)
         return CallerTransactionRunner(
             lambda: connection, backend, _clock_for(backend, options.clock), record_read
         )
     if isinstance(bind, orm.Session):
         session = bind
         arguments: dict[str, Any] = {"mapper": SessionRow}
-        backend = backend_for(session.get_bind(**arguments).dialect.name)
+        backend = backend_of(session.get_bind(**arguments))
         return CallerTransactionRunner(
             lambda: session.connection(bind_arguments=arguments),
             backend,
@@ -165,7 +165,7 @@ def _runner_for(bind: object, options: Options) -> Runner:
 
 
 def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
-    backend = backend_for(engine.dialect.name)
+    backend = backend_of(engine)
     busy_timeout = options.settings.busy_timeout
     memory = isinstance(engine.pool, StaticPool)
     connections: ConnectionSource
@@ -175,10 +175,10 @@ def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
         connections = SingleConnection(engine, backend, busy_timeout)
     else:
         connections = OwnedConnections(engine, backend)
-    if options.cache and (backend.remote or not is_ours(engine)):
-        _refuse_cache(
-            "a server" if backend.remote else "an engine that snakestore.create_engine did not make"
-        )
+    if options.cache and not backend.data_version:
+        _refuse_cache("a server")
+    if options.cache and not is_ours(engine):
+        _refuse_cache("an engine that snakestore.create_engine did not make")
     kind = CachingRunner if options.cache else AutocommitRunner
     return kind(
         connections,

@@ -1,4 +1,4 @@
-"""What an engine of ours was told: how long it waits, and what survives."""
+"""The settings of snakestore's engines: how long they wait, and which failures a write survives."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from typing import Literal, NamedTuple
 from snakestore.errors import ValidationError
 
 Durability = Literal["normal", "full"]
-LONGEST_BUSY_TIMEOUT = 24 * 3600.0
+MAX_BUSY_TIMEOUT = 24 * 3600.0
 """Seconds; SQLite counts milliseconds in 32 bits."""
 
 
 class Settings(NamedTuple):
-    """``busy_timeout`` in seconds; ``durability`` "normal" survives ``kill -9``, "full" a power failure too."""
+    """The settings of one engine."""
 
-    busy_timeout: float
-    durability: Durability
+    busy_timeout: float = 30.0
+    """Seconds to wait for other writers."""
+    durability: Durability = "normal"
+    """An acknowledged write survives ``kill -9`` ("normal"), or a power failure too ("full")."""
 
     @classmethod
     def checked(cls, busy_timeout: object, durability: object) -> Settings:
-        """The settings as given.
+        """The settings, with ``busy_timeout`` at most a day.
 
         Raises:
-            ValidationError: one of them may not be.
+            ValidationError: one of them is invalid.
         """
         if (
             not isinstance(busy_timeout, int | float)
@@ -37,4 +39,4 @@ class Settings(NamedTuple):
                 " power failure)"
             )
             raise ValidationError(message, value=durability)
-        return cls(float(min(busy_timeout, LONGEST_BUSY_TIMEOUT)), durability)
+        return cls(float(min(busy_timeout, MAX_BUSY_TIMEOUT)), durability)

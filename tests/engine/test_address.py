@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import URL
 
 from snakestore.errors import StoreError, ValidationError
-from snakestore.storage.url import parse, shown, sqlite_address
+from snakestore.storage.dialects.sqlite.url import address_of
+from snakestore.storage.url import describe, parse
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +22,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_path_names_the_file_of_that_very_name(name: str, kind: type, inside: Path) -> None:
-    address = sqlite_address(parse(kind(name)))
+    address = address_of(parse(kind(name)))
 
     assert address.path == str(inside / name.removeprefix("sub/../"))
 
@@ -45,7 +46,7 @@ def test_a_path_names_the_file_of_that_very_name(name: str, kind: type, inside: 
 def test_every_form_of_a_file_is_read_as_one_absolute_path(
     given: Any, path: str, parameters: dict[str, str], inside: Path
 ) -> None:
-    address = sqlite_address(parse(given))
+    address = address_of(parse(given))
 
     assert (address.path, dict(address.parameters)) == (str(inside / path), parameters)
 
@@ -59,7 +60,7 @@ def test_every_form_of_a_file_is_read_as_one_absolute_path(
     ],
 )
 def test_absolute_uris_are_read(given: str) -> None:
-    address = sqlite_address(
+    address = address_of(
         parse(
             given.replace("file://", "sqlite:///file://") + "&uri=true"
             if given.startswith("file://")
@@ -82,7 +83,7 @@ def test_absolute_uris_are_read(given: str) -> None:
     ],
 )
 def test_a_database_in_memory_has_no_path(given: str) -> None:
-    assert sqlite_address(parse(given)).path is None
+    assert address_of(parse(given)).path is None
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_a_relative_path_stays_where_it_was_when_the_folder_changes(
     url = parse("agent.db")
     monkeypatch.chdir("/")
 
-    assert sqlite_address(url).path == str(inside / "agent.db")
+    assert address_of(url).path == str(inside / "agent.db")
 
 
 @pytest.mark.parametrize(
@@ -146,5 +147,5 @@ def test_what_is_no_store_is_refused_without_telling_the_password(
 
 
 def test_a_message_shows_a_file_by_its_path_and_a_server_without_password(inside: Path) -> None:
-    assert shown(parse("file:agent.db?mode=ro")) == str(inside / "agent.db")
-    assert "secret" not in shown(parse("postgresql://ada:secret@db/agents"))
+    assert describe(parse("file:agent.db?mode=ro")) == str(inside / "agent.db")
+    assert "secret" not in describe(parse("postgresql://ada:secret@db/agents"))

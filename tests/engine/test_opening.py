@@ -16,7 +16,8 @@ from snakestore.errors import (
     StoreReadOnlyError,
     ValidationError,
 )
-from snakestore.storage.migrate.upgrade import current, downgrade, open_engine, upgrade
+from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
 from snakestore.storage.schema.revisions import HEAD, VERSION_TABLE
 from tests.engine.support import folder_state
 
@@ -143,7 +144,7 @@ def test_a_file_whose_names_are_taken_is_refused_without_a_changed_byte(
     make(path)
     before = folder_state(tmp_path)
 
-    with pytest.raises(SchemaError, match="of other making") as caught:
+    with pytest.raises(SchemaError, match="did not create") as caught:
         attempt(path)
     assert type(caught.value) is SchemaError
     assert folder_state(tmp_path) == before

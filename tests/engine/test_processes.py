@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from snakestore.storage.migrate.upgrade import current, open_engine, upgrade
+from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.upgrade import current, upgrade
 from snakestore.storage.schema.revisions import HEAD
 
 PRELUDE = """
@@ -16,7 +17,8 @@ import os, signal, sys, time
 import alembic.command, alembic.config
 from sqlalchemy import Engine, event
 from snakestore.storage.engine import create_engine
-from snakestore.storage.migrate.upgrade import current, open_engine, upgrade
+from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.upgrade import current, upgrade
 path = sys.argv[1]
 def child(work):
     pid = os.fork()

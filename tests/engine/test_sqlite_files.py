@@ -16,7 +16,8 @@ from snakestore.errors import CorruptStoreError, StoreError, StoreFullError
 from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.engine import create_engine
 from snakestore.storage.execution.driver_errors import translate_errors
-from snakestore.storage.migrate.upgrade import current, open_engine, upgrade
+from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.upgrade import current, upgrade
 from tests.engine.support import NOBODY, PRELUDE, as_ordinary_user, folder_state
 
 
@@ -78,8 +79,8 @@ def test_a_folder_without_hard_links_gets_its_file_all_the_same(
 
     monkeypatch.setattr(os, "link", refuse)
     path = tmp_path / "s.db"
-    files.make_private(str(path))
-    files.make_private(str(path))
+    files.create_private(str(path))
+    files.create_private(str(path))
 
     assert mode(path) == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["s.db"]
@@ -92,7 +93,7 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "link", refuse)
 
     with pytest.raises(StoreFullError):
-        files.make_private(str(tmp_path / "s.db"))
+        files.create_private(str(tmp_path / "s.db"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -119,7 +120,7 @@ def test_a_folder_is_no_store(tmp_path: Path) -> None:
 def test_a_pipe_is_no_store_and_nobody_waits_at_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "s.db")
 
-    with pytest.raises(StoreError, match="no regular file"):
+    with pytest.raises(StoreError, match="not a regular file"):
         open_engine(tmp_path / "s.db")
 
 
@@ -158,7 +159,7 @@ def test_a_read_only_url_reads_and_refuses_to_write(tmp_path: Path) -> None:
 
 
 READ = """
-engine = schema.open_engine(path)
+engine = open_engine(path)
 with engine.connect() as connection:
     found = connection.exec_driver_sql("SELECT count(*) FROM sessions").scalar_one()
 with engine.connect() as connection:
@@ -190,7 +191,7 @@ def test_a_reader_without_rights_sees_what_a_writer_wrote_since(public: Path) ->
     path.chmod(0o644)
     script = """
 import sqlite3
-engine = schema.open_engine(path)
+engine = open_engine(path)
 counts = []
 def count():
     with engine.connect() as connection:
@@ -228,10 +229,10 @@ def test_a_file_one_may_not_read_is_a_store_error(public: Path) -> None:
     if os.geteuid() != 0:
         path.chmod(0)
 
-    told = as_ordinary_user("print(json.dumps(attempt(lambda: schema.open_engine(path))))", path)
+    told = as_ordinary_user("print(json.dumps(attempt(lambda: open_engine(path))))", path)
 
     assert told.startswith(
-        f"StoreError: {path} may not be read: its mode is {'0600' if os.geteuid() == 0 else '0000'}"
+        f"StoreError: {path} is not readable: its mode is {'0600' if os.geteuid() == 0 else '0000'}"
     )
 
 
@@ -240,7 +241,7 @@ def test_a_folder_one_may_not_write_gets_no_file(public: Path) -> None:
         public.chmod(0o555)
 
     told = as_ordinary_user(
-        "print(json.dumps(attempt(lambda: schema.open_engine(path))))", public / "s.db"
+        "print(json.dumps(attempt(lambda: open_engine(path))))", public / "s.db"
     )
 
     assert told.startswith("StoreError: the file")

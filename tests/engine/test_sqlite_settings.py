@@ -11,8 +11,9 @@ import sqlalchemy
 from sqlalchemy import Connection, text
 
 from snakestore.errors import StoreBusyError, StoreError, ValidationError
-from snakestore.storage.engine import Settings, create_engine, is_ours, settings_of
+from snakestore.storage.engine import create_engine, is_ours, settings_of
 from snakestore.storage.execution.driver_errors import translate_errors
+from snakestore.storage.settings import Settings
 
 
 def pragma(connection: Connection, name: str) -> Any:

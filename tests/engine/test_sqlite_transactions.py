@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, Engine, column, insert, select, table, text
 from sqlalchemy.exc import OperationalError
 
-from snakestore.storage.dialects.sqlite.connect import begin_for
+from snakestore.storage.dialects.sqlite.begin import begin_for
 from snakestore.storage.engine import create_engine
 
 T = table("t", column("x"))

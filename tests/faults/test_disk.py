@@ -28,8 +28,7 @@ from snakestore import (
     StoreFullError,
     StoreReadOnlyError,
 )
-from snakestore.storage.dialects.sqlite import file_watch
-from snakestore.storage.execution import pool
+from snakestore.storage.dialects.sqlite import file_watch, network_fs
 from tests.faults.soundness import assert_sound
 
 NOBODY = 65534
@@ -269,8 +268,7 @@ def test_a_file_that_is_replaced_is_told_before_anything_is_written_and_the_new_
 
 
 def test_a_reader_too_learns_of_it_in_time(tmp_path, monkeypatch):
-    for module in (file_watch, pool):
-        monkeypatch.setattr(module, "SECONDS_BETWEEN_LOOKS", 0.0, raising=False)
+    monkeypatch.setattr(file_watch, "SECONDS_BETWEEN_CHECKS", 0.0)
     with fill(tmp_path / "s.db") as repo:
         (tmp_path / "s.db").unlink()
 
@@ -279,8 +277,7 @@ def test_a_reader_too_learns_of_it_in_time(tmp_path, monkeypatch):
 
 
 def test_the_connection_of_a_reader_that_learns_of_it_is_kept_not_collected(tmp_path, monkeypatch):
-    for module in (file_watch, pool):
-        monkeypatch.setattr(module, "SECONDS_BETWEEN_LOOKS", 0.0, raising=False)
+    monkeypatch.setattr(file_watch, "SECONDS_BETWEEN_CHECKS", 0.0)
     with fill(tmp_path / "s.db") as repo:
         [idle] = repo._runner._connections._idle
         old = weakref.ref(idle)
@@ -307,7 +304,7 @@ def test_a_network_file_system_is_warned_of(tmp_path, monkeypatch, recwarn, kind
         f"20 1 0:1 / /proc rw - proc proc rw\n36 35 {os.major(device)}:{os.minor(device)} / / rw"
         f" master:1 - {kind} server:/x rw\n"
     )
-    monkeypatch.setattr(file_watch, "MOUNTS", str(tmp_path / "mounts"))
+    monkeypatch.setattr(network_fs, "MOUNTS", str(tmp_path / "mounts"))
     monkeypatch.setattr("warnings.filters", [])
 
     fill(tmp_path / "s.db").close()

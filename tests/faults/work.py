@@ -11,7 +11,6 @@ import snakestore
 from snakestore import SessionRepository, StoreBusyError, VersionConflictError
 from snakestore.storage.dialects.sqlite.dialect import SQLite
 from snakestore.storage.execution import autocommit, connection
-from snakestore.storage.migrate import alembic_runner, upgrade
 from tests.faults.crew import Log
 
 BATCH = [f"b{number}" for number in range(100)]
@@ -20,13 +19,13 @@ BATCH = [f"b{number}" for number in range(100)]
 # --- broken variants
 
 
-def _lock_nothing(connection: Any) -> None:
+def _lock_nothing(_backend: SQLite, connection: Any) -> None:
     if not connection.in_transaction():
         connection.begin()
 
 
 def _no_lock_at_start() -> None:
-    alembic_runner.locked = upgrade.locked = _lock_nothing
+    SQLite.lock_for_migration = _lock_nothing
 
 
 def _deferred() -> None:

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import URL, Engine
 from sqlalchemy_utils import create_database
 
-from snakestore.storage.engine import create_engine, parse
+from snakestore.storage.engine import create_engine
+from snakestore.storage.url import parse
 from tests.servers import postgresql_server
 
 __all__ = ["postgresql_server"]

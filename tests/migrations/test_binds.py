@@ -24,7 +24,8 @@ from snakestore.errors import (
     ValidationError,
 )
 from snakestore.storage.engine import create_engine
-from snakestore.storage.migrate.upgrade import current, downgrade, open_engine, upgrade
+from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
 from snakestore.storage.schema.revisions import HEAD, VERSION_TABLE
 
 OURS = {"sessions", "variables", "variable_versions", "programs", VERSION_TABLE}

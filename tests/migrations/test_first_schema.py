@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from snakestore import SessionRepository
-from snakestore.storage.migrate.upgrade import current, downgrade, open_engine, upgrade
+from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
 from tests.migrations.make_first_schema import PROGRAMS, SESSIONS, VARIABLES
 
 HISTORY = [

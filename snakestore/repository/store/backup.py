@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable
 
-from snakestore.errors import StoreError, ValidationError
+from snakestore.errors import ValidationError
 from snakestore.repository.base import RepositoryBase
-from snakestore.storage.dialects.sqlite import backup
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import translate_errors
 
@@ -50,17 +48,11 @@ class BackupMethods(RepositoryBase):
             self._runner.lookup(_copy_memory, target, overwrite=overwrite, progress=progress)
             return
         with translate_errors():
-            backup.copy_file(source, target, overwrite=overwrite, progress=progress)
+            self._runner.backend.backup_file(source, target, overwrite=overwrite, progress=progress)
 
 
 def _source(tx: TransactionContext) -> str:
-    if tx.backend.file is None:
-        message = (
-            "a server's database is not a file that could be copied: use pg_dump for a backup of"
-            " PostgreSQL"
-        )
-        raise StoreError(message)
-    return str(tx.fetch_one(tx.backend.file)[0] or "")
+    return str(tx.fetch_one(tx.backend.backup_source())[0] or "")
 
 
 def _copy_memory(
@@ -70,11 +62,6 @@ def _copy_memory(
     overwrite: bool,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    connection = tx.driver_connection
-    if not isinstance(connection, sqlite3.Connection):
-        message = "this driver's database in memory cannot be copied: open it with sqlite://"
-        raise StoreError(message)
-    if connection.in_transaction:
-        message = "a database in memory is copied between transactions: end this one first"
-        raise StoreError(message)
-    backup.copy_connection(connection, target, overwrite=overwrite, progress=progress)
+    tx.backend.backup_connection(
+        tx.driver_connection, target, overwrite=overwrite, progress=progress
+    )

@@ -14,7 +14,6 @@ from snakestore.reports import CheckReport
 from snakestore.repository.store import check_rows
 from snakestore.repository.store.check_rows import Findings, Judge
 from snakestore.repository.store.stats import sizes
-from snakestore.storage.dialects.sqlite.connect import JOURNAL_SIZE_LIMIT
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.execution.runner import Runner
@@ -102,7 +101,7 @@ def check_store(runner: Runner, *, repair: bool) -> CheckReport:
     for table in _TABLES:
         _check_table(runner, table, walk, repair=repair)
     size, free, wal = runner.lookup(sizes)
-    if wal > 2 * JOURNAL_SIZE_LIMIT:
+    if wal > 2 * runner.backend.max_log_bytes:
         walk.found.note(
             "log",
             "the write-ahead log",

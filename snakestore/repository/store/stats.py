@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from snakestore.repository.base import RepositoryBase
-from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries import sessions as sql
 
@@ -43,4 +41,4 @@ def sizes(tx: TransactionContext) -> tuple[int, int, int]:
     """Bytes of the database, bytes of it that are free, and bytes of the log beside it."""
     size, free = tx.fetch_one(tx.backend.size)
     path = None if tx.backend.file is None else tx.fetch_one(tx.backend.file)[0]
-    return size, free, files.size(os.path.realpath(path) + "-wal") if path else 0
+    return size, free, tx.backend.log_bytes(path) if path else 0

@@ -1,43 +1,54 @@
 """What differs between databases: one folder for each, behind one interface.
 
-Read base.py first (``Backend``: everything that may differ), then sqlite/dialect.py and
-postgresql/dialect.py, which name the other modules of their folders. Nothing outside this folder
-compares a dialect's name or imports one of its folders; a test enforces that. PostgreSQL's folder
-is imported on first use.
+Read base.py first (``Backend``: all that may differ), then sqlite/dialect.py and
+postgresql/dialect.py, which point to the other modules of their folders. Nothing outside this
+folder compares a dialect's name or imports one of its folders; a test enforces that. PostgreSQL's
+folder is imported on first use.
 """
 
 from __future__ import annotations
 
+import os
+
+from sqlalchemy import URL, Connection, Engine
+
 from snakestore.errors import StoreError
 from snakestore.storage.dialects.base import Backend
 from snakestore.storage.dialects.sqlite.dialect import SQLite
+from snakestore.storage.dialects.sqlite.url import parse_path as _parse_sqlite_path
 
-__all__ = ["Backend", "backend_for", "backend_of_error", "driver_error_types"]
+__all__ = [
+    "Backend",
+    "backend_of",
+    "backend_of_error",
+    "driver_error_types",
+    "parse_path",
+]
 
-_loaded: dict[str, Backend] = {"sqlite": SQLite()}
+_SQLITE = SQLite()
+_loaded: dict[str, Backend] = {_SQLITE.name: _SQLITE}
 
 
-def backend_for(dialect_name: str) -> Backend:
-    """The backend of a SQLAlchemy dialect.
+def backend_of(bind: Engine | Connection | URL) -> Backend:
+    """The backend for the database of an engine, connection or URL.
 
     Raises:
         StoreError: snakestore does not run on it.
     """
-    backend = _loaded.get(dialect_name)
-    if backend is not None:
-        return backend
-    if dialect_name == "postgresql":
-        from snakestore.storage.dialects.postgresql.dialect import (  # noqa: PLC0415 - loaded on use
-            PostgreSQL,
-        )
+    return _backend_named(bind.get_backend_name() if isinstance(bind, URL) else bind.dialect.name)
 
-        return _loaded.setdefault(dialect_name, PostgreSQL())
-    message = f"snakestore runs on SQLite and PostgreSQL; {dialect_name} is out of scope"
-    raise StoreError(message)
+
+def parse_path(path: str | os.PathLike[str]) -> URL:
+    """The URL of what is given without a scheme: the path of a SQLite file, or its URI filename.
+
+    Raises:
+        ValidationError: it is empty or malformed.
+    """
+    return _parse_sqlite_path(path)
 
 
 def driver_error_types() -> tuple[type[BaseException], ...]:
-    """What the drivers of the backends in use raise outside of SQLAlchemy."""
+    """What the drivers of the databases in use raise outside of SQLAlchemy."""
     return tuple(
         error for backend in list(_loaded.values()) for error in backend.driver_error_types()
     )
@@ -46,7 +57,23 @@ def driver_error_types() -> tuple[type[BaseException], ...]:
 def backend_of_error(error: BaseException) -> Backend:
     """The backend that knows a driver's error.
 
-    PostgreSQL has several drivers; what is not SQLite's is read by its SQLSTATE.
+    PostgreSQL has several drivers, so every error that is not SQLite's is read by its SQLSTATE.
     """
-    sqlite = _loaded["sqlite"]
-    return sqlite if isinstance(error, sqlite.driver_error_types()) else backend_for("postgresql")
+    if isinstance(error, _SQLITE.driver_error_types()):
+        return _SQLITE
+    return _backend_named("postgresql")
+
+
+def _backend_named(name: str) -> Backend:
+    backend = _loaded.get(name)
+    if backend is not None:
+        return backend
+    if name == "postgresql":
+        from snakestore.storage.dialects.postgresql.dialect import (  # noqa: PLC0415 - on first use
+            PostgreSQL,
+        )
+
+        return _loaded.setdefault(name, PostgreSQL())
+    hint = " (write postgresql://)" if name == "postgres" else ""
+    message = f"snakestore runs on SQLite and PostgreSQL; {name!r} is out of scope{hint}"
+    raise StoreError(message)

@@ -1,62 +1,182 @@
-"""What may differ between databases, as one interface."""
+"""Everything that may differ between databases, as one interface.
+
+The class is called ``Backend`` because SQLAlchemy's own ``Dialect`` is used beside it, often in the
+same function.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection, Engine
 
-from snakestore.errors import SchemaOutdatedError, SnakeStoreError
+from snakestore.errors import SchemaOutdatedError, SnakeStoreError, ValidationError
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.revisions import HEAD
+from snakestore.storage.settings import Settings
 
+IN_MEMORY = "the database in memory"
+"""What messages call it."""
 CONNECTION_LOST = "the connection to the server failed; nothing was written"
-"""What a message says of it."""
+Progress = Callable[[int, int], None] | None
+"""Called with the pages copied so far and the pages in total."""
+
+
+class SchemaReader(Protocol):
+    """Reads which tables a database has, as far as one transaction sees them. Changes nothing."""
+
+    def versions(self) -> list[Any] | None:
+        """The rows of snakestore's version table; None if there is no such table."""
+
+    def is_empty(self) -> bool:
+        """Whether nothing at all is there; never true of a server's database, which others share."""
+
+    def relation_names(self) -> set[str]:
+        """The names of all tables, views and indexes, spelled as the database compares them."""
+
+    def foreign_objects(self) -> Sequence[tuple[str, str]]:
+        """Kind and name of what others put on or in place of snakestore's tables, by name."""
+
+
+class FileWatch(Protocol):
+    """Tells whether the file that a connection has open is still the one of that name."""
+
+    next_check: float
+    """The ``time.monotonic()`` at which a reader is to check again."""
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another file, or none, has the name now."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether a file that the connection reads as unchanging has changed."""
+
+    def check_replaced(self) -> None:
+        """Raise StoreError if the file was removed or replaced."""
+
+    def check_replaced_throttled(self) -> None:
+        """Likewise, and set ``next_check``."""
 
 
 class Backend(ABC):
-    """One database's ways; it keeps no state."""
+    """What differs between databases. Stateless: one instance serves every engine."""
 
     name: ClassVar[str]
     begin_write: ClassVar[str]
-    """What opens a transaction that writes, sent on a driver connection that begins nothing by
-    itself.
-    """
+    """Opens a transaction that writes, on a driver connection in autocommit mode."""
     begin_snapshot: ClassVar[str]
-    """What opens a transaction whose reads all see one state."""
+    """Opens a transaction whose reads all see one state."""
     locks_rows: ClassVar[bool]
-    """Whether a write must lock the row of its session, for it does not have the whole database to
-    itself.
-    """
+    """Whether several transactions write at once, so that a write must lock its session's row."""
     server_clock: ClassVar[bool]
-    """Whether time is the server's unless the user gives a clock."""
+    """Whether the time is the server's, unless the user gives a clock."""
     remote: ClassVar[bool]
-    """Whether it is a server, whose connections may be lost, and made anew."""
+    """Whether it is a server: connections may be lost and made anew, and the database is shared."""
     size: ClassVar[Statement]
     """One row: bytes of the database, bytes of it that are free."""
     whereabouts: ClassVar[Statement]
-    """One row that says which database this is, for ``identity``."""
+    """One row that tells one database from another, for ``identity``."""
     parts: ClassVar[Statement]
     """Rows of kind ("table", "index", "view" or "column"), name (of the table, for a column) and
-    column: what is there of a schema.
+    column: what the schema consists of.
     """
     findings: ClassVar[Mapping[str, Statement]] = {}
-    """What the database itself finds wrong: by kind, rows of where and message."""
+    """What the database itself finds wrong: by kind, rows of location and message."""
     file: ClassVar[Statement | None] = None
-    """One row: the path of the database, empty where it is in memory; None where it is no file."""
+    """One row: the path of the database, "" in memory. None for a server."""
+    data_version: ClassVar[str] = ""
+    """Selects a number that changes with each commit of another connection; "" if there is none."""
+    max_log_bytes: ClassVar[int] = 0
+    """What the write-ahead log beside the file is truncated to; a server keeps its own."""
 
-    def incremental_vacuum(self, driver_connection: Any) -> bool:
-        """Give a little free space back to the disk, in a transaction; whether there may be more."""
-        del driver_connection
+    # --- URLs and engines
+
+    @abstractmethod
+    def parse_url(self, url: URL) -> URL:
+        """The URL in its normal form, with the driver named; parsing that again changes nothing.
+
+        Raises:
+            ValidationError: it is malformed.
+            StoreError: it names another driver.
+        """
+
+    @abstractmethod
+    def describe(self, url: URL) -> str:
+        """The database as messages and logs name it, without a password."""
+
+    def read_only_url(self, url: URL) -> URL | None:
+        """A URL whose connections cannot write and leave no files; None if there is none."""
+        del url
+        return None
+
+    def is_read_only(self, url: URL) -> bool:
+        """Whether a file of this URL cannot be written, by its URL or its mode."""
+        del url
         return False
 
-    def checkpoint(self, driver_connection: Any) -> None:
-        """Bring what a log holds into the database as far as that waits for nobody; outside of a transaction."""
-        del driver_connection
+    @abstractmethod
+    def create_engine(self, url: URL, settings: Settings) -> Engine:
+        """An engine with snakestore's settings; nothing is opened before its first connection.
+
+        Raises:
+            StoreError: the driver is not installed or too old.
+        """
+
+    # --- the schema
+
+    @abstractmethod
+    def schema_reader(self, connection: Connection) -> SchemaReader:
+        """A reader over a SQLAlchemy Connection, in its transaction."""
+
+    @abstractmethod
+    def open_schema_reader(
+        self, engine: Engine, busy_timeout: float
+    ) -> AbstractContextManager[SchemaReader | None]:
+        """A reader over a connection that changes nothing; None if there is no database yet.
+
+        Raises:
+            StoreError: it is not a file, or must not be read.
+        """
+
+    def create_database(self, url: URL) -> None:
+        """Create a database that is missing; a file is created by its first connection."""
+        del url
+
+    def lock_for_migration(self, connection: Connection) -> None:
+        """Keep others from migrating until the connection's transaction ends.
+
+        A transaction is begun if none is open.
+
+        Raises:
+            StoreError: a Connection to a server in AUTOCOMMIT, which has no transaction.
+        """
+        if not connection.in_transaction():
+            connection.begin()
+        self.begin_on(connection, write=True, own=False)
+
+    def check_partitions(self, partitions: object) -> None:
+        """Check how many partitions each table is to have.
+
+        Raises:
+            ValidationError: the number is invalid, or this database has no partitions.
+        """
+        message = "only PostgreSQL's tables are partitioned: leave partitions out"
+        raise ValidationError(message, value=partitions)
+
+    def partition(self, connection: Connection, partitions: int) -> None:
+        """Partition the empty tables by hash of the session; no effect where they are already.
+
+        Raises:
+            StoreError: there are rows, which would have to be moved.
+        """
+        raise NotImplementedError  # check_partitions has refused
+
+    # --- driver errors
 
     @abstractmethod
     def driver_error_types(self) -> tuple[type[BaseException], ...]:
@@ -68,16 +188,18 @@ class Backend(ABC):
 
     @abstractmethod
     def is_busy(self, error: BaseException) -> bool:
-        """Whether the transaction may succeed when run again: a lock, deadlock or serialization failure."""
+        """Whether the transaction may succeed when run again: a lock, deadlock or conflict."""
 
     def is_duplicate(self, error: BaseException) -> bool:
-        """Whether a concurrent transaction inserted a row of the same key; only a server has those."""
+        """Whether a concurrent transaction inserted the same key, which only a server lets happen."""
         del error
         return False
 
+    # --- driver connections
+
     @abstractmethod
     def configure(self, driver_connection: Any) -> None:
-        """Make a driver connection that we hold begin nothing and wait for nothing by itself."""
+        """Put a driver connection that snakestore owns into autocommit mode, without lock waits."""
 
     @abstractmethod
     def driver_in_transaction(self, driver_connection: Any) -> bool:
@@ -87,57 +209,122 @@ class Backend(ABC):
     def driver_connected(self, driver_connection: Any) -> bool:
         """Whether the driver still has its connection."""
 
-    @abstractmethod
-    def identity(self, whereabouts: tuple[Any, ...]) -> object:
-        """What is equal for two ways to the same database, and for no others."""
+    def file_watch(self, info: Mapping[Any, Any]) -> FileWatch | None:
+        """The watch of a connection on a file, from the ``info`` of its pool's entry."""
+        del info
+        return None
+
+    # --- SQLAlchemy connections
 
     @abstractmethod
     def in_transaction(self, connection: Connection) -> bool:
-        """Whether the database has a transaction open on a SQLAlchemy Connection that began one."""
+        """Whether the database has a transaction open on a Connection that began one."""
 
     @abstractmethod
     def begin_on(self, connection: Connection, *, write: bool, own: bool) -> bool:
-        """Begin on a SQLAlchemy Connection that has begun in SQLAlchemy's eyes; whether anything had to be begun.
+        """Begin in the database on a Connection that has begun in SQLAlchemy's eyes.
 
-        ``own`` says that the transaction is the verb's alone, so that its isolation is ours to
-        choose.
+        Args:
+            connection: the Connection.
+            write: whether the transaction may write.
+            own: whether snakestore owns the transaction, so that it sets the isolation level.
+
+        Returns:
+            Whether anything had to be begun.
         """
 
     @abstractmethod
-    def unwaiting(self, connection: Connection) -> AbstractContextManager[None]:
-        """A block in which a SQLAlchemy Connection waits for no lock of the whole database, and as before after it."""
+    def without_lock_wait(self, connection: Connection) -> AbstractContextManager[None]:
+        """A block in which a Connection does not wait for a lock of the whole database."""
+
+    # --- sessions
 
     @abstractmethod
     def expires_at(
         self, *, recorded: datetime | None, ttl: float | None, last_accessed: datetime
     ) -> datetime | None:
-        """What to write into ``sessions.expires_at`` after an access, given what stands there."""
+        """What to write into ``sessions.expires_at`` after an access; ``recorded`` is there now."""
 
     @abstractmethod
     def sweep_bound(self, now: datetime) -> datetime:
         """Sessions whose recorded ``expires_at`` is before this may have expired at ``now``."""
 
+    # --- whole databases
+
+    @abstractmethod
+    def identity(self, whereabouts: tuple[Any, ...]) -> object:
+        """What is equal for two ways to the same database, and for no others."""
+
+    def log_bytes(self, path: str) -> int:
+        """Bytes of the write-ahead log beside the file at ``path``."""
+        del path
+        return 0
+
+    def incremental_vacuum(self, driver_connection: Any) -> bool:
+        """Give a little free space back to the disk, in a transaction.
+
+        Returns:
+            Whether there may be more.
+        """
+        del driver_connection
+        return False
+
+    def checkpoint(self, driver_connection: Any) -> None:
+        """Copy the log into the database as far as no lock is waited for; outside of transactions."""
+        del driver_connection
+
+    @abstractmethod
+    def backup_source(self) -> Statement:
+        """The statement that gives the path of the file to copy, "" for a database in memory.
+
+        Raises:
+            StoreError: the database is not a file; the message names the tool to use.
+        """
+
+    def backup_file(self, source: str, target: str, *, overwrite: bool, progress: Progress) -> None:
+        """Copy the file ``source`` to ``target``, over a connection of its own.
+
+        Raises:
+            StoreError: ``target`` exists, or its folder is not writable.
+            StoreFullError: the disk is full.
+        """
+        raise NotImplementedError  # backup_source has refused
+
+    def backup_connection(
+        self, driver_connection: Any, target: str, *, overwrite: bool, progress: Progress
+    ) -> None:
+        """Copy the database in memory of a driver connection to the file ``target``.
+
+        Raises:
+            StoreError: a transaction is open, ``target`` exists, or its folder is not writable.
+            StoreFullError: the disk is full.
+        """
+        raise NotImplementedError  # backup_source has refused
+
 
 MAX_ACCESS_LAG = 60.0
 """Seconds."""
+_HALF_A_MICROSECOND = 5e-7
+"""Times are rounded to microseconds."""
 
 
-HALF_A_MICROSECOND = 5e-7
-"""What times are rounded by."""
+def touch_interval(ttl: float | None) -> float:
+    """By how many seconds a recorded access may lag: a tenth of the ttl, at most a minute."""
+    return MAX_ACCESS_LAG if ttl is None else min(ttl / 10, MAX_ACCESS_LAG)
 
 
 def access_is_due(idle: float, ttl: float | None) -> bool:
-    """Whether a read is to be recorded as an access of a session that was idle for so many seconds: ``touch_interval`` in floats."""
-    return idle >= MAX_ACCESS_LAG or (ttl is not None and idle + HALF_A_MICROSECOND >= ttl / 10)
+    """Whether a read of a session that was idle for ``idle`` seconds is to be recorded."""
+    return idle + _HALF_A_MICROSECOND >= touch_interval(ttl)
 
 
-def touch_interval(ttl: float | None) -> timedelta:
-    """How much a recorded access may lag: a tenth of the ttl, at most a minute."""
-    return timedelta(seconds=MAX_ACCESS_LAG if ttl is None else min(ttl / 10, MAX_ACCESS_LAG))
+def lags_within_interval(recorded: datetime, exact: datetime, ttl: float | None) -> bool:
+    """Whether ``recorded`` is earlier than ``exact`` by no more than the touch interval."""
+    return exact - recorded <= timedelta(seconds=touch_interval(ttl))
 
 
 def outdated_schema_error(text: str) -> SchemaOutdatedError:
-    """The error for a statement that named a table or column which the database does not have."""
+    """The error for a statement on a table or column that the database does not have."""
     return SchemaOutdatedError(
         "the database has no snakestore tables or those of an older schema"
         f" ({text}): run `snakestore db upgrade`, or snakestore.upgrade(bind)",

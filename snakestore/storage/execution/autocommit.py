@@ -266,7 +266,7 @@ class AutocommitRunner(Runner):
             return
         try:
             if isinstance(connection, SqlAlchemyConnection):
-                with self.backend.unwaiting(connection.connection):
+                with self.backend.without_lock_wait(connection.connection):
                     connection.begin(write=True)
             else:
                 connection.begin(write=True)

@@ -88,7 +88,7 @@ class CachingRunner(AutocommitRunner):
         connection = self._connections.acquire()
         try:
             cache = row_cache_of(connection)
-            version = connection.execute("PRAGMA data_version").fetchone()[0]
+            version = connection.execute(self.backend.data_version).fetchone()[0]
             if version != cache.version:
                 cache.clear(version)
                 return None
@@ -109,7 +109,7 @@ class CachingRunner(AutocommitRunner):
         if mode is not LOOKUP or not isinstance(connection, DriverConnection):
             return super()._context(connection, mode)
         cache = row_cache_of(connection)
-        version = connection.execute("PRAGMA data_version").fetchone()[0]
+        version = connection.execute(self.backend.data_version).fetchone()[0]
         if version != cache.version:
             cache.clear(version)
         return CachingContext(connection, self._now(), cache)

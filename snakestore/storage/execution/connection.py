@@ -11,7 +11,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from snakestore.errors import StoreError
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
-from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch
+from snakestore.storage.dialects.base import FileWatch
 from snakestore.storage.fork import leak_deliberately
 
 SAVEPOINT = "snakestore"
@@ -89,8 +89,8 @@ class DriverConnection:
         self.backend = backend
         self.broken = False
         self._driver_connection: Any = cast("Any", proxied.driver_connection)
-        self.watch: Watch | None = proxied.info.get(WATCH)
-        self._generation = fork.generation
+        self.watch: FileWatch | None = backend.file_watch(proxied.info)
+        self._fork_depth = fork.depth
         self.row_cache: Clearable | None = None
         """Rows read over this connection; cleared when it begins to write."""
         backend.configure(self._driver_connection)
@@ -112,7 +112,7 @@ class DriverConnection:
     @property
     def inherited(self) -> bool:
         """Whether it was made before this process was forked."""
-        return self._generation != fork.generation and not self._copied_by_fork
+        return self._fork_depth != fork.depth and not self._copied_by_fork
 
     @property
     def in_transaction(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections import deque
@@ -12,8 +11,8 @@ from sqlalchemy import Engine
 from sqlalchemy.pool import StaticPool
 
 from snakestore.errors import StoreBusyError, StoreError
+from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
-from snakestore.storage.dialects.sqlite.file_watch import SECONDS_BETWEEN_LOOKS
 from snakestore.storage.execution.connection import (
     ConnectionAdapter,
     DriverConnection,
@@ -37,7 +36,7 @@ class OwnedConnections:
         self._backend = backend
         self._idle: deque[DriverConnection] = deque()
         self._closed = False
-        _ALL.add(self)
+        fork.register(self)
         weakref.finalize(self, _close_all, self._idle).atexit = False
 
     def acquire(self) -> DriverConnection:
@@ -56,10 +55,7 @@ class OwnedConnections:
             )
             connection.detach()
             return connection
-        if (
-            connection.watch is not None
-            and monotonic() - connection.watch.looked > SECONDS_BETWEEN_LOOKS
-        ):
+        if connection.watch is not None and monotonic() > connection.watch.next_check:
             try:
                 outdated = connection.outdated()
             except StoreError:
@@ -104,17 +100,6 @@ def _close_all(idle: deque[DriverConnection]) -> None:
         except IndexError:
             return  # another thread took the last one
         connection.close()
-
-
-_ALL: weakref.WeakSet[OwnedConnections] = weakref.WeakSet()
-
-
-def _forget_parents() -> None:
-    for held in list(_ALL):
-        held.forget_parent()
-
-
-os.register_at_fork(after_in_child=_forget_parents)
 
 
 class SingleConnection:

@@ -1,141 +1,95 @@
-"""A look at a database before it is used: whose it is, and which schema it has. Looking changes nothing."""
+"""Inspect a database before it is used: what is in it, and which schema it has. Changes nothing.
+
+Inspecting and refusing are two steps: ``inspect_engine`` and ``inspect_connection`` return an
+``Inspection``, and each ``check_*`` raises for one kind of it.
+"""
 
 from __future__ import annotations
 
 import enum
-import sqlite3
-from collections.abc import Callable, Iterable
-from contextlib import closing
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, column, func, inspect, select, table
+from sqlalchemy import Connection, Engine
 
 from snakestore.errors import CorruptStoreError, SchemaError, SchemaOutdatedError, SchemaTooNewError
-from snakestore.storage.dialects import backend_for
-from snakestore.storage.dialects.sqlite import files
-from snakestore.storage.dialects.sqlite.connect import open_to_look, translate_unreadable_schema
+from snakestore.storage.dialects import backend_of
+from snakestore.storage.dialects.base import IN_MEMORY, SchemaReader
+from snakestore.storage.engine import settings_of
 from snakestore.storage.schema.revisions import HEAD, MADE_BY, REVISIONS, VERSION_TABLE
-from snakestore.storage.schema.tables import Base
-from snakestore.storage.url import IN_MEMORY
-
-_VERSION_TABLE_THERE = (
-    f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{VERSION_TABLE}'"  # noqa: S608 - a constant
-)
-_ANYTHING_THERE = "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
-_NAMES = "SELECT lower(name) FROM sqlite_master WHERE type <> 'trigger'"
-_OURS = ", ".join(f"'{name}'" for name in (VERSION_TABLE, *Base.metadata.tables))
-# nothing of ours is a trigger, and all our tables are plain ones: what is not would be run by our
-# own statements
-_PLANTED = (
-    f"SELECT type, name FROM sqlite_master WHERE (type = 'trigger' AND lower(tbl_name) IN ({_OURS})) "  # noqa: S608 - constants
-    f"OR (lower(name) IN ({_OURS}) AND (type <> 'table' OR sql NOT LIKE 'CREATE TABLE%')) ORDER BY"
-    " name"
-)
-_VERSIONS = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant
 
 
 class State(enum.Enum):
-    """What a database is to us."""
+    """What a database is to snakestore."""
 
-    EMPTY = "nothing is there, or a file without any table"
-    UNMANAGED = "tables, but no version table of ours"
-    OLD = "an earlier schema of ours"
+    EMPTY = "no database, or a file without any table"
+    UNMANAGED = "tables, but no snakestore version table"
+    OLD = "an earlier schema of snakestore"
     HEAD = "the present schema"
     NEW = "a schema that this release does not know"
 
 
 class Inspection(NamedTuple):
-    """What a look found: the state, and the revision where our version table names one."""
+    """The state of a database, and its revision if the version table names one."""
 
     state: State
     current: str | None = None
-    taken: tuple[str, ...] = ()
-    """Names of others' tables and views that migrations yet to run give to ours."""
+    conflicting_names: tuple[str, ...] = ()
+    """Others' tables and views whose names pending migrations give to snakestore's."""
+    foreign_objects: tuple[tuple[str, str], ...] = ()
+    """Kind and name of what others put on or in place of snakestore's tables."""
 
 
-def check_no_foreign_triggers(connection: sqlite3.Connection, where: str) -> None:
-    """Refuse a file in which somebody else's trigger, view or virtual table would have a part in what we write or read.
+def inspect_engine(engine: Engine) -> Inspection:
+    """Inspect the database of an engine of snakestore's, over a connection that changes nothing.
 
-    Raises:
-        SchemaError: there is one.
-    """
-    planted = connection.execute(_PLANTED).fetchall()
-    if planted:
-        told = ", ".join(f"the {kind} {name}" for kind, name in planted)
-        message = (
-            f"{where} has {told} on snakestore's tables, which snakestore did not make and which"
-            " could change what is stored: drop it first"
-        )
-        raise SchemaError(message, current=None, head=HEAD)
-
-
-def look(path: str, busy_timeout: float) -> Inspection:
-    """Look at a SQLite file over a connection that changes nothing; a missing or empty file is neither made nor filled.
+    A missing or empty file is not created or filled.
 
     Raises:
-        SchemaError: somebody planted a trigger on our tables, or a view in the place of one.
-        StoreError: it is no file, or may not be read.
-        sqlite3.Error: it is no database (for ``translate_errors`` to tell).
+        StoreError: it is not a file, or must not be read.
+        CorruptStoreError: the version table is damaged.
+        sqlite3.Error: it is not a database (for ``translate_errors``).
     """
-    if not files.is_there(path) or files.size(path) == 0:
-        return Inspection(State.EMPTY)
-    files.refuse_unreadable(path)
-    with translate_unreadable_schema(), closing(open_to_look(path, busy_timeout)) as connection:
-        connection.execute("BEGIN")
-        found = _examine_sqlite(connection.execute)
+    busy_timeout = settings_of(engine).busy_timeout
+    with backend_of(engine).open_schema_reader(engine, busy_timeout) as reader:
+        if reader is None:
+            return Inspection(State.EMPTY)
+        found = _inspect(reader)
         if found.state in {State.OLD, State.HEAD}:
-            check_no_foreign_triggers(connection, path)
+            return found._replace(foreign_objects=tuple(reader.foreign_objects()))
         return found
 
 
-def examine(connection: Connection) -> Inspection:
-    """Look at the database of a Connection, as far as its transaction sees it.
+def inspect_connection(connection: Connection) -> Inspection:
+    """Inspect the database of a Connection, as its transaction sees it.
 
     Raises:
-        StoreError: not a database that snakestore runs on.
+        StoreError: snakestore does not run on that database.
+        CorruptStoreError: the version table is damaged.
     """
-    if backend_for(connection.dialect.name).name == "sqlite":
-        return _examine_sqlite(connection.exec_driver_sql)
-    if connection.scalar(select(func.to_regclass(VERSION_TABLE))) is None:
-        found = Inspection(State.UNMANAGED)
+    return _inspect(backend_of(connection).schema_reader(connection))
+
+
+def _inspect(reader: SchemaReader) -> Inspection:
+    versions = reader.versions()
+    if versions is None:
+        found = Inspection(State.EMPTY if reader.is_empty() else State.UNMANAGED)
     else:
-        found = _judge(
-            connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE)))
-        )
-    return _with_taken(found, lambda: _names_on_server(connection))
-
-
-def _names_on_server(connection: Connection) -> Iterable[str]:
-    inspector = inspect(connection)
-    return [*inspector.get_table_names(), *inspector.get_view_names()]
-
-
-def _examine_sqlite(execute: Callable[[str], Any]) -> Inspection:
-    if execute(_VERSION_TABLE_THERE).fetchone()[0]:
-        found = _judge(execute(_VERSIONS))
-    else:
-        found = Inspection(
-            State.UNMANAGED if execute(_ANYTHING_THERE).fetchone()[0] else State.EMPTY
-        )
-    return _with_taken(found, lambda: [name for (name,) in execute(_NAMES)])
-
-
-def _with_taken(found: Inspection, names_there: Callable[[], Iterable[str]]) -> Inspection:
-    if found.state in {State.HEAD, State.NEW}:  # nothing is to be made; a warm start asks no more
-        return found
+        found = _inspect_versions(versions)
+    if found.state in {State.HEAD, State.NEW}:
+        return found  # nothing is to be created; a warm start needs no more
     done = 0 if found.current is None else REVISIONS.index(found.current) + 1
-    wanted = {name for revision in REVISIONS[done:] for name in MADE_BY[revision]}
-    return found._replace(taken=tuple(sorted(wanted.intersection(names_there()))))
+    pending = {name for revision in REVISIONS[done:] for name in MADE_BY[revision]}
+    conflicting = pending.intersection(reader.relation_names())
+    return found._replace(conflicting_names=tuple(sorted(conflicting)))
 
 
-def _judge(rows: Iterable[Any]) -> Inspection:
-    versions = [row[0] for row in rows]
+def _inspect_versions(versions: list[Any]) -> Inspection:
     if not versions:
         return Inspection(State.OLD)  # downgraded to base
     if len(versions) > 1 or not isinstance(versions[0], str):
         message = (
-            f"the table {VERSION_TABLE} should name one revision and holds {len(versions)}: restore"
-            " a backup"
+            f"the table {VERSION_TABLE} should have one row and has {len(versions)}: restore a"
+            " backup"
         )
         raise CorruptStoreError(message)
     [current] = versions
@@ -159,16 +113,32 @@ def check_not_newer(found: Inspection, where: str) -> None:
 
 
 def check_managed(found: Inspection, where: str) -> None:
-    """Refuse a database of someone else.
+    """Refuse a database with tables but without a snakestore version table.
 
     Raises:
         SchemaError: it is one.
     """
     if found.state is State.UNMANAGED:
         message = (
-            f"{where} holds tables of someone else and none of snakestore's version table: open"
-            " another file; to keep a store beside your own tables, run snakestore.upgrade(engine)"
-            " once"
+            f"{where} contains tables but no snakestore version table: open another file. To keep"
+            " a store beside your own tables, run snakestore.upgrade(engine) once"
+        )
+        raise SchemaError(message, current=None, head=HEAD)
+
+
+def check_no_foreign_objects(found: Inspection, where: str) -> None:
+    """Refuse triggers of others on snakestore's tables, and views or virtual tables in their place.
+
+    They would run as part of what snakestore reads and writes.
+
+    Raises:
+        SchemaError: there is one.
+    """
+    if found.foreign_objects:
+        listed = ", ".join(f"the foreign {kind} {name}" for kind, name in found.foreign_objects)
+        message = (
+            f"{where} has {listed} on a snakestore table, which could change what is stored: drop"
+            " it first"
         )
         raise SchemaError(message, current=None, head=HEAD)
 
@@ -179,52 +149,51 @@ def check_up_to_date(found: Inspection, where: str) -> None:
     Raises:
         SchemaOutdatedError: it is one.
     """
-    if found.state is not State.HEAD:
-        has = (
-            f"has the schema {found.current}, older than {HEAD}"
-            if found.current
-            else "has no tables of snakestore's"
-        )
-        told = "is missing or empty" if found.state is State.EMPTY else has
-        if where == IN_MEMORY:  # no command reaches it
-            message = f"{where} {told}: open it with migrate=True"
-            raise SchemaOutdatedError(message, current=found.current, head=HEAD)
-        from shlex import quote  # noqa: PLC0415 - for this message alone
-
-        name = quote(where)
-        message = (
-            f"{where} {told}: open it with migrate=True where it may be written, or run `snakestore"
-            f" db upgrade {name}`, or in a clone `alembic -x url={name} upgrade head`"
-        )
+    if found.state is State.HEAD:
+        return
+    reason = _missing(found) or f"has the schema {found.current}, older than {HEAD}"
+    if where == IN_MEMORY:  # no command reaches it
+        message = f"{where} {reason}: open it with migrate=True"
         raise SchemaOutdatedError(message, current=found.current, head=HEAD)
+    from shlex import quote  # noqa: PLC0415 - for this message alone
+
+    name = quote(where)
+    message = (
+        f"{where} {reason}: open it with migrate=True where it is writable, or run `snakestore db"
+        f" upgrade {name}`, or in a clone `alembic -x url={name} upgrade head`"
+    )
+    raise SchemaOutdatedError(message, current=found.current, head=HEAD)
 
 
 def check_name_conflicts(found: Inspection, where: str) -> None:
-    """Refuse to make our tables where others have their names.
+    """Refuse to create snakestore's tables where others have their names.
 
     Raises:
-        SchemaError: a table or view has the name of one that is yet to be made.
+        SchemaError: a table or view has the name of one that is to be created.
     """
-    if found.taken:
-        told = ", ".join(found.taken)
+    if found.conflicting_names:
         message = (
-            f"{where} has tables or views of other making under snakestore's names ({told}): use"
-            " another database, or rename them"
+            f"{where} already has tables or views named {', '.join(found.conflicting_names)}, which"
+            " snakestore did not create: use another database, or rename them"
         )
         raise SchemaError(message, current=found.current, head=HEAD)
 
 
 def check_can_downgrade(found: Inspection, where: str) -> None:
-    """Refuse to downgrade what has no tables of ours, or has them of a newer schema.
+    """Refuse to downgrade a database without snakestore's tables, or with those of a newer schema.
 
     Raises:
         SchemaTooNewError: this release does not know the schema.
-        SchemaOutdatedError: there are no tables of ours.
+        SchemaOutdatedError: there are no tables of snakestore's.
     """
     check_not_newer(found, where)
     if found.current is None:
-        told = (
-            "is missing or empty" if found.state is State.EMPTY else "has no tables of snakestore's"
-        )
-        message = f"{where} {told}: there is nothing to downgrade"
+        message = f"{where} {_missing(found)}: there is nothing to downgrade"
         raise SchemaOutdatedError(message, current=None, head=HEAD)
+
+
+def _missing(found: Inspection) -> str:
+    """How the schema is missing; "" if it is not."""
+    if found.current is not None:
+        return ""
+    return "is missing or empty" if found.state is State.EMPTY else "has no snakestore tables"

@@ -1,81 +1,36 @@
-"""PostgreSQL: row locks in one order, the server's clock, accesses that leave the index alone."""
+"""PostgreSQL: row locks in one order, the server's clock, accesses that do not touch an index."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from functools import reduce
-from operator import add
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Text,
-    cast,
-    column,
-    func,
-    literal,
-    select,
-    table,
-    union_all,
-)
+from sqlalchemy import URL, BigInteger, Connection, Engine, cast, func, select
+from sqlalchemy.exc import OperationalError
 
 from snakestore.errors import SnakeStoreError, StoreError
 from snakestore.session import expiry
-from snakestore.storage.dialects.base import Backend, touch_interval
-from snakestore.storage.dialects.postgresql import errors
+from snakestore.storage.dialects.base import Backend, SchemaReader, lags_within_interval
+from snakestore.storage.dialects.postgresql import (
+    connect,
+    database,
+    errors,
+    introspection,
+)
+from snakestore.storage.dialects.postgresql.partitions import check_number, partition
 from snakestore.storage.queries.statement import Statement
-from snakestore.storage.schema.tables import Base
-
-
-def _partitions_size(name: str) -> Any:
-    parts = func.pg_partition_tree(name).table_valued(column("relid"))
-    total = cast(func.sum(func.pg_total_relation_size(parts.c.relid)), BigInteger)
-    return func.coalesce(select(total).select_from(parts).scalar_subquery(), 0)
-
-
-def _total_size() -> Any:
-    # a partitioned table has no storage but its partitions', and another has no partitions
-    sizes = [
-        func.pg_total_relation_size(table.name) + _partitions_size(table.name)
-        for table in Base.metadata.sorted_tables
-    ]
-    return select(reduce(add, sizes), literal(0))
-
+from snakestore.storage.settings import Settings
 
 _IDLE, _UNKNOWN = 0, 4
 """libpq's PQTRANS_IDLE, and PQTRANS_UNKNOWN for a connection that is gone."""
-
-
-def _parts() -> Any:
-    here = func.any(func.current_schemas(False))  # noqa: FBT003 - the server's function takes it so
-    columns = table(
-        "columns",
-        column("table_schema"),
-        column("table_name", Text()),
-        column("column_name", Text()),
-        schema="information_schema",
-    )
-    indexes = table("pg_indexes", column("schemaname"), column("indexname", Text()))
-    views = table("pg_views", column("schemaname"), column("viewname", Text()))
-    tables = table("pg_tables", column("schemaname"), column("tablename", Text()))
-    return union_all(
-        select(literal("table"), tables.c.tablename, literal("")).where(
-            tables.c.schemaname == here
-        ),
-        select(literal("index"), indexes.c.indexname, literal("")).where(
-            indexes.c.schemaname == here
-        ),
-        select(literal("view"), views.c.viewname, literal("")).where(views.c.schemaname == here),
-        select(
-            literal("column"), cast(columns.c.table_name, Text), cast(columns.c.column_name, Text)
-        ).where(columns.c.table_schema == here),
-    )
+ADVISORY_LOCK = int.from_bytes(b"snakedb")
+"""The number of the migrations' lock among the server's advisory locks."""
 
 
 class PostgreSQL(Backend):
-    """PostgreSQL's ways."""
+    """PostgreSQL, through psycopg 3; engines of users may use other drivers of it."""
 
     name: ClassVar[str] = "postgresql"
     begin_write: ClassVar[str] = "BEGIN"
@@ -83,13 +38,64 @@ class PostgreSQL(Backend):
     locks_rows: ClassVar[bool] = True
     server_clock: ClassVar[bool] = True
     remote: ClassVar[bool] = True
-    size: ClassVar[Statement] = Statement(_total_size)
-    whereabouts: ClassVar[Statement] = Statement(
-        lambda: select(
-            func.pg_postmaster_start_time(), func.current_database(), func.current_schema()
-        )
-    )
-    parts: ClassVar[Statement] = Statement(_parts)
+    size: ClassVar[Statement] = introspection.SIZE
+    whereabouts: ClassVar[Statement] = introspection.WHEREABOUTS
+    parts: ClassVar[Statement] = introspection.PARTS
+
+    # --- URLs and engines
+
+    def parse_url(self, url: URL) -> URL:
+        """With psycopg 3 as the driver."""
+        return connect.parse_url(url)
+
+    def describe(self, url: URL) -> str:
+        """The URL without its password."""
+        return url.render_as_string(hide_password=True)
+
+    def create_engine(self, url: URL, settings: Settings) -> Engine:
+        """With ``lock_timeout`` set to ``busy_timeout``."""
+        return connect.create_engine(url, settings)
+
+    # --- the schema
+
+    def schema_reader(self, connection: Connection) -> SchemaReader:
+        """From the catalog."""
+        return introspection.PostgreSQLSchemaReader(connection)
+
+    @contextmanager
+    def open_schema_reader(
+        self, engine: Engine, busy_timeout: float
+    ) -> Iterator[SchemaReader | None]:
+        """Over a connection of the engine; None if the server does not have the database."""
+        del busy_timeout  # the engine's own
+        try:
+            connection = engine.connect()
+        except OperationalError:
+            if not database.is_missing(engine.url):
+                raise
+            yield None
+            return
+        with connection:
+            yield self.schema_reader(connection)
+
+    def create_database(self, url: URL) -> None:
+        """Create it on the server."""
+        database.create(url)
+
+    def lock_for_migration(self, connection: Connection) -> None:
+        """With an advisory lock of the transaction."""
+        super().lock_for_migration(connection)
+        connection.execute(select(func.pg_advisory_xact_lock(cast(ADVISORY_LOCK, BigInteger))))
+
+    def check_partitions(self, partitions: object) -> None:
+        """From 2 to 1024."""
+        check_number(partitions)
+
+    def partition(self, connection: Connection, partitions: int) -> None:
+        """By the definitions that the server has of the migrated tables."""
+        partition(connection, partitions)
+
+    # --- driver errors
 
     def driver_error_types(self) -> tuple[type[BaseException], ...]:
         """What psycopg and asyncpg raise, where they are loaded."""
@@ -107,8 +113,10 @@ class PostgreSQL(Backend):
         """By SQLSTATE."""
         return errors.is_duplicate(error)
 
+    # --- driver connections
+
     def configure(self, driver_connection: Any) -> None:
-        """Begin nothing by itself: a read of one statement then takes one round trip, not three."""
+        """In autocommit mode: a read of one statement then takes one round trip, not three."""
         driver_connection.autocommit = True
 
     def driver_in_transaction(self, driver_connection: Any) -> bool:
@@ -119,16 +127,14 @@ class PostgreSQL(Backend):
         """As the driver noticed when it last used the connection."""
         return not driver_connection.closed
 
-    def identity(self, whereabouts: tuple[Any, ...]) -> object:
-        """When the server started, which no two servers share, the database and the schema."""
-        return whereabouts
+    # --- SQLAlchemy connections
 
     def in_transaction(self, connection: Connection) -> bool:
-        """The server ends no transaction by itself, it only refuses to go on with it."""
+        """As SQLAlchemy tells: a server ends no transaction by itself, it only refuses to go on."""
         return connection.in_transaction()
 
     def begin_on(self, connection: Connection, *, write: bool, own: bool) -> bool:
-        """The driver begins at the first statement; only a snapshot of our own has to be asked for."""
+        """Set the isolation of a snapshot of our own; the driver begins at the first statement."""
         dialect: Any = connection.dialect  # the default one refuses to tell, those of PostgreSQL do
         if dialect.detect_autocommit_setting(connection.connection.dbapi_connection):
             message = (
@@ -140,24 +146,40 @@ class PostgreSQL(Backend):
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         return False
 
-    def unwaiting(self, connection: Connection) -> AbstractContextManager[None]:
-        """Nothing to do: no lock is the whole database's, and a touch skips a locked row."""
+    def without_lock_wait(self, connection: Connection) -> AbstractContextManager[None]:
+        """No effect: no lock is the whole database's, and recording an access skips locked rows."""
         del connection
         return nullcontext()
+
+    # --- sessions
 
     def expires_at(
         self, *, recorded: datetime | None, ttl: float | None, last_accessed: datetime
     ) -> datetime | None:
-        """The truth where it was set anew or moved by more than a touch interval, else what stands there.
+        """The exact time if it was set anew or lags by more than a touch interval.
 
-        The column is indexed, so leaving it alone keeps the update on the row's own page (a HOT
-        update).
+        Otherwise what is recorded. The column is indexed, so an update that leaves it alone stays
+        on the row's page (a HOT update).
         """
-        truth = expiry(last_accessed, ttl)
-        if truth is None or recorded is None or recorded > truth:
-            return truth
-        return recorded if truth - recorded <= touch_interval(ttl) else truth
+        exact = expiry(last_accessed, ttl)
+        if exact is None or recorded is None or recorded > exact:
+            return exact
+        return recorded if lags_within_interval(recorded, exact, ttl) else exact
 
     def sweep_bound(self, now: datetime) -> datetime:
-        """The recorded time never runs ahead of the truth, so nothing expired is missed."""
+        """The recorded time is never later than the exact one, so nothing expired is missed."""
         return now
+
+    # --- whole databases
+
+    def identity(self, whereabouts: tuple[Any, ...]) -> object:
+        """When the server started, which no two servers share, the database and the schema."""
+        return whereabouts
+
+    def backup_source(self) -> NoReturn:
+        """Refuse; ``pg_dump`` copies a server's database."""
+        message = (
+            "a server's database is not a file that could be copied: use pg_dump for a backup of"
+            " PostgreSQL"
+        )
+        raise StoreError(message)

@@ -1,7 +1,7 @@
-"""Tables of PostgreSQL partitioned by hash of the session, made of the migrated ones while those are empty.
+"""Partition the migrated tables by hash of the session, while they are empty.
 
-The definitions are the migrations' own: this asks the server for them and makes them anew on
-partitioned tables, so that there is no second description of the schema.
+The definitions are the migrations' own: the server tells them, and they are created again on
+partitioned tables. So there is no second description of the schema.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.sql.elements import TextClause
 
 from snakestore.errors import StoreError, ValidationError
+from snakestore.storage.schema.revisions import VIEW_NAMES
 
 KEYS = {
     "sessions": "id",
@@ -46,11 +47,11 @@ _STORAGE = text(
 )
 
 
-def checked_partitions(partitions: object) -> int:
-    """How many partitions a table is to have.
+def check_number(partitions: object) -> None:
+    """Check how many partitions each table is to have.
 
     Raises:
-        ValidationError: it is no int from 2 to 1024.
+        ValidationError: it is not an int from 2 to 1024.
     """
     if (
         isinstance(partitions, bool)
@@ -59,24 +60,23 @@ def checked_partitions(partitions: object) -> int:
     ):
         message = f"partitions is an int from 2 to {MAX_PARTITIONS}"
         raise ValidationError(message, value=partitions)
-    return int(partitions)
 
 
-def partition(connection: Connection, partitions: int, views: list[str]) -> None:
-    """Make the empty tables partitioned ones; where they are partitioned already nothing is changed.
+def partition(connection: Connection, partitions: int) -> None:
+    """Replace the empty tables by partitioned ones; no effect where they are partitioned already.
 
     Raises:
-        StoreError: there are rows: they would have to be moved.
+        StoreError: there are rows, which would have to be moved.
     """
     if connection.scalar(_IS_PARTITIONED):
         return
     if connection.scalar(_ROWS):
         message = (
-            "only empty tables are made partitioned: make a new database with partitions, and"
+            "only empty tables can be partitioned: create a new database with partitions, and"
             " snakestore.copy this one into it"
         )
         raise StoreError(message)
-    kept_views = connection.execute(_VIEWS, {"names": views}).all()
+    kept_views = connection.execute(_VIEWS, {"names": list(VIEW_NAMES)}).all()
     definitions = {name: _definition(connection, name) for name in KEYS}
     for name, _ in reversed(kept_views):
         connection.execute(_ddl(f"DROP VIEW {name}"))
@@ -97,7 +97,7 @@ def partition(connection: Connection, partitions: int, views: list[str]) -> None
 
 
 def _steps(name: str, partitions: int, definition: _Definition) -> Iterator[str]:
-    """What makes a table of ``<name>_new``, its partitions and all that is defined on it."""
+    """The DDL that turns ``<name>_new`` into the table, with its partitions and constraints."""
     yield f"ALTER TABLE {name}_new RENAME TO {name}"
     settings = f" WITH ({definition.storage})" if definition.storage else ""
     for number in range(partitions):
@@ -105,8 +105,8 @@ def _steps(name: str, partitions: int, definition: _Definition) -> Iterator[str]
             f"CREATE TABLE {name}_{number} PARTITION OF {name} FOR VALUES WITH (MODULUS"
             f" {partitions}, REMAINDER {number}){settings}"
         )
-    for constraint, text_of_it in definition.constraints:
-        yield f"ALTER TABLE {name} ADD CONSTRAINT {constraint} {text_of_it}"
+    for constraint, constraint_sql in definition.constraints:
+        yield f"ALTER TABLE {name} ADD CONSTRAINT {constraint} {constraint_sql}"
     yield from definition.indexes
 
 
@@ -123,4 +123,4 @@ def _definition(connection: Connection, name: str) -> _Definition:
 
 
 def _ddl(statement: str) -> TextClause:
-    return text(statement.replace(":", r"\:"))  # a cast in a definition is no parameter
+    return text(statement.replace(":", r"\:"))  # a cast in a definition is not a parameter

@@ -1,4 +1,4 @@
-"""A copy of a SQLite database, by SQLite's own online backup: one snapshot, while others go on writing."""
+"""Copy a SQLite database with SQLite's online backup: one snapshot, while others go on writing."""
 
 from __future__ import annotations
 
@@ -6,80 +6,92 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
+from typing import Any
 
 from snakestore.errors import StoreError
+from snakestore.storage.dialects.base import Progress
 from snakestore.storage.dialects.sqlite import files
-from snakestore.storage.dialects.sqlite.connect import open_to_look
+from snakestore.storage.dialects.sqlite.connect import open_for_inspection
 
-Progress = Callable[[int, int], None] | None
-_WAIT = 30.0
+_BUSY_TIMEOUT = 30.0
 _PAGES = 1024
 """Pages between two calls of ``progress``; all of them are of one snapshot."""
 
 
 def copy_file(source: str, target: str, *, overwrite: bool, progress: Progress) -> None:
-    """Copy the database at ``source``, over a connection of its own, so that nobody's transaction is in the way.
+    """Copy the database file ``source`` over a connection of its own.
 
     Raises:
-        StoreError: there is a file at ``target``, or its folder will not have one.
+        StoreError: ``target`` exists, or its folder is not writable.
     """
     if files.is_same(source, target):
         message = f"{target} is the store itself: give the backup another name"
         raise StoreError(message)
-    with closing(open_to_look(source, _WAIT)) as connection:
-        copy_connection(connection, target, overwrite=overwrite, progress=progress)
+    with closing(open_for_inspection(source, _BUSY_TIMEOUT)) as connection:
+        _copy(connection, target, overwrite=overwrite, progress=progress)
 
 
-def copy_connection(
-    connection: sqlite3.Connection, target: str, *, overwrite: bool, progress: Progress
-) -> None:
-    """Copy the database of ``connection``, which has no transaction open, to ``target``, whole or not at all.
+def copy_memory(connection: Any, target: str, *, overwrite: bool, progress: Progress) -> None:
+    """Copy the database in memory that a driver connection holds.
 
     Raises:
-        StoreError: there is a file at ``target``, or its folder will not have one.
+        StoreError: it is another driver's, a transaction is open, ``target`` exists, or its folder
+            is not writable.
     """
-    _refuse_taken(target, overwrite=overwrite)
+    if not isinstance(connection, sqlite3.Connection):
+        message = "this driver's database in memory cannot be copied: open it with sqlite://"
+        raise StoreError(message)
+    if connection.in_transaction:
+        message = "a database in memory is copied between transactions: end this one first"
+        raise StoreError(message)
+    _copy(connection, target, overwrite=overwrite, progress=progress)
+
+
+def _copy(
+    connection: sqlite3.Connection, target: str, *, overwrite: bool, progress: Progress
+) -> None:
+    """Copy the database of a connection without open transaction, as a whole or not at all."""
+    _check_target(target, overwrite=overwrite)
     with files.draft(target) as draft:
-        # a transaction of ours keeps the snapshot; without it the copy would begin anew whenever
-        # somebody writes
+        # the transaction keeps the snapshot; without it the copy starts over at each write
         connection.execute("BEGIN")
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
-                connection.backup(copy, pages=_PAGES, progress=_told(progress))
+                connection.backup(copy, pages=_PAGES, progress=_driver_progress(progress))
         finally:
             connection.execute("ROLLBACK")
         files.sync(draft)
-        _refuse_taken(target, overwrite=overwrite)
+        _check_target(target, overwrite=overwrite)
         files.put_in_place(draft, target, overwrite=overwrite)
 
 
-def _told(progress: Progress) -> Callable[[int, int, int], None] | None:
+def _driver_progress(progress: Progress) -> Callable[[int, int, int], None] | None:
     if progress is None:
         return None
     return lambda _status, remaining, total: progress(total - remaining, total)
 
 
-def _settle(target: str) -> None:
-    """Have SQLite take away a log that nobody uses any more, as readers leave one behind."""
+def _check_target(target: str, *, overwrite: bool) -> None:
+    if os.path.lexists(target) and not overwrite:
+        message = f"{target} already exists: give another name, or overwrite=True"
+        raise StoreError(message)
+    if overwrite:
+        _remove_unused_log(target)
+    # a log beside a file that is replaced would be taken for the new file's
+    if any(os.path.lexists(target + suffix) for suffix in ("-wal", "-journal")):
+        message = (
+            f"{target} has a -wal or -journal file: it is in use or was not closed cleanly. Give"
+            " another name"
+        )
+        raise StoreError(message)
+
+
+def _remove_unused_log(target: str) -> None:
+    """Have SQLite delete a log that no connection uses any more, as readers leave one behind."""
     if os.path.lexists(target + "-wal"):
         with (
             suppress(sqlite3.Error),
             closing(sqlite3.connect(target, isolation_level=None)) as connection,
         ):
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-
-
-def _refuse_taken(target: str, *, overwrite: bool) -> None:
-    if os.path.lexists(target) and not overwrite:
-        message = f"{target} is there already: give another name, or overwrite=True"
-        raise StoreError(message)
-    if overwrite:
-        _settle(target)
-    # a log that stays beside a file that is replaced would be taken for the new file's
-    if any(os.path.lexists(target + suffix) for suffix in ("-wal", "-journal")):
-        message = (
-            f"{target} is a store in use, or one that was not closed, for its log lies beside it:"
-            " give another name"
-        )
-        raise StoreError(message)

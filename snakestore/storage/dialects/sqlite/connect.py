@@ -1,60 +1,77 @@
-"""Opening a SQLite database with our settings, and beginning its transactions.
+"""Engines on SQLite, and opening a database file or a database in memory with our settings.
 
-The driver begins nothing by itself (``isolation_level=None``). What a user sends through SQLAlchemy
-on an engine of ours begins here, as late as its first statement, so that DDL rolls back and
-savepoints tx.
+What a connection begins, and when, is in begin.py; what is checked of the file in files.py,
+file_watch.py and network_fs.py.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import random
-import re
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, event
+import sqlalchemy
+from sqlalchemy import URL, Engine, event
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 
 from snakestore.errors import CorruptStoreError, StoreError
 from snakestore.storage.dialects.sqlite import files
-from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch, warn_of_shared
+from snakestore.storage.dialects.sqlite.begin import READ_ONLY, begin_before_statement
+from snakestore.storage.dialects.sqlite.errors import primary_code
+from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch
+from snakestore.storage.dialects.sqlite.network_fs import warn_if_network_file_system
+from snakestore.storage.dialects.sqlite.url import SQLiteAddress, address_of
 from snakestore.storage.fork import leak_deliberately
 from snakestore.storage.settings import Settings
-from snakestore.storage.url import SQLiteAddress
 
 JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
-_PRIMARY = 0xFF
-_AT_LEAST_SECONDS = 5.0
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
-_READ_ONLY = "snakestore_read_only"
-
-_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*|/\*[\s\S]*?\*/)*([A-Za-z]+)")
-_CHANGES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
-_READS = frozenset({"SELECT", "VALUES"})
-# what opens or ends a transaction, may not run inside one, or takes effect only outside
-_ALONE = frozenset(
-    {"BEGIN", "COMMIT", "END", "ROLLBACK", "PRAGMA", "EXPLAIN", "VACUUM", "ATTACH", "DETACH"}
-)
+_OLDEST_SQLITE = (3, 35, 0)
+_POOL_SIZE = 20
+_MIN_SECONDS_FOR_WAL = 5.0
+_MIN_PAUSE, _MAX_PAUSE = 0.002, 0.05
+_SAFE_PRAGMAS = ("PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF")
+_logger = logging.getLogger(__name__)
 
 
-def install(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
-    """Make ``engine`` connect and begin our way. Only for an engine that we made."""
-    known = _Known()
+def create_engine(url: URL, settings: Settings) -> Engine:
+    """An engine on a SQLite file or a database in memory.
+
+    Raises:
+        StoreError: Python's SQLite is too old.
+    """
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        message = (
+            f"this Python has SQLite {sqlite3.sqlite_version}, but snakestore needs 3.35 or newer:"
+            " use a newer Python"
+        )
+        raise StoreError(message)
+    address = address_of(url)
+    # a database in memory is its one connection. Files get a connection for each thread at work,
+    # so that none waits for one
+    pool: dict[str, Any] = (
+        {"poolclass": StaticPool}
+        if address.path is None
+        else {"poolclass": QueuePool, "pool_size": _POOL_SIZE, "max_overflow": -1}
+    )
+    engine = sqlalchemy.create_engine(url, **pool)
+    _listen(engine, address, settings)
+    return engine
+
+
+def _listen(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
+    opener = None if address.path is None else _FileOpener(address.path, address, settings)
 
     @event.listens_for(engine, "do_connect")
     def connect(
         _dialect: Any, entry: ConnectionPoolEntry, _args: Any, _options: Any
     ) -> sqlite3.Connection:
-        if address.path is None:
-            return _open_memory(address)
-        with translate_unreadable_schema():
-            return _open_file(address.path, address, settings, entry, known)
+        return _open_memory(address) if opener is None else opener.open(entry)
 
     @event.listens_for(engine, "checkin")
     def begin_nothing_again(connection: sqlite3.Connection | None, _entry: Any) -> None:
@@ -62,24 +79,29 @@ def install(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
         if connection is not None and connection.isolation_level is not None:
             connection.isolation_level = None
 
-    event.listen(engine, "before_cursor_execute", _begin_late)
-    if address.path is not None:
-        event.listen(engine, "checkout", _refuse_stale)
+    event.listen(engine, "before_cursor_execute", begin_before_statement)
+    if opener is not None:
+        event.listen(engine, "checkout", _discard_stale)
 
 
-# --- opening
+def open_for_inspection(path: str, busy_timeout: float) -> sqlite3.Connection:
+    """A connection to an existing file that changes no byte of it and leaves no file behind.
 
-
-def _connect(name: str, busy_timeout: float) -> sqlite3.Connection:
-    """A bare connection: threads may share it in turn, as a pool needs, and it begins nothing by itself."""
-    return sqlite3.connect(
-        name, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False
-    )
+    A read-only connection to a database in WAL mode creates the log and leaves it behind; one that
+    can write deletes it on closing. But it would also copy the log into the database, so a database
+    with a log is opened read-only.
+    """
+    has_log = files.size(os.path.realpath(path) + "-wal") > 0
+    if not files.writable(path):
+        return _open_read_only(path, {}, busy_timeout)[0]
+    connection = _connect(_uri(path, "ro" if has_log else "rw"), busy_timeout)
+    _execute_or_close(connection, "PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF")
+    return connection
 
 
 @contextmanager
-def translate_unreadable_schema() -> Iterator[None]:
-    """Tell as damage what the driver cannot even tell: SQLite's message quotes a damaged schema, and that is no text.
+def translate_undecodable_schema() -> Iterator[None]:
+    """Translate the UnicodeDecodeError that quoting a damaged schema raises in the driver.
 
     Raises:
         CorruptStoreError: that happened.
@@ -89,108 +111,119 @@ def translate_unreadable_schema() -> Iterator[None]:
     except UnicodeDecodeError as error:
         message = (
             "the file is damaged: restore a backup, or salvage with the sqlite3 shell's .recover"
-            f" (its schema is no text: {error})"
+            f" (its schema is not text: {error})"
         )
         raise CorruptStoreError(message) from error
 
 
-def open_to_look(path: str, busy_timeout: float) -> sqlite3.Connection:
-    """A connection that changes nothing, for a look at a file that is there.
+class _FileOpener:
+    """Opens the connections of one engine to its file."""
 
-    A read-only connection to a database in WAL mode would make the log and leave it behind; one
-    that may write takes it away when it closes. It would also put what the log holds into the
-    database, so a log is looked at read-only.
-    """
-    through_log = files.size(os.path.realpath(path) + "-wal") > 0
-    if not files.writable(path):
-        return _open_read_only(path, {}, busy_timeout)[0]
-    connection = _connect(_uri(path, "ro" if through_log else "rw"), busy_timeout)
-    _execute_or_close(connection, "PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF")
-    return connection
+    def __init__(self, path: str, address: SQLiteAddress, settings: Settings) -> None:
+        self._path = path
+        self._address = address
+        self._settings = settings
+        self._opened_before = False
+
+    def open(self, entry: ConnectionPoolEntry) -> sqlite3.Connection:
+        """A new connection; the file is created if it is missing and the URL allows that.
+
+        Raises:
+            StoreError: the file is missing and not to be created, or cannot be opened.
+            CorruptStoreError: it is not a database.
+        """
+        with translate_undecodable_schema():
+            self._create_if_missing()
+            if not self._opened_before:
+                warn_if_network_file_system(self._path)
+            if self._address.read_only or not files.writable(self._path):
+                connection, watch = self._open_read_only()
+                entry.info[READ_ONLY] = True
+            else:
+                connection, watch = self._open_writable(), Watch(self._path)
+            entry.info[WATCH] = watch
+        if not self._opened_before:
+            _logger.debug(
+                "opened %s%s", self._path, " read-only" if READ_ONLY in entry.info else ""
+            )
+        self._opened_before = True
+        return connection
+
+    def _create_if_missing(self) -> None:
+        if files.exists(self._path):
+            return
+        if self._opened_before:
+            message = (
+                f"the file {self._path} is gone: put it back, or open the store again to create a"
+                " new one"
+            )
+            raise StoreError(message)
+        if not self._address.creates:
+            mode = self._address.parameters.get("mode", "ro")
+            message = (
+                f"the file {self._path} does not exist and its URL does not allow creating it: open"
+                f" it once without mode={mode}"
+            )
+            raise StoreError(message)
+        files.create_private(self._path)
+
+    def _open_read_only(self) -> tuple[sqlite3.Connection, Watch]:
+        connection, unchanging = _open_read_only(
+            self._path, dict(self._address.parameters), self._settings.busy_timeout
+        )
+        _execute_or_close(connection, *_SAFE_PRAGMAS)
+        return connection, Watch(self._path, unchanging=unchanging and not self._address.immutable)
+
+    def _open_writable(self) -> sqlite3.Connection:
+        connection = _connect(self._address.uri(mode="rw"), self._settings.busy_timeout)
+        synchronous = "FULL" if self._settings.durability == "full" else "NORMAL"
+        try:
+            _switch_to_wal(connection, self._settings.busy_timeout)
+        except BaseException:
+            connection.close()
+            raise
+        _execute_or_close(
+            connection,
+            f"PRAGMA synchronous = {synchronous}",
+            f"PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT}",
+            *_SAFE_PRAGMAS,
+        )
+        return connection
 
 
 def _open_memory(address: SQLiteAddress) -> sqlite3.Connection:
     connection = _connect(address.uri(), 0.0)
-    _execute_or_close(connection, "PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF")
-    return connection
-
-
-class _Known:
-    """What an engine knows of its file."""
-
-    __slots__ = ("opened",)
-
-    def __init__(self) -> None:
-        self.opened = False
-
-
-def _open_file(
-    path: str, address: SQLiteAddress, settings: Settings, entry: ConnectionPoolEntry, known: _Known
-) -> sqlite3.Connection:
-    if not files.is_there(path):
-        if known.opened:
-            message = (
-                f"the file {path} is gone: put it back, or open the store again to make a new one"
-            )
-            raise StoreError(message)
-        if not address.creates:
-            message = (
-                f"there is no file {path}, and its URL forbids to make one: open it once without"
-                f" mode={address.parameters.get('mode', 'ro')}"
-            )
-            raise StoreError(message)
-        files.make_private(path)
-    if not known.opened:
-        warn_of_shared(path)
-    if address.read_only or not files.writable(path):
-        connection, immutable = _open_read_only(
-            path, dict(address.parameters), settings.busy_timeout
-        )
-        entry.info[_READ_ONLY] = True
-        _execute_or_close(connection, "PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF")
-        entry.info[WATCH] = Watch(path, unchanging=immutable and not address.immutable)
-        known.opened = True
-        return connection
-    connection = _connect(address.uri(mode="rw"), settings.busy_timeout)
-    synchronous = "FULL" if settings.durability == "full" else "NORMAL"
-    try:
-        _switch_to_wal(connection, settings.busy_timeout)
-    except BaseException:
-        connection.close()
-        raise
-    _execute_or_close(
-        connection,
-        f"PRAGMA synchronous = {synchronous}",
-        f"PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT}",
-        "PRAGMA foreign_keys = ON",
-        "PRAGMA trusted_schema = OFF",
-    )
-    entry.info[WATCH] = Watch(path)
-    known.opened = True
+    _execute_or_close(connection, *_SAFE_PRAGMAS)
     return connection
 
 
 def _open_read_only(
     path: str, parameters: dict[str, str], busy_timeout: float
 ) -> tuple[sqlite3.Connection, bool]:
-    """A connection that cannot write, and whether it takes the file for unchanging.
+    """A connection that cannot write, and whether it reads the file as unchanging.
 
-    In WAL mode readers too need the log's index, which a folder that may not be written has no room
-    for. Where there is no log either, nothing is missed by reading the file as if it never changed.
+    In WAL mode readers too need the log's index, which cannot be created in a folder that is not
+    writable. If there is no log either, the file can be read as if it never changed.
     """
     connection = _connect(_uri(path, "ro", parameters), busy_timeout)
     try:
         connection.execute("PRAGMA schema_version")
     except sqlite3.Error as error:
         connection.close()
-        code = error.sqlite_errorcode & _PRIMARY
         if (
-            code not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+            primary_code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
             or files.size(os.path.realpath(path) + "-wal") > 0
         ):
             raise
         return _connect(_uri(path, "ro", {**parameters, "immutable": "1"}), busy_timeout), True
     return connection, False
+
+
+def _connect(name: str, busy_timeout: float) -> sqlite3.Connection:
+    """A bare connection that begins nothing by itself and that threads share in turn."""
+    return sqlite3.connect(
+        name, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False
+    )
 
 
 def _uri(path: str, mode: str, parameters: dict[str, str] | None = None) -> str:
@@ -207,67 +240,34 @@ def _execute_or_close(connection: sqlite3.Connection, *pragmas: str) -> None:
 
 
 def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: float) -> None:
-    """Put the database into WAL mode for good, if it is not; a new file also learns to give space back.
+    """Put the database into WAL mode if it is not; a new file also gets incremental vacuum.
 
     The switch takes an exclusive lock and does not wait for it as other statements do, so the
     waiting is done here.
     """
     if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
         return
-    deadline = time.monotonic() + max(busy_timeout, _AT_LEAST_SECONDS)
-    # heeded only before the first page is written, which the switch does
+    deadline = time.monotonic() + max(busy_timeout, _MIN_SECONDS_FOR_WAL)
+    # takes effect only before the first page is written, which the switch does
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if (
-                error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY
-                or time.monotonic() > deadline
-            ):
+            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
         else:
             return
-        time.sleep(random.uniform(_SHORTEST_PAUSE, _LONGEST_PAUSE))  # noqa: S311 - to spread processes, not to keep a secret
+        time.sleep(random.uniform(_MIN_PAUSE, _MAX_PAUSE))  # noqa: S311 - jitter, no secret
 
 
-# --- a file that was changed or replaced
-
-
-def _refuse_stale(connection: sqlite3.Connection, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+def _discard_stale(connection: sqlite3.Connection, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+    """Listen to ``checkout`` and have the pool reconnect if the file was changed or replaced."""
     watch = entry.info.get(WATCH)
     if watch is not None and (watch.stale or watch.replaced):
         if watch.replaced:
             leak_deliberately(connection)
             cast("Any", entry).dbapi_connection = None  # or the pool would close it
-        message = "the file is another than it was when it was opened"
+        _logger.info("reconnecting to %s: the file was changed or replaced", watch.path)
+        message = "the file is not the one that was opened"
         raise DisconnectionError(message)
-
-
-# --- beginning
-
-
-@lru_cache(maxsize=1024)
-def begin_for(statement: str) -> str | None:
-    """What has to be sent before ``statement`` where no transaction is open; None: nothing."""
-    found = _FIRST_WORD.match(statement)
-    word = found[1].upper() if found else ""
-    if word in _ALONE:
-        return None
-    if word in _READS or (word == "WITH" and not _CHANGES.search(statement)):
-        return "BEGIN"
-    return "BEGIN IMMEDIATE"
-
-
-def _begin_late(
-    connection: Connection, cursor: Any, statement: str, _parameters: Any, _context: Any, _many: Any
-) -> None:
-    if (
-        cursor.connection.in_transaction
-        or connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
-    ):
-        return
-    begin = begin_for(statement)
-    if begin is not None:
-        # through SQLAlchemy, so that an error is wrapped and echo shows it
-        connection.exec_driver_sql("BEGIN" if connection.info.get(_READ_ONLY) else begin)

@@ -5,29 +5,43 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Any, ClassVar, cast
 
-from sqlalchemy import Connection, column, func, select
+from sqlalchemy import URL, Connection, Engine, column, func, select
 
 from snakestore.errors import SnakeStoreError
 from snakestore.session import expiry
-from snakestore.storage.dialects.base import Backend
-from snakestore.storage.dialects.sqlite import errors, introspection
+from snakestore.storage.dialects.base import (
+    IN_MEMORY,
+    Backend,
+    FileWatch,
+    Progress,
+    SchemaReader,
+)
+from snakestore.storage.dialects.sqlite import (
+    backup,
+    connect,
+    errors,
+    file_watch,
+    files,
+    introspection,
+)
+from snakestore.storage.dialects.sqlite import url as sqlite_url
 from snakestore.storage.queries.statement import Statement
+from snakestore.storage.settings import Settings
 
 _INCREMENTAL = 2
-_STEP = 128
-"""Pages given back in one transaction: some milliseconds' tx."""
+_VACUUM_PAGES = 128
+"""Pages given back in one transaction: some milliseconds' work."""
 
 
 class SQLite(Backend):
-    """SQLite's ways."""
+    """SQLite, through Python's ``sqlite3``; engines of users may use other drivers of it."""
 
     name: ClassVar[str] = "sqlite"
-    # a deferred transaction that turns from reading to writing is refused when another wrote in
-    # between
+    # a deferred transaction that turns from reading to writing is refused if another wrote between
     begin_write: ClassVar[str] = "BEGIN IMMEDIATE"
     begin_snapshot: ClassVar[str] = "BEGIN"
     locks_rows: ClassVar[bool] = False
@@ -43,29 +57,67 @@ class SQLite(Backend):
             func.pragma_freelist_count().table_valued("freelist_count"),
         )
     )
-
     whereabouts: ClassVar[Statement] = introspection.FILE
     parts: ClassVar[Statement] = introspection.PARTS
     findings: ClassVar[Mapping[str, Statement]] = introspection.FINDINGS
     file: ClassVar[Statement | None] = introspection.FILE
+    data_version: ClassVar[str] = "PRAGMA data_version"
+    max_log_bytes: ClassVar[int] = connect.JOURNAL_SIZE_LIMIT
 
-    def incremental_vacuum(self, driver_connection: Any) -> bool:
-        """Free pages go to the end of the file and off it, where the file was made for that (``auto_vacuum``)."""
-        if (
-            not isinstance(driver_connection, sqlite3.Connection)
-            or driver_connection.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL
-        ):
+    # --- URLs and engines
+
+    def parse_url(self, url: URL) -> URL:
+        """With an absolute path, or none in memory."""
+        return sqlite_url.parse_url(url)
+
+    def describe(self, url: URL) -> str:
+        """The plain path."""
+        return sqlite_url.address_of(url).path or IN_MEMORY
+
+    def read_only_url(self, url: URL) -> URL | None:
+        """With ``mode=ro``; None in memory."""
+        return sqlite_url.read_only_url(url)
+
+    def is_read_only(self, url: URL) -> bool:
+        """By the URL's parameters, or by the modes of an existing file and its folder."""
+        address = sqlite_url.address_of(url)
+        if address.path is None:
             return False
-        free: int = driver_connection.execute("PRAGMA freelist_count").fetchone()[0]
-        if free:
-            # as a script: it takes a step a page, and execute makes one where there are no columns
-            driver_connection.executescript(f"PRAGMA incremental_vacuum({_STEP})")
-        return free > _STEP
+        return address.read_only or (
+            files.exists(address.path) and not files.writable(address.path)
+        )
 
-    def checkpoint(self, driver_connection: Any) -> None:
-        """Passively: no reader or writer waits for it, nor it for them. The file shrinks once all is brought in."""
-        if isinstance(driver_connection, sqlite3.Connection):
-            driver_connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    def create_engine(self, url: URL, settings: Settings) -> Engine:
+        """With a pool for files, one connection in memory."""
+        return connect.create_engine(url, settings)
+
+    # --- the schema
+
+    def schema_reader(self, connection: Connection) -> SchemaReader:
+        """From ``sqlite_master``."""
+        return introspection.SQLiteSchemaReader(connection.exec_driver_sql)
+
+    @contextmanager
+    def open_schema_reader(
+        self, engine: Engine, busy_timeout: float
+    ) -> Iterator[SchemaReader | None]:
+        """Over a read-only connection; None if the file is missing or empty."""
+        path = sqlite_url.address_of(engine.url).path
+        if path is None:
+            with engine.connect() as connection:
+                yield self.schema_reader(connection)
+        elif not files.exists(path) or files.size(path) == 0:
+            yield None
+        else:
+            files.check_readable(path)
+            with (
+                connect.translate_undecodable_schema(),
+                closing(connect.open_for_inspection(path, busy_timeout)) as driver_connection,
+            ):
+                driver_connection.execute("BEGIN")
+                yield introspection.SQLiteSchemaReader(driver_connection.execute)
+
+    # --- driver errors
 
     def driver_error_types(self) -> tuple[type[BaseException], ...]:
         """What ``sqlite3`` raises, and aiosqlite too."""
@@ -79,8 +131,10 @@ class SQLite(Backend):
         """By result code."""
         return errors.is_busy(cast("sqlite3.Error", error))
 
+    # --- driver connections
+
     def configure(self, driver_connection: Any) -> None:
-        """Leave the waiting to our own loop, which is fairer among writers than SQLite's."""
+        """Turn off SQLite's lock wait; snakestore's own is fairer among writers."""
         driver_connection.execute("PRAGMA busy_timeout = 0")
 
     def driver_in_transaction(self, driver_connection: Any) -> bool:
@@ -88,21 +142,26 @@ class SQLite(Backend):
         return bool(driver_connection.in_transaction)
 
     def driver_connected(self, driver_connection: Any) -> bool:
-        """There is no server to lose."""
+        """Always: there is no server to lose."""
         del driver_connection
         return True
 
-    def identity(self, whereabouts: tuple[Any, ...]) -> object:
-        """The file, whatever it is called; a database in memory is nobody else's."""
-        [path] = whereabouts
-        return os.stat(path)[1:3] if path else object()
+    def file_watch(self, info: Mapping[Any, Any]) -> FileWatch | None:
+        """The watch that was made when the connection was opened; None in memory."""
+        watch: file_watch.Watch | None = info.get(file_watch.WATCH)
+        return watch
+
+    # --- SQLAlchemy connections
 
     def in_transaction(self, connection: Connection) -> bool:
         """As the driver tells: SQLite rolls back by itself when the disk is full."""
         return self.driver_in_transaction(connection.connection.driver_connection)
 
     def begin_on(self, connection: Connection, *, write: bool, own: bool) -> bool:
-        """Send BEGIN where the driver has nothing open: its own BEGIN would come too late, before the first change only."""
+        """Send BEGIN if the driver has no transaction open.
+
+        The driver's own BEGIN would come too late: before the first change only.
+        """
         del own
         if self.driver_in_transaction(connection.connection.driver_connection):
             return False
@@ -110,22 +169,70 @@ class SQLite(Backend):
         return True
 
     @contextmanager
-    def unwaiting(self, connection: Connection) -> Iterator[None]:
-        """Turn SQLite's own waiting off, and back to what it was."""
-        waiting = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    def without_lock_wait(self, connection: Connection) -> Iterator[None]:
+        """Set ``busy_timeout`` to 0, and back to what it was."""
+        busy_timeout = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
         connection.exec_driver_sql("PRAGMA busy_timeout = 0")
         try:
             yield
         finally:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(waiting)}")
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(busy_timeout)}")
+
+    # --- sessions
 
     def expires_at(
         self, *, recorded: datetime | None, ttl: float | None, last_accessed: datetime
     ) -> datetime | None:
-        """Always the truth: the row is rewritten anyway."""
+        """Always the exact time: the row is rewritten anyway."""
         del recorded
         return expiry(last_accessed, ttl)
 
     def sweep_bound(self, now: datetime) -> datetime:
-        """The recorded time is the truth."""
+        """The recorded time is exact."""
         return now
+
+    # --- whole databases
+
+    def identity(self, whereabouts: tuple[Any, ...]) -> object:
+        """Inode and device of the file; a database in memory equals no other."""
+        [path] = whereabouts
+        return os.stat(path)[1:3] if path else object()
+
+    def log_bytes(self, path: str) -> int:
+        """Of the ``-wal`` file."""
+        return files.size(os.path.realpath(path) + "-wal")
+
+    def incremental_vacuum(self, driver_connection: Any) -> bool:
+        """Truncate some free pages, if the file was created for that (``auto_vacuum``)."""
+        if (
+            not isinstance(driver_connection, sqlite3.Connection)
+            or driver_connection.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL
+        ):
+            return False
+        free: int = driver_connection.execute("PRAGMA freelist_count").fetchone()[0]
+        if free:
+            # as a script, which steps through all pages; execute steps once
+            driver_connection.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
+        return free > _VACUUM_PAGES
+
+    def checkpoint(self, driver_connection: Any) -> None:
+        """Passively: it blocks no reader or writer.
+
+        The file shrinks once the whole log is copied.
+        """
+        if isinstance(driver_connection, sqlite3.Connection):
+            driver_connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def backup_source(self) -> Statement:
+        """The path of the main database."""
+        return introspection.FILE
+
+    def backup_file(self, source: str, target: str, *, overwrite: bool, progress: Progress) -> None:
+        """With SQLite's online backup."""
+        backup.copy_file(source, target, overwrite=overwrite, progress=progress)
+
+    def backup_connection(
+        self, driver_connection: Any, target: str, *, overwrite: bool, progress: Progress
+    ) -> None:
+        """With SQLite's online backup."""
+        backup.copy_memory(driver_connection, target, overwrite=overwrite, progress=progress)

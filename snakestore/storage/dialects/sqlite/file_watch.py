@@ -1,73 +1,43 @@
-"""Is the file that a connection has open still the one of that name? And does it lie where files of SQLite may lie?
+"""Detect that a database file was removed or replaced while a connection has it open.
 
-SQLite goes on writing to a file that was removed or replaced, and what it acknowledges then is
-lost. Closing it is worse: it would take away the log of that name, which by then may be the new
-file's.
+SQLite goes on writing to such a file, and what it acknowledges is lost. Closing the connection is
+worse: it would delete the log of that name, which may be the new file's by then.
 """
 
 from __future__ import annotations
 
 import os
 import time
-import warnings
 
-from snakestore.errors import NetworkFileSystemWarning, StoreError
+from snakestore.errors import StoreError
 from snakestore.storage.dialects.sqlite import files
 
 WATCH = "snakestore_watch"
-"""Under this key a connection's pool keeps its ``Watch``."""
-SECONDS_BETWEEN_LOOKS = 1.0
-MOUNTS = "/proc/self/mountinfo"
-_SHARED = frozenset(
-    {
-        "afs",
-        "beegfs",
-        "ceph",
-        "cifs",
-        "davfs",
-        "glusterfs",
-        "gpfs",
-        "lustre",
-        "ncpfs",
-        "nfs",
-        "nfs4",
-        "ocfs2",
-        "prl_fs",
-    }
-)
-_SHARED |= {"smb2", "smb3", "smbfs", "vboxsf"}
-_SHARED |= {
-    f"fuse.{kind}"
-    for kind in (
-        "blobfuse",
-        "blobfuse2",
-        "ceph",
-        "davfs",
-        "gcsfuse",
-        "glusterfs",
-        "juicefs",
-        "rclone",
-        "s3fs",
-        "sshfs",
-    )
-}
+"""Under this key a pool's entry keeps the ``Watch`` of its connection."""
+SECONDS_BETWEEN_CHECKS = 1.0
+"""How often a connection that only reads checks its file."""
 
 
 class Watch:
-    """The file that a connection has open, by what tells one file from another."""
+    """The file that a connection has open, identified by inode and device."""
 
-    __slots__ = ("_identity", "_signature", "looked", "path")
+    __slots__ = ("_identity", "_signature", "next_check", "path")
 
     def __init__(self, path: str, *, unchanging: bool = False) -> None:
-        """Remember the file at ``path``; ``unchanging`` says that the connection takes its content for fixed, too."""
+        """Remember the file at ``path``.
+
+        Args:
+            path: the file.
+            unchanging: whether the connection reads it as unchanging (``immutable``).
+        """
         self.path = os.path.realpath(path)
         found = os.stat(self.path)
         self._identity = found.st_ino, found.st_dev
         self._signature = self._present_signature() if unchanging else None
-        self.looked = time.monotonic()
-        """When the name was last looked at; never, for a file that has to be looked at each time."""
+        self.next_check = time.monotonic() + SECONDS_BETWEEN_CHECKS
+        """When a reader is to check again: always, for a file that is read as unchanging."""
         if unchanging:
-            self.looked = float("-inf")
+            self.next_check = float("-inf")
 
     def _present_signature(self) -> tuple[int, ...]:
         found = os.stat(self.path)
@@ -84,7 +54,7 @@ class Watch:
 
     @property
     def stale(self) -> bool:
-        """Whether a file that was taken for unchanging has changed: a new connection will tell what became of it."""
+        """Whether a file that the connection reads as unchanging has changed."""
         if self._signature is None:
             return False
         try:
@@ -93,7 +63,7 @@ class Watch:
             return True
 
     def check_replaced(self) -> None:
-        """Before a write: what it acknowledges must be in the file of that name.
+        """Check before a write that its file is still the one of that name.
 
         Raises:
             StoreError: the file was removed or replaced.
@@ -101,48 +71,16 @@ class Watch:
         if self.replaced:
             message = (
                 f"the file {self.path} was removed or replaced while it was open; nothing was"
-                " changed: put it back, or open the store again"
+                " written. Put it back, or open the store again"
             )
             raise StoreError(message)
 
     def check_replaced_throttled(self) -> None:
-        """Before a read, which loses nothing: a look now and then is enough, and ``looked`` says when one is due again.
+        """Check before a read, and set when the next one is to check.
 
         Raises:
             StoreError: the file was removed or replaced.
         """
         if self._signature is None:
-            self.looked = time.monotonic()
+            self.next_check = time.monotonic() + SECONDS_BETWEEN_CHECKS
         self.check_replaced()
-
-
-# --- network file systems
-
-
-def shared_file_system(path: str) -> str | None:
-    """The type of the network file system that ``path`` lies on; None where it is none, or the system does not say (not Linux)."""
-    device = os.stat(path).st_dev
-    wanted = f"{os.major(device)}:{os.minor(device)}"
-    try:
-        with open(MOUNTS, encoding="utf-8", errors="replace") as mounts:
-            for line in mounts:
-                # 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
-                mount, _, rest = line.partition(" - ")
-                if mount.split(" ", 3)[2:3] == [wanted]:
-                    kind = rest.split(" ", 1)[0]
-                    return kind if kind in _SHARED else None
-    except FileNotFoundError:
-        return None
-    return None
-
-
-def warn_of_shared(path: str) -> None:
-    """Warn where the locks that several machines would need are not kept."""
-    kind = shared_file_system(path)
-    if kind is not None:
-        message = (
-            f"{path} lies on a network file system ({kind}): SQLite's log works there for processes"
-            " of one machine at best, and a file used from several machines will be damaged; keep"
-            " it on a local disk, or use PostgreSQL"
-        )
-        warnings.warn(message, NetworkFileSystemWarning, stacklevel=2)

@@ -1,7 +1,7 @@
-"""The database file itself: made private to its owner, and asked what may be done with it.
+"""The database file itself: created with mode 0600, and checked before it is opened.
 
-An existing database is never opened here: closing any file descriptor on it would drop the POSIX
-locks that SQLite holds on it elsewhere in this process.
+An existing database is never opened with ``open()``: closing any file descriptor on it would drop
+the POSIX locks that SQLite holds on it elsewhere in this process.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from contextlib import contextmanager, suppress
 
 from snakestore.errors import CorruptStoreError, StoreError, StoreFullError
 
-_NO_LINKS = frozenset(
+_NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK}
 )
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PRIVATE = 0o600
 
 
-def is_there(path: str) -> bool:
+def exists(path: str) -> bool:
     """Whether a regular file, perhaps behind a symlink, is at ``path``.
 
     Raises:
-        StoreError: something else is there, or the look is not permitted.
-        CorruptStoreError: it is one byte long, which SQLite would take for empty, and write over.
+        StoreError: something else is there, or this process must not look.
+        CorruptStoreError: it is one byte long, which SQLite would take for empty and overwrite.
     """
     try:
         found = os.stat(path)
@@ -35,49 +35,49 @@ def is_there(path: str) -> bool:
         return False
     except OSError as error:
         message = (
-            f"{path} cannot be looked at: {error.strerror}; check the path and the modes of its"
+            f"{path} cannot be accessed: {error.strerror}; check the path and the modes of its"
             " folders"
         )
         raise StoreError(message) from error
     if stat.S_ISREG(found.st_mode):
         if found.st_size == 1:
             message = (
-                f"{path} holds one byte and is no SQLite database: open another file, or remove"
+                f"{path} is one byte long and not a SQLite database: open another file, or remove"
                 " this one"
             )
             raise CorruptStoreError(message)
         return True
-    # opening a pipe would wait for ever, and a device is nobody's database
-    kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+    # opening a pipe would wait for ever, and a device is not a database
+    kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
     message = f"{path} is {kind}: name the database file itself"
     raise StoreError(message)
 
 
 def size(path: str) -> int:
-    """Bytes of the file at ``path``, 0 where there is none."""
+    """Bytes of the file at ``path``, 0 if there is none."""
     try:
         return os.stat(path).st_size
     except FileNotFoundError:
         return 0
 
 
-def refuse_unreadable(path: str) -> None:
-    """Refuse the file at ``path`` where this process may not read it: SQLite would not say which, nor why.
+def check_readable(path: str) -> None:
+    """Check that this process may read the file; SQLite's own error would not say why.
 
     Raises:
         StoreError: it may not.
     """
     if not _allows(path, os.R_OK):
         found = os.stat(path)
-        told = (
-            f"its mode is {stat.S_IMODE(found.st_mode):04o} and its owner the user {found.st_uid}"
+        message = (
+            f"{path} is not readable: its mode is {stat.S_IMODE(found.st_mode):04o} and its owner"
+            f" the user {found.st_uid}; run as its owner, or have them change the mode"
         )
-        message = f"{path} may not be read: {told}; run as its owner, or have them change the mode"
         raise StoreError(message)
 
 
 def writable(path: str) -> bool:
-    """Whether this process may write to the database at ``path``, which takes its folder too: the log is made beside it."""
+    """Whether this process may write to the database, and so also to its folder, for the log."""
     real = os.path.realpath(path)
     if not _allows(real, os.W_OK):
         return False
@@ -86,34 +86,34 @@ def writable(path: str) -> bool:
     )
 
 
-def _allows(path: str, what: int) -> bool:
-    return os.access(path, what, effective_ids=os.access in os.supports_effective_ids)
+def _allows(path: str, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
-def make_private(path: str) -> None:
-    """Make an empty file that only its owner may read, unless one is there: SQLite gives its log the same mode.
+def create_private(path: str) -> None:
+    """Create an empty file with mode 0600 unless one exists; SQLite gives its log the same mode.
 
-    It is made complete under another name and then linked, so that no process ever sees it with
+    The file is created under another name and then linked, so that no process ever sees it with
     another mode.
 
     Raises:
-        StoreError: the folder is missing or may not be written.
-        StoreFullError: no room is left.
+        StoreError: the folder is missing or not writable.
+        StoreFullError: the disk is full.
     """
     real = os.path.realpath(path)
     folder = os.path.dirname(real)
-    with _told_for(folder, f"the file {path}"):
+    with _translate_os_errors(folder, f"the file {path}"):
         descriptor, name = tempfile.mkstemp(prefix=".snakestore-", suffix=".new", dir=folder)
         os.close(descriptor)
         try:
-            with suppress(FileExistsError):  # another process was quicker, and made the same
+            with suppress(FileExistsError):  # another process has just created it
                 _link(name, real)
         finally:
             os.unlink(name)
 
 
 def is_same(path: str, other: str) -> bool:
-    """Whether both names are of one file that is there."""
+    """Whether both names are of one existing file."""
     try:
         return os.path.samefile(path, other)
     except FileNotFoundError:
@@ -122,14 +122,14 @@ def is_same(path: str, other: str) -> bool:
 
 @contextmanager
 def draft(target: str) -> Iterator[str]:
-    """An empty file that only its owner may read, in the folder of ``target``; removed at the end, with what SQLite put beside it.
+    """An empty file with mode 0600 in the folder of ``target``, removed at the end with its logs.
 
     Raises:
-        StoreError: the folder is missing or may not be written.
-        StoreFullError: no room is left.
+        StoreError: the folder is missing or not writable.
+        StoreFullError: the disk is full.
     """
     folder = os.path.dirname(target)
-    with _told_for(folder, f"the file {target}"):
+    with _translate_os_errors(folder, f"the file {target}"):
         descriptor, name = tempfile.mkstemp(prefix=".snakestore-", suffix=".new", dir=folder)
         os.close(descriptor)
     try:
@@ -141,26 +141,26 @@ def draft(target: str) -> Iterator[str]:
 
 
 def put_in_place(name: str, target: str, *, overwrite: bool) -> None:
-    """Give the complete file ``name`` the name ``target`` for good, in the same folder, at once.
+    """Rename the complete file ``name`` to ``target`` in the same folder, atomically and durably.
 
     Raises:
-        StoreError: ``target`` is there, and not to be replaced; or the folder may not be written.
+        StoreError: ``target`` exists and is not to be overwritten, or the folder is not writable.
     """
     folder = os.path.dirname(target)
-    with _told_for(folder, f"the file {target}"):
+    with _translate_os_errors(folder, f"the file {target}"):
         if overwrite:
             os.replace(name, target)
         else:
             try:
                 _link(name, target, move=True)
             except FileExistsError as error:
-                message = f"{target} is there already: somebody was quicker"
+                message = f"{target} already exists (created concurrently)"
                 raise StoreError(message) from error
         sync(folder)
 
 
 def sync(path: str) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk. Never for a database that is open."""
+    """Call fsync on a file, or a folder's list of names. Never for a database that is open."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -169,29 +169,32 @@ def sync(path: str) -> None:
 
 
 @contextmanager
-def _told_for(folder: str, path: str) -> Iterator[None]:
+def _translate_os_errors(folder: str, path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        message = f"the folder {folder} does not exist: make it before {path}"
+        message = f"the folder {folder} does not exist: create it before {path}"
         raise StoreError(message) from error
     except OSError as error:
         kind = StoreFullError if error.errno in _NO_SPACE else StoreError
         message = (
-            f"{path} cannot be made: {error.strerror}; check the mode and the free space of its"
+            f"{path} cannot be created: {error.strerror}; check the mode and the free space of its"
             " folder"
         )
         raise kind(message) from error
 
 
 def _link(name: str, target: str, *, move: bool = False) -> None:
-    """Give ``name`` a second name, or, where the file system has no hard links, make ``target`` (``move``: of it) all the same."""
+    """Link ``target`` to ``name``, or create it anew where there are no hard links.
+
+    With ``move`` the content of ``name`` goes to ``target`` in either case.
+    """
     try:
         os.link(name, target)
     except FileExistsError:
         raise
     except OSError as error:
-        if error.errno not in _NO_LINKS:
+        if error.errno not in _NO_HARD_LINKS:
             raise
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
         if move:

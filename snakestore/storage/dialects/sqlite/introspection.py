@@ -1,7 +1,8 @@
-"""What SQLite can tell about its own file: damage, dangling references, what others planted, and which parts are there."""
+"""What SQLite can tell about its own file: damage, dangling references, triggers and tables."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -19,12 +20,11 @@ from sqlalchemy import (
 )
 
 from snakestore.storage.queries.statement import Statement
+from snakestore.storage.schema.revisions import VERSION_TABLE
 from snakestore.storage.schema.tables import Base
 
 MAX_FINDINGS = 1000
-"""Rows that one of these statements returns at most: a damaged file can have a finding for each of
-its pages.
-"""
+"""Rows that one statement returns at most; a damaged file can have a finding for each page."""
 
 _master = table(
     "sqlite_master",
@@ -36,11 +36,11 @@ _master = table(
 
 
 def _integrity() -> Select[str, str]:
-    told = column("integrity_check", Text())
+    message = column("integrity_check", Text())
     return (
-        select(literal("the file"), told)
-        .select_from(func.pragma_integrity_check(MAX_FINDINGS).table_valued(told))
-        .where(told != "ok")
+        select(literal("the file"), message)
+        .select_from(func.pragma_integrity_check(MAX_FINDINGS).table_valued(message))
+        .where(message != "ok")
     )
 
 
@@ -51,7 +51,7 @@ def _foreign_keys() -> Select[str, str]:
         column("parent", Text()),
     )
     found = func.pragma_foreign_key_check().table_valued(child, row, parent)
-    told = (
+    message = (
         literal("row ")
         + cast(row, Text)
         + literal(" belongs to a row of ")
@@ -59,21 +59,21 @@ def _foreign_keys() -> Select[str, str]:
         + literal(" that is not there")
     )
     return (
-        select(child, func.coalesce(told, literal("a row has no parent")))
+        select(child, func.coalesce(message, literal("a row has no parent")))
         .select_from(found)
         .limit(MAX_FINDINGS)
     )
 
 
-def _planted() -> Any:
-    told = (
+def _triggers() -> Any:
+    message = (
         literal("the trigger ")
         + _master.c.name
         + literal(", which is not snakestore's, may change what is written: drop it")
     )
     ours = or_(*(func.lower(_master.c.tbl_name) == name for name in sorted(Base.metadata.tables)))
     return (
-        select(_master.c.tbl_name, told)
+        select(_master.c.tbl_name, message)
         .where(_master.c.type == "trigger", ours)
         .limit(MAX_FINDINGS)
     )
@@ -95,7 +95,7 @@ def _parts() -> Any:
 FINDINGS = {
     "integrity": Statement(_integrity),
     "foreign key": Statement(_foreign_keys),
-    "trigger": Statement(_planted),
+    "trigger": Statement(_triggers),
 }
 PARTS = Statement(_parts)
 FILE = Statement(
@@ -107,3 +107,46 @@ FILE = Statement(
         .where(column("name", Text()) == "main")
     )
 )
+
+# --- the tables, over a connection of the driver or of SQLAlchemy
+
+_TABLES = ", ".join(f"'{name}'" for name in (VERSION_TABLE, *Base.metadata.tables))
+# nothing that snakestore creates is a trigger, and its tables are plain tables. Anything else would
+# run as part of snakestore's own statements
+_FOREIGN_OBJECTS = (
+    "SELECT type, name FROM sqlite_master"  # noqa: S608 - constants
+    f" WHERE (type = 'trigger' AND lower(tbl_name) IN ({_TABLES}))"
+    f" OR (lower(name) IN ({_TABLES}) AND (type <> 'table' OR sql NOT LIKE 'CREATE TABLE%'))"
+    " ORDER BY name"
+)
+_VERSION_TABLE = (
+    f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{VERSION_TABLE}'"  # noqa: S608 - a constant
+)
+_VERSIONS = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant
+_OBJECTS = "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+_RELATIONS = "SELECT lower(name) FROM sqlite_master WHERE type <> 'trigger'"
+
+
+class SQLiteSchemaReader:
+    """Reads ``sqlite_master`` with one connection's ``execute``."""
+
+    def __init__(self, execute: Callable[[str], Any]) -> None:
+        self._execute = execute
+
+    def versions(self) -> list[Any] | None:
+        """The rows of snakestore's version table; None if there is no such table."""
+        if not self._execute(_VERSION_TABLE).fetchone()[0]:
+            return None
+        return [version for (version,) in self._execute(_VERSIONS)]
+
+    def is_empty(self) -> bool:
+        """Whether the file has no table, view, index or trigger, besides SQLite's own."""
+        return not self._execute(_OBJECTS).fetchone()[0]
+
+    def relation_names(self) -> set[str]:
+        """The names of all tables, views and indexes, in lower case."""
+        return {name for (name,) in self._execute(_RELATIONS)}
+
+    def foreign_objects(self) -> Sequence[tuple[str, str]]:
+        """Triggers on snakestore's tables, and views and virtual tables in place of them."""
+        return [(kind, name) for kind, name in self._execute(_FOREIGN_OBJECTS)]

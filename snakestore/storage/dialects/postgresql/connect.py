@@ -1,0 +1,59 @@
+"""URLs of and engines on PostgreSQL, through psycopg 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import URL, Engine, event
+
+from snakestore.errors import StoreError
+from snakestore.storage.settings import Settings
+
+_POOL_SIZE = 20
+
+
+def parse_url(url: URL) -> URL:
+    """The URL with psycopg 3 as its driver.
+
+    Raises:
+        StoreError: it names another driver.
+    """
+    _, _, driver = url.drivername.partition("+")
+    if driver not in {"", "psycopg"}:
+        message = (
+            f"snakestore opens PostgreSQL with psycopg 3, not {driver}: write postgresql://, or"
+            " make the Engine (asyncpg: the AsyncEngine) yourself and give that to the repository"
+        )
+        raise StoreError(message)
+    return url.set(drivername="postgresql+psycopg")
+
+
+def create_engine(url: URL, settings: Settings) -> Engine:
+    """An engine whose statements wait for locks no longer than ``busy_timeout``.
+
+    Raises:
+        StoreError: psycopg is not installed.
+    """
+    try:
+        engine = sqlalchemy.create_engine(
+            url,
+            isolation_level="READ COMMITTED",
+            max_overflow=-1,
+            pool_pre_ping=True,  # the server may have been restarted in between
+            pool_size=_POOL_SIZE,
+        )
+    except ImportError as error:
+        message = "PostgreSQL needs the driver psycopg 3: pip install 'snakestore[postgresql]'"
+        raise StoreError(message) from error
+
+    # 0 would mean to wait for ever
+    milliseconds = max(1, round(settings.busy_timeout * 1000))
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _entry: Any) -> None:
+        connection.execute(f"SET lock_timeout = {milliseconds}")
+        connection.execute("SET timezone = 'UTC'")
+        connection.commit()
+
+    return engine

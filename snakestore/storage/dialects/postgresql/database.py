@@ -1,0 +1,48 @@
+"""The database on the server: whether it exists, and how it is created."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import URL, Select, column, select, table
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from snakestore.storage.dialects.postgresql.connect import create_engine
+from snakestore.storage.settings import Settings
+
+MAINTENANCE_DATABASE = "postgres"
+"""Every server has it, and anyone may connect to it."""
+
+
+def is_missing(url: URL) -> bool:
+    """Whether the server does not have the database; False also if that cannot be found out.
+
+    ``sqlalchemy_utils.database_exists`` would also call the database of an unreachable server
+    missing.
+    """
+    engine = create_engine(url.set(database=MAINTENANCE_DATABASE), Settings())
+    try:
+        with engine.connect() as connection:
+            names: Select[Any] = (
+                select(column("datname"))
+                .select_from(table("pg_database"))
+                .where(column("datname") == url.database)
+            )
+            return connection.scalar(names) is None
+    except OperationalError:
+        return False
+    finally:
+        engine.dispose()
+
+
+def create(url: URL) -> None:
+    """Create the database, unless another process has just done so."""
+    # sqlalchemy_utils knows the ways to create a database on every driver. Importing it takes a
+    # third of the time of importing SQLAlchemy, so it is imported here, where it is rarely needed.
+    from sqlalchemy_utils import create_database  # noqa: PLC0415
+
+    try:
+        create_database(url)
+    except ProgrammingError:
+        if is_missing(url):
+            raise

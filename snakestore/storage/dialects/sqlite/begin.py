@@ -1,0 +1,50 @@
+"""Begin transactions on SQLAlchemy connections of snakestore's engines.
+
+The driver begins nothing by itself (``isolation_level=None``). What a user sends through SQLAlchemy
+begins here, right before its first statement, so that DDL rolls back and savepoints work.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection
+
+READ_ONLY = "snakestore_read_only"
+"""Under this key a pool's entry notes that its connection cannot write."""
+_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*|/\*[\s\S]*?\*/)*([A-Za-z]+)")
+_CHANGES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
+_READS = frozenset({"SELECT", "VALUES"})
+# what opens or ends a transaction, cannot run inside one, or takes effect only outside
+_ALONE = frozenset(
+    {"BEGIN", "COMMIT", "END", "ROLLBACK", "PRAGMA", "EXPLAIN", "VACUUM", "ATTACH", "DETACH"}
+)
+
+
+@lru_cache(maxsize=1024)
+def begin_for(statement: str) -> str | None:
+    """The BEGIN to send before ``statement`` if no transaction is open; None if none is needed."""
+    found = _FIRST_WORD.match(statement)
+    word = found[1].upper() if found else ""
+    if word in _ALONE:
+        return None
+    if word in _READS or (word == "WITH" and not _CHANGES.search(statement)):
+        return "BEGIN"
+    return "BEGIN IMMEDIATE"
+
+
+def begin_before_statement(
+    connection: Connection, cursor: Any, statement: str, _parameters: Any, _context: Any, _many: Any
+) -> None:
+    """Listen to ``before_cursor_execute`` and begin if no transaction is open."""
+    if (
+        cursor.connection.in_transaction
+        or connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+    ):
+        return
+    begin = begin_for(statement)
+    if begin is not None:
+        # through SQLAlchemy, so that an error is wrapped and echo shows it
+        connection.exec_driver_sql("BEGIN" if connection.info.get(READ_ONLY) else begin)

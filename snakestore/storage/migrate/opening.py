@@ -1,0 +1,94 @@
+"""Open a database: an engine on one that has the present schema, created or migrated if wanted."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import Engine
+
+from snakestore.errors import SnakeStoreError, StoreReadOnlyError, ValidationError
+from snakestore.storage.dialects import backend_of
+from snakestore.storage.engine import create_engine
+from snakestore.storage.execution.driver_errors import translate_errors
+from snakestore.storage.migrate.binds import connected, parse_url_of
+from snakestore.storage.migrate.inspection import (
+    State,
+    check_managed,
+    check_name_conflicts,
+    check_no_foreign_objects,
+    check_not_newer,
+    check_up_to_date,
+    inspect_engine,
+)
+from snakestore.storage.migrate.upgrade import upgrade_locked
+from snakestore.storage.schema.revisions import HEAD
+from snakestore.storage.settings import Durability
+from snakestore.storage.url import PathOrUrl, describe
+
+_logger = logging.getLogger(__name__)
+
+
+def open_engine(
+    path_or_url: PathOrUrl,
+    *,
+    migrate: bool | None = None,
+    busy_timeout: float = 30.0,
+    durability: Durability = "normal",
+) -> Engine:
+    """An engine of snakestore's on a database with the present schema.
+
+    ``migrate`` says whether the schema is created or migrated; None is True for SQLite and False
+    for a server. Nothing is refused after a byte was changed.
+
+    Raises:
+        SchemaTooNewError: the database has a schema that this release does not know.
+        SchemaError: a file with tables of others.
+        SchemaOutdatedError: it is missing or has an older schema, and is not to be migrated, or
+            only to be read.
+        StoreReadOnlyError: it is to be migrated (``migrate=True``) and not writable.
+        CorruptStoreError: it is not a database.
+        StoreError: it is out of reach or busy.
+        ValidationError: an argument is invalid.
+    """
+    if not isinstance(migrate, bool | None):
+        message = "migrate is True, False or None (True for SQLite, False for a server)"
+        raise ValidationError(message, value=migrate)
+    url = parse_url_of(path_or_url)
+    engine = create_engine(url, busy_timeout=busy_timeout, durability=durability)
+    try:
+        with translate_errors():
+            _prepare(engine, migrate=migrate)
+    except SnakeStoreError as error:
+        _logger.warning("refused %s (%s): %s", describe(url), type(error).__name__, error)
+        engine.dispose()
+        raise
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _prepare(engine: Engine, *, migrate: bool | None) -> None:
+    """Inspect the database, and create or migrate the schema if that is needed and wanted."""
+    backend, where = backend_of(engine), describe(engine.url)
+    found = inspect_engine(engine)
+    check_no_foreign_objects(found, where)
+    check_not_newer(found, where)
+    if not backend.remote:  # a server's database is shared, but a file of others is the wrong file
+        check_managed(found, where)
+    if found.state is State.HEAD:
+        return
+    read_only = backend.is_read_only(engine.url)
+    if migrate is False or (migrate is None and (backend.remote or read_only)):
+        check_up_to_date(found, where)
+    check_name_conflicts(found, where)
+    if read_only:
+        message = (
+            f"{where} has to be migrated and is not writable: migrate it where it is, with"
+            " `snakestore db upgrade`"
+        )
+        raise StoreReadOnlyError(message)
+    if found.state is State.EMPTY:
+        backend.create_database(engine.url)
+    with connected(engine) as connection:
+        upgrade_locked(connection, HEAD, beside_others=backend.remote)
