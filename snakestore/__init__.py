@@ -1,5 +1,6 @@
 """snakestore: a durable home for the state of LLM programs, on SQLite and PostgreSQL."""
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,9 @@ __all__ = [
     "validate",
 ]
 
+
+# without a handler of the application's, warnings would go to stderr
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 # what a start can do without: asyncio and SQLAlchemy's side of it, the moving and the checking of
 # whole stores
