@@ -71,7 +71,7 @@ def _format_text(when: datetime) -> str:
         when.second,
         when.microsecond,
     )
-    return "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % fields  # noqa: UP031 - half the time of isoformat
+    return "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % fields  # noqa: UP031 - twice as fast
 
 
 to_text = _RememberLast(_format_text)

@@ -44,7 +44,7 @@ class SnakeStoreError(Exception):
         return _rebuild, (type(self), self.args, dict(self.__dict__))
 
     def __str__(self) -> str:
-        # KeyError.__str__ is the repr of the message; subclasses that are KeyErrors show the message
+        # some subclasses are KeyErrors, whose __str__ would be the repr of the message
         return str(self.args[0]) if self.args else type(self).__name__
 
 

@@ -1,4 +1,4 @@
-"""Variables as frozen values: a change returns a new value and touches nothing else."""
+"""Variables as frozen values: a change returns a new value."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from snakestore.names import checked_name, identifier_text
 if TYPE_CHECKING:
     import numpy as np
 
-HIGHEST_VERSION = 2**63 - 1
-LONGEST_NAME_IN_ID = 200
+MAX_VERSION = 2**63 - 1
+MAX_NAME_LENGTH_IN_ID = 200
 
 
 def checked_version(version: object, what: str = "version") -> int:
-    """A version number: a plain int from 0 to 2**63-1.
+    """A version number: an int from 0 to 2**63-1.
 
     Raises:
-        ValidationError: it is none.
+        ValidationError: if ``version`` is not a valid version number.
     """
     if isinstance(version, bool) or not isinstance(version, int):
         message = f"{what} must be an int, not {type(version).__name__}"
         raise ValidationError(message, value=version)
-    if not 0 <= version <= HIGHEST_VERSION:
-        message = f"{what} must be from 0 to {HIGHEST_VERSION}, not {shorten(version)}"
+    if not 0 <= version <= MAX_VERSION:
+        message = f"{what} must be from 0 to {MAX_VERSION}, not {shorten(version)}"
         raise ValidationError(message, value=version)
     return int(version)
 
@@ -40,21 +40,22 @@ def next_version(version: int) -> int:
     """The version after ``version``.
 
     Raises:
-        ValidationError: there is none; a 64-bit counter is used up.
+        ValidationError: if ``version`` is the highest possible one.
     """
-    if version >= HIGHEST_VERSION:
+    if version >= MAX_VERSION:
         message = (
-            f"version {version} is the highest there is: delete the variable and register it anew"
+            f"version {version} is the highest possible. Delete the variable and register it again."
         )
         raise ValidationError(message, value=version)
     return version + 1
 
 
 def checked_object(value: object, what: str) -> dict[str, Any]:
-    """A JSON object as a copy of its own; None is the empty one. ``what`` names it in a refusal.
+    """A deep copy of a JSON object; None means an empty one. ``what`` names it in error messages.
 
     Raises:
-        ValidationError: it is no dict, or holds what JSON cannot say; ``.path`` says where.
+        ValidationError: if ``value`` is not a mapping, or is not JSON-serialisable; ``.path`` says
+            where.
     """
     if value is None:
         return {}
@@ -68,49 +69,65 @@ def checked_object(value: object, what: str) -> dict[str, Any]:
 
 
 def merged_metadata(
-    old: Mapping[str, Any], given: Mapping[str, Any] | None, source: object, now: datetime
+    old: Mapping[str, Any], new: Mapping[str, Any] | None, source: object, now: datetime
 ) -> dict[str, Any]:
-    """Metadata after an update: ``old``, over it ``given``, over it ``source`` and ``updated_at``; one level deep.
+    """Metadata after an update: ``old``, then ``new``, then ``source`` and ``updated_at``.
+
+    It is merged one level deep; later keys replace earlier ones.
 
     Raises:
-        ValidationError: ``given`` is no mapping, or ``source`` no text.
+        ValidationError: if ``new`` is not a mapping or ``source`` is not text.
     """
-    if given is not None and not isinstance(given, Mapping):
-        message = f"metadata must be a dict, not {type(given).__name__}"
-        raise ValidationError(message, value=given)
+    if new is not None and not isinstance(new, Mapping):
+        message = f"metadata must be a dict, not {type(new).__name__}"
+        raise ValidationError(message, value=new)
     text = identifier_text(source, "source")
     if not text.isascii():
         types.checked_document(text, "source")
-    return {**old, **(given or {}), "source": text, "updated_at": to_iso(now)}
+    return {**old, **(new or {}), "source": text, "updated_at": to_iso(now)}
 
 
-class _WithBlob:
-    """The binary form that a value was stored in, beside it, so that an array keeps its dtype; no part of the value."""
+class _StoredBytes:
+    """Keeps the binary form of a read value, so that an array keeps its dtype when stored again.
+
+    It is no field of the dataclass: comparison, ``repr``, ``copy``, ``pickle`` and ``replace``
+    ignore it.
+    """
 
     __slots__ = ("_blob",)
     _blob: bytes | None
 
-    def stored_form(self) -> bytes | None:
-        """The bytes that the store read or made, None where there are none; the value may have been changed since."""
-        return getattr(self, "_blob", None)  # what copy, pickle and replace make has none
+    def stored_bytes(self) -> bytes | None:
+        """The binary form in which the value was stored; None if there is none.
+
+        The value itself may have been changed since it was read.
+        """
+        return getattr(self, "_blob", None)  # unset in a copy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variable(_WithBlob):
+class Variable(_StoredBytes):
     """A typed, constrained, versioned value with an id and a name.
 
-    A Variable checks its names, times and version only; values and constraints are checked by
-    ``create_variable`` and by the repository's verbs.
+    A Variable checks its names, times and version only. ``create_variable`` and the methods of the
+    repository check the value and the constraints.
 
     Attributes:
+        id: the id, unique in its session.
+        name: the name, unique in its session.
+        type: the name of the type.
+        value: the value, normalised by its type.
+        created_at: when the variable was created, in UTC.
+        constraints: what the type checks the value against.
+        metadata: a JSON object, merged by updates.
         version: 0 at first; each update adds one.
-        constraints: what the type checks a value against.
-        metadata: JSON, kept and merged by updates.
-        access_rules: JSON objects, kept and given back; nothing enforces them yet.
+        last_updated_at: when the value was last written, in UTC.
+        optimization_status: who is optimising the variable.
+        access_rules: JSON objects that are stored and returned. Nothing enforces them yet.
 
     Raises:
-        InvalidNameError: id, name or type may not be a name.
-        ValidationError: a naive time, or a version out of range.
+        InvalidNameError: if the id, name or type is not a valid name.
+        ValidationError: if a time is naive or the version is out of range.
     """
 
     id: str
@@ -121,12 +138,12 @@ class Variable(_WithBlob):
     constraints: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     version: int = 0
-    last_updated_at: datetime = None  # type: ignore[assignment] # created_at where none is given, see __post_init__
+    last_updated_at: datetime = None  # type: ignore[assignment] # default: created_at
     optimization_status: OptimizationStatus = NOT_OPTIMIZING
     access_rules: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
-        """Check names, times and version, and put them in their one form."""
+        """Check and normalise names, times and version."""
         put = object.__setattr__
         put(self, "id", checked_name(self.id, "variable id"))
         put(self, "name", checked_name(self.name, "variable name"))
@@ -140,73 +157,34 @@ class Variable(_WithBlob):
         put(self, "metadata", {} if self.metadata is None else self.metadata)
 
     @classmethod
-    def restored(  # noqa: PLR0913, PLR0917 - the fields in the order of their definition
-        cls,
-        blob: bytes | None,
-        id: str,  # noqa: A002 - the field's own name
-        name: str,
-        type: str,  # noqa: A002 - the field's own name
-        value: Any,
-        created_at: datetime,
-        constraints: dict[str, Any],
-        metadata: dict[str, Any],
-        version: int,
-        last_updated_at: datetime,
-        optimization_status: OptimizationStatus,
-        access_rules: tuple[dict[str, Any], ...],
-    ) -> Variable:
-        """A Variable of what was checked before it was stored: its bytes and its fields.
-
-        Nothing is checked: doing so again for what the store itself wrote would cost more than
-        reading it.
-        """
-        made = object.__new__(cls)
-        _fill_blob(made, blob)
-        _fill_id(made, id)
-        _fill_name(made, name)
-        _fill_type(made, type)
-        _fill_value(made, value)
-        _fill_created_at(made, created_at)
-        _fill_constraints(made, constraints)
-        _fill_metadata(made, metadata)
-        _fill_version(made, version)
-        _fill_last_updated_at(made, last_updated_at)
-        _fill_optimization_status(made, optimization_status)
-        _fill_access_rules(made, access_rules)
-        return made
-
-    @classmethod
-    def new(cls, mapping: Mapping[str, Any] | None = None, /, **given: Any) -> Variable:
-        """Make a Variable from a mapping of fields, from keywords, or from both (keywords win).
+    def new(cls, mapping: Mapping[str, Any] | None = None, /, **fields: Any) -> Variable:
+        """Create a Variable from a mapping of fields, from keywords, or from both (keywords win).
 
         Raises:
-            MissingFieldsError: required fields (id, name, type, value, created_at) are not there.
-            ValidationError: a field is unknown or may not be as given.
+            MissingFieldsError: if a required field (id, name, type, value, created_at) is missing.
+            ValidationError: if a field is unknown or invalid.
         """
         if mapping is not None and not isinstance(mapping, Mapping):
             message = f"Variable.new takes a mapping of fields, not {type(mapping).__name__}"
             raise ValidationError(message, value=mapping)
-        named = {
+        given = {
             identifier_text(key, "field name"): value for key, value in (mapping or {}).items()
-        } | given
-        known = {each.name: each for each in fields(cls)}
-        required = [
-            name
-            for name, each in known.items()
-            if each.default is MISSING and each.default_factory is MISSING
-        ]
-        missing = [name for name in required if name not in named]
+        }
+        given |= fields
+        missing = [name for name in _REQUIRED_FIELDS if name not in given]
         if missing:
             raise MissingFieldsError(missing)
-        unknown = sorted(named.keys() - known.keys())
+        unknown = sorted(given.keys() - _FIELDS)
         if unknown:
-            message = f"Unknown fields: {unknown!r}; a Variable has {sorted(known)}"
+            message = (
+                f"Unknown fields: {unknown!r}. The fields of a Variable are {sorted(_FIELDS)}."
+            )
             raise ValidationError(message, value=unknown)
-        return cls(**named)
+        return cls(**given)
 
     @property
     def optimizing(self) -> bool:
-        """Whether somebody was optimising the variable when it was read."""
+        """Whether the variable was being optimised when it was read."""
         return self.optimization_status.optimizing
 
     def update_value(
@@ -217,19 +195,22 @@ class Variable(_WithBlob):
         source: str = "python",
         now: datetime | None = None,
     ) -> Variable:
-        """The variable with ``value``, one version on, its metadata merged one level deep. The value is not checked.
+        """The variable with a new value and the next version. The value is not checked.
+
+        The metadata is merged one level deep: the old metadata, ``metadata``, then ``source`` and
+        ``updated_at``. Nothing is stored.
 
         Raises:
-            ValidationError: ``now`` is naive, ``metadata`` no mapping, or the version at its
-                highest.
+            ValidationError: if ``now`` is naive, ``metadata`` is not a mapping, or the version is
+                the highest possible one.
         """
-        moment = now_or(now)
+        now = now_or(now)
         return replace(
             self,
             value=value,
             version=next_version(self.version),
-            last_updated_at=moment,
-            metadata=merged_metadata(self.metadata, metadata, source, moment),
+            last_updated_at=now,
+            metadata=merged_metadata(self.metadata, metadata, source, now),
         )
 
     def start_optimization(
@@ -239,7 +220,14 @@ class Variable(_WithBlob):
         *,
         now: datetime | None = None,
     ) -> Variable:
-        """The variable as being optimised by ``optimizer_id`` since ``now``; value and version stay."""
+        """The variable as being optimised by ``optimizer_id`` since ``now``.
+
+        Value and version do not change. Nothing is stored.
+
+        Raises:
+            InvalidNameError: if ``optimizer_id`` is not a valid name.
+            ValidationError: if ``optimizer_pid`` is not a str, an int or None, or ``now`` is naive.
+        """
         status = OptimizationStatus(
             optimizing=True,
             optimizer_id=checked_name(optimizer_id, "optimizer_id"),
@@ -249,22 +237,22 @@ class Variable(_WithBlob):
         return replace(self, optimization_status=status)
 
     def end_optimization(self) -> Variable:
-        """The variable as being optimised by nobody; value and version stay."""
+        """The variable as not being optimised. Value and version do not change."""
         return replace(self, optimization_status=NOT_OPTIMIZING)
 
     def to_dict(self) -> dict[str, Any]:
-        """The variable as JSON-ready data: times in ISO 8601, non-finite floats as "NaN", "Infinity" and "-Infinity".
+        """The variable as JSON-serialisable data.
 
-        What else JSON cannot say, which a value that nobody checked may be, is shown as text;
-        nothing is refused.
+        Times are ISO 8601 text; non-finite floats are "NaN", "Infinity" and "-Infinity". Anything
+        else that JSON cannot represent (an unchecked value may contain it) becomes text.
         """
         return {
             "id": self.id,
             "name": self.name,
             "type": self.type,
-            "value": types.json_ready(self.type, self.value),
-            "constraints": types.json_ready("json", self.constraints),
-            "metadata": types.json_ready("json", self.metadata),
+            "value": types.to_jsonable(self.type, self.value),
+            "constraints": types.to_jsonable("json", self.constraints),
+            "metadata": types.to_jsonable("json", self.metadata),
             "version": self.version,
             "created_at": self.created_at.isoformat(),
             "last_updated_at": self.last_updated_at.isoformat(),
@@ -272,25 +260,23 @@ class Variable(_WithBlob):
         }
 
     def to_numpy(self) -> np.ndarray[Any, Any]:
-        """The value of an embedding or tensor as an array of its own, in the dtype it was stored with.
+        """The value of an embedding or tensor as a new numpy array.
 
-        An array that was stored keeps its dtype (float32 stays float32); a list becomes float64 or
+        An array that was stored keeps its dtype (float32 stays float32). A list becomes float64 or
         int64.
 
         Raises:
-            ValidationError: the type is no array type, the value none of its, or numpy is not
-                installed.
+            ValidationError: if the type is neither embedding nor tensor, the value is not valid
+                for it, or numpy is not installed.
         """
         if not isinstance(types.get(self.type), types.EmbeddingType | types.TensorType):
             message = (
-                f"a variable of type {self.type} is no array: to_numpy() is for embedding and"
-                " tensor"
+                f"type {self.type} is not an array type: to_numpy() is for embedding and tensor"
             )
             raise ValidationError(message, type=self.type, value=self.value)
-        normal, _, blob = types.pack(
-            self.type, self.value, {}, self.stored_form()
-        )  # the list may have been changed since
-        return cast("np.ndarray[Any, Any]", types.to_numpy(normal, blob))
+        # encoded anew, because the list may have been changed since it was read
+        normalised, _, blob = types.encode_value(self.type, self.value, {}, self.stored_bytes())
+        return cast("np.ndarray[Any, Any]", types.to_numpy(normalised, blob))
 
     def age(self, now: datetime | None = None) -> float:
         """Seconds since the variable was created, never negative."""
@@ -301,26 +287,69 @@ class Variable(_WithBlob):
         return seconds_between(self.last_updated_at, now_or(now))
 
 
+_FIELDS = {each.name for each in fields(Variable)}
+_REQUIRED_FIELDS = [
+    each.name
+    for each in fields(Variable)
+    if each.default is MISSING and each.default_factory is MISSING
+]
+
+# The setters of the slots, which bypass frozen=True. They make reading a variable twice as fast as
+# the constructor, which would check again what was checked before it was stored.
 (
-    _fill_id,
-    _fill_name,
-    _fill_type,
-    _fill_value,
-    _fill_created_at,
-    _fill_constraints,
-    _fill_metadata,
-    _fill_version,
-    _fill_last_updated_at,
-    _fill_optimization_status,
-    _fill_access_rules,
+    _set_id,
+    _set_name,
+    _set_type,
+    _set_value,
+    _set_created_at,
+    _set_constraints,
+    _set_metadata,
+    _set_version,
+    _set_last_updated_at,
+    _set_optimization_status,
+    _set_access_rules,
 ) = (getattr(Variable, each.name).__set__ for each in fields(Variable))
-_fill_blob = _WithBlob.__dict__["_blob"].__set__
-"""What sets each slot, past the frozen class's refusal to."""
+_set_blob = _StoredBytes.__dict__["_blob"].__set__
+
+
+def unchecked_variable(  # noqa: PLR0913, PLR0917 - the order of the fields
+    blob: bytes | None,
+    id: str,  # noqa: A002 - named like the field
+    name: str,
+    type: str,  # noqa: A002 - named like the field
+    value: Any,
+    created_at: datetime,
+    constraints: dict[str, Any],
+    metadata: dict[str, Any],
+    version: int,
+    last_updated_at: datetime,
+    optimization_status: OptimizationStatus,
+    access_rules: tuple[dict[str, Any], ...],
+) -> Variable:
+    """A Variable from all its fields, which are known to be valid; nothing is checked.
+
+    ``blob`` is the binary form of the value, None if there is none. Pass the arguments by keyword;
+    only ``storage/mapping.py`` passes them by position, for speed.
+    """
+    variable = object.__new__(Variable)
+    _set_blob(variable, blob)
+    _set_id(variable, id)
+    _set_name(variable, name)
+    _set_type(variable, type)
+    _set_value(variable, value)
+    _set_created_at(variable, created_at)
+    _set_constraints(variable, constraints)
+    _set_metadata(variable, metadata)
+    _set_version(variable, version)
+    _set_last_updated_at(variable, last_updated_at)
+    _set_optimization_status(variable, optimization_status)
+    _set_access_rules(variable, access_rules)
+    return variable
 
 
 def new_variable_id(name: str) -> str:
-    """A fresh unique id that shows whose it is."""
-    return f"var_{name[:LONGEST_NAME_IN_ID]}_{uuid.uuid4().hex}"
+    """A new unique id, which starts with ``var_`` and the name."""
+    return f"var_{name[:MAX_NAME_LENGTH_IN_ID]}_{uuid.uuid4().hex}"
 
 
 def create_variable(
@@ -333,42 +362,67 @@ def create_variable(
     metadata: dict[str, Any] | None = None,
     created_at: datetime | None = None,
 ) -> Variable:
-    """A new variable at version 0, its value checked against type and constraints and in its one form. Nothing is stored.
+    """A new variable at version 0, with its value checked and normalised. Nothing is stored.
+
+    Args:
+        name: the name of the variable.
+        type: the name of its type.
+        value: its value; it is not changed.
+        id: the id of the variable; by default a new unique id.
+        constraints: what the type checks the value against.
+        metadata: a JSON object.
+        created_at: an aware datetime; by default the system's clock.
 
     Raises:
-        UnknownTypeError: no such type is registered.
-        ConstraintError: the value breaks a constraint, or a constraint is unsound.
-        ValidationError: the value is not of the type, the metadata not JSON, a name or time may not
-            be.
+        UnknownTypeError: if the type is not registered.
+        ConstraintError: if the value violates a constraint, or a constraint is invalid.
+        InvalidNameError: if the name or id is invalid.
+        ValidationError: if the value is not of the type, the metadata is not JSON-serialisable or
+            ``created_at`` is naive.
     """
-    text = checked_name(name, "variable name")
-    given_id = None if id is None else checked_name(id, "variable id")
-    moment = now_or(created_at, "created_at")
-    return packed_variable(
-        text, type, value, given_id, constraints, checked_object(metadata, "metadata"), moment
-    )[0]
+    variable, _ = encode_variable(
+        checked_name(name, "variable name"),
+        type,
+        value,
+        None if id is None else checked_name(id, "variable id"),
+        constraints,
+        checked_object(metadata, "metadata"),
+        now_or(created_at, "created_at"),
+    )
+    return variable
 
 
-def packed_variable(
+def encode_variable(
     name: str,
-    type: object,  # noqa: A002 - the field's own name
+    type: object,  # noqa: A002 - named like the field
     value: object,
-    id: str | None,  # noqa: A002 - the field's own name
+    id: str | None,  # noqa: A002 - named like the field
     constraints: dict[str, Any] | None,
     metadata: dict[str, Any],
     created_at: datetime,
 ) -> tuple[Variable, str | None]:
-    """``create_variable`` of names, metadata and a time that are checked already; and the value's text, beside its ``stored_form``.
+    """``create_variable`` with checked names, metadata and time; also returns the value's text.
+
+    The binary form of the value is ``stored_bytes()`` of the variable.
 
     Raises:
-        As ``create_variable``.
+        UnknownTypeError, ConstraintError, ValidationError: as ``create_variable``.
     """
-    kind = identifier_text(type, "variable type")
-    sound = types.check_constraints(kind, constraints)
-    plain, text, blob = types.pack(kind, value, sound)
-    held = plain if blob is None else types.unpack(kind, text, blob)
-    vid = new_variable_id(name) if id is None else id
-    made = Variable.restored(
-        blob, vid, name, kind, held, created_at, sound, metadata, 0, created_at, NOT_OPTIMIZING, ()
+    type_name = identifier_text(type, "variable type")
+    constraints = types.check_constraints(type_name, constraints)
+    normalised, text, blob = types.encode_value(type_name, value, constraints)
+    variable = unchecked_variable(
+        blob=blob,
+        id=new_variable_id(name) if id is None else id,
+        name=name,
+        type=type_name,
+        value=normalised if blob is None else types.decode_value(type_name, text, blob),
+        created_at=created_at,
+        constraints=constraints,
+        metadata=metadata,
+        version=0,
+        last_updated_at=created_at,
+        optimization_status=NOT_OPTIMIZING,
+        access_rules=(),
     )
-    return made, text
+    return variable, text

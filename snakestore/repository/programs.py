@@ -160,7 +160,7 @@ def _put(
 ) -> None:
     locked = lock_session(tx, sid)
     pid = checked_name(program_id, "program id")
-    text = types.dumps(types.checked_document(program, "a program"))
+    text = types.dumps(types.checked_document(program, "program"))
     check_size("a program", text, None, max_value_bytes)
     replaced = tx.execute(sql.UPDATE, sid=locked.sid, pid=pid, new_program=text, written=tx.now)
     if not replaced:

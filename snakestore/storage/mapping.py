@@ -11,7 +11,7 @@ from snakestore.errors import CorruptStoreError, UnknownTypeError, ValidationErr
 from snakestore.lease import NOT_OPTIMIZING, OptimizationStatus
 from snakestore.session import Session, SessionStats, expiry
 from snakestore.storage.queries.statement import Row
-from snakestore.variable import Variable
+from snakestore.variable import Variable, unchecked_variable
 
 
 def decoded(text: Any, what: str, kind: type[dict[str, Any] | list[Any]] = dict) -> Any:
@@ -74,7 +74,7 @@ def value_from(sid: str, identifier: str, type_name: str, text: Any, blob: Any) 
 
 def _value_or_reason(sid: str, identifier: str, type_name: str, text: Any, blob: Any) -> Any:
     try:
-        return types.unpack(type_name, text, blob)
+        return types.decode_value(type_name, text, blob)
     except UnknownTypeError as problem:
         raise UnknownTypeError(
             type_name,
@@ -117,7 +117,7 @@ def variable_from(sid: str, row: Row, now: datetime) -> Variable:
     """
     try:
         documents = [object_of(row[5]), object_of(row[6]), array_of(row[14])]
-        return _variable(row, types.unpack(row[2], row[3], row[4]), documents, now)
+        return _variable(row, types.decode_value(row[2], row[3], row[4]), documents, now)
     except (ValueError, TypeError):  # damaged, or of a type that nobody registered: told at leisure
         return _variable_told(sid, row, now)
 
@@ -137,7 +137,7 @@ def variables_from(sid: str, found: list[Row], now: datetime) -> list[Variable]:
         ):
             return [_variable_told(sid, row, now) for row in found]
         return [
-            _variable(row, types.unpack(row[2], row[3], row[4]), documents, now)
+            _variable(row, types.decode_value(row[2], row[3], row[4]), documents, now)
             for row, *documents in zip(found, *columns, strict=True)
         ]
     except (ValueError, TypeError):
@@ -182,7 +182,7 @@ def _variable(row: Row, value: Any, documents: list[Any], now: datetime) -> Vari
         raise TypeError
     status = NOT_OPTIMIZING if optimizer is None else status_from(row[10:14], now)
     constraints, metadata, rules = documents
-    return Variable.restored(
+    return unchecked_variable(
         blob,
         vid,
         name,

@@ -1,4 +1,11 @@
-"""What a value may be: the types, their constraints, and their form in the database. No database is touched here."""
+"""Variable types: they normalise, check and encode values. No database is involved.
+
+Read ``base`` first (``VariableType``), then ``registry``, which other packages call. The types are
+in ``scalars`` (float, integer, string, boolean), ``choice``, ``module``, ``json`` and ``arrays``
+(embedding, tensor). Helpers: ``documents`` (the rule of JSON), ``digits``, ``bounds`` (constraints
+that types share), ``regex`` and ``characters`` (patterns in linear time), ``binary``, ``shapes``
+and ``numpy_support`` (arrays), ``hints`` (for error messages), ``jsonable`` (values for display).
+"""
 
 from __future__ import annotations
 
@@ -7,15 +14,15 @@ from snakestore.types.base import VariableType
 from snakestore.types.choice import ChoiceType
 from snakestore.types.documents import checked_document, dumps, loads, loads_each
 from snakestore.types.json import JsonType
-from snakestore.types.jsonable import json_ready
+from snakestore.types.jsonable import to_jsonable
 from snakestore.types.module import ModuleType
 from snakestore.types.registry import (
     check_constraints,
+    decode_value,
+    encode_value,
     get,
-    pack,
     register_type,
     supported_types,
-    unpack,
     validate,
 )
 from snakestore.types.scalars import BooleanType, FloatType, IntegerType, StringType
@@ -33,15 +40,15 @@ __all__ = [
     "VariableType",
     "check_constraints",
     "checked_document",
+    "decode_value",
     "dumps",
+    "encode_value",
     "get",
-    "json_ready",
     "loads",
     "loads_each",
-    "pack",
     "register_type",
     "supported_types",
+    "to_jsonable",
     "to_numpy",
-    "unpack",
     "validate",
 ]

@@ -1,4 +1,4 @@
-"""Sets of characters as Python's ``re`` understands them, written as ranges of code points."""
+"""Character classes of Python's ``re`` as ranges of code points."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from functools import lru_cache
 from typing import Any, Final
 
 Ranges = tuple[tuple[int, int], ...]
-"""First and last code points, in order, none touching another."""
+"""First and last code points of each range, sorted, with gaps between the ranges."""
 
 Item = tuple[Any, Any]
-"""One item of a class as re's parser gives it: an opcode and its argument."""
+"""One item of a character class as re's parser returns it: an opcode and its argument."""
 
 LAST: Final = 0x10FFFF
 EVERYTHING: Final[Ranges] = ((0, LAST),)
-# Letters, digits and white space all lie in the first four planes; what lies above is unassigned,
+# All letters, digits and white space are in the first four planes. The others are unassigned,
 # private or invisible.
 _LAST_NAMED: Final = 0x3FFFF
 _CHUNK: Final = 256
-_NO_CASE: Final = (
-    r"\U0000d800"  # a class may not be empty; no text that is looked at holds a lone surrogate
-)
+# keeps a class from being empty; no text that is searched contains a lone surrogate
+_NEVER_FOUND: Final = r"\U0000d800"
 
 
 def merged(pairs: Iterable[tuple[int, int]]) -> Ranges:
@@ -37,7 +36,7 @@ def merged(pairs: Iterable[tuple[int, int]]) -> Ranges:
 
 
 def complement(ranges: Ranges) -> Ranges:
-    """Every code point that is not in ``ranges``."""
+    """All code points that are not in ``ranges``."""
     edges = [-1, *(edge for pair in ranges for edge in pair), LAST + 1]
     return tuple(
         (before + 1, after - 1)
@@ -48,7 +47,7 @@ def complement(ranges: Ranges) -> Ranges:
 
 @lru_cache(maxsize=16)
 def category(letter: str, flags: int) -> Ranges:
-    r"""The characters of ``\d``, ``\s``, ``\w`` or its opposite, under the flag ASCII or not: Python is asked."""
+    r"""The characters of ``\d``, ``\s`` or ``\w``, or of its complement, as in Python's ``re``."""
     if letter.isupper():
         return complement(category(letter.lower(), flags))
     every = "".join(map(chr, range(128 if flags & re.ASCII else _LAST_NAMED + 1)))
@@ -59,7 +58,7 @@ def category(letter: str, flags: int) -> Ranges:
 
 @lru_cache(maxsize=1)
 def cased() -> str:
-    """The characters of which another case exists, which are all that IGNORECASE concerns."""
+    """The characters that have another case: only these are affected by IGNORECASE."""
     found: list[str] = []
     for start in range(0, _LAST_NAMED, _CHUNK):
         chunk = "".join(map(chr, range(start, start + _CHUNK)))
@@ -83,12 +82,12 @@ def _single(characters: Iterable[str]) -> Ranges:
 
 @lru_cache(maxsize=256)
 def char_set(items: tuple[Item, ...], flags: int, *, negated: bool = False) -> Ranges:
-    """The characters that a class takes.
+    """The characters that a class matches.
 
     Args:
-        items: its literals, ranges and categories, as re's parser gives them.
-        flags: re's flags, of which IGNORECASE and ASCII matter.
-        negated: whether it takes all others instead.
+        items: its literals, ranges and categories, as re's parser returns them.
+        flags: flags of re; IGNORECASE and ASCII matter.
+        negated: whether the class is negated, as in ``[^a]``.
     """
     letters = [_letter(str(argument)) for opcode, argument in items if str(opcode) == "CATEGORY"]
     spans = [
@@ -97,23 +96,23 @@ def char_set(items: tuple[Item, ...], flags: int, *, negated: bool = False) -> R
         if str(opcode) != "CATEGORY"
     ]
     literal = merged(spans)
-    taken = merged(
+    matched = merged(
         [*literal, *(pair for letter in letters for pair in category(letter, flags & re.ASCII))]
     )
     if negated:
-        taken = complement(taken)
+        matched = complement(matched)
     if not flags & re.IGNORECASE:
-        return taken
+        return matched
     listed = "".join(
         f"\\U{ord(character):08x}"
         for first, last in literal
         for character in _cased_between(first, last)
     )
     categories = "".join("\\" + letter for letter in letters)
-    source = f"[{'^' if negated else ''}{_NO_CASE}{listed}{categories}]"
-    # Python itself judges, one by one, those that have another case.
+    source = f"[{'^' if negated else ''}{_NEVER_FOUND}{listed}{categories}]"
+    # Python's re decides for each character that has another case
     accepted = re.findall(source, cased(), flags & (re.IGNORECASE | re.ASCII))
-    return merged([*_single(accepted), *_common(taken, _uncased())])
+    return merged([*_single(accepted), *_common(matched, _uncased())])
 
 
 def _cased_between(first: int, last: int) -> str:
@@ -121,7 +120,7 @@ def _cased_between(first: int, last: int) -> str:
 
 
 def _letter(name: str) -> str:
-    """The letter of a category by its name in re: CATEGORY_NOT_DIGIT is D."""
+    """The letter of a category by its name in re, e.g. D for CATEGORY_NOT_DIGIT."""
     initial = name.rsplit("_", 1)[1][0]
     return initial if "_NOT_" in name else initial.lower()
 

@@ -1,4 +1,4 @@
-"""The type choice: a text out of a list."""
+"""The type choice: one text of a list."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from snakestore.types.scalars import StringType
 
 
 class ChoiceType(StringType):
-    """One of ``choices``; any text where none are given."""
+    """One of ``choices``; any text if the constraint is not given."""
 
     name = "choice"
     constraints: tuple[str, ...] = ("choices",)
 
     def check_constraints(self, constraints: dict[str, Any]) -> None:
-        """Refuse unknown names, and choices that are no list of different texts."""
+        """Refuse unknown constraints, and choices that are not a list of different texts."""
         super().check_constraints(constraints)
         bounds.check_texts(self, constraints, "choices")
 
     def check(self, value: str, constraints: dict[str, Any]) -> None:
-        """Refuse what is none of the choices."""
+        """Refuse a text that is not one of the choices."""
         if constraints:
             bounds.check_among(self, value, constraints, "choices")

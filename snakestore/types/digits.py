@@ -1,19 +1,19 @@
-"""Integers of up to 4,300 digits as decimal text, whatever limit the interpreter was given for such conversions.
+"""Convert integers of up to 4,300 digits to decimal text and back.
 
-``sys.set_int_max_str_digits`` may be set as low as 640 for the whole process; what one process
-stored must still be read by another that was started so.
+``sys.set_int_max_str_digits`` may set the limit of a process as low as 640 digits. What another
+process stored must be readable all the same.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-MOST_DIGITS: Final = 4300
-TOO_LONG: Final = 10**MOST_DIGITS
-"""The first integer with more digits than are stored."""
+MAX_DIGITS: Final = 4300
+TOO_LONG: Final = 10**MAX_DIGITS
+"""The first integer with too many digits to be stored."""
 
-_PIECE: Final = 500  # the interpreter always converts this many
-_PIECE_VALUE: Final = 10**_PIECE
+_CHUNK_DIGITS: Final = 500  # always below the interpreter's limit
+_CHUNK_BASE: Final = 10**_CHUNK_DIGITS
 
 
 def text_of(number: int) -> str:
@@ -21,26 +21,26 @@ def text_of(number: int) -> str:
     try:
         return int.__repr__(number)
     except ValueError:
-        pieces: list[str] = []
+        chunks: list[str] = []
         rest = abs(number)
         while rest:
-            rest, piece = divmod(rest, _PIECE_VALUE)
-            pieces.append(f"{piece:0{_PIECE}d}")
-        return ("-" if number < 0 else "") + "".join(reversed(pieces)).lstrip("0")
+            rest, chunk = divmod(rest, _CHUNK_BASE)
+            chunks.append(f"{chunk:0{_CHUNK_DIGITS}d}")
+        return ("-" if number < 0 else "") + "".join(reversed(chunks)).lstrip("0")
 
 
 def integer_of(text: str) -> int:
-    """The integer that decimal digits, with a minus or without, spell.
+    """The integer that ``text`` spells: decimal digits, with or without a minus.
 
     Raises:
-        ValueError: there are more digits than are ever stored.
+        ValueError: if there are too many digits.
     """
-    if len(text) > MOST_DIGITS + 1:
-        message = f"an integer of {len(text)} digits, more than {MOST_DIGITS}"
+    if len(text) > MAX_DIGITS + 1:
+        message = f"an integer of {len(text)} digits; the limit is {MAX_DIGITS}"
         raise ValueError(message)
     digits = text.removeprefix("-")
     number = 0
-    for start in range(0, len(digits), _PIECE):
-        piece = digits[start : start + _PIECE]
-        number = number * 10 ** len(piece) + int(piece)
+    for start in range(0, len(digits), _CHUNK_DIGITS):
+        chunk = digits[start : start + _CHUNK_DIGITS]
+        number = number * 10 ** len(chunk) + int(chunk)
     return -number if text.startswith("-") else number

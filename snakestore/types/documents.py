@@ -1,9 +1,9 @@
-"""JSON documents under one strict rule: what is written is read back the same, or it is refused.
+"""JSON documents: what is stored is read back the same, or it is refused.
 
 The rule of the type ``json``, and of metadata, constraints, access rules and programs: dicts with
 str keys, lists, str, int, float, bool and None, of exactly these types (no tuple, no subclass);
-numbers finite, integers of at most 4,300 digits, text without lone surrogates, at most 200 dicts
-and lists one within another (200 brackets in a row are taken, 201 refused).
+finite numbers, integers of at most 4,300 digits, text without lone surrogates, at most 200 dicts
+and lists nested in one another.
 """
 
 from __future__ import annotations
@@ -12,193 +12,202 @@ import itertools
 import json
 import re
 from json.encoder import encode_basestring
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
 from snakestore.errors import ValidationError, shorten
-from snakestore.types.digits import TOO_LONG, integer_of, text_of
-from snakestore.types.hints import cure
+from snakestore.types.digits import MAX_DIGITS, TOO_LONG, integer_of, text_of
+from snakestore.types.hints import hint
 
-DEEPEST: Final = 200
-"""How many dicts and lists may be nested one within another."""
+MAX_DEPTH: Final = 200
+"""How many dicts and lists may be nested in one another."""
+
+_SURROGATE_HINT: Final = 'clean the text with .encode("utf-8", "replace").decode()'
 
 
-class _UnfitError(Exception):
-    """Something in the document breaks the rule; what and where is then looked for at leisure."""
+class _InvalidError(Exception):
+    """The document breaks the rule; ``_find_fault`` then finds where and why."""
+
+
+class _Fault(NamedTuple):
+    """What is wrong in a document, the refused part, and its JSON path."""
+
+    reason: str
+    value: object
+    path: str
 
 
 def surrogate_position(text: str) -> int | None:
-    """Where the first lone surrogate of ``text`` is, which no database can store as text; None if there is none."""
+    """Where the first lone surrogate of ``text`` is; None if there is none.
+
+    No database can store a lone surrogate as text.
+    """
     if text.isascii():
         return None
     try:
         text.encode()
-    except UnicodeEncodeError as problem:
-        return problem.start
+    except UnicodeEncodeError as error:
+        return error.start
     return None
 
 
-def checked_document(value: object, what: str, *, kind: str | None = None) -> Any:
-    """A deep plain copy of ``value``, which later changes to ``value`` do not reach.
+def checked_document(value: object, what: str, *, type_name: str | None = None) -> Any:
+    """A deep copy of ``value``, checked by the rule of this module.
 
     Args:
         value: the document; it is not changed.
-        what: how a message calls it, e.g. ``"metadata"``.
-        kind: the name of the type on whose behalf it is refused, if any.
+        what: names the document in error messages, e.g. ``"metadata"``.
+        type_name: the variable type of the document, if it is the value of a variable.
 
     Raises:
-        ValidationError: it breaks the rule of this module; ``.path`` says where
+        ValidationError: if the document breaks the rule; ``.path`` says where
             (``$.demos[3].when``).
     """
     try:
-        return _copy(value, DEEPEST)
-    except _UnfitError:
+        return _copy(value, MAX_DEPTH)
+    except _InvalidError:
         pass
-    fault = _find_fault(value, "$", ())
-    reason, culprit, path = fault or (
-        "it changed while it was being read: do not write to it meanwhile",
-        value,
-        "$",
+    fault = _find_fault(value, "$", ()) or _Fault(
+        "it changed while it was being read; do not change it during the call", value, "$"
     )
-    message = f"{what} at {path}: {reason} (value: {shorten(culprit)})"
-    raise ValidationError(message, type=kind, value=culprit, path=path)
+    message = (
+        f"{what} is not JSON-serialisable at {fault.path}: {fault.reason} (value:"
+        f" {shorten(fault.value)})"
+    )
+    raise ValidationError(message, type=type_name, value=fault.value, path=fault.path)
 
 
 def _copy(value: Any, levels: int) -> Any:
-    """The hot path: copy and judge in one walk that asks for nothing but the identity of types."""
+    """Copy and check in one walk. This is the hot path: it compares types by identity only."""
     kind = type(value)
     if kind is str:
-        fit = value.isascii() or surrogate_position(value) is None
+        valid = value.isascii() or surrogate_position(value) is None
     elif kind is int:
-        fit = -TOO_LONG < value < TOO_LONG
+        valid = -TOO_LONG < value < TOO_LONG
     elif kind is float:
-        fit = value - value == 0.0  # quicker than isfinite: infinity - infinity is NaN
+        valid = value - value == 0.0  # faster than isfinite: infinity - infinity is NaN
     elif kind is dict:
         return _copy_dict(value, levels)
     elif kind is list and levels:
         levels -= 1
         return [_copy(item, levels) for item in value]
     else:
-        fit = value is None or kind is bool
-    if fit:
+        valid = value is None or kind is bool
+    if valid:
         return value
-    raise _UnfitError
+    raise _InvalidError
 
 
 def _copy_dict(document: dict[Any, Any], levels: int) -> dict[str, Any]:
     if not levels:
-        raise _UnfitError
+        raise _InvalidError
     copy: dict[str, Any] = {}
     for key, item in document.items():
         if type(key) is not str or not (key.isascii() or surrogate_position(key) is None):
-            raise _UnfitError
+            raise _InvalidError
         copy[key] = _copy(item, levels - 1)
     return copy
 
 
-def _find_fault(
-    value: object, path: str, within: tuple[int, ...]
-) -> tuple[str, object, str] | None:
-    """Why, what and where: the first thing in ``value`` that breaks the rule. Slow and told in full."""
-    kind = type(value)
-    if kind is not dict and kind is not list:
-        reason = _why_no_leaf(value)
-        return None if reason is None else (reason, value, path)
-    if id(value) in within:
-        return "it holds itself, which JSON cannot say: store a copy without the cycle", value, path
-    if len(within) == DEEPEST:
-        return (
-            (
-                f"it is nested more than {DEEPEST} levels deep: store a flatter document, or its"
-                " parts apart"
-            ),
-            value,
-            path,
+def _find_fault(value: object, path: str, ancestors: tuple[int, ...]) -> _Fault | None:
+    """The first thing in ``value`` that breaks the rule. Slow, because it tracks the path."""
+    reason: str | None
+    if not isinstance(value, dict | list) or type(value) not in (dict, list):
+        reason = _scalar_fault(value)
+    elif id(value) in ancestors:
+        reason = "it contains itself; store a copy without the cycle"
+    elif len(ancestors) == MAX_DEPTH:
+        reason = (
+            f"nested more than {MAX_DEPTH} levels deep; store a flatter document, or several ones"
         )
-    within = (*within, id(value))
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value):  # type: ignore[arg-type] # a list if no dict
-        if kind is list:
-            fault = _find_fault(item, f"{path}[{key}]", within)
-        elif type(key) is not str:
-            fault = (
-                f"the key {shorten(key)} is no str but {type(key).__name__}: use str(...) of it",
-                key,
-                path,
-            )
-        elif (position := surrogate_position(key)) is not None:
-            fault = (
-                (
-                    f"the key {shorten(key)} holds a lone surrogate at position {position}:"
-                    f" {_SURROGATE_CURE}"
-                ),
-                key,
-                path,
-            )
-        else:
-            fault = _find_fault(item, _inside(path, key), within)
-        if fault:
+    else:
+        return _find_fault_inside(value, path, (*ancestors, id(value)))
+    return None if reason is None else _Fault(reason, value, path)
+
+
+def _find_fault_inside(
+    container: dict[Any, Any] | list[Any], path: str, ancestors: tuple[int, ...]
+) -> _Fault | None:
+    if isinstance(container, list):
+        for index, item in enumerate(container):
+            if fault := _find_fault(item, f"{path}[{index}]", ancestors):
+                return fault
+        return None
+    for key, item in container.items():
+        reason = _key_fault(key)
+        if reason is not None:
+            return _Fault(reason, key, path)
+        if fault := _find_fault(item, _item_path(path, key), ancestors):
             return fault
     return None
 
 
-_SURROGATE_CURE = (
-    'no database stores it as text; clean it with .encode("utf-8", "replace").decode()'
-)
-
-
-def _why_no_leaf(value: object) -> str | None:
-    if value is None or type(value) is bool:
-        return None
-    if type(value) is str:
-        position = surrogate_position(value)
+def _key_fault(key: object) -> str | None:
+    if type(key) is not str:
         return (
+            f"the key {shorten(key)} is of type {type(key).__name__}, not str; convert it with"
+            " str(...)"
+        )
+    position = surrogate_position(key)
+    if position is None:
+        return None
+    return (
+        f"the key {shorten(key)} contains a lone surrogate at position {position};"
+        f" {_SURROGATE_HINT}"
+    )
+
+
+def _scalar_fault(value: object) -> str | None:
+    if value is None or type(value) is bool:
+        reason = None
+    elif type(value) is str:
+        position = surrogate_position(value)
+        reason = (
             None
             if position is None
-            else f"the text holds a lone surrogate at position {position}: {_SURROGATE_CURE}"
+            else f"the text contains a lone surrogate at position {position}; {_SURROGATE_HINT}"
         )
-    if type(value) is int:
-        return (
+    elif type(value) is int:
+        reason = (
             None
             if -TOO_LONG < value < TOO_LONG
-            else "an integer of more than 4300 digits: store it as text, e.g. hex(...)"
+            else f"an integer of more than {MAX_DIGITS} digits; store it as text, e.g. hex(...)"
         )
-    if type(value) is float:
-        finite = value - value == 0.0
-        return (
+    elif type(value) is float:
+        reason = (
             None
-            if finite
-            else (
-                'JSON has no NaN or infinity: store None, or the text "NaN", "Infinity",'
-                ' "-Infinity"'
-            )
+            if value - value == 0.0
+            else 'JSON has no NaN or infinity; store None, or the text "NaN", "Infinity", "-Infinity"'
         )
-    return f"{type(value).__name__} is no JSON: {cure(value)}"
+    else:
+        reason = f"{type(value).__name__} is not a JSON type; {hint(value)}"
+    return reason
 
 
-def _inside(path: str, key: str) -> str:
+def _item_path(path: str, key: str) -> str:
     return f"{path}.{key}" if key.isidentifier() else f"{path}[{encode_basestring(key)}]"
 
 
 # --- text
-# orjson keeps our rule (no NaN, no infinity, no lone surrogate, floats bit for bit) at a fraction
-# of the standard library's time, but for ints beyond 64 bits, which it refuses to write and reads
-# as floats: those go the standard library's way.
+# orjson keeps the rule (no NaN, no infinity, no lone surrogate, floats bit for bit) and is several
+# times faster than the standard library. The exception is ints beyond 64 bits, which it refuses to
+# write and reads as floats: the standard library handles those.
 
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
 )
 _ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONG_INT: Final = b"0" * 19
-"""As many digits as the least int that orjson might read as a float, once all digits are made
+"""As many digits as the least int that orjson might read as a float, with all digits replaced by
 zeros.
 """
 
 
 def dumps(document: Any) -> str:
-    """A checked document as readable JSON text: characters as they are but for control characters, keys in their order.
+    """A document that ``checked_document`` returned, as JSON text; it is not checked again.
 
-    It does not check: give it what ``checked_document`` returned.
+    Only control characters are escaped. Keys keep their order.
     """
     try:
         return orjson.dumps(document).decode()
@@ -207,54 +216,54 @@ def dumps(document: Any) -> str:
     try:
         return _ENCODER.encode(document)
     except ValueError:
-        # The interpreter was told to spell fewer digits than the 4,300 we promise
-        # (sys.set_int_max_str_digits).
-        return _spelled(document)
+        # sys.set_int_max_str_digits is below the digits of an int in the document
+        return _dumps_long_ints(document)
 
 
-def _spelled(document: Any) -> str:
+def _dumps_long_ints(document: Any) -> str:
     if isinstance(document, dict):
         return (
             "{"
             + ",".join(
-                f"{encode_basestring(key)}:{_spelled(item)}" for key, item in document.items()
+                f"{encode_basestring(key)}:{_dumps_long_ints(item)}"
+                for key, item in document.items()
             )
             + "}"
         )
     if isinstance(document, list):
-        return "[" + ",".join(map(_spelled, document)) + "]"
+        return "[" + ",".join(map(_dumps_long_ints, document)) + "]"
     return text_of(document) if type(document) is int else _ENCODER.encode(document)
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if number - number != 0.0:
-        message = f"no float holds {shorten(digits)}"
+        message = f"{shorten(digits)} is out of the range of floats"
         raise ValueError(message)
     return number
 
 
 def _no_constant(name: str) -> float:
-    message = f"{name} is no JSON"
+    message = f"{name} is not JSON"
     raise ValueError(message)
 
 
 _DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
-_PATIENT_DECODER: Final = json.JSONDecoder(
+_LONG_INT_DECODER: Final = json.JSONDecoder(
     parse_float=_finite, parse_constant=_no_constant, parse_int=integer_of
 )
 
 
 def loads(text: object) -> Any:
-    """The document that ``dumps`` wrote as ``text``.
+    """The document in JSON text that ``dumps`` wrote.
 
     Raises:
-        ValueError: it is no text, or not JSON by the rule of this module: broken, NaN or an
-            infinity, a lone surrogate, nested too deep.
+        ValueError: if ``text`` is not a str, or not JSON by the rule of this module: invalid
+            syntax, NaN or infinity, a lone surrogate, nested too deep.
     """
     if not isinstance(text, str):
-        message = f"JSON text is missing: there is {shorten(text)} instead"
-        raise ValueError(message)  # noqa: TRY004 - damaged storage is a ValueError, whatever it holds
+        message = f"expected JSON text, found {shorten(text)}"
+        raise ValueError(message)  # noqa: TRY004 - invalid stored data is always a ValueError
     data = text.encode()
     if _LONG_INT in data.translate(_ZEROS):
         return _with_long_ints(text)
@@ -262,15 +271,15 @@ def loads(text: object) -> Any:
 
 
 def loads_each(texts: list[str]) -> list[Any]:
-    """The documents of many texts, decoded at once.
+    """The documents in several JSON texts, decoded in one call.
 
     Raises:
-        ValueError, TypeError: one of them is no text, or not JSON; decode them one by one to know
-            which.
+        ValueError, TypeError: if one of them is not a str or not JSON. Decode them one by one to
+            find out which.
     """
     documents = loads(f"[{','.join(texts)}]") if texts else []
     if len(documents) != len(texts):
-        message = "one of the texts holds more than one document"
+        message = "one of the texts contains more than one document"
         raise ValueError(message)
     return cast("list[Any]", documents)
 
@@ -284,13 +293,9 @@ def _with_long_ints(text: str) -> Any:
         _refuse_depth(text)
         raise
     except ValueError:
-        document = _PATIENT_DECODER.decode(
-            text
-        )  # an integer of more digits than the interpreter was told to read
+        document = _LONG_INT_DECODER.decode(text)  # an int above the interpreter's limit of digits
     if "\\ud" in text or "\\uD" in text:
-        _ENCODER.encode(
-            document
-        ).encode()  # raises on a lone surrogate, which only an escape can hide
+        _ENCODER.encode(document).encode()  # raises if an escape was a lone surrogate
     return document
 
 
@@ -298,12 +303,12 @@ _STRINGS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 
 def _refuse_depth(text: str) -> None:
-    """Raise if it is the text that is too deep, rather than the stack of the caller."""
+    """Raise ValueError if the text is nested too deep, and not the stack of the caller."""
     brackets = (
         1 if character in "[{" else -1
         for character in _STRINGS.sub("", text)
         if character in "[]{}"
     )
-    if max(itertools.accumulate(brackets), default=0) > DEEPEST:
-        message = f"the JSON text is nested more than {DEEPEST} levels deep"
+    if max(itertools.accumulate(brackets), default=0) > MAX_DEPTH:
+        message = f"the JSON text is nested more than {MAX_DEPTH} levels deep"
         raise ValueError(message)

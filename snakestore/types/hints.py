@@ -1,4 +1,4 @@
-"""What to do with a Python object that may not be stored as it is: the cure that an error message names."""
+"""Hints in error messages: what to store instead of an object that is not JSON-serialisable."""
 
 from __future__ import annotations
 
@@ -13,35 +13,37 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-_BY_CLASS: Final[tuple[tuple[Any, str], ...]] = (
+_HINTS_BY_CLASS: Final[tuple[tuple[Any, str], ...]] = (
     (enum.Enum, "store its .value"),
     ((dt.date, dt.time), "store its .isoformat()"),
     (dt.timedelta, "store its .total_seconds()"),
     ((bytes, bytearray, memoryview), "store it as base64 text: base64.b64encode(...).decode()"),
-    (str, "store str(...) of it, a plain str"),
-    (int, "store int(...) of it, a plain int"),
-    (float, "store float(...) of it, a plain float"),
+    (str, "convert it with str(...)"),
+    (int, "convert it with int(...)"),
+    (float, "convert it with float(...)"),
     (
         (decimal.Decimal, numbers.Rational),
-        "store float(...) or, to keep every digit, str(...) of it",
+        "convert it with float(...), or with str(...) to keep every digit",
     ),
-    (Mapping, "store dict(...) of it, a plain dict"),
+    (Mapping, "convert it with dict(...)"),
     (types.ModuleType, "store its .__name__"),
-    ((uuid.UUID, pathlib.PurePath), "store str(...) of it"),
-    (Iterable, "store list(...) of it, a plain list"),
+    ((uuid.UUID, pathlib.PurePath), "convert it with str(...)"),
+    (Iterable, "convert it with list(...)"),
 )
 
 
-def cure(value: object) -> str:
-    """What to store instead of ``value``, which is none of JSON's own types; the most telling advice first."""
+NONE_HINT: Final = "only variables of type json accept None"
+
+
+def hint(value: object) -> str:
+    """What to store instead of ``value``, which is not of a JSON type."""
     if hasattr(type(value), "model_dump"):
         return 'store its .model_dump(mode="json")'
     if dataclasses.is_dataclass(value):
-        return "store dataclasses.asdict(...) of it"
+        return "convert it with dataclasses.asdict(...)"
     if hasattr(type(value), "__array__"):
-        return "store its .tolist(), or make the variable a tensor or an embedding"
-    known = next((advice for classes, advice in _BY_CLASS if isinstance(value, classes)), None)
-    return (
-        known
-        or "store what it holds as dict, list, str, int, float, bool or None, or register a type for it"
+        return "store its .tolist(), or use a variable of type tensor or embedding"
+    known = next((text for classes, text in _HINTS_BY_CLASS if isinstance(value, classes)), None)
+    return known or (
+        "convert it to dict, list, str, int, float, bool or None, or register a type for it"
     )

@@ -1,4 +1,4 @@
-"""The type json: any document of the strict rule in ``documents``."""
+"""The type json: any JSON document, as ``documents`` defines it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from snakestore.types.documents import checked_document, dumps
 
 
 class JsonType(VariableType):
-    """Anything that JSON can say, None included, read back exactly as it was written."""
+    """Any JSON value, including None; it is read back exactly as written."""
 
     name = "json"
 
     def normalise(self, value: Any) -> Any:
-        """A deep plain copy of ``value``."""
-        return checked_document(value, "json value", kind=self.name)
+        """A deep copy of ``value``."""
+        return checked_document(value, "json value", type_name=self.name)
 
-    def pack(
-        self, value: Any, constraints: dict[str, Any], like: bytes | None = None
+    def check_and_encode(
+        self, value: Any, constraints: dict[str, Any], previous_blob: bytes | None = None
     ) -> tuple[Any, str | None, bytes | None]:
-        """As the base does, without a second check of what ``normalise`` has checked."""
+        """As in the base class, but ``encode`` does not check the document a second time."""
         kind = type(self)
         if kind.normalise is not JsonType.normalise or kind.encode is not JsonType.encode:
-            return super().pack(value, constraints, like)
-        plain = self.normalise(value)
-        self.check(plain, constraints)
-        return plain, dumps(plain), None
+            return super().check_and_encode(value, constraints, previous_blob)
+        normalised = self.normalise(value)
+        self.check(normalised, constraints)
+        return normalised, dumps(normalised), None

@@ -1,4 +1,4 @@
-"""Values as JSON-ready data, for whoever shows them: nothing is refused, and what JSON cannot say is text."""
+"""Convert any value to JSON-serialisable data, for display. Nothing is refused."""
 
 from __future__ import annotations
 
@@ -8,42 +8,45 @@ from typing import Any
 
 from snakestore.errors import shorten
 from snakestore.types.digits import TOO_LONG
-from snakestore.types.documents import DEEPEST, loads
-from snakestore.types.registry import pack
+from snakestore.types.documents import MAX_DEPTH, loads
+from snakestore.types.registry import encode_value
 
 
-def json_ready(type_name: str, value: Any, around: tuple[int, ...] = ()) -> Any:
-    """``value``, which nobody may have checked, as JSON; ``around`` are the ids of what it is nested in."""
+def to_jsonable(type_name: str, value: Any, ancestors: tuple[int, ...] = ()) -> Any:
+    """``value``, which may be unchecked, as JSON-serialisable data; what is not JSON becomes text.
+
+    ``ancestors`` are the ids of the containers that enclose it.
+    """
     if value is None or isinstance(value, str | int | float):
         return _scalar(value)
     if not isinstance(value, Mapping | list | tuple):
         return _encoded(type_name, value)
-    if id(value) in around or len(around) >= DEEPEST:
+    if id(value) in ancestors or len(ancestors) >= MAX_DEPTH:
         return shorten(value)
-    inside = (*around, id(value))
+    ancestors = (*ancestors, id(value))
     if isinstance(value, Mapping):
-        return {_text(key): json_ready("json", item, inside) for key, item in value.items()}
-    return [json_ready("json", item, inside) for item in value]
+        return {_text(key): to_jsonable("json", item, ancestors) for key, item in value.items()}
+    return [to_jsonable("json", item, ancestors) for item in value]
 
 
 def _scalar(value: str | float | None) -> str | float | None:
     if isinstance(value, float) and not math.isfinite(value):
         return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
     if isinstance(value, int) and abs(value) >= TOO_LONG:
-        return hex(value)  # the interpreter writes no more decimal digits
+        return hex(value)  # the interpreter refuses to convert more decimal digits
     return value
 
 
 def _encoded(type_name: str, value: Any) -> Any:
-    """A value of a type that somebody registered: its readable text where it has one, read as JSON where it is that."""
+    """A value of a user's type: the JSON document or text that it is stored as."""
     try:
-        normal, text, _ = pack(type_name, value, {})
-    except Exception:  # noqa: BLE001 - a Variable does not check its value, and what a type makes of a wrong one may be anything
+        normalised, text, _ = encode_value(type_name, value, {})
+    except Exception:  # noqa: BLE001 - the value is unchecked, so a user's type may raise anything
         return _text(value)
-    if isinstance(normal, float | list | dict):
-        return json_ready("json", normal)
+    if isinstance(normalised, float | list | dict):
+        return to_jsonable("json", normalised)
     try:
-        return _text(normal) if text is None else loads(text)
+        return _text(normalised) if text is None else loads(text)
     except (ValueError, RecursionError):
         return text
 
@@ -51,5 +54,5 @@ def _encoded(type_name: str, value: Any) -> Any:
 def _text(value: object) -> str:
     try:
         return str(value)
-    except Exception:  # noqa: BLE001 - somebody else's __str__ may raise anything, and a long int's does
+    except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
         return shorten(value)

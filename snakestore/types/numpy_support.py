@@ -1,4 +1,7 @@
-"""Numbers and arrays of numpy, and of whatever speaks its protocol, without importing it before such a value appears."""
+"""Numbers and arrays of numpy and of packages that support ``__array__``.
+
+numpy is imported only when such a value appears.
+"""
 
 from __future__ import annotations
 
@@ -9,33 +12,31 @@ from typing import Any, Final
 from snakestore.errors import ValidationError
 
 CODES: Final = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
-"""What an array may hold: kind (float, signed, unsigned) and bytes an element."""
+"""The codes of arrays that can be stored: kind (float, signed, unsigned) and bytes per number."""
 
-_USER_DEFINED: Final = (
-    2  # numpy's dtype.isbuiltin for the types that other packages bring, such as bfloat16
-)
+_USER_DEFINED: Final = 2  # numpy's dtype.isbuiltin for types of other packages, such as bfloat16
 _FLOAT_BYTES: Final = 8
-_EXACT: Final = 2**53  # every integer up to here is a float
+_MAX_EXACT_INT: Final = 2**53  # floats represent every integer up to here
 
 
 def numpy() -> Any:
-    """The module numpy, imported now if it was not.
+    """The module numpy, imported on first use.
 
     Raises:
-        ValidationError: it is not installed.
+        ValidationError: if it is not installed.
     """
     try:
         return importlib.import_module("numpy")
-    except ImportError as problem:
+    except ImportError as error:
         message = (
-            "this needs numpy, which is not installed: pip install numpy, or give and take plain"
-            " lists"
+            "numpy is required for this and not installed. Install it with pip install numpy, or"
+            " use lists."
         )
-        raise ValidationError(message) from problem
+        raise ValidationError(message) from error
 
 
 def _loaded(name: str) -> Any:
-    """An attribute of numpy if numpy is imported already: nothing is a numpy value where it is not."""
+    """An attribute of numpy; None if numpy is not imported, so that no value can be numpy's."""
     return getattr(sys.modules.get("numpy"), name, None)
 
 
@@ -49,28 +50,31 @@ def _is_numpy_scalar(value: object, kinds: str) -> bool:
     )
 
 
-def plain_number(value: object) -> int | float | None:
-    """``value`` as an exact int or float, or None: a bool, a text, a Decimal, an array and anything else is no number."""
+def number_of(value: object) -> int | float | None:
+    """``value`` as the int or float that equals it; None if it is not a number.
+
+    Subclasses and numpy scalars are numbers. A bool, a text, a Decimal or an array is not.
+    """
     if type(value) is float or type(value) is int:
         return value
-    plain: int | float
+    number: int | float
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        plain = int.__index__(value)
+        number = int.__index__(value)
     elif isinstance(value, float):
-        plain = float.__float__(value)
+        number = float.__float__(value)
     elif _is_numpy_scalar(value, "iuf"):
         item = value.item()  # type: ignore[attr-defined] # a numpy scalar has it
-        plain = item if type(item) in (int, float) else float(item)  # a longdouble is its own item
+        number = item if type(item) in (int, float) else float(item)  # a longdouble is its own item
     else:
         return None
-    # Made plain where equal; NaN alone does not equal itself.
-    return plain if plain == value or plain != plain else None  # noqa: PLR0124
+    # a subclass may compare differently; NaN does not equal itself
+    return number if number == value or number != number else None  # noqa: PLR0124
 
 
 def exact_float(number: float) -> float | None:
-    """The float that equals ``number``, an int or a float, if there is one."""
+    """The float that equals ``number``; None if there is none."""
     try:
         converted = float(number)
     except OverflowError:
@@ -78,18 +82,18 @@ def exact_float(number: float) -> float | None:
     return converted if converted == number else None
 
 
-def plain_bool(value: object) -> bool | None:
-    """``value`` as a bool if it is one, numpy's own included; else None."""
+def bool_of(value: object) -> bool | None:
+    """``value`` as a bool if it is one (also numpy's); otherwise None."""
     if isinstance(value, bool):
         return value
     return bool(value) if _is_numpy_scalar(value, "b") else None
 
 
 def as_array(value: object) -> Any | None:
-    """``value`` as a numpy array if it is one or answers ``__array__``, else None.
+    """``value`` as a numpy array if it is one or supports ``__array__``; otherwise None.
 
     Raises:
-        ValidationError: it answers, but not with an array.
+        ValidationError: if ``__array__`` fails.
     """
     kind = type(value)
     if kind is list or kind is tuple or kind is dict or kind is float or kind is int:
@@ -103,79 +107,76 @@ def as_array(value: object) -> Any | None:
         return numpy().asarray(value)
     except ValidationError:
         raise
-    except Exception as problem:  # somebody else's __array__ may raise anything
+    except Exception as error:  # another package's __array__ may raise anything
         message = (
-            f"{kind.__name__} does not become a numpy array ({type(problem).__name__}: {problem}): "
-            "move it to the CPU, detach it, convert it to float32, or give its .tolist()"
+            f"{kind.__name__} cannot be converted to a numpy array ({type(error).__name__}:"
+            f" {error}); move it to the CPU, detach it, convert it to float32, or pass its"
+            " .tolist()"
         )
-        raise ValidationError(message, value=value) from problem
+        raise ValidationError(message, value=value) from error
 
 
-def why_no_array(array: Any) -> str | None:
-    """Why ``array`` may not be stored, or None if it may: real or integer numbers, finite, nothing masked."""
+def invalid_array_reason(array: Any) -> str | None:
+    """Why ``array`` cannot be stored; None if it can: finite real numbers, nothing masked."""
     dtype = array.dtype
     if hasattr(array, "mask") and hasattr(array, "filled"):
-        return (
-            "a masked array has entries without a value: give .filled(...) or .compressed() of it"
-        )
+        return "a masked array has entries without a value; pass its .filled(...) or .compressed()"
     if dtype.isbuiltin == _USER_DEFINED or dtype.kind not in "fiu":
         return (
-            f"an array of {dtype.name} cannot be stored:"
-            f" {_DTYPE_CURES.get(dtype.kind, 'give .astype(numpy.float32) of it')}"
+            f"an array of {dtype.name} cannot be stored;"
+            f" {_DTYPE_HINTS.get(dtype.kind, 'pass its .astype(numpy.float32)')}"
         )
     if dtype.kind == "f" and not numpy().isfinite(array).all():
-        return "it holds NaN or infinity: give finite numbers, or leave those entries out"
-    if dtype.itemsize > _FLOAT_BYTES and not _floats_hold(array):
+        return "the array contains NaN or infinity; pass finite numbers, or omit those entries"
+    if dtype.itemsize > _FLOAT_BYTES and not _floats_represent(array):
         return (
-            f"it holds {dtype.name} numbers that no float holds exactly: give"
-            " .astype(numpy.float64) of it"
+            f"the array contains {dtype.name} numbers that no float represents exactly; pass its"
+            " .astype(numpy.float64)"
         )
     return None
 
 
-def _floats_hold(array: Any) -> bool:
-    """Whether each number of an array wider than floats is a float all the same."""
+def _floats_represent(array: Any) -> bool:
+    """Whether floats represent every number of an array of a wider type."""
     with numpy().errstate(over="ignore"):
         return bool((array.astype("f8") == array).all())
 
 
-_DTYPE_CURES: Final = {
-    "b": "a bool is no number; give .astype(numpy.int8) of it",
-    "c": "give its .real and .imag apart",
-    "O": "give .astype(float) of it if it holds numbers",
-    "M": 'give .astype("datetime64[us]").astype(numpy.int64) of it',
-    "m": 'give .astype("timedelta64[us]").astype(numpy.int64) of it',
-    "S": "text is no number; give .astype(float) of it if it spells numbers",
-    "U": "text is no number; give .astype(float) of it if it spells numbers",
-    "T": "text is no number; give .astype(float) of it if it spells numbers",
+_DTYPE_HINTS: Final = {
+    "b": "a bool is not a number; pass its .astype(numpy.int8)",
+    "c": "store its .real and .imag separately",
+    "O": "pass its .astype(float) if it contains numbers",
+    "M": 'pass its .astype("datetime64[us]").astype(numpy.int64)',
+    "m": 'pass its .astype("timedelta64[us]").astype(numpy.int64)',
+    "S": "text is not a number; pass its .astype(float) if it spells numbers",
+    "U": "text is not a number; pass its .astype(float) if it spells numbers",
+    "T": "text is not a number; pass its .astype(float) if it spells numbers",
 }
 
 
 def code_of(array: Any) -> str:
-    """The code, one of ``CODES`` for what can be stored, under which the numbers of ``array`` are kept."""
+    """The code under which the numbers of ``array`` are stored, one of ``CODES``."""
     dtype = array.dtype
-    wide = (
-        dtype.kind == "f" and dtype.itemsize > _FLOAT_BYTES
-    )  # a longdouble, kept as float64 where that is exact
-    return "f8" if wide else f"{dtype.kind}{dtype.itemsize}"
+    longdouble = dtype.kind == "f" and dtype.itemsize > _FLOAT_BYTES
+    return "f8" if longdouble else f"{dtype.kind}{dtype.itemsize}"
 
 
-def plain_list(array: Any) -> Any:
-    """The numbers of ``array`` as nested lists of ints or floats; of a zero-dimensional one the lone number."""
-    # A longdouble would be its own item.
+def list_of(array: Any) -> Any:
+    """The numbers of ``array`` as nested lists; without dimensions, its single number."""
+    # tolist() of a longdouble array would return longdoubles
     return (array.astype("f8", copy=False) if code_of(array) == "f8" else array).tolist()
 
 
 def bytes_of(array: Any) -> bytes:
-    """The numbers of ``array`` in C order, little-endian, by its code."""
+    """The numbers of ``array`` as stored: in C order, little-endian."""
     data: bytes = array.astype("<" + code_of(array), copy=False).tobytes()
     return data
 
 
 def floats_are_exact(array: Any) -> bool:
-    """Whether a float holds each number of ``array``, of which only 64-bit integers may be too fine."""
+    """Whether floats represent every number of ``array``; 64-bit integers may be too large."""
     if array.dtype.kind == "f" or array.dtype.itemsize < _FLOAT_BYTES or not array.size:
         return True
-    if int(array.min()) >= -_EXACT and int(array.max()) <= _EXACT:
+    if int(array.min()) >= -_MAX_EXACT_INT and int(array.max()) <= _MAX_EXACT_INT:
         return True
     return all(float(number) == number for number in array.ravel().tolist())

@@ -1,4 +1,4 @@
-"""The types that are known by name, ours and those that users register."""
+"""The registry of variable types, built-in and registered by users."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from snakestore.types.scalars import BooleanType, FloatType, IntegerType, String
 
 T = TypeVar("T", bound=type[VariableType])
 
-_OURS: Final = (
+_BUILT_IN: Final = (
     FloatType,
     IntegerType,
     StringType,
@@ -36,172 +36,180 @@ _OURS: Final = (
     JsonType,
 )
 _lock: Final = threading.Lock()
-_types: dict[str, VariableType] = {
-    of.name: of() for of in _OURS
-}  # replaced, never changed: readers take no lock
+# replaced as a whole, never changed, so that readers need no lock
+_types: dict[str, VariableType] = {built_in.name: built_in() for built_in in _BUILT_IN}
 
 
-def register_type(of: T, *, replace: bool = False) -> T:
-    """Make a type known under its name, in this process, and return its class; usable as a decorator.
+def register_type(cls: T, *, replace: bool = False) -> T:
+    """Register a type under its name, in this process. Returns the class, so it is a decorator too.
 
     Args:
-        of: a subclass of VariableType that can be made without arguments.
-        replace: take the place of the type that has the name, if one does. Values stored under it
-            are not touched.
+        cls: a subclass of VariableType that can be created without arguments.
+        replace: replace the type that already has this name, if there is one. Stored values do
+            not change.
 
     Raises:
-        ValidationError: it is no such class, its name may be no name, or is taken and ``replace``
-            is not set.
+        ValidationError: if ``cls`` is not such a class, its name is invalid, or the name is
+            already taken and ``replace`` is not set.
     """
-    global _types  # noqa: PLW0603 - the one registry
-    made = _instance_of(of)
+    global _types  # noqa: PLW0603 - the registry of the process
+    instance = _instance_of(cls)
     with _lock:
-        if made.name in _types and not replace:
+        if instance.name in _types and not replace:
             message = (
-                f"a type {shorten(made.name)} is registered already: choose another name, or pass"
-                " replace=True"
+                f"a type {shorten(instance.name)} is already registered. Choose another name, or"
+                " pass replace=True."
             )
-            raise ValidationError(message, type=made.name, value=of)
-        _types = {**_types, made.name: made}
-    return of
+            raise ValidationError(message, type=instance.name, value=cls)
+        _types = {**_types, instance.name: instance}
+    return cls
 
 
-def _instance_of(of: object) -> VariableType:
-    if not isinstance(of, type) or not issubclass(of, VariableType):
-        message = f"a type must be a subclass of snakestore.VariableType, not {shorten(of)}"
-        raise ValidationError(message, value=of)
-    checked_name(getattr(of, "name", None), f"the name of the type {of.__name__}")
-    names: object = of.constraints
+def _instance_of(cls: object) -> VariableType:
+    if not isinstance(cls, type) or not issubclass(cls, VariableType):
+        message = f"a type must be a subclass of snakestore.VariableType, not {shorten(cls)}"
+        raise ValidationError(message, value=cls)
+    checked_name(getattr(cls, "name", None), f"name of the type {cls.__name__}")
+    names: object = cls.constraints
     if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
-        message = f"{of.__name__}.constraints must be a tuple of names, not {shorten(names)}"
+        message = f"{cls.__name__}.constraints must be a tuple of names, not {shorten(names)}"
         raise ValidationError(message, value=names)
     try:
-        return of()
-    except TypeError as problem:
-        message = f"{of.__name__}() must work without arguments: {problem}"
-        raise ValidationError(message, value=of) from problem
+        return cls()
+    except TypeError as error:
+        message = f"{cls.__name__}() must work without arguments: {error}"
+        raise ValidationError(message, value=cls) from error
 
 
 def supported_types() -> list[str]:
-    """The names of the types known in this process: ours, then the users' in the order of their registration."""
+    """The names of the registered types: the built-in ones, then yours in order of registration."""
     return list(_types)
 
 
 def get(name: str) -> VariableType:
-    """The type of this name, which may be given as an Enum member that stands for it.
+    """The type of this name, which may also be an Enum member.
 
     Raises:
-        UnknownTypeError: none is registered.
+        UnknownTypeError: if no such type is registered.
     """
     try:
         return _types[name]
     except (KeyError, TypeError):
-        meant = identifier_text(name) if isinstance(name, Enum) else None
-        if meant in _types:
-            return _types[meant]
+        text = identifier_text(name) if isinstance(name, Enum) else None
+        if text in _types:
+            return _types[text]
         raise UnknownTypeError(name, known=_types) from None
 
 
 def check_constraints(type_name: str, constraints: dict[str, Any] | None) -> dict[str, Any]:
-    """``constraints`` for a type as a checked copy of plain JSON; None is none.
+    """A checked copy of the constraints of a type; None means no constraints.
 
     Raises:
-        UnknownTypeError: no such type is registered.
-        ConstraintError: one is unknown to the type, is no JSON, or could not be met.
-        ValidationError: they are no dict.
+        UnknownTypeError: if no such type is registered.
+        ConstraintError: if a constraint is unknown, is not JSON-serialisable or cannot be
+            satisfied.
+        ValidationError: if ``constraints`` is not a dict.
     """
-    of = get(type_name)
+    variable_type = get(type_name)
     if constraints is None:
         return {}
+    name = variable_type.name
     if type(constraints) is not dict:
         message = f"constraints must be a dict or None, not {type(constraints).__name__}"
-        raise ValidationError(message, type=of.name, value=constraints)
-    VariableType.check_constraints(of, constraints)
-    copy: dict[str, Any] = {}
-    for name, bound in constraints.items():
+        raise ValidationError(message, type=name, value=constraints)
+    VariableType.check_constraints(variable_type, constraints)
+    checked: dict[str, Any] = {}
+    for key, bound in constraints.items():
         try:
-            copy[name] = checked_document(bound, f"{of.name}, constraint {name},", kind=of.name)
-        except ValidationError as problem:
+            checked[key] = checked_document(bound, f"{name}, constraint {key}", type_name=name)
+        except ValidationError as error:
             raise ConstraintError(
-                str(problem), constraint=name, type=of.name, value=bound, path=problem.path
+                str(error), constraint=key, type=name, value=bound, path=error.path
             ) from None
     try:
-        of.check_constraints(copy)
+        variable_type.check_constraints(checked)
     except ValidationError:
         raise
-    except (ValueError, TypeError) as problem:
-        raise _refusal(of, copy, problem) from problem
-    return copy
+    except (ValueError, TypeError) as error:
+        raise _as_validation_error(variable_type, checked, error) from error
+    return checked
 
 
-def validate(value: Any, type: str, constraints: dict[str, Any] | None = None) -> Any:  # noqa: A002 - the contract's argument
-    """``value`` in the one form of its type, once it satisfies ``constraints``, which are checked first.
+def validate(
+    value: Any,
+    type: str,  # noqa: A002 - the name users know
+    constraints: dict[str, Any] | None = None,
+) -> Any:
+    """Check ``value`` against a type and constraints and return it normalised.
+
+    Args:
+        value: the value; it is not changed.
+        type: the name of the type.
+        constraints: what the type checks the value against.
 
     Raises:
-        UnknownTypeError: no such type is registered.
-        ConstraintError: the constraints are unsound, or the value breaks one.
-        ValidationError: it is no value of that type.
+        UnknownTypeError: if no such type is registered.
+        ConstraintError: if a constraint is invalid, or the value violates one.
+        ValidationError: if the value is not of that type.
     """
-    of = get(type)
-    sound = check_constraints(type, constraints)
+    variable_type = get(type)
+    checked = check_constraints(type, constraints)
     try:
-        plain = of.normalise(value)
-        of.check(plain, sound)
+        normalised = variable_type.normalise(value)
+        variable_type.check(normalised, checked)
     except ValidationError:
         raise
-    except (ValueError, TypeError) as problem:
-        raise _refusal(of, value, problem) from problem
-    return plain
+    except (ValueError, TypeError) as error:
+        raise _as_validation_error(variable_type, value, error) from error
+    return normalised
 
 
-def _refusal(of: VariableType, value: object, problem: ValueError | TypeError) -> ValidationError:
-    """What a user's type said with an error of its own, as ours."""
-    return ValidationError(
-        f"{of.name}: {problem} (value: {shorten(value)})", type=of.name, value=value
-    )
+def _as_validation_error(
+    variable_type: VariableType, value: object, error: ValueError | TypeError
+) -> ValidationError:
+    """The ValidationError for a ValueError or TypeError that a user's type raised."""
+    name = variable_type.name
+    return ValidationError(f"{name}: {error} (value: {shorten(value)})", type=name, value=value)
 
 
-def pack(
-    type_name: str, value: Any, constraints: dict[str, Any], like: bytes | None = None
+def encode_value(
+    type_name: str, value: Any, constraints: dict[str, Any], previous_blob: bytes | None = None
 ) -> tuple[Any, str | None, bytes | None]:
-    """The normalised value, its text and its bytes; ``constraints`` were checked before.
+    """The normalised value, its text and its bytes.
 
     Args:
         type_name: the type of the variable.
-        value: what is to be stored; it is not changed.
-        constraints: as ``check_constraints`` returned them.
-        like: the bytes with which the value was read, for the sake of an array's dtype.
+        value: the value to be stored; it is not changed.
+        constraints: checked constraints, as ``check_constraints`` returns them.
+        previous_blob: the bytes that the value was read from, so that an array keeps its dtype.
 
     Raises:
-        UnknownTypeError: no such type is registered.
-        ValidationError: the value is refused.
+        UnknownTypeError: if no such type is registered.
+        ValidationError: if the value is refused.
     """
-    of = get(type_name)
+    variable_type = get(type_name)
     try:
-        return of.pack(value, constraints, like)
+        return variable_type.check_and_encode(value, constraints, previous_blob)
     except ValidationError:
         raise
-    except (ValueError, TypeError) as problem:
-        raise _refusal(of, value, problem) from problem
+    except (ValueError, TypeError) as error:
+        raise _as_validation_error(variable_type, value, error) from error
 
 
-def unpack(type_name: str, text: str | None, blob: bytes | None) -> Any:
-    """The value stored as ``text`` and ``blob``.
+def decode_value(type_name: str, text: str | None, blob: bytes | None) -> Any:
+    """The value that is stored as ``text`` and ``blob``.
 
     Raises:
-        UnknownTypeError: no such type is registered.
-        ValidationError: they are not what the type writes: the row is damaged, or the type has
-            changed.
+        UnknownTypeError: if no such type is registered.
+        ValidationError: if they are not what the type encodes: the row is damaged, or the type
+            has changed.
     """
-    of = get(type_name)
+    variable_type = get(type_name)
     try:
-        return of.decode(text, blob)
+        return variable_type.decode(text, blob)
     except SnakeStoreError:
         raise
-    except (
-        Exception
-    ) as problem:  # what a type meets in a damaged row may be anything; it is the cause
-        message = f"what is stored is no {of.name}: {problem}"
-        raise ValidationError(
-            message, type=of.name, value=text if blob is None else blob
-        ) from problem
+    except Exception as error:  # a user's type may raise anything for a damaged row
+        name = variable_type.name
+        message = f"stored value is not a valid {name}: {error}"
+        raise ValidationError(message, type=name, value=text if blob is None else blob) from error

@@ -8,107 +8,108 @@ from typing import Any, Final
 from snakestore.errors import shorten
 from snakestore.types import bounds
 from snakestore.types.base import VariableType
-from snakestore.types.digits import MOST_DIGITS, TOO_LONG, text_of
+from snakestore.types.digits import MAX_DIGITS, TOO_LONG, text_of
 from snakestore.types.documents import dumps, loads, surrogate_position
-from snakestore.types.hints import cure
-from snakestore.types.numpy_support import exact_float, plain_bool, plain_number
+from snakestore.types.hints import NONE_HINT, hint
+from snakestore.types.numpy_support import bool_of, exact_float, number_of
 
-_SPELLED: Final = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}
-_FIRST_OF_A_NUMBER: Final = frozenset("-0123456789")
-_NAMED: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+_JSON_TEXTS: Final = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}
+_FIRST_CHARACTERS: Final = frozenset("-0123456789")
+_NON_FINITE: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
-def plain_text(of: VariableType, value: object) -> str:
-    """``value`` as a plain str that a database stores; what is none is refused in the name of ``of``."""
+def _normalised_text(variable_type: VariableType, value: object) -> str:
+    """``value`` as a str without lone surrogates.
+
+    Raises:
+        ValidationError: if it is neither a str nor a subclass that equals its text.
+    """
     if type(value) is not str:
         if not isinstance(value, str):
-            of.refuse(f"must be a str, not {type(value).__name__}{_cure_for_text(value)}", value)
-        plain = str.__str__(value)
-        equal = plain == value
+            reason = f"must be a str, not {type(value).__name__}; {_text_hint(value)}"
+            variable_type.refuse(reason, value)
+        text = str.__str__(value)
+        equal = text == value
         if not equal:
-            of.refuse(
-                f"{type(value).__name__} does not equal the text it holds: give str(...) of it",
-                value,
-            )
-        value = plain
+            reason = f"{type(value).__name__} does not equal its own text; convert it with str(...)"
+            variable_type.refuse(reason, value)
+        value = text
     position = surrogate_position(value)
     if position is not None:
-        of.refuse(
-            f'holds a lone surrogate at position {position}; clean it with .encode("utf-8",'
+        variable_type.refuse(
+            f'contains a lone surrogate at position {position}; clean it with .encode("utf-8",'
             ' "replace").decode()',
             value,
         )
     return value
 
 
-def _cure_for_text(value: object) -> str:
+def _text_hint(value: object) -> str:
     if value is None:
-        return ": only the type json takes None"
+        return NONE_HINT
     if isinstance(value, int | float):
-        return ": give str(...) of it, or make the variable a number"
+        return "convert it with str(...), or use a variable of a number type"
     if isinstance(value, bytes):
-        return ": give .decode() of it"
-    return f": {cure(value)}"
+        return "convert it with .decode()"
+    return hint(value)
 
 
-def _cure_for_number(value: object) -> str:
+def _number_hint(value: object) -> str:
     if value is None:
-        return ": only the type json takes None"
-    if isinstance(value, bool) or plain_bool(value) is not None:
-        return ": give int(...) of it, or make the variable a boolean"
-    return ": give float(...) or int(...) of it if it is meant as a number"
+        return NONE_HINT
+    if isinstance(value, bool) or bool_of(value) is not None:
+        return "convert it with int(...), or use a variable of type boolean"
+    return "convert it with float(...) or int(...)"
 
 
 class FloatType(VariableType):
-    """A float, NaN and the infinities included; an int where a float holds it exactly."""
+    """A float, including NaN and infinities; also an int that a float represents exactly."""
 
     name = "float"
     constraints: tuple[str, ...] = ("min", "max")
 
     def check_constraints(self, constraints: dict[str, Any]) -> None:
-        """Refuse unknown names, and bounds that are not finite numbers in order."""
+        """Refuse unknown constraints, and bounds that are not finite numbers in order."""
         super().check_constraints(constraints)
         bounds.check_numbers(self, constraints, (int, float))
 
     def normalise(self, value: Any) -> float:
-        """The float equal to ``value``, bit for bit if it is one."""
+        """The float that equals ``value``."""
         if type(value) is float:
             return value
-        number = plain_number(value)
+        number = number_of(value)
         if type(number) is float:
             return number
         if number is None:
-            self.refuse(
-                f"must be a float or an int, not {type(value).__name__}{_cure_for_number(value)}",
-                value,
-            )
+            reason = f"must be a float or an int, not {type(value).__name__}; {_number_hint(value)}"
+            self.refuse(reason, value)
         exact = exact_float(int(number))
         if exact is None:
             self.refuse(
-                "no float holds this int exactly: round it yourself with float(...), or make the"
-                " variable an integer",
+                "no float represents this int exactly; round it with float(...), or use a"
+                " variable of type integer",
                 value,
             )
         return exact
 
     def check(self, value: float, constraints: dict[str, Any]) -> None:
-        """Refuse what is outside ``min`` and ``max``; NaN is outside any bound."""
+        """Refuse a number outside ``min`` and ``max``. NaN fails any bound."""
         if constraints:
             bounds.check_between(self, value, constraints)
 
     def encode(self, value: float) -> tuple[str, None]:
-        """A JSON number that reads back the same float, or ``"NaN"``, ``"Infinity"``, ``"-Infinity"``."""
+        """A JSON number that decodes to the same float; or "NaN", "Infinity", "-Infinity"."""
         text = float.__repr__(value)
-        return _SPELLED.get(text, text), None
+        return _JSON_TEXTS.get(text, text), None
 
     def decode(self, text: str | None, blob: bytes | None) -> float:
-        """The float that ``text`` spells."""
+        """The float in JSON text."""
         if (
             blob is None
             and type(text) is str
             and "." in text
             and "_" not in text
-            and text[:1] in _FIRST_OF_A_NUMBER
+            and text[:1] in _FIRST_CHARACTERS
         ):
             try:
                 number = float(text)
@@ -120,55 +121,55 @@ class FloatType(VariableType):
         if type(value) is float:
             return value
         found = (
-            _NAMED.get(value)
+            _NON_FINITE.get(value)
             if type(value) is str
             else exact_float(value)
             if type(value) is int
             else None
         )
         if found is None:
-            message = f"{shorten(text)} is no float"
+            message = f"{shorten(text)} is not a valid float"
             raise ValueError(message)
         return found
 
 
 class IntegerType(VariableType):
-    """An int of at most 4,300 digits; a float where it is whole."""
+    """An int of at most 4,300 digits; also a whole float."""
 
     name = "integer"
     constraints: tuple[str, ...] = ("min", "max")
 
     def check_constraints(self, constraints: dict[str, Any]) -> None:
-        """Refuse unknown names, and bounds that are not ints in order."""
+        """Refuse unknown constraints, and bounds that are not ints in order."""
         super().check_constraints(constraints)
         bounds.check_numbers(self, constraints, (int,))
 
     def normalise(self, value: Any) -> int:
-        """The int equal to ``value``."""
-        number = value if type(value) is int else plain_number(value)
+        """The int that equals ``value``."""
+        number = value if type(value) is int else number_of(value)
         if number is None:
             self.refuse(
-                "must be an int or a whole float, not"
-                f" {type(value).__name__}{_cure_for_number(value)}",
+                f"must be an int or a whole float, not {type(value).__name__};"
+                f" {_number_hint(value)}",
                 value,
             )
         if type(number) is float:
             if not number.is_integer():
                 self.refuse(
-                    "is no whole number: round it yourself with round(...), or make the variable a"
+                    "is not a whole number; round it with round(...), or use a variable of type"
                     " float",
                     value,
                 )
             return int(number)
         if not -TOO_LONG < number < TOO_LONG:
             self.refuse(
-                f"has more than {MOST_DIGITS} digits: store it as text, e.g. hex(...), in a string",
+                f"has more than {MAX_DIGITS} digits; store it as text, e.g. hex(...)",
                 value,
             )
         return int(number)
 
     def check(self, value: int, constraints: dict[str, Any]) -> None:
-        """Refuse what is outside ``min`` and ``max``."""
+        """Refuse a number outside ``min`` and ``max``."""
         if constraints:
             bounds.check_between(self, value, constraints)
 
@@ -177,22 +178,22 @@ class IntegerType(VariableType):
         return text_of(value), None
 
     def decode(self, text: str | None, blob: bytes | None) -> int:
-        """The int that ``text`` spells."""
+        """The int in JSON text."""
         value = super().decode(text, blob)
         if type(value) is not int:
-            message = f"{shorten(text)} is no integer"
+            message = f"{shorten(text)} is not a valid integer"
             raise ValueError(message)
         return value
 
 
 class StringType(VariableType):
-    """A text: any characters but lone surrogates, NUL and line breaks included."""
+    """Any text without lone surrogates; NUL and line breaks are allowed."""
 
     name = "string"
     constraints: tuple[str, ...] = ("min_length", "max_length", "pattern", "enum")
 
     def check_constraints(self, constraints: dict[str, Any]) -> None:
-        """Refuse unknown names, lengths that are no ints in order, a pattern its engine lacks, an unsound enum."""
+        """Refuse unknown constraints, invalid lengths, an unsupported pattern, an invalid enum."""
         super().check_constraints(constraints)
         bounds.check_count(self, constraints, "min_length")
         bounds.check_count(self, constraints, "max_length")
@@ -202,11 +203,11 @@ class StringType(VariableType):
             self._search(constraints["pattern"], "")
 
     def normalise(self, value: Any) -> str:
-        """``value`` as a plain str."""
-        return plain_text(self, value)
+        """``value`` as a str."""
+        return _normalised_text(self, value)
 
     def check(self, value: str, constraints: dict[str, Any]) -> None:
-        """Refuse a length (in code points) out of bounds, a text in which the pattern is not found, or none of the enum."""
+        """Refuse a text by its length (in code points), ``enum`` or ``pattern``."""
         if not constraints:
             return
         if len(value) < constraints.get("min_length", 0):
@@ -240,51 +241,47 @@ class StringType(VariableType):
 
         try:
             return regex.compiled(pattern).found_in(text)
-        except regex.PatternError as problem:
+        except regex.PatternError as error:
             self.refuse(
-                str(problem),
-                text if isinstance(problem, regex.TooMuchWorkError) else pattern,
+                str(error),
+                text if isinstance(error, regex.TooMuchWorkError) else pattern,
                 constraint="pattern",
             )
 
     def encode(self, value: str) -> tuple[str, None]:
-        """A JSON string with its characters as they are."""
+        """A JSON string; only control characters are escaped."""
         return dumps(value), None
 
     def decode(self, text: str | None, blob: bytes | None) -> str:
-        """The str that ``text`` spells."""
+        """The str in JSON text."""
         value = super().decode(text, blob)
         if type(value) is not str:
-            message = f"{shorten(text)} is no JSON string"
+            message = f"{shorten(text)} is not a JSON string"
             raise ValueError(message)
         return value
 
 
 class BooleanType(VariableType):
-    """True or False; a number is neither."""
+    """True or False; numbers are refused."""
 
     name = "boolean"
 
     def normalise(self, value: Any) -> bool:
         """``value`` as a bool."""
-        plain = plain_bool(value)
-        if plain is None:
-            advice = (
-                "only the type json takes None"
-                if value is None
-                else "give a comparison, e.g. value != 0"
-            )
-            self.refuse(f"must be True or False, not {type(value).__name__}: {advice}", value)
-        return plain
+        truth = bool_of(value)
+        if truth is None:
+            advice = NONE_HINT if value is None else "use a comparison, e.g. value != 0"
+            self.refuse(f"must be True or False, not {type(value).__name__}; {advice}", value)
+        return truth
 
     def encode(self, value: bool) -> tuple[str, None]:  # noqa: FBT001 - the value is the argument
         """``true`` or ``false``."""
         return ("true" if value else "false"), None
 
     def decode(self, text: str | None, blob: bytes | None) -> bool:
-        """The bool that ``text`` spells."""
+        """The bool in JSON text."""
         value = loads(text) if blob is None else None
         if type(value) is not bool:
-            message = f"{shorten(text)} is no boolean"
+            message = f"{shorten(text)} is not a boolean"
             raise ValueError(message)
         return value

@@ -26,8 +26,8 @@ def expire(store: Path, session_id: str) -> None:
 def test_set_gives_a_new_value_as_a_new_version(cli: Any, store: Path) -> None:
     assert cli("set", store, "chat-1", "temperature", "1.25") == "version 2: 1.25\n"
 
-    told = cli.json("get", store, "chat-1", "temperature")
-    assert (told["value"], told["version"], told["metadata"]["source"]) == (1.25, 2, "cli")
+    output = cli.json("get", store, "chat-1", "temperature")
+    assert (output["value"], output["version"], output["metadata"]["source"]) == (1.25, 2, "cli")
 
 
 def test_set_takes_a_negative_number(cli: Any, store: Path) -> None:
@@ -51,9 +51,9 @@ def test_set_only_at_the_expected_version(cli: Any, store: Path) -> None:
 def test_set_refuses_what_the_type_and_the_constraints_refuse(
     cli: Any, store: Path, value: str
 ) -> None:
-    told = cli("set", store, "chat-1", "temperature", value, code=1)
+    output = cli("set", store, "chat-1", "temperature", value, code=1)
 
-    assert len(told.splitlines()) == 1
+    assert len(output.splitlines()) == 1
     assert cli("get", store, "chat-1", "temperature") == "0.9\n"
 
 
@@ -88,10 +88,10 @@ def test_sweep_deletes_the_expired_and_nothing_else(cli: Any, store: Path) -> No
 def test_db_upgrade_makes_a_store_and_says_its_revision(cli: Any, tmp_path: Path) -> None:
     path = tmp_path / "new.db"
 
-    told = cli("db", "upgrade", path).strip()
+    output = cli("db", "upgrade", path).strip()
 
-    assert told == current(path)
-    assert cli("db", "current", path).strip() == told
+    assert output == current(path)
+    assert cli("db", "current", path).strip() == output
     assert cli("sessions", path).split()[0] == "session"
 
 

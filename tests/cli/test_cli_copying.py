@@ -22,9 +22,9 @@ def source(tmp_path):
 
 
 def test_a_store_is_copied_and_the_report_printed(cli, source, tmp_path):
-    told = cli("copy", source, tmp_path / "target.db")
+    output = cli("copy", source, tmp_path / "target.db")
 
-    assert [line.split() for line in told.splitlines()][:3] == [
+    assert [line.split() for line in output.splitlines()][:3] == [
         ["what", "count"],
         ["sessions", "1"],
         ["copied", "1"],

@@ -226,10 +226,10 @@ def test_when_every_setting_is_measured_it_says_so_and_measures_nothing(
             corpus.session_id, {"evaluations": len(SPACE), "target": len(SPACE)}
         )
 
-    told = cli("demo", store, "--files", corpus_folder)
+    output = cli("demo", store, "--files", corpus_folder)
 
-    assert "Every setting is measured" in told
-    assert f"0 in this run, {len(SPACE)} of {len(SPACE)} in all" in told
+    assert "Every setting is measured" in output
+    assert f"0 in this run, {len(SPACE)} of {len(SPACE)} in all" in output
 
 
 def test_what_a_killed_worker_had_stored_but_not_offered_is_offered_by_the_next_run(
@@ -264,10 +264,10 @@ def test_two_demos_share_one_file(processes: Any, corpus_folder: Path) -> None:
         )
         for _ in range(2)
     ]
-    told = [process.communicate(timeout=60) for process in both]
+    output = [process.communicate(timeout=60) for process in both]
 
-    assert [process.returncode for process in both] == [0, 0], told
-    assert all("updates lost  0 (" in out for out, _ in told)
+    assert [process.returncode for process in both] == [0, 0], output
+    assert all("updates lost  0 (" in out for out, _ in output)
     assert held(store)["evaluations"] == len(held(store)["sizes"])
 
 

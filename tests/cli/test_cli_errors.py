@@ -26,10 +26,10 @@ def test_what_is_not_there_is_told_in_one_line(
     cli: Any, store: Path, arguments: tuple[str, ...]
 ) -> None:
     verb, *rest = arguments
-    told = cli(verb, store, *rest, code=1)
+    output = cli(verb, store, *rest, code=1)
 
-    assert told.startswith("snakestore: ")
-    assert len(told.splitlines()) == 1
+    assert output.startswith("snakestore: ")
+    assert len(output.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_a_file_that_is_no_store_is_told_in_one_line_and_stays_as_it_is(
     path = tmp_path / "other"
     path.write_bytes(content)
 
-    told = cli("sessions", path, code=1)
+    output = cli("sessions", path, code=1)
 
-    assert len(told.splitlines()) == 1
+    assert len(output.splitlines()) == 1
     assert path.read_bytes() == content
 
 
@@ -96,10 +96,10 @@ def test_wrong_usage_is_exit_code_2(cli: Any, arguments: tuple[str, ...]) -> Non
 )
 def test_a_url_that_will_not_do_is_one_line_without_the_password(cli: Any, url: str) -> None:
     for arguments in (["stats", url], ["sweep", url], ["db", "current", url]):
-        told = cli(*arguments, code=1)
+        output = cli(*arguments, code=1)
 
-        assert len(told.splitlines()) == 1
-        assert "secret" not in told
+        assert len(output.splitlines()) == 1
+        assert "secret" not in output
 
 
 def test_the_store_may_come_from_the_environment(cli: Any, store: Path) -> None:
@@ -127,10 +127,10 @@ def test_an_error_of_a_real_process_is_one_line_on_stderr(processes: Any, store:
 def test_output_that_nobody_can_take_is_one_line_on_stderr(processes: Any, store: Path) -> None:
     with open("/dev/full", "w", encoding="utf-8") as full:
         process = processes.start("show", store, "chat-1", stdout=full.fileno())
-        _, told = process.communicate(timeout=60)
+        _, output = process.communicate(timeout=60)
 
-    assert (process.returncode, len(told.splitlines())) == (1, 1)
-    assert "No space left" in told
+    assert (process.returncode, len(output.splitlines())) == (1, 1)
+    assert "No space left" in output
 
 
 @pytest.mark.parametrize("url", ["postgresql://user:secret@host/db", "sqlite:///demo.db"])
@@ -152,6 +152,6 @@ def test_who_stops_reading_early_gets_no_traceback(processes: Any, store: Path) 
     process.stdout.close()
     process.stdout = None
 
-    _, told = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=60)
 
-    assert told == ""
+    assert output == ""

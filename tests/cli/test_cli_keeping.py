@@ -10,9 +10,9 @@ from snakestore import SessionRepository
 
 
 def test_check_finds_nothing_wrong_with_a_sound_store(cli: Any, store: Path) -> None:
-    told = cli.json("check", store)
+    output = cli.json("check", store)
 
-    assert (told["ok"], told["sessions"], told["problems"]) == (True, 2, [])
+    assert (output["ok"], output["sessions"], output["problems"]) == (True, 2, [])
     assert cli("check", store).splitlines()[-1] == "nothing is wrong"
 
 
@@ -53,12 +53,12 @@ def test_backup_takes_the_place_of_no_file_unless_told_by_its_option(
     there = tmp_path / "there"
     there.write_bytes(b"a diary")
 
-    told = cli("backup", store, there, code=1)
+    output = cli("backup", store, there, code=1)
     assert there.read_bytes() == b"a diary"
     cli("backup", store, there, "--overwrite")
 
-    assert len(told.splitlines()) == 1
-    assert "--overwrite" in told
-    assert "overwrite=" not in told
+    assert len(output.splitlines()) == 1
+    assert "--overwrite" in output
+    assert "overwrite=" not in output
     with SessionRepository.open(there, migrate=False) as repo:
         assert repo.list_sessions() != []

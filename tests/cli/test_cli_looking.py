@@ -55,23 +55,23 @@ def test_sessions_takes_a_pattern_and_a_limit(cli: Any, store: Path) -> None:
 
 
 def test_show_tells_all_of_a_session(cli: Any, store: Path) -> None:
-    told = cli("show", store, "chat-1")
+    output = cli("show", store, "chat-1")
 
-    assert 'metadata       {"user": "ada"}' in told
-    assert "web-1" in told
-    assert 'prompt       string  "Answer briefly."  0' in told
-    assert 'qa       {"demos": [1, 2]}' in told
+    assert 'metadata       {"user": "ada"}' in output
+    assert "web-1" in output
+    assert 'prompt       string  "Answer briefly."  0' in output
+    assert 'qa       {"demos": [1, 2]}' in output
 
 
 def test_show_as_json_holds_the_session_its_variables_and_programs(cli: Any, store: Path) -> None:
-    told = cli.json("show", store, "chat-1")
+    output = cli.json("show", store, "chat-1")
 
-    assert told["session"]["metadata"] == {"user": "ada"}
-    assert {variable["name"]: variable["value"] for variable in told["variables"]} == {
+    assert output["session"]["metadata"] == {"user": "ada"}
+    assert {variable["name"]: variable["value"] for variable in output["variables"]} == {
         "prompt": "Answer briefly.",
         "temperature": 0.9,
     }
-    assert told["programs"] == {"qa": {"demos": [1, 2]}}
+    assert output["programs"] == {"qa": {"demos": [1, 2]}}
 
 
 def test_get_prints_a_value_that_set_takes_again(cli: Any, store: Path) -> None:
@@ -83,9 +83,9 @@ def test_get_prints_a_value_that_set_takes_again(cli: Any, store: Path) -> None:
 
 
 def test_get_as_json_prints_the_variable(cli: Any, store: Path) -> None:
-    told = cli.json("get", store, "chat-1", "temperature")
+    output = cli.json("get", store, "chat-1", "temperature")
 
-    assert (told["name"], told["type"], told["value"], told["version"]) == (
+    assert (output["name"], output["type"], output["value"], output["version"]) == (
         "temperature",
         "float",
         0.9,
@@ -94,18 +94,23 @@ def test_get_as_json_prints_the_variable(cli: Any, store: Path) -> None:
 
 
 def test_history_lists_the_present_value_first(cli: Any, store: Path) -> None:
-    told = cli.json("history", store, "chat-1", "temperature")
+    output = cli.json("history", store, "chat-1", "temperature")
 
-    assert [(value["version"], value["value"]) for value in told] == [(1, 0.9), (0, 0.7)]
+    assert [(value["version"], value["value"]) for value in output] == [(1, 0.9), (0, 0.7)]
     assert cli("history", store, "chat-1", "temperature", "--limit", 0).splitlines()[1].split()[
         :2
     ] == ["1", "0.9"]
 
 
 def test_stats_counts_what_the_store_holds(cli: Any, store: Path) -> None:
-    told = cli.json("stats", store)
+    output = cli.json("stats", store)
 
-    assert (told["sessions"], told["variables"], told["programs"], told["versions"]) == (2, 2, 1, 1)
+    assert (output["sessions"], output["variables"], output["programs"], output["versions"]) == (
+        2,
+        2,
+        1,
+        1,
+    )
     assert "sessions" in cli("stats", store)
 
 
@@ -158,10 +163,10 @@ def test_a_value_that_cannot_be_read_hides_no_other(cli: Any, store: Path) -> No
     connection.commit()
     connection.close()
 
-    told = cli.json("show", store, "chat-1")
+    output = cli.json("show", store, "chat-1")
 
-    assert [variable.get("value") for variable in told["variables"]] == [None, 0.9]
-    assert "duration" in told["variables"][0]["error"]
+    assert [variable.get("value") for variable in output["variables"]] == [None, 0.9]
+    assert "duration" in output["variables"][0]["error"]
     assert "duration" in cli("show", store, "chat-1")
 
 

@@ -41,24 +41,24 @@ def hostile(tmp_path: Path) -> Path:
 def test_no_control_character_of_a_store_is_printed(
     cli: Any, hostile: Path, verb: tuple[str, ...], options: tuple[str, ...]
 ) -> None:
-    told = cli(verb[0], hostile, *verb[1:], *options)
+    output = cli(verb[0], hostile, *verb[1:], *options)
 
-    assert CONTROL.findall(told) == []
-    assert "\\u001b" in told
+    assert CONTROL.findall(output) == []
+    assert "\\u001b" in output
 
 
 def test_json_stays_the_same_json_when_it_is_escaped(cli: Any, hostile: Path) -> None:
-    told = cli.json("show", hostile, HOSTILE)
+    output = cli.json("show", hostile, HOSTILE)
 
-    assert told["programs"] == {HOSTILE: {HOSTILE: HOSTILE}}
-    assert told["variables"][0]["value"] == HOSTILE + "!"
+    assert output["programs"] == {HOSTILE: {HOSTILE: HOSTILE}}
+    assert output["variables"][0]["value"] == HOSTILE + "!"
 
 
 def test_an_error_about_a_hostile_name_is_still_one_line(cli: Any, store: Path) -> None:
-    told = cli("show", store, HOSTILE, code=1)
+    output = cli("show", store, HOSTILE, code=1)
 
-    assert len(told.splitlines()) == 1
-    assert CONTROL.findall(told) == []
+    assert len(output.splitlines()) == 1
+    assert CONTROL.findall(output) == []
 
 
 def test_on_a_terminal_only_the_tables_own_drawing_is_sent(processes: Any, hostile: Path) -> None:

@@ -91,7 +91,7 @@ def test_a_byte_more_is_refused_with_the_size_and_nothing_changes(
     [("embedding", [0.5] * 20), ("tensor", {"shape": [20], "data": list(range(20))})],
 )
 def test_the_bytes_of_an_array_are_counted_as_they_are_stored(open_repo, type_name, value):
-    _, _, blob = types.pack(type_name, value, {})
+    _, _, blob = types.encode_value(type_name, value, {})
     fitting, small = open_repo(max_value_bytes=len(blob)), open_repo(max_value_bytes=len(blob) - 1)
     for repo, sid in ((fitting, "fitting"), (small, "small")):
         repo.create_session(sid)

@@ -19,9 +19,9 @@ def exact(value):
     return (type(value).__name__, value)
 
 
-def there_and_back(type_name, value, constraints=None, like=None):
+def there_and_back(type_name, value, constraints=None, previous_blob=None):
     """The value as the type hands it out after storing it, once both ways of getting it agree."""
-    given, text, blob = types.pack(type_name, value, constraints or {}, like)
-    read = types.unpack(type_name, text, blob)
+    given, text, blob = types.encode_value(type_name, value, constraints or {}, previous_blob)
+    read = types.decode_value(type_name, text, blob)
     assert exact(read) == exact(given)
     return read

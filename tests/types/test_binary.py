@@ -1,4 +1,4 @@
-"""The binary form of arrays: what its bytes are, and that damaged ones are told rather than believed."""
+"""The binary form of arrays: its bytes, and the refusal of damaged ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from snakestore import ValidationError, types
 from snakestore.types import binary
 
-GOOD = types.pack("tensor", {"shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}, {})[2]
+GOOD = types.encode_value("tensor", {"shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}, {})[2]
 
 
 def made(code=b"f8", dimensions=1, sizes=(1,), data=b"\0" * 8, magic=b"snk\x01", reserved=0):
@@ -23,11 +23,11 @@ def made(code=b"f8", dimensions=1, sizes=(1,), data=b"\0" * 8, magic=b"snk\x01",
 
 
 def test_the_bytes_are_those_documented():
-    assert types.pack("embedding", [1.0, -2.5], {})[2] == b"snk\x01f8\x01\x00" + struct.pack(
-        "<Q2d", 2, 1.0, -2.5
-    )
+    assert types.encode_value("embedding", [1.0, -2.5], {})[
+        2
+    ] == b"snk\x01f8\x01\x00" + struct.pack("<Q2d", 2, 1.0, -2.5)
     assert b"snk\x01i8\x02\x00" + struct.pack("<2Q6q", 2, 3, 1, 2, 3, 4, 5, 6) == GOOD
-    assert types.pack("tensor", np.array(7, ">u2"), {})[2] == b"snk\x01u2\x00\x00\x07\x00"
+    assert types.encode_value("tensor", np.array(7, ">u2"), {})[2] == b"snk\x01u2\x00\x00\x07\x00"
 
 
 DAMAGED = [
@@ -69,7 +69,7 @@ DAMAGED = [
 @pytest.mark.parametrize("type_name", ["embedding", "tensor"])
 def test_damaged_bytes_are_an_error_of_ours(type_name, blob):
     with pytest.raises(ValidationError):
-        types.unpack(type_name, None, blob)
+        types.decode_value(type_name, None, blob)
     with pytest.raises(ValueError):  # noqa: PT011 - any of that family, which the store wraps
         types.get(type_name).decode(None, blob)
 
@@ -77,23 +77,23 @@ def test_damaged_bytes_are_an_error_of_ours(type_name, blob):
 @pytest.mark.parametrize("type_name", ["embedding", "tensor"])
 def test_text_where_an_array_has_none_is_damage(type_name):
     with pytest.raises(ValidationError):
-        types.unpack(type_name, "[1.0]", types.pack("embedding", [1.0], {})[2])
+        types.decode_value(type_name, "[1.0]", types.encode_value("embedding", [1.0], {})[2])
 
 
-def test_an_array_of_the_wrong_kind_is_damage():
-    too_large = types.get("embedding").pack(np.array([2**63], "u8"), {})[2]
+def test_an_array_of_another_type_is_refused():
+    too_large = types.get("embedding").check_and_encode(np.array([2**63], "u8"), {})[2]
     too_fine = made(code=b"i8", data=struct.pack("<q", 2**53 + 1))
 
     for type_name, blob in (("embedding", GOOD), ("tensor", too_large), ("embedding", too_fine)):
         with pytest.raises(ValidationError):
-            types.unpack(type_name, None, blob)
+            types.decode_value(type_name, None, blob)
 
 
 @given(some.integers(0, len(GOOD)))
-def test_bytes_cut_anywhere_are_told(length):
+def test_truncated_bytes_are_refused(length):
     if length < len(GOOD):
         with pytest.raises(ValidationError):
-            types.unpack("tensor", None, GOOD[:length])
+            types.decode_value("tensor", None, GOOD[:length])
 
 
 @given(
@@ -106,7 +106,7 @@ def test_bytes_garbled_anywhere_are_told_or_make_another_array(place, change, ty
     garbled[place] ^= change
 
     try:
-        value = types.unpack(type_name, None, bytes(garbled))
+        value = types.decode_value(type_name, None, bytes(garbled))
     except ValidationError:
         return
     assert types.validate(value, type_name) == value
@@ -116,7 +116,7 @@ def test_bytes_garbled_anywhere_are_told_or_make_another_array(place, change, ty
 def test_any_bytes_are_told_or_read(content):
     for blob in (content, b"snk\x01" + content):
         try:
-            types.unpack("tensor", None, blob)
+            types.decode_value("tensor", None, blob)
         except ValidationError as problem:
             assert problem.type == "tensor"  # noqa: PT017 - either outcome is right
 
@@ -142,7 +142,7 @@ def test_a_machine_of_the_other_byte_order_swaps_what_it_reads(monkeypatch):
 
 def test_memory_views_and_byte_arrays_from_a_driver_are_read():
     for view in (bytearray, memoryview):
-        assert types.unpack("tensor", None, view(GOOD))["data"] == [[1, 2, 3], [4, 5, 6]]
+        assert types.decode_value("tensor", None, view(GOOD))["data"] == [[1, 2, 3], [4, 5, 6]]
 
 
 @pytest.mark.parametrize(("code", "size"), [("f4", 4), ("f8", 8)])

@@ -1,4 +1,4 @@
-"""Constraints are judged when they are given: each unsound one is refused by name, with a cure."""
+"""Constraints are checked when they are given: each invalid one is refused by name, with a hint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The strict rule of JSON documents: the same comes back, or it is refused with its place and a cure."""
+"""JSON documents: the same is read back, or it is refused with its path and a hint."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("value", "advice"), REFUSED)
-def test_what_json_cannot_say_is_refused_with_its_place_and_a_cure(value, advice):
+def test_what_is_not_json_is_refused_with_its_path_and_a_hint(value, advice):
     document = {"demos": [{}, {}, {}, {"when": value}], "later": [value]}
 
     with pytest.raises(ValidationError) as caught:
@@ -224,7 +224,7 @@ def test_what_json_cannot_say_is_refused_with_its_place_and_a_cure(value, advice
     assert advice in str(caught.value)
 
 
-def test_the_cures_work():
+def test_the_hints_work():
     there_and_back("json", dt.datetime(2025, 1, 1, tzinfo=dt.UTC).isoformat())
     there_and_back("json", dt.timedelta(1).total_seconds())
     there_and_back("json", [1, 2])
@@ -265,7 +265,9 @@ def test_a_path_spells_its_keys_so_that_they_are_found(key, path):
 
 
 def test_the_refusal_says_what_was_refused():
-    with pytest.raises(ValidationError, match=r"^metadata at \$\.a: ") as caught:
+    with pytest.raises(
+        ValidationError, match=r"^metadata is not JSON-serialisable at \$\.a: "
+    ) as caught:
         types.checked_document({"a": {1}}, "metadata")
 
     assert caught.value.type is None
@@ -312,12 +314,12 @@ def test_damaged_text_is_an_error_of_ours(text):
     with pytest.raises(ValueError):  # noqa: PT011 - any of that family, which the store wraps
         types.loads(text)
     with pytest.raises(ValidationError):
-        types.unpack("json", text, None)
+        types.decode_value("json", text, None)
 
 
 def test_a_binary_form_that_json_does_not_have_is_damage():
     with pytest.raises(ValidationError):
-        types.unpack("json", "1", b"1")
+        types.decode_value("json", "1", b"1")
 
 
 def test_a_stack_that_is_nearly_used_up_is_not_taken_for_damage():

@@ -189,7 +189,7 @@ def test_an_ascii_flag_for_a_part_is_kept():
 
 
 @pytest.mark.parametrize(
-    ("pattern", "told"),
+    ("pattern", "reason"),
     [
         ("(", "unterminated"),
         ("a)", "unbalanced"),
@@ -221,21 +221,21 @@ def test_an_ascii_flag_for_a_part_is_kept():
         ("(" * 2000 + ")" * 2000, "nested"),
         ("a" * 10_001, "10000"),
         (r"\b" + "".join(map(chr, range(0x4E00, 0x4E80))), "different letters"),
-        ("".join(map(chr, range(0x4E00, 0x5200))), "different classes"),
+        ("".join(map(chr, range(0x4E00, 0x5200))), "different character classes"),
         (
             "".join(f"[{chr(0x400 + number)}-{chr(0x600 + number)}]" for number in range(490)),
-            "overlapping classes",
+            "overlapping character classes",
         ),
     ],
     ids=lambda text: text[:20].encode("ascii", "backslashreplace").decode(),
 )
-def test_a_pattern_that_cannot_be_is_refused_when_it_is_given(pattern, told):
+def test_an_unsupported_pattern_is_refused_when_it_is_given(pattern, reason):
     with pytest.raises(ConstraintError) as caught:
         types.check_constraints("string", {"pattern": pattern})
 
     assert caught.value.constraint == "pattern"
     assert caught.value.type == "string"
-    assert told in str(caught.value)
+    assert reason in str(caught.value)
 
 
 def test_a_pattern_that_will_change_its_meaning_is_refused_where_warnings_are_errors():
@@ -311,7 +311,7 @@ def test_the_engine_writes_nothing_to_stderr(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_missing_engine_is_told_with_its_cure(monkeypatch):
+def test_a_missing_engine_is_refused_with_a_remedy(monkeypatch):
     regex.compiled.cache_clear()
     monkeypatch.setitem(sys.modules, "re2", None)
 

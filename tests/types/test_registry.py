@@ -73,7 +73,7 @@ def test_a_duration_is_a_type_in_under_fifteen_lines():
 
     long = dt.timedelta(days=3, microseconds=7)
     assert there_and_back("duration", long) == long
-    assert types.pack("duration", long, {})[1] == "[3, 0, 7]"
+    assert types.encode_value("duration", long, {})[1] == "[3, 0, 7]"
     assert types.validate(long, "duration", {"max_seconds": 1e6}) == long
     with pytest.raises(ConstraintError) as caught:
         types.validate(long, "duration", {"max_seconds": 60})
@@ -84,7 +84,7 @@ def test_a_duration_is_a_type_in_under_fifteen_lines():
     with pytest.raises(ConstraintError, match="max_seconds"):
         types.validate(long, "duration", {"min_seconds": 1})
     with pytest.raises(ValidationError, match="duration"):
-        types.unpack("duration", "[true, {}]", None)
+        types.decode_value("duration", "[true, {}]", None)
 
 
 def test_registering_gives_the_class_back_and_lists_it_last():
@@ -159,7 +159,7 @@ def test_a_type_with_nothing_of_its_own_holds_json_documents_strictly():
 
     assert there_and_back("mine", {"a": [1, 1.0, None]}) == {"a": [1, 1.0, None]}
     with pytest.raises(ValidationError) as caught:
-        types.pack("mine", {"a": (1,)}, {})
+        types.encode_value("mine", {"a": (1,)}, {})
     assert (caught.value.type, caught.value.path) == ("mine", "$.a")
     with pytest.raises(ConstraintError):
         types.check_constraints("mine", {"min": 1})
@@ -184,19 +184,19 @@ def test_an_encoded_form_that_no_database_stores_is_refused(encoded):
     register_type(named("mine", encode=lambda self, value: encoded))
 
     with pytest.raises(ValidationError, match=r"encode\(\) must return") as caught:
-        types.pack("mine", 1, {})
+        types.encode_value("mine", 1, {})
 
     assert caught.value.type == "mine"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("a\0b", "NUL at position 1"), ("é\ud800", "surrogate at position 1")]
+    ("text", "reason"), [("a\0b", "NUL at position 1"), ("é\ud800", "surrogate at position 1")]
 )
-def test_text_that_no_database_stores_is_refused(text, told):
+def test_text_that_no_database_stores_is_refused(text, reason):
     register_type(named("mine", encode=lambda self, value: (text, None)))
 
-    with pytest.raises(ValidationError, match=told):
-        types.pack("mine", 1, {})
+    with pytest.raises(ValidationError, match=reason):
+        types.encode_value("mine", 1, {})
 
 
 @pytest.mark.parametrize(
@@ -209,8 +209,8 @@ def test_text_bytes_or_both_are_stored(encoded):
         )
     )
 
-    assert types.pack("mine", 1, {}) == (1, *encoded)
-    assert types.unpack("mine", *encoded) == encoded
+    assert types.encode_value("mine", 1, {}) == (1, *encoded)
+    assert types.decode_value("mine", *encoded) == encoded
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_whatever_a_type_meets_in_a_damaged_row_is_an_error_of_ours(problem):
     register_type(named("mine", decode=fail))
 
     with pytest.raises(ValidationError, match="mine") as caught:
-        types.unpack("mine", "1", None)
+        types.decode_value("mine", "1", None)
     assert caught.value.__cause__ is problem
 
 
@@ -234,7 +234,7 @@ def test_what_a_type_raises_while_it_judges_is_raised_as_it_is():
     register_type(named("mine", normalise=fail))
 
     with pytest.raises(ZeroDivisionError):
-        types.pack("mine", 1, {})
+        types.encode_value("mine", 1, {})
 
 
 def test_a_type_derived_from_ours_is_asked_in_every_step():
@@ -259,10 +259,10 @@ def test_a_type_derived_from_ours_is_asked_in_every_step():
     register_type(Percent)
     register_type(Tagged)
 
-    assert types.pack("percent", 0.5, {"max": 50}) == (50.0, "50.0%", None)
-    assert types.unpack("percent", "50.0%", None) == 50.0
+    assert types.encode_value("percent", 0.5, {"max": 50}) == (50.0, "50.0%", None)
+    assert types.decode_value("percent", "50.0%", None) == 50.0
     with pytest.raises(ValidationError) as caught:
-        types.pack("tagged", {}, {})
+        types.encode_value("tagged", {}, {})
     assert caught.value.path == "$.tag"
 
 
@@ -293,7 +293,10 @@ def test_an_enum_member_stands_for_a_type():
 
 
 def test_a_type_never_registered_is_told_by_its_name():
-    for ask in (lambda: types.unpack("gone", "1", None), lambda: types.pack("gone", 1, {})):
+    for ask in (
+        lambda: types.decode_value("gone", "1", None),
+        lambda: types.encode_value("gone", 1, {}),
+    ):
         with pytest.raises(UnknownTypeError, match="gone") as caught:
             ask()
         assert caught.value.type == "gone"
@@ -337,10 +340,10 @@ def test_of_threads_that_register_one_name_one_wins():
     assert winners == [type(types.get("mine"))]
 
 
-def test_neither_numpy_nor_the_engine_of_patterns_is_imported_before_it_is_needed():
+def test_numpy_and_the_pattern_engine_are_imported_on_first_use():
     program = (
-        "import sys\nfrom snakestore import types\ntypes.pack('embedding', [1, 2.5], {});"
-        " types.unpack(*('float', '1.5', None)); types.validate([1],"
+        "import sys\nfrom snakestore import types\ntypes.encode_value('embedding', [1, 2.5], {});"
+        " types.decode_value(*('float', '1.5', None)); types.validate([1],"
         " 'json')\nprint(*sorted({'numpy', 're2'} & set(sys.modules)))\n"
     )
 

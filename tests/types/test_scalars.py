@@ -174,11 +174,11 @@ def test_long_integers_are_stored_whatever_the_interpreter_may_spell(few_digits,
 
 def test_the_digits_written_under_a_low_limit_are_those_written_without():
     value = 10**4299 + 10**1000 + 7
-    free = types.pack("integer", value, {})[1]
+    free = types.encode_value("integer", value, {})[1]
     before = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(640)
     try:
-        limited = types.pack("integer", value, {})[1]
+        limited = types.encode_value("integer", value, {})[1]
     finally:
         sys.set_int_max_str_digits(before)
 
@@ -259,12 +259,12 @@ def test_bounds_are_inclusive_and_nan_is_outside_any(type_name, value, constrain
 )
 def test_damaged_text_is_an_error_of_ours(type_name, text):
     with pytest.raises(ValidationError) as caught:
-        types.unpack(type_name, text, None)
+        types.decode_value(type_name, text, None)
 
     assert caught.value.type == type_name
 
 
 def test_a_number_edited_by_hand_is_read_as_what_it_says():
-    assert exact(types.unpack("float", "3", None)) == exact(3.0)
-    assert exact(types.unpack("float", " 0.5\n", None)) == exact(0.5)
-    assert types.unpack("integer", " 3 ", None) == 3
+    assert exact(types.decode_value("float", "3", None)) == exact(3.0)
+    assert exact(types.decode_value("float", " 0.5\n", None)) == exact(0.5)
+    assert types.decode_value("integer", " 3 ", None) == 3

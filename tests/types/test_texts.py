@@ -68,8 +68,8 @@ def test_a_text_of_ten_megabytes_comes_back():
 
 
 def test_a_stored_text_is_readable_json():
-    assert types.pack("string", "é\0\n", {})[1] == '"é\\u0000\\n"'
-    assert json.loads(types.pack("string", "é\0\n", {})[1]) == "é\0\n"
+    assert types.encode_value("string", "é\0\n", {})[1] == '"é\\u0000\\n"'
+    assert json.loads(types.encode_value("string", "é\0\n", {})[1]) == "é\0\n"
 
 
 @pytest.mark.parametrize("type_name", TEXT_TYPES)
@@ -163,9 +163,9 @@ def test_a_module_is_never_imported(tmp_path, monkeypatch):
 )
 def test_damaged_text_is_an_error_of_ours(type_name, text):
     with pytest.raises(ValidationError):
-        types.unpack(type_name, text, None)
+        types.decode_value(type_name, text, None)
 
 
 def test_escapes_written_by_hand_are_read():
-    assert types.unpack("string", '"\\u0041\\ud83d\\ude00"', None) == "A😀"
-    assert types.unpack("string", '"\\\\ud800"', None) == "\\ud800"
+    assert types.decode_value("string", '"\\u0041\\ud83d\\ude00"', None) == "A😀"
+    assert types.decode_value("string", '"\\\\ud800"', None) == "\\ud800"

@@ -85,21 +85,21 @@ UNCHECKED = {
     ["float", "integer", "string", "embedding", "tensor", "json", "nobody registered this"],
 )
 def test_to_dict_shows_any_value_of_any_type(clock, type_name, value):
-    told = shown(clock, type=type_name, value=value)
+    document = shown(clock, type=type_name, value=value)
 
-    assert (told["id"], told["type"]) == ("v", type_name)
-    assert told["value"] is not None
+    assert (document["id"], document["type"]) == ("v", type_name)
+    assert document["value"] is not None
 
 
 @pytest.mark.parametrize("value", UNCHECKED.values(), ids=UNCHECKED.keys())
 def test_to_dict_shows_any_metadata_and_constraints(clock, value):
-    told = shown(clock, metadata={"a": value}, constraints={"b": [value]})
+    document = shown(clock, metadata={"a": value}, constraints={"b": [value]})
 
-    assert (set(told["metadata"]), set(told["constraints"])) == ({"a"}, {"b"})
+    assert (set(document["metadata"]), set(document["constraints"])) == ({"a"}, {"b"})
 
 
 @pytest.mark.parametrize(
-    ("type_name", "value", "told"),
+    ("type_name", "value", "expected"),
     [
         ("float", np.float32(1.5), 1.5),
         ("float", np.float32("nan"), "NaN"),
@@ -121,8 +121,8 @@ def test_to_dict_shows_any_metadata_and_constraints(clock, value):
         "deepest",
     ],
 )
-def test_to_dict_shows_a_value_as_its_type_would_take_it(clock, type_name, value, told):
-    assert shown(clock, type=type_name, value=value)["value"] == told
+def test_to_dict_shows_a_value_as_its_type_would_take_it(clock, type_name, value, expected):
+    assert shown(clock, type=type_name, value=value)["value"] == expected
 
 
 def test_to_dict_shows_the_same_list_in_two_places_twice(clock):

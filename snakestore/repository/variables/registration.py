@@ -28,7 +28,7 @@ from snakestore.repository.variables.update import (
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row
-from snakestore.variable import Variable, checked_object, next_version, packed_variable
+from snakestore.variable import Variable, checked_object, encode_variable, next_version
 
 
 class RegistrationMethods(RepositoryBase):
@@ -167,8 +167,8 @@ def _columns(
 ) -> dict[str, Any]:
     """What of a variable is stored as it is given, checked and in its stored form; an array of the same numbers keeps its dtype."""
     constraints = types.check_constraints(variable.type, variable.constraints)
-    _, text, blob = types.pack(
-        variable.type, variable.value, constraints, variable.stored_form() or present
+    _, text, blob = types.encode_value(
+        variable.type, variable.value, constraints, variable.stored_bytes() or present
     )
     check_size(variable.type, text, blob, max_value_bytes)
     rules = [
@@ -288,10 +288,10 @@ def _register(
     metadata = checked_metadata(wanted["metadata"])
     if description is not None:
         metadata["description"] = _checked_description(description)
-    variable, text = packed_variable(
+    variable, text = encode_variable(
         name, wanted["type"], wanted["value"], given_id, wanted["constraints"], metadata, tx.now
     )
-    blob = variable.stored_form()
+    blob = variable.stored_bytes()
     check_size(variable.type, text, blob, max_value_bytes)
     _insert(
         tx,

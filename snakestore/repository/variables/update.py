@@ -29,7 +29,12 @@ from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import sessions as sessions_sql
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row
-from snakestore.variable import Variable, merged_metadata, next_version
+from snakestore.variable import (
+    Variable,
+    merged_metadata,
+    next_version,
+    unchecked_variable,
+)
 
 
 class StoredVariable:
@@ -207,7 +212,7 @@ def packed(
         ValidationError: the value may not be.
     """
     try:
-        return types.pack(stored.type, value, constraints, like)
+        return types.encode_value(stored.type, value, constraints, like)
     except UnknownTypeError as problem:
         where = f"variable {stored.identifier!r} of session {stored.sid!r}"
         raise UnknownTypeError(stored.type, known=types.supported_types(), where=where) from problem
@@ -255,19 +260,19 @@ def written(stored: StoredVariable, new: NewValue) -> Variable:
         )
     )
     status = NOT_OPTIMIZING if row[10] is None else mapping.status_from(row[10:14], new.written)
-    return Variable.restored(
-        new.blob,
-        row[0],
-        row[1],
-        row[2],
-        new.value,
-        row[8],
-        new.constraints,
-        new.metadata,
-        new.version,
-        new.written,
-        status,
-        rules,
+    return unchecked_variable(
+        blob=new.blob,
+        id=row[0],
+        name=row[1],
+        type=row[2],
+        value=new.value,
+        created_at=row[8],
+        constraints=new.constraints,
+        metadata=new.metadata,
+        version=new.version,
+        last_updated_at=new.written,
+        optimization_status=status,
+        access_rules=rules,
     )
 
 
