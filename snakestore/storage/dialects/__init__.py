@@ -9,13 +9,15 @@ folder is imported on first use.
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, MetaData, event
 
 from snakestore.errors import StoreError
 from snakestore.storage.dialects.base import Backend
 from snakestore.storage.dialects.sqlite.dialect import SQLite
 from snakestore.storage.dialects.sqlite.url import parse_path as _parse_sqlite_path
+from snakestore.storage.schema.tables import Base
 
 __all__ = [
     "Backend",
@@ -36,6 +38,11 @@ def backend_of(bind: Engine | Connection | URL) -> Backend:
         StoreError: snakestore does not run on it.
     """
     return _backend_named(bind.get_backend_name() if isinstance(bind, URL) else bind.dialect.name)
+
+
+@event.listens_for(Base.metadata, "before_create")
+def _complete_metadata(metadata: MetaData, connection: Connection, **_: Any) -> None:
+    backend_of(connection).complete_metadata(metadata)
 
 
 def parse_path(path: str | os.PathLike[str]) -> URL:

@@ -9,19 +9,16 @@ statement that does not need the metadata does not pay for it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     CheckConstraint,
-    Connection,
     ForeignKeyConstraint,
     Index,
     LargeBinary,
     MetaData,
-    Table,
     Text,
     UniqueConstraint,
-    event,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -175,18 +172,3 @@ class ProgramRow(Base):
         ForeignKeyConstraint(["session_id"], ["sessions.id"], ondelete="CASCADE"),
         _length_check("id"),
     )
-
-
-@event.listens_for(Base.metadata, "before_create")
-def describe_for_postgresql(_metadata: MetaData, connection: Connection, **_: Any) -> None:
-    """Say of the tables what only PostgreSQL knows, where it is PostgreSQL.
-
-    Said in the classes it would load that dialect with every import, a tenth of its time.
-    """
-    if connection.dialect.name != "postgresql":
-        return
-    table = cast("Table", SessionRow.__table__)
-    for index in table.indexes:
-        index.dialect_options["postgresql"]["where"] = text("expires_at IS NOT NULL")
-    # room on each page, so that an access rewrites the row in place (a HOT update) and no index
-    table.dialect_options["postgresql"]["with"] = {"fillfactor": 70}

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, ClassVar, NoReturn
 
-from sqlalchemy import URL, BigInteger, Connection, Engine, cast, func, select
+from sqlalchemy import URL, BigInteger, Connection, Engine, MetaData, cast, func, select, text
 from sqlalchemy.exc import OperationalError
 
 from snakestore.errors import SnakeStoreError, StoreError
@@ -77,6 +77,14 @@ class PostgreSQL(Backend):
             return
         with connection:
             yield self.schema_reader(connection)
+
+    def complete_metadata(self, metadata: MetaData) -> None:
+        """A partial index, and room on each page for updates in place."""
+        sessions = metadata.tables["sessions"]
+        for index in sessions.indexes:
+            index.dialect_options[self.name]["where"] = text("expires_at IS NOT NULL")
+        # an access then rewrites the row on its own page (a HOT update), and no index
+        sessions.dialect_options[self.name]["with"] = {"fillfactor": 70}
 
     def create_database(self, url: URL) -> None:
         """Create it on the server."""
