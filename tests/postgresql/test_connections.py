@@ -192,7 +192,7 @@ def test_a_commit_whose_outcome_is_unknown_is_said_to_be_and_never_run_again(
         calls.append(old)
         return old + 1
 
-    with pytest.raises(CommitUnknownError, match="read again"):
+    with pytest.raises(CommitUnknownError, match="Re-read"):
         relayed.modify_variable("s", "x", add_one)
 
     assert (repo.get_value("s", "x"), calls, relay.commits) == (value, [2.0], 1)
