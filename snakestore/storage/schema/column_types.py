@@ -62,6 +62,11 @@ class UtcDateTime(DriverType[datetime]):
     impl = Text
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[datetime]:
+        """What it gives."""
+        return datetime
+
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Text everywhere but on PostgreSQL."""
         del dialect
@@ -267,9 +272,10 @@ class _json_in(FunctionElement[str]):  # noqa: N801 - an SQL function, named as 
     inherit_cache = True
 
 
-class _json_out(FunctionElement[str]):  # noqa: N801 - an SQL function, named as one
+class _json_out(FunctionElement[Any]):  # noqa: N801 - an SQL function, named as one
     """A JSON column on its way out as text."""
 
+    type = JsonElement()
     inherit_cache = True
 
 
@@ -293,7 +299,7 @@ def _text_to_json(element: FunctionElement[str], compiler: SQLCompiler, **option
 
 
 @compiles(_json_out, "postgresql")
-def _json_to_text(element: FunctionElement[str], compiler: SQLCompiler, **options: Any) -> str:
+def _json_to_text(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
     return f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
 
 

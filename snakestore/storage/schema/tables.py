@@ -1,9 +1,8 @@
-"""The schema: the mapped classes are its only description; migrations are proved equal to them.
+"""The tables: the mapped classes are the only description of the schema.
 
-Every table is keyed by session first, so that a cluster can shard by it. Names, times and JSON are
-plain text in the file, for whoever opens it with ``sqlite3``. Times go in and out of
-``UtcDateTime`` as aware datetimes; JSON columns hold text that ``rows.py`` decodes, so that a
-statement that does not need the metadata does not pay for it.
+A test compares them with what the migrations create. Every table is keyed by session first, so that
+a cluster can shard by it. Names, times and JSON are plain text in a SQLite file, readable with
+``sqlite3``. The relationships are for reports; the library itself joins by hand.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import (
     BigInteger,
     Double,
@@ -50,7 +49,7 @@ def _not_negative(column: str) -> CheckConstraint:
 
 
 class Base(DeclarativeBase):
-    """Root of the mapped classes."""
+    """Root of the mapped tables."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
     type_annotation_map: ClassVar[dict[Any, Any]] = {
@@ -78,6 +77,9 @@ class SessionRow(Base):
     program_count: Mapped[int]
     total_variable_updates: Mapped[int]
     history_limit: Mapped[int | None]
+
+    variables: Mapped[list[VariableRow]] = relationship(viewonly=True, order_by="VariableRow.name")
+    programs: Mapped[list[ProgramRow]] = relationship(viewonly=True, order_by="ProgramRow.id")
 
     __table_args__ = (
         _length_check("id"),
@@ -115,6 +117,11 @@ class VariableRow(Base):
     optimization_expires_at: Mapped[datetime | None]
     access_rules: Mapped[list[Any]] = mapped_column(JsonText())
 
+    session: Mapped[SessionRow] = relationship(viewonly=True)
+    versions: Mapped[list[VariableVersionRow]] = relationship(
+        viewonly=True, order_by="VariableVersionRow.version"
+    )
+
     __table_args__ = (
         UniqueConstraint("session_id", "name"),
         ForeignKeyConstraint(["session_id"], ["sessions.id"], ondelete="CASCADE"),
@@ -146,6 +153,8 @@ class VariableVersionRow(Base):
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", JsonText())
     created_at: Mapped[datetime]
 
+    variable: Mapped[VariableRow] = relationship(viewonly=True)
+
     __table_args__ = (
         ForeignKeyConstraint(
             ["session_id", "variable_id"],
@@ -167,6 +176,8 @@ class ProgramRow(Base):
     program: Mapped[Any] = mapped_column(JsonText())
     created_at: Mapped[datetime]
     last_updated_at: Mapped[datetime]
+
+    session: Mapped[SessionRow] = relationship(viewonly=True)
 
     __table_args__ = (
         ForeignKeyConstraint(["session_id"], ["sessions.id"], ondelete="CASCADE"),
