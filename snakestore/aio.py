@@ -21,12 +21,12 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, orm
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
-from sqlalchemy.util import greenlet_spawn
 
 from snakestore.errors import StoreError
 from snakestore.repository import SessionRepository
 from snakestore.repository.options import RepositoryOptions, check_option_names, show_options
 from snakestore.storage.execution.ownership import run_for
+from snakestore.storage.sqlalchemy_internals import greenlet_spawn
 
 P = ParamSpec("P")
 R = TypeVar("R")

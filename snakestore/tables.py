@@ -15,14 +15,13 @@ from typing import Any
 from sqlalchemy.orm import Mapper
 from sqlalchemy_utils import generic_repr
 
-from snakestore.storage.dialects.postgresql.partitions import MAX_PARTITIONS
 from snakestore.storage.schema.overviews import (
     Overview,
     SessionOverview,
     VariableHistoryOverview,
     VariableOverview,
 )
-from snakestore.storage.schema.revisions import VERSION_TABLE
+from snakestore.storage.schema.revisions import MAX_PARTITIONS, VERSION_TABLE
 from snakestore.storage.schema.tables import (
     Base,
     ProgramRow,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TypeVar
 
-from snakestore.storage.execution.greenlets import in_greenlet
+from snakestore.storage.sqlalchemy_internals import in_greenlet
 
 R = TypeVar("R")
 

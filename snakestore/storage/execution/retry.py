@@ -15,7 +15,7 @@ from snakestore.storage.execution.driver_errors import (
     is_duplicate,
     is_out_of_reach,
 )
-from snakestore.storage.execution.greenlets import in_greenlet, wait_for
+from snakestore.storage.sqlalchemy_internals import in_greenlet, wait_for
 
 MIN_PAUSE, MAX_PAUSE = 0.002, 0.02
 """Upper bounds of a pause in seconds: of the first ones, and after a long wait."""

@@ -14,3 +14,5 @@ VIEW_NAMES = ("session_overview", "variable_overview", "variable_history_overvie
 REVISIONS = tuple(MADE_BY)
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "snakestore_alembic_version"
+MAX_PARTITIONS = 1024
+"""Partitions of a table are named ``<table>_0``, ``<table>_1`` and so on."""

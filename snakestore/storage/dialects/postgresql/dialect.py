@@ -22,6 +22,7 @@ from snakestore.storage.dialects.postgresql import (
 from snakestore.storage.dialects.postgresql.partitions import check_number, partition
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.settings import Settings
+from snakestore.storage.sqlalchemy_internals import in_autocommit
 
 _IDLE, _UNKNOWN = 0, 4
 """libpq's PQTRANS_IDLE, and PQTRANS_UNKNOWN for a connection that is gone."""
@@ -143,8 +144,7 @@ class PostgreSQL(Backend):
 
     def begin_on(self, connection: Connection, *, write: bool, own: bool) -> bool:
         """Set the isolation of a snapshot of our own; the driver begins at the first statement."""
-        dialect: Any = connection.dialect  # the default one refuses to tell, those of PostgreSQL do
-        if dialect.detect_autocommit_setting(connection.connection.dbapi_connection):
+        if in_autocommit(connection):
             message = (
                 "a Connection in AUTOCOMMIT has no transaction to join: give one with another"
                 " isolation level, or an Engine that has"

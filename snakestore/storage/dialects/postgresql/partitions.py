@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.sql.elements import TextClause
 
 from snakestore.errors import StoreError, ValidationError
-from snakestore.storage.schema.revisions import VIEW_NAMES
+from snakestore.storage.schema.revisions import MAX_PARTITIONS, VIEW_NAMES
 
 KEYS = {
     "sessions": "id",
@@ -23,7 +23,6 @@ KEYS = {
 }
 """The tables, in the order of their foreign keys, and the column that names the session."""
 MIN_PARTITIONS = 2
-MAX_PARTITIONS = 1024
 
 _ROWS = text(
     "SELECT EXISTS (SELECT FROM sessions) OR EXISTS (SELECT FROM variables) OR EXISTS (SELECT FROM"

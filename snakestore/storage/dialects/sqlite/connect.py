@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import URL, Engine, event
@@ -29,6 +29,7 @@ from snakestore.storage.dialects.sqlite.network_fs import warn_if_network_file_s
 from snakestore.storage.dialects.sqlite.url import SQLiteAddress, address_of
 from snakestore.storage.fork import leak_deliberately
 from snakestore.storage.settings import Settings
+from snakestore.storage.sqlalchemy_internals import forget_connection
 
 JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 _OLDEST_SQLITE = (3, 35, 0)
@@ -267,7 +268,7 @@ def _discard_stale(connection: sqlite3.Connection, entry: ConnectionPoolEntry, _
     if watch is not None and (watch.stale or watch.replaced):
         if watch.replaced:
             leak_deliberately(connection)
-            cast("Any", entry).dbapi_connection = None  # or the pool would close it
+            forget_connection(entry)
         _logger.info("reconnecting to %s: the file was changed or replaced", watch.path)
         message = "the file is not the one that was opened"
         raise DisconnectionError(message)

@@ -1,0 +1,50 @@
+"""What the library uses of SQLAlchemy that its documentation does not promise to users.
+
+Everything of the kind is here. tests/storage/test_sqlalchemy_internals.py fails if a release of
+SQLAlchemy changes it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import await_, greenlet_spawn
+from sqlalchemy.util.concurrency import in_greenlet as _in_greenlet
+
+__all__ = ["forget_connection", "greenlet_spawn", "in_autocommit", "in_greenlet", "wait_for"]
+
+R = TypeVar("R")
+
+
+# --- greenlets: synchronous code that awaits; greenlet_spawn runs such code
+
+
+def in_greenlet() -> bool:
+    """Whether this code runs in a greenlet of SQLAlchemy's, and may call ``wait_for``."""
+    # code that never loaded greenlet pays one look
+    return "greenlet" in sys.modules and _in_greenlet()
+
+
+def wait_for(awaitable: Awaitable[R]) -> R:
+    """Await in synchronous code, while the event loop goes on. Only in a greenlet."""
+    return await_(awaitable)
+
+
+# --- connections
+
+
+def forget_connection(entry: ConnectionPoolEntry) -> None:
+    """Let a pool forget a driver connection that it must not close; it will connect anew."""
+    # invalidate() and close() of an entry both close the connection
+    cast("Any", entry).dbapi_connection = None
+
+
+def in_autocommit(connection: Connection) -> bool:
+    """Whether the driver commits each statement, whatever SQLAlchemy was told. PostgreSQL only."""
+    # for authors of dialects; the default dialect refuses to tell, those of PostgreSQL do
+    dialect: Any = connection.dialect
+    return bool(dialect.detect_autocommit_setting(connection.connection.dbapi_connection))

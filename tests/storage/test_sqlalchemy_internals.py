@@ -1,0 +1,170 @@
+"""What SQLAlchemy does not document is used in one module, and works as that module expects."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from sqlalchemy import event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import snakestore
+from snakestore.storage import sqlalchemy_internals
+from snakestore.storage.sqlalchemy_internals import (
+    forget_connection,
+    greenlet_spawn,
+    in_autocommit,
+    in_greenlet,
+    wait_for,
+)
+from tests.contract.backends import for_driver
+
+PACKAGE = Path(snakestore.__file__).parent
+DOCUMENTED = {
+    "sqlalchemy",
+    "sqlalchemy.exc",
+    "sqlalchemy.ext.asyncio",
+    "sqlalchemy.ext.compiler",
+    "sqlalchemy.orm",
+    "sqlalchemy.pool",
+    "sqlalchemy.sql.compiler",
+    "sqlalchemy.sql.ddl",
+    "sqlalchemy.sql.elements",
+    "sqlalchemy.sql.functions",
+    "sqlalchemy.sql.operators",
+    "sqlalchemy.types",
+}
+UNDOCUMENTED = {"detect_autocommit_setting", "_result_columns", "_compiled_cache"}
+
+
+def modules() -> dict[str, ast.Module]:
+    return {
+        str(path.relative_to(PACKAGE)): ast.parse(path.read_text("utf-8"))
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "sqlalchemy_internals.py"
+    }
+
+
+def test_other_modules_import_documented_modules_of_sqlalchemy_only():
+    imported = {
+        (name, node.module)
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy.")
+    }
+
+    assert len(imported) > 20
+    assert {(name, module) for name, module in imported if module not in DOCUMENTED} == set()
+
+
+def test_other_modules_import_no_private_names_of_sqlalchemy():
+    private = {
+        (name, alias.name)
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy")
+        for alias in node.names
+        if alias.name.startswith("_")
+    }
+
+    assert private == set()
+
+
+def test_other_modules_use_no_attribute_that_is_known_to_be_undocumented():
+    used = {
+        (name, node.attr)
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in UNDOCUMENTED
+    }
+    assigned = {
+        (name, node.attr)
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr == "dbapi_connection"
+        and isinstance(node.ctx, ast.Store)
+    }
+
+    assert used == assigned == set()
+
+
+def test_synchronous_code_awaits_in_a_greenlet():
+    async def answer() -> int:
+        await asyncio.sleep(0)
+        return 42
+
+    def synchronous() -> tuple[bool, int]:
+        return in_greenlet(), wait_for(answer())
+
+    assert not in_greenlet()
+    assert asyncio.run(greenlet_spawn(synchronous)) == (True, 42)
+
+
+def test_a_greenlet_is_told_from_the_task_around_it():
+    async def around() -> tuple[bool, bool]:
+        return in_greenlet(), await greenlet_spawn(in_greenlet)
+
+    assert asyncio.run(around()) == (False, True)
+
+
+def test_a_pool_forgets_a_connection_without_closing_it(tmp_path):
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/s.db")
+    given: list[sqlite3.Connection] = []
+
+    @event.listens_for(engine, "checkout")
+    def refuse_the_first(connection, entry, _proxy):
+        given.append(connection)
+        if len(given) == 2:
+            forget_connection(entry)
+            raise DisconnectionError
+
+    engine.connect().close()
+    engine.connect().close()
+    engine.dispose()
+
+    first, again, new = given
+    assert first is again is not new
+    assert first.execute("SELECT 1").fetchone() == (1,)  # still open
+    first.close()
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pg8000"])
+def test_autocommit_is_told_of_every_driver(postgresql_database, driver):
+    engine = sqlalchemy.create_engine(for_driver(postgresql_database, driver))
+    automatic = engine.execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as plain, automatic.connect() as other:
+        found = in_autocommit(plain), in_autocommit(other)
+    engine.dispose()
+
+    assert found == (False, True)
+
+
+def test_autocommit_is_told_of_asyncpg(postgresql_database):
+    engine = create_async_engine(for_driver(postgresql_database, "asyncpg"))
+    automatic = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def look() -> tuple[bool, bool]:
+        async with engine.connect() as plain, automatic.connect() as other:
+            found = await plain.run_sync(in_autocommit), await other.run_sync(in_autocommit)
+        await engine.dispose()
+        return found
+
+    assert asyncio.run(look()) == (False, True)
+
+
+def test_everything_of_the_module_is_used():
+    used = {
+        alias.name
+        for tree in modules().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == sqlalchemy_internals.__name__
+        for alias in node.names
+    }
+
+    assert used == set(sqlalchemy_internals.__all__)
