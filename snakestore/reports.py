@@ -1,4 +1,4 @@
-"""What is told of a whole store: its numbers, and what a check of it found. Loaded by those who ask."""
+"""Results of repository methods that read several variables or the whole store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from snakestore.variable import Variable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariableBatch:
-    """Several variables read from one snapshot: ``found`` by the identifier asked for, as text; ``missing`` the rest."""
+    """Several variables, read from one snapshot.
+
+    Attributes:
+        found: the variables that exist, by the given identifier as text.
+        missing: the identifiers of variables that do not exist.
+    """
 
     found: dict[str, Variable]
     missing: list[str]
@@ -18,17 +23,19 @@ class VariableBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreStats:
-    """What a store holds, in numbers.
+    """Statistics of a whole store.
 
     Attributes:
-        sessions: recorded sessions, expired ones that no sweep has removed yet among them.
-        expired_sessions: those of them that have expired.
-        variables, programs, versions: rows of each kind; versions are past values.
-        size_bytes: size of the database (SQLite: the main file's pages; PostgreSQL: our tables with
-            their indexes).
-        free_bytes: the part of it that is free for reuse (SQLite).
-        wal_bytes: size of the write-ahead log beside the file, most of which may wait to be written
-            over (SQLite).
+        sessions: all sessions, including expired ones that have not been swept.
+        expired_sessions: sessions that have expired and have not been swept.
+        variables: variables of all sessions.
+        programs: programs of all sessions.
+        versions: past values of variables.
+        size_bytes: size of the database (SQLite: pages of the main file; PostgreSQL: snakestore's
+            tables and their indexes).
+        free_bytes: the part of ``size_bytes`` that is free for reuse (SQLite).
+        wal_bytes: size of the write-ahead log beside the file (SQLite). Most of it may be waiting
+            to be overwritten.
     """
 
     sessions: int
@@ -42,10 +49,10 @@ class StoreStats:
 
 
 class Finding(NamedTuple):
-    """What a check found: the ``kind`` of it, ``where`` it is, and a ``message`` for whoever mends it.
+    """One finding of ``check``: its ``kind``, ``where`` it is, and a ``message``.
 
-    Kinds of problems are "integrity", "foreign key", "trigger", "schema", "key", "session",
-    "stats", "variable", "name", "constraint", "history" and "program"; kinds of notes are "type",
+    Problems are of the kinds "integrity", "foreign key", "trigger", "schema", "key", "session",
+    "stats", "variable", "name", "constraint", "history" and "program"; notes of the kinds "type",
     "lease" and "log".
     """
 
@@ -56,19 +63,23 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
-    """What ``check`` found.
+    """The result of ``check``.
 
     Attributes:
-        problems: what is wrong, at most the first 1000 findings; with ``repair``, what was mended
-            is among them.
-        notes: what is worth knowing and no damage: types that are not registered here, leases that
-            ran out, a large log.
-        problem_count, note_count: how many there were, also beyond those that are listed.
-        repaired: how many of the problems were mended.
-        schema: the revision of the schema, None where it cannot be told.
-        sessions, variables, programs, versions: rows that were gone through; versions are past
-            values.
-        size_bytes, free_bytes, wal_bytes: as in StoreStats.
+        problems: what is wrong, at most the first 1000 findings, including what was repaired.
+        notes: what is worth knowing but not wrong: types that are not registered in this process,
+            leases that have expired, a large log. At most the first 1000 findings.
+        problem_count: the number of all problems, listed or not.
+        note_count: the number of all notes, listed or not.
+        repaired: how many of the problems were repaired.
+        schema: the revision of the schema; None if it cannot be read.
+        sessions: sessions that were checked.
+        variables: variables that were checked.
+        programs: programs that were checked.
+        versions: past values that were checked.
+        size_bytes: as in StoreStats.
+        free_bytes: as in StoreStats.
+        wal_bytes: as in StoreStats.
     """
 
     problems: list[Finding]
@@ -87,5 +98,5 @@ class CheckReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong, or nothing any more."""
+        """Whether there are no problems, or all were repaired."""
         return self.problem_count == self.repaired

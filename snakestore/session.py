@@ -1,4 +1,4 @@
-"""Sessions as frozen values: what a session is, when it was used, and what it holds in numbers."""
+"""Sessions and their statistics as frozen values, and the rule of expiry."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from snakestore.clock import now_or, seconds_between, shifted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStats:
-    """What a session holds, in numbers.
+    """Statistics of a session.
 
-    ``age`` and ``time_since_access`` are seconds at the moment of reading, so they take no part in
-    comparison.
+    Attributes:
+        variable_count: how many variables the session has.
+        program_count: how many programs it has.
+        total_variable_updates: how often a variable was registered, put or updated.
+        age: seconds since the session was created, when it was read. Not compared.
+        time_since_access: seconds since the last recorded access, when it was read. Not compared.
+        total_items: variables and programs together.
     """
 
     variable_count: int
@@ -28,12 +33,17 @@ class SessionStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A session as it was read: a value, not a connection to anything.
+    """A session as it was read. It is a plain value without a connection to the database.
 
     Attributes:
-        ttl: seconds that the session may be idle, None where it never expires.
-        last_accessed: the recorded access; reads record one at most every min(ttl/10, 60 s).
-        expires_at: ``last_accessed`` plus ``ttl``; None where it never expires.
+        id: the id of the session.
+        created_at: when it was created, in UTC.
+        last_accessed: the last recorded access. Reads record one at most every min(ttl/10, 60 s).
+        ttl: seconds that the session may be idle; None: it never expires.
+        expires_at: ``last_accessed`` plus ``ttl``; None: it never expires.
+        last_worker_id: the worker that used the session last, if it gave its id.
+        metadata: a JSON object.
+        stats: how many variables and programs the session has.
     """
 
     id: str
@@ -46,7 +56,7 @@ class Session:
     stats: SessionStats
 
     def expired(self, now: datetime | None = None) -> bool:
-        """Whether the session had been idle for strictly longer than its ttl at ``now`` (default: the system's clock)."""
+        """Whether the session is idle for longer than its ttl at ``now`` (default: the clock)."""
         if self.ttl is None:
             return False
         return is_expired(self.last_accessed, self.ttl, now_or(now))
@@ -56,22 +66,21 @@ class Session:
         return seconds_between(self.created_at, now_or(now))
 
     def time_since_access(self, now: datetime | None = None) -> float:
-        """Seconds since the recorded access, never negative."""
+        """Seconds since the last recorded access, never negative."""
         return seconds_between(self.last_accessed, now_or(now))
 
 
 def expiry(last_accessed: datetime, ttl: float | None) -> datetime | None:
-    """The last instant at which a session accessed at ``last_accessed`` is alive; None where ``ttl`` is None."""
+    """The last time at which a session is alive; None if ``ttl`` is None (it never expires)."""
     return None if ttl is None else shifted(last_accessed, _span(ttl))
 
 
 @lru_cache(maxsize=64)
 def _span(ttl: float) -> timedelta:
-    return timedelta(seconds=ttl)  # of the few that there are, asked for by every write
+    return timedelta(seconds=ttl)  # every write needs it, and there are few different ones
 
 
 def is_expired(last_accessed: datetime, ttl: float | None, now: datetime) -> bool:
-    """Whether a session is idle, at ``now``, for strictly longer than its ``ttl``: the one place that says so."""
-    return (
-        ttl is not None and (now - last_accessed).total_seconds() > ttl
-    )  # exact: all are whole microseconds
+    """Whether a session is idle for strictly longer than its ttl at ``now``."""
+    # exact: all three are whole microseconds
+    return ttl is not None and (now - last_accessed).total_seconds() > ttl
