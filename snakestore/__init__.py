@@ -1,54 +1,59 @@
-"""snakestore: a durable home for the state of LLM programs, on SQLite and PostgreSQL."""
+"""snakestore: a durable store for the state of LLM programs, on SQLite and PostgreSQL.
 
-import logging
+Names are imported when they are first used. ``import snakestore`` alone loads neither SQLAlchemy
+nor anything else that takes time.
+"""
+
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-from snakestore.errors import (
-    BatchError,
-    CommitUnknownError,
-    ConflictError,
-    ConstraintError,
-    CorruptStoreError,
-    InvalidNameError,
-    MissingFieldsError,
-    NetworkFileSystemWarning,
-    NotFoundError,
-    ProgramNotFoundError,
-    SchemaError,
-    SchemaOutdatedError,
-    SchemaTooNewError,
-    SessionExistsError,
-    SessionExpiredError,
-    SessionNotFoundError,
-    SnakeStoreError,
-    StoreBusyError,
-    StoreError,
-    StoreFullError,
-    StoreReadOnlyError,
-    UnknownTypeError,
-    UnsafeFileWarning,
-    ValidationError,
-    VariableExistsError,
-    VariableLockedError,
-    VariableNotFoundError,
-    VersionConflictError,
-    VersionNotFoundError,
-)
-from snakestore.lease import OptimizationStatus
-from snakestore.repository import SessionRepository, VariableBatch
-from snakestore.repository.options import RepositoryOptions
-from snakestore.session import Session, SessionStats
-from snakestore.storage.engine import create_engine
-from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
-from snakestore.types import VariableType, register_type, supported_types, validate
-from snakestore.variable import Variable, create_variable
+TYPE_CHECKING = False  # as in typing, which takes longer to import than this module
 
 if TYPE_CHECKING:
     from snakestore.aio import AsyncSessionRepository
-    from snakestore.reports import CheckReport, Finding, StoreStats
+    from snakestore.errors import (
+        BatchError,
+        CommitUnknownError,
+        ConflictError,
+        ConstraintError,
+        CorruptStoreError,
+        InvalidNameError,
+        MissingFieldsError,
+        NetworkFileSystemWarning,
+        NotFoundError,
+        ProgramNotFoundError,
+        SchemaError,
+        SchemaOutdatedError,
+        SchemaTooNewError,
+        SessionExistsError,
+        SessionExpiredError,
+        SessionNotFoundError,
+        SnakeStoreError,
+        StoreBusyError,
+        StoreError,
+        StoreFullError,
+        StoreReadOnlyError,
+        UnknownTypeError,
+        UnsafeFileWarning,
+        ValidationError,
+        VariableExistsError,
+        VariableLockedError,
+        VariableNotFoundError,
+        VersionConflictError,
+        VersionNotFoundError,
+    )
+    from snakestore.lease import OptimizationStatus
+    from snakestore.reports import CheckReport, Finding, StoreStats, VariableBatch
+    from snakestore.repository import SessionRepository
+    from snakestore.repository.options import RepositoryOptions
+    from snakestore.session import Session, SessionStats
+    from snakestore.storage.engine import create_engine
+    from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
     from snakestore.transfer import CopyReport, copy
+    from snakestore.types import VariableType, register_type, supported_types, validate
+    from snakestore.variable import Variable, create_variable
     from snakestore.view import SessionView
+
+__version__ = "0.1.0"
 
 __all__ = [
     "AsyncSessionRepository",
@@ -105,29 +110,76 @@ __all__ = [
     "validate",
 ]
 
-
-# without a handler of the application's, warnings would go to stderr
-logging.getLogger(__name__).addHandler(logging.NullHandler())
-
-# what a start can do without: asyncio and SQLAlchemy's side of it, the moving and the checking of
-# whole stores
-_LOADED_ON_USE = {
-    "AsyncSessionRepository": "snakestore.aio",
-    "CheckReport": "snakestore.reports",
-    "CopyReport": "snakestore.transfer",
-    "Finding": "snakestore.reports",
-    "SessionView": "snakestore.view",
-    "StoreStats": "snakestore.reports",
-    "copy": "snakestore.transfer",
+# the module of each name in ``__all__``
+_MODULES = {
+    "AsyncSessionRepository": "aio",
+    "BatchError": "errors",
+    "CheckReport": "reports",
+    "CommitUnknownError": "errors",
+    "ConflictError": "errors",
+    "ConstraintError": "errors",
+    "CopyReport": "transfer",
+    "CorruptStoreError": "errors",
+    "Finding": "reports",
+    "InvalidNameError": "errors",
+    "MissingFieldsError": "errors",
+    "NetworkFileSystemWarning": "errors",
+    "NotFoundError": "errors",
+    "OptimizationStatus": "lease",
+    "ProgramNotFoundError": "errors",
+    "RepositoryOptions": "repository.options",
+    "SchemaError": "errors",
+    "SchemaOutdatedError": "errors",
+    "SchemaTooNewError": "errors",
+    "Session": "session",
+    "SessionExistsError": "errors",
+    "SessionExpiredError": "errors",
+    "SessionNotFoundError": "errors",
+    "SessionRepository": "repository",
+    "SessionStats": "session",
+    "SessionView": "view",
+    "SnakeStoreError": "errors",
+    "StoreBusyError": "errors",
+    "StoreError": "errors",
+    "StoreFullError": "errors",
+    "StoreReadOnlyError": "errors",
+    "StoreStats": "reports",
+    "UnknownTypeError": "errors",
+    "UnsafeFileWarning": "errors",
+    "ValidationError": "errors",
+    "Variable": "variable",
+    "VariableBatch": "reports",
+    "VariableExistsError": "errors",
+    "VariableLockedError": "errors",
+    "VariableNotFoundError": "errors",
+    "VariableType": "types",
+    "VersionConflictError": "errors",
+    "VersionNotFoundError": "errors",
+    "copy": "transfer",
+    "create_engine": "storage.engine",
+    "create_variable": "variable",
+    "current": "storage.migrate.upgrade",
+    "downgrade": "storage.migrate.upgrade",
+    "register_type": "types",
+    "supported_types": "types",
+    "upgrade": "storage.migrate.upgrade",
+    "validate": "types",
 }
+# modules that are attributes without being imported first
+_SUBMODULES = ("aio", "errors", "types")
 
+if not TYPE_CHECKING:  # type checkers see the imports above, and report unknown names
 
-def __getattr__(name: str) -> Any:
-    if name in _LOADED_ON_USE:
-        return getattr(import_module(_LOADED_ON_USE[name]), name)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+    def __getattr__(name: str) -> object:
+        if name in _MODULES:
+            value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+            globals()[name] = value
+            return value
+        if name in _SUBMODULES:
+            return import_module(f"{__name__}.{name}")
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_SUBMODULES})

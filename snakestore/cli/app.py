@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import sys
-from importlib.metadata import version
 from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from snakestore import __version__
 from snakestore.cli import db, demo, maintenance, read, transfer, write
 from snakestore.cli.console import plain
 from snakestore.errors import SnakeStoreError
@@ -50,7 +50,7 @@ app.add_typer(db.app, name="db")
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
     if asked:
-        typer.echo(version("snakestore"))
+        typer.echo(__version__)
         raise typer.Exit
 
 
