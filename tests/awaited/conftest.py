@@ -11,9 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from snakestore import AsyncSessionRepository, SessionRepository
 from tests.contract.backends import for_driver
-from tests.servers import emptied, postgresql_database, postgresql_server
-
-__all__ = ["postgresql_database", "postgresql_server"]
+from tests.servers import emptied
 
 
 class Store:

@@ -7,9 +7,7 @@ import sqlalchemy
 
 import snakestore
 from snakestore import SessionRepository
-from tests.servers import new_database, postgresql_server
-
-__all__ = ["postgresql_server"]
+from tests.servers import new_database
 
 
 @pytest.fixture

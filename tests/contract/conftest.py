@@ -17,9 +17,6 @@ import pytest
 import snakestore
 from snakestore import SessionRepository
 from tests.contract.backends import BACKENDS, Backend, taken
-from tests.servers import postgresql_database, postgresql_partitioned, postgresql_server
-
-__all__ = ["postgresql_database", "postgresql_partitioned", "postgresql_server"]
 
 Clock = Any  # the FakeClock of tests/conftest.py
 Call = Callable[[SessionRepository, str], Any]

@@ -10,9 +10,6 @@ from sqlalchemy_utils import create_database
 
 from snakestore.storage.engine import create_engine
 from snakestore.storage.url import parse
-from tests.servers import postgresql_server
-
-__all__ = ["postgresql_server"]
 
 
 @pytest.fixture

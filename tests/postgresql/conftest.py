@@ -11,9 +11,7 @@ import sqlalchemy
 from sqlalchemy import URL, Connection
 
 from snakestore import SessionRepository
-from tests.servers import emptied, postgresql_database, postgresql_partitioned, postgresql_server
-
-__all__ = ["postgresql_database", "postgresql_partitioned", "postgresql_server"]
+from tests.servers import emptied
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import sqlalchemy
 from sqlalchemy import text
 
 import snakestore
+from benchmarks.postgres_server import server_in
 from snakestore import CommitUnknownError, SessionRepository, StoreError
 from tests.contract.conftest import READS, WRITES, fill
 from tests.postgresql.relay import Lose, Relay
-from tests.servers import server_in
 
 VERBS = [
     "get_session",
@@ -259,7 +259,7 @@ def test_a_server_that_dies_in_mid_work_has_every_acknowledged_write_when_it_is_
             _wait_until(lambda: min(acknowledged) > 20)
             pgexec(
                 "pg_ctl",
-                ("-D", folder, "-m", "immediate", "-w", "stop"),
+                ("-D", str(server.pgdata), "-m", "immediate", "-w", "stop"),
                 bin_path=server.bin_path,
                 user=server.system_user,
             )
