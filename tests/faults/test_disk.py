@@ -11,6 +11,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -182,9 +183,10 @@ def as_nobody(path: Path) -> list[Any]:
 @pytest.fixture
 def public() -> Iterator[Path]:
     """A folder that other users may reach; pytest's own are private."""
-    folder = Path(f"/tmp/snakestore-faults-{os.getpid()}")  # noqa: S108 - the folder is made here and may not be there
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="snakestore-faults-"))
+    folder.chmod(0o755)
     yield folder
+    folder.chmod(0o755)  # only root may remove files from a folder that is read-only
     shutil.rmtree(folder)
 
 
