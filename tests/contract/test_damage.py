@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from snakestore import CorruptStoreError, SessionRepository, StoreError, UnknownTypeError
 
 
-@pytest.fixture
-def path(tmp_path):
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory):
     """A file with one session ``s`` that holds a variable of each form of storage, a program, and the healthy ``fine``."""
-    path = tmp_path / "store.db"
+    path = tmp_path_factory.mktemp("healthy") / "store.db"
     with SessionRepository.open(path) as repo:
         repo.create_session("s", ttl=None, metadata={"a": 1})
         repo.register_variable("s", "number", "integer", 1, id="id-number", constraints={"max": 10})
@@ -22,6 +24,12 @@ def path(tmp_path):
         repo.register_variable("s", "fine", "integer", 7)
         repo.put_program("s", "program", {"steps": []})
     return path
+
+
+@pytest.fixture
+def path(healthy, tmp_path):
+    """A copy of it."""
+    return Path(shutil.copy(healthy, tmp_path))
 
 
 @pytest.fixture
