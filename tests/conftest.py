@@ -1,4 +1,8 @@
-"""What every test may use: a clock that moves only when told to, and hypothesis without a wall clock of its own."""
+"""What every test may use: a clock that moves only when told to, and hypothesis without a wall clock of its own.
+
+Which tests run, and how long they take, is decided in selection.py; servers.py has the PostgreSQL
+server.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.selection", "tests.servers"]
 
 # A deadline would measure the machine, and a database of examples would leave files in the
 # checkout.
@@ -41,21 +45,3 @@ class FakeClock:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--full",
-        action="store_true",
-        help=(
-            "run the contract with every parameter set on every backend (see"
-            " tests/contract/backends.py), and tests/faults at full length"
-        ),
-    )
-    parser.addoption(
-        "--controls",
-        action="store_true",
-        help=(
-            "run, of tests/faults, only broken variants of the library, which the scenes must catch"
-        ),
-    )

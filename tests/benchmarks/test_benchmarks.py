@@ -44,6 +44,7 @@ def shared_file(tmp_path):
         baseline.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [SQLITE_ROWS, BACKEND_ROWS], ids=["sqlite", "backends"])
 def test_each_row_runs_once(rows, capsys):
     report = run(rows, ONCE, mode="once", peers=False, said=print)
@@ -62,6 +63,7 @@ def test_each_row_runs_once(rows, capsys):
     assert rows[0].title in page(report)
 
 
+@pytest.mark.slow
 def test_processes_that_update_one_file_lose_nothing_and_meet_no_error():
     with laboratory() as lab:
         results = processes.measure(

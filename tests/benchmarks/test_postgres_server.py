@@ -12,6 +12,8 @@ import pytest
 from benchmarks.postgres_server import stop_server_in
 from tests.servers import needs_a_server_package
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 USER = """
 import sys

@@ -101,6 +101,7 @@ def test_the_line_that_says_how_to_look_inside_works(processes: Any, corpus_fold
     assert found == {"level", "wbits", "memLevel", "strategy", "best", "evaluations", "target"}
 
 
+@pytest.mark.slow
 def test_run_again_it_goes_on_with_the_next_round_and_measures_nothing_twice(
     processes: Any, corpus_folder: Path
 ) -> None:
@@ -119,7 +120,7 @@ def test_run_again_it_goes_on_with_the_next_round_and_measures_nothing_twice(
     )
 
 
-@pytest.mark.parametrize("after", [0, 20])
+@pytest.mark.parametrize("after", [pytest.param(0, marks=pytest.mark.slow), 20])
 def test_killed_with_all_its_workers_it_goes_on_from_where_it_was(
     processes: Any, corpus_folder: Path, after: int
 ) -> None:
@@ -187,6 +188,7 @@ def test_ctrl_c_ends_it_in_good_order(processes: Any, corpus_folder: Path) -> No
     assert "updates lost  0 (" in out
 
 
+@pytest.mark.slow
 def test_the_time_it_may_take_is_kept(processes: Any, corpus_folder: Path) -> None:
     started = time.monotonic()
     ran = processes.run(
@@ -256,6 +258,7 @@ def test_what_a_killed_worker_had_stored_but_not_offered_is_offered_by_the_next_
     assert level == SPACE[100].level
 
 
+@pytest.mark.slow
 def test_two_demos_share_one_file(processes: Any, corpus_folder: Path) -> None:
     store = processes.folder / "demo.db"
     both = [

@@ -1,9 +1,12 @@
 """The places that the contract is run in, sync and async, and which of its tests each of them takes.
 
-SQLite by path, in memory and PostgreSQL take every test. The rest share that code and differ in how
-they begin, wait and end, so that they take each test once, with one of its parameter sets, another
-one for each test: every verb and every rule is met. ``pytest --full`` runs every parameter set
-everywhere.
+A SQLite file takes every test with each of its parameter sets. Every other backend takes only those
+that are marked ``every_backend``: test_every_method.py.
+
+With ``--full``, SQLite in memory and PostgreSQL too take every test with each parameter set. The
+rest share that code and differ in how they begin, wait and end, so that they take each test once,
+with one of its parameter sets, another one for each test: every verb and every rule is met. With
+``--exhaustive`` every backend takes all.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar, cast
-from zlib import crc32
 
 import pytest
 import sqlalchemy
@@ -22,6 +24,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import snakestore
 from snakestore import AsyncSessionRepository, SessionRepository
 from tests.contract.awaiting import Awaiter, Loop
+from tests.selection import Extent, one_of_each
 from tests.servers import emptied
 
 
@@ -32,7 +35,7 @@ class Backend(ABC):
     shared: ClassVar[bool] = (
         True  # may several repositories and connections work on the same data at once?
     )
-    whole: ClassVar[bool] = False  # does it take every parameter set of every test?
+    whole: ClassVar[bool] = False  # does it take every parameter set of every test, with --full?
     database: ClassVar[URL | None] = (
         None  # of a server, for those that need one; set by the conftest
     )
@@ -340,22 +343,24 @@ BACKENDS: list[type[Backend]] = [
 ]
 
 
-def taken(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
-    """The tests that are run, and those that are left out: see the top of this file."""
-    groups: dict[tuple[str, str], list[pytest.Item]] = {}
-    chosen: set[int] = set()
+def backends_for(wanted: Extent, *, every: bool) -> list[type[Backend]]:
+    """Those that a test is made for; ``every``: it is marked ``every_backend``."""
+    return BACKENDS if every or wanted > Extent.DEFAULT else [SqliteFile]
+
+
+def taken(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The tests that ``--full`` runs: see the top of this file."""
+    chosen: list[pytest.Item] = []
+    others: dict[type[Backend], list[pytest.Item]] = {}
     for item in items:
         kind = _kind(item)
-        if kind is None or kind.whole:
-            chosen.add(id(item))
+        if kind is None or kind.whole or item.get_closest_marker("every_backend") is not None:
+            chosen.append(item)
         elif not (kind.awaited and _is_about_the_rest(item)):
-            groups.setdefault((item.nodeid.partition("[")[0], kind.name), []).append(item)
-    chosen.update(
-        id(group[crc32("".join(key).encode()) % len(group)]) for key, group in groups.items()
-    )
-    return [item for item in items if id(item) in chosen], [
-        item for item in items if id(item) not in chosen
-    ]
+            others.setdefault(kind, []).append(item)
+    for kind, group in others.items():
+        chosen.extend(one_of_each(group, salt=kind.name))
+    return chosen
 
 
 def _is_about_the_rest(item: pytest.Item) -> bool:

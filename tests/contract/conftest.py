@@ -16,7 +16,8 @@ import pytest
 
 import snakestore
 from snakestore import SessionRepository
-from tests.contract.backends import BACKENDS, Backend, taken
+from tests.contract.backends import Backend, backends_for, taken
+from tests.selection import Extent, extent, keep
 
 Clock = Any  # the FakeClock of tests/conftest.py
 Call = Callable[[SessionRepository, str], Any]
@@ -25,10 +26,16 @@ Call = Callable[[SessionRepository, str], Any]
 # --- backends
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend" in metafunc.fixturenames:
+        every = metafunc.definition.get_closest_marker("every_backend") is not None
+        kinds = backends_for(extent(metafunc.config), every=every)
+        metafunc.parametrize("backend", kinds, ids=[kind.name for kind in kinds], indirect=True)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("full", default=False):
-        items[:], left_out = taken(items)
-        config.hook.pytest_deselected(items=left_out)
+    if extent(config) is Extent.FULL:
+        keep(config, items, taken(items))
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +57,7 @@ def prepared(
     return folder_of
 
 
-@pytest.fixture(params=BACKENDS, ids=lambda kind: kind.name)
+@pytest.fixture
 def backend(
     request: pytest.FixtureRequest, prepared: Callable[[type[Backend]], Path], tmp_path: Path
 ) -> Iterator[Backend]:

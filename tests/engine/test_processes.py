@@ -61,7 +61,7 @@ print([code(pid) for pid in children])
 """
 
 
-@pytest.mark.parametrize("round_", range(3))
+@pytest.mark.parametrize("round_", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_many_processes_open_a_missing_file_at_once(tmp_path: Path, round_: int) -> None:
     path = tmp_path / "s.db"
 

@@ -1,6 +1,8 @@
-"""Scenes with real processes: quick by default; ``--full`` for the long run, ``--controls`` for broken variants that they must catch.
+"""Scenarios with real processes; with ``--controls`` broken variants of the library instead.
 
-With SNAKESTORE_FIGURES set, what the scenes measure is appended to that file, for
+The scenarios must notice what is broken. How long they take is up to tests/selection.py.
+
+With SNAKESTORE_FIGURES set, what the scenarios measure is appended to that file, for
 tests/faults/report.py.
 """
 
@@ -14,28 +16,38 @@ from typing import Any
 
 import pytest
 
+from tests.selection import Extent, extent, keep
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     wanted = bool(config.getoption("controls"))
-    left = [
-        item
-        for item in items
-        if here not in item.path.parents or ("control" in item.name) == wanted
-    ]
-    config.hook.pytest_deselected(items=[item for item in items if item not in left])
-    items[:] = left
+    keep(
+        config,
+        items,
+        [
+            item
+            for item in items
+            if here not in item.path.parents or ("control" in item.name) == wanted
+        ],
+    )
 
 
 @pytest.fixture
-def full(pytestconfig: pytest.Config) -> bool:
-    return bool(pytestconfig.getoption("full"))
+def size(pytestconfig: pytest.Config) -> Callable[..., int]:
+    """``size(full, exhaustive)``: how much of something; by default a quarter of ``full``.
 
+    ``default=`` is for what would prove nothing then.
+    """
 
-@pytest.fixture
-def size(full: bool) -> Callable[[int, int], int]:
-    """``size(quick, full)``: how much of something, by the length of the run."""
-    return lambda quick, whole: whole if full else quick
+    def size(full: int, exhaustive: int, *, default: int | None = None) -> int:
+        return {
+            Extent.DEFAULT: -(-full // 4) if default is None else default,
+            Extent.FULL: full,
+            Extent.EXHAUSTIVE: exhaustive,
+        }[extent(pytestconfig)]
+
+    return size
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Generate docs/reliability.md: ``python -m tests.faults.report [--full]``.
+"""Generate docs/reliability.md: ``python -m tests.faults.report [--exhaustive]``.
 
 Run it in the top folder of the checkout.
 """
@@ -24,8 +24,8 @@ HEAD = """\
 # Reliability
 
 This page states what survives a failure, and what was measured. `python -m tests.faults.report`
-generates it: it runs the scenarios of `tests/faults` (`--full`: at full length) and writes down
-their results. `pytest tests/faults --controls` runs broken variants of the library (get then set,
+generates it: it runs the scenarios of `tests/faults` (`--exhaustive`: at full length) and writes
+down their results. `pytest tests/faults --controls` runs broken variants of the library (get then set,
 no `BEGIN IMMEDIATE`, no transactions, no lock at start). The same scenarios must detect each of
 them.
 
@@ -79,7 +79,7 @@ def run_scenes(arguments: list[str]) -> tuple[list[dict[str, Any]], float]:
         target = Path(folder) / "figures"
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "tests/faults", *arguments],
+            [sys.executable, "-m", "pytest", "-q", "tests/faults", "--full", *arguments],
             cwd=ROOT, env={**os.environ, "SNAKESTORE_FIGURES": str(target)}, check=False,
         )  # fmt: skip
         if done.returncode != 0:
@@ -219,7 +219,7 @@ def page(figures: list[dict[str, Any]], seconds: float, arguments: list[str]) ->
         f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, SQLite"
         f" {sqlite3.sqlite_version}"
     )
-    length = "at full length" if "--full" in arguments else "quick"
+    length = "at full length" if "--exhaustive" in arguments else "quick"
     lines = [
         HEAD + "## Measured",
         "",

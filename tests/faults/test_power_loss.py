@@ -78,7 +78,7 @@ def damaged(failed: Path, number: int, change: str) -> Path:
 def test_whatever_is_left_of_the_log_opens_as_some_prefix_of_the_commits(
     failed, change, size, figures
 ):
-    copies = size(12, 300)
+    copies = size(12, 300, default=12)
 
     kept = [prefix_in(damaged(failed, number, change)) for number in range(copies)]
 
