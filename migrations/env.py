@@ -1,9 +1,9 @@
-"""How Alembic reaches the database: over a connection it is lent, or by URL from the ``alembic`` command.
+"""Connect Alembic to the database: the library's connection, or one of the ``alembic`` command.
 
-The library lends a connection whose transaction it commits itself. The command takes its URL from
+The library passes a connection, whose transaction it commits itself. The command takes its URL from
 ``-x url=...``, else from the environment variable SNAKESTORE_URL, else from alembic.ini, and opens
-it with our own settings. Either way the database is locked before its revision is read, so that
-upgraders wait for one another, and DDL rolls back.
+it with snakestore's settings. Either way the database is locked before its revision is read, so
+that concurrent upgrades wait for each other, and DDL rolls back.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ config = context.config
 
 
 def migrate(connection: Connection) -> None:
-    """Run the command in the connection's transaction, beginning and ending one where none is open."""
+    """Run the command in the connection's transaction, or in a new one if none is open."""
     if not connection.in_transaction():
         with connection.begin():
             migrate(connection)
@@ -34,7 +34,7 @@ def migrate(connection: Connection) -> None:
 
 
 def named_url() -> str:
-    """The URL or path that the command was given."""
+    """The URL or path given to the command."""
     url = (
         context.get_x_argument(as_dictionary=True).get("url")
         or os.environ.get("SNAKESTORE_URL")
@@ -50,7 +50,7 @@ def named_url() -> str:
 
 
 def offline() -> None:
-    """Print the SQL; no database is opened."""
+    """Print the SQL without opening a database."""
     context.configure(
         url=parse(named_url()),
         literal_binds=True,
@@ -62,19 +62,19 @@ def offline() -> None:
 
 
 def online() -> None:
-    """Migrate over the connection or engine that was lent, else over an engine of our own."""
-    lent = config.attributes.get("connection")
-    if isinstance(lent, Connection):
-        migrate(lent)
+    """Migrate over the connection or engine that was passed, else over a new engine."""
+    passed = config.attributes.get("connection")
+    if isinstance(passed, Connection):
+        migrate(passed)
         return
-    if lent is None and config.config_file_name is not None:
+    if passed is None and config.config_file_name is not None:
         fileConfig(config.config_file_name, disable_existing_loggers=False)
-    engine = lent if isinstance(lent, Engine) else create_engine(named_url())
+    engine = passed if isinstance(passed, Engine) else create_engine(named_url())
     try:
         with engine.connect() as connection:
             migrate(connection)
     finally:
-        if lent is None:
+        if passed is None:
             engine.dispose()
 
 

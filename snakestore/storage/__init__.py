@@ -1,4 +1,12 @@
-"""The database: tables, engines, statements, transactions, the schema; rows never leave it."""
+"""The database: engines, tables, statements, transactions and migrations. Rows never leave it.
+
+In reading order, which is also the order of imports (each may import those before it):
+
+- settings.py, fork.py; schema/ has the tables, queries/ the statements on them;
+- dialects/ has what differs between SQLite and PostgreSQL, url.py and engine.py ask it;
+- mapping.py turns rows into values, execution/ runs statements in transactions;
+- migrate/ inspects, creates and migrates the tables, and opens a store.
+"""
 
 import logging
 

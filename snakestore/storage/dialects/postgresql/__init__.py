@@ -1,1 +1,8 @@
-"""PostgreSQL."""
+"""PostgreSQL. dialect.py is the index: each method says which of the others it needs.
+
+- connect.py checks URLs and makes engines, database.py creates a missing database;
+- introspection.py says which tables a database has, partitions.py divides them;
+- errors.py translates what the drivers raise, by SQLSTATE.
+
+Imported on first use: a start with SQLite does without.
+"""
