@@ -33,10 +33,13 @@ class SchemaReader(Protocol):
         """The rows of snakestore's version table; None if there is no such table."""
 
     def is_empty(self) -> bool:
-        """Whether nothing at all is there; never true of a server's database, which others share."""
+        """Whether nothing is there; never true of a server's database, which others share."""
 
     def relation_names(self) -> set[str]:
         """The names of all tables, views and indexes, spelled as the database compares them."""
+
+    def view_definitions(self) -> Mapping[str, str]:
+        """The views by name, spelled likewise, with their definitions."""
 
     def foreign_objects(self) -> Sequence[tuple[str, str]]:
         """Kind and name of what others put on or in place of snakestore's tables, by name."""
@@ -91,6 +94,10 @@ class Backend(ABC):
     """One row: the path of the database, "" in memory. None for a server."""
     data_version: ClassVar[str] = ""
     """Selects a number that changes with each commit of another connection; "" if there is none."""
+    scratch_url: ClassVar[str | None] = None
+    """An empty database to run the migrations in, for comparing what dropped tables left behind.
+    None if dropping a table leaves nothing behind.
+    """
     max_log_bytes: ClassVar[int] = 0
     """What the write-ahead log beside the file is truncated to; a server keeps its own."""
 
@@ -199,7 +206,7 @@ class Backend(ABC):
         """Whether the transaction may succeed when run again: a lock, deadlock or conflict."""
 
     def is_duplicate(self, error: BaseException) -> bool:
-        """Whether a concurrent transaction inserted the same key, which only a server lets happen."""
+        """Whether a concurrent transaction inserted the same key; only a server lets that happen."""
         del error
         return False
 
@@ -278,7 +285,7 @@ class Backend(ABC):
         return False
 
     def checkpoint(self, driver_connection: Any) -> None:
-        """Copy the log into the database as far as no lock is waited for; outside of transactions."""
+        """Copy the log into the database without waiting for locks; outside of transactions."""
         del driver_connection
 
     @abstractmethod

@@ -35,6 +35,8 @@ class Inspection(NamedTuple):
     current: str | None = None
     conflicting_names: tuple[str, ...] = ()
     """Others' tables and views whose names pending migrations give to snakestore's."""
+    conflicting_views: tuple[tuple[str, str], ...] = ()
+    """Those of them that are views, with their definitions."""
     foreign_objects: tuple[tuple[str, str], ...] = ()
     """Kind and name of what others put on or in place of snakestore's tables."""
 
@@ -79,8 +81,14 @@ def _inspect(reader: SchemaReader) -> Inspection:
         return found  # nothing is to be created; a warm start needs no more
     done = 0 if found.current is None else REVISIONS.index(found.current) + 1
     pending = {name for revision in REVISIONS[done:] for name in MADE_BY[revision]}
-    conflicting = pending.intersection(reader.relation_names())
-    return found._replace(conflicting_names=tuple(sorted(conflicting)))
+    conflicting = tuple(sorted(pending.intersection(reader.relation_names())))
+    if not conflicting:
+        return found
+    views = reader.view_definitions()
+    return found._replace(
+        conflicting_names=conflicting,
+        conflicting_views=tuple((name, views[name]) for name in conflicting if name in views),
+    )
 
 
 def _inspect_versions(versions: list[Any]) -> Inspection:

@@ -25,7 +25,7 @@ from snakestore.storage.schema.revisions import HEAD
 from snakestore.storage.settings import Durability
 from snakestore.storage.url import PathOrUrl, describe
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger("snakestore.migrate")
 
 
 def open_engine(
@@ -59,7 +59,7 @@ def open_engine(
         with translate_errors():
             _prepare(engine, migrate=migrate)
     except SnakeStoreError as error:
-        _logger.warning("refused %s (%s): %s", describe(url), type(error).__name__, error)
+        logger.warning("refused %s (%s): %s", describe(url), type(error).__name__, error)
         engine.dispose()
         raise
     except BaseException:

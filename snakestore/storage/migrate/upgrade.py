@@ -24,10 +24,11 @@ from snakestore.storage.migrate.inspection import (
     inspect_connection,
     inspect_engine,
 )
+from snakestore.storage.migrate.leftovers import ignore_leftover_views, remove_leftovers
 from snakestore.storage.schema.revisions import HEAD
 from snakestore.storage.url import PathOrUrl, describe
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger("snakestore.migrate")
 
 
 def upgrade(
@@ -37,7 +38,7 @@ def upgrade(
 
     A Connection or orm.Session is joined and not committed; on an Engine, path or URL it is one
     transaction. A migration that fails leaves nothing behind. A missing file, or database of a
-    server, is created.
+    server, is created. If another tool has dropped the tables, they are created anew, empty.
 
     Args:
         bind_or_url: what to migrate.
@@ -65,7 +66,7 @@ def upgrade(
             found, where = inspect_engine(engine), describe(engine.url)
             check_no_foreign_objects(found, where)
             check_not_newer(found, where)
-            check_name_conflicts(found, where)
+            check_name_conflicts(ignore_leftover_views(found, backend_of(engine)), where)
             if found.state is State.EMPTY:
                 backend_of(engine).create_database(engine.url)
             with connected(engine) as connection:
@@ -133,9 +134,10 @@ def upgrade_locked(connection: Connection, revision: str, *, beside_others: bool
     check_not_newer(found, where)
     if not beside_others:
         check_managed(found, where)
+    found = remove_leftovers(connection, found)
     check_name_conflicts(found, where)
     if found.state is not State.HEAD or revision not in {"head", HEAD}:
-        _logger.info("upgrading %s from %s to %s", where, found.current or "base", revision)
+        logger.info("upgrading %s from %s to %s", where, found.current or "base", revision)
         migrate(connection, "upgrade", revision)
 
 
@@ -154,5 +156,5 @@ def _downgrade(connection: Connection, revision: str) -> None:
     lock_database(connection)
     found, where = inspect_connection(connection), describe(connection.engine.url)
     check_can_downgrade(found, where)
-    _logger.info("downgrading %s from %s to %s", where, found.current, revision)
+    logger.info("downgrading %s from %s to %s", where, found.current, revision)
     migrate(connection, "downgrade", revision)

@@ -11,7 +11,7 @@ from snakestore.storage.dialects.postgresql.connect import create_engine
 from snakestore.storage.settings import Settings
 
 MAINTENANCE_DATABASE = "postgres"
-"""Every server has it, and anyone may connect to it."""
+"""Every server has it, and every user may connect to it by default."""
 
 
 def is_missing(url: URL) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import add
 from typing import Any
@@ -96,6 +96,13 @@ class PostgreSQLSchemaReader:
         """The names of all tables and views of the default schema."""
         inspector = inspect(self._connection)
         return {*inspector.get_table_names(), *inspector.get_view_names()}
+
+    def view_definitions(self) -> Mapping[str, str]:
+        """The views of the default schema, with the queries as the server prints them."""
+        inspector = inspect(self._connection)
+        return {
+            name: str(inspector.get_view_definition(name)) for name in inspector.get_view_names()
+        }
 
     def foreign_objects(self) -> Sequence[tuple[str, str]]:
         """None are looked for: a server's tables have an owner, who decides about triggers."""

@@ -37,7 +37,7 @@ _POOL_SIZE = 20
 _MIN_SECONDS_FOR_WAL = 5.0
 _MIN_PAUSE, _MAX_PAUSE = 0.002, 0.05
 _SAFE_PRAGMAS = ("PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF")
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger("snakestore.sqlite")
 
 
 def create_engine(url: URL, settings: Settings) -> Engine:
@@ -144,7 +144,7 @@ class _FileOpener:
                 connection, watch = self._open_writable(), Watch(self._path)
             entry.info[WATCH] = watch
         if not self._opened_before:
-            _logger.debug(
+            logger.debug(
                 "opened %s%s", self._path, " read-only" if READ_ONLY in entry.info else ""
             )
         self._opened_before = True
@@ -269,6 +269,6 @@ def _discard_stale(connection: sqlite3.Connection, entry: ConnectionPoolEntry, _
         if watch.replaced:
             leak_deliberately(connection)
             forget_connection(entry)
-        _logger.info("reconnecting to %s: the file was changed or replaced", watch.path)
+        logger.info("reconnecting to %s: the file was changed or replaced", watch.path)
         message = "the file is not the one that was opened"
         raise DisconnectionError(message)

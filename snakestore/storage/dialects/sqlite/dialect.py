@@ -61,6 +61,7 @@ class SQLite(Backend):
     parts: ClassVar[Statement] = introspection.PARTS
     findings: ClassVar[Mapping[str, Statement]] = introspection.FINDINGS
     file: ClassVar[Statement | None] = introspection.FILE
+    scratch_url: ClassVar[str | None] = "sqlite://"  # views outlive the tables that they read
     data_version: ClassVar[str] = "PRAGMA data_version"
     max_log_bytes: ClassVar[int] = connect.JOURNAL_SIZE_LIMIT
 

@@ -15,7 +15,7 @@ from snakestore.errors import (
 from snakestore.storage.dialects.base import outdated_schema_error
 
 _PRIMARY_CODE = 0xFF
-"""Extended result codes carry the primary one in their low byte (https://sqlite.org/rescode.html)."""
+"""The low byte of an extended result code is the primary one (https://sqlite.org/rescode.html)."""
 _BY_CODE: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_BUSY: (
         StoreBusyError,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -51,15 +51,9 @@ def _foreign_keys() -> Select[str, str]:
         column("parent", Text()),
     )
     found = func.pragma_foreign_key_check().table_valued(child, row, parent)
-    message = (
-        literal("row ")
-        + cast(row, Text)
-        + literal(" belongs to a row of ")
-        + parent
-        + literal(" that is not there")
-    )
+    message = literal("row ") + cast(row, Text) + literal(" references a missing row of ") + parent
     return (
-        select(child, func.coalesce(message, literal("a row has no parent")))
+        select(child, func.coalesce(message, literal("a row references a missing one")))
         .select_from(found)
         .limit(MAX_FINDINGS)
     )
@@ -126,6 +120,8 @@ _VERSIONS = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constan
 _OBJECTS = "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
 _RELATIONS = "SELECT lower(name) FROM sqlite_master WHERE type <> 'trigger'"
 
+_VIEWS = "SELECT lower(name), sql FROM sqlite_master WHERE type = 'view'"
+
 
 class SQLiteSchemaReader:
     """Reads ``sqlite_master`` with one connection's ``execute``."""
@@ -146,6 +142,10 @@ class SQLiteSchemaReader:
     def relation_names(self) -> set[str]:
         """The names of all tables, views and indexes, in lower case."""
         return {name for (name,) in self._execute(_RELATIONS)}
+
+    def view_definitions(self) -> Mapping[str, str]:
+        """The views by name, in lower case, with the text that created them."""
+        return {name: sql for name, sql in self._execute(_VIEWS)}  # noqa: C416 - rows are not pairs
 
     def foreign_objects(self) -> Sequence[tuple[str, str]]:
         """Triggers on snakestore's tables, and views and virtual tables in place of them."""

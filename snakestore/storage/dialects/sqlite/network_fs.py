@@ -8,7 +8,7 @@ import warnings
 
 from snakestore.errors import NetworkFileSystemWarning
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger("snakestore.sqlite")
 MOUNTS = "/proc/self/mountinfo"
 _NETWORK_FILE_SYSTEMS = frozenset(
     {
@@ -72,5 +72,5 @@ def warn_if_network_file_system(path: str) -> None:
             " processes of one machine at best, and a file used from several machines gets"
             " damaged. Keep it on a local disk, or use PostgreSQL."
         )
-        _logger.warning("%s is on a network file system (%s)", path, kind)
+        logger.warning("%s is on a network file system (%s)", path, kind)
         warnings.warn(message, NetworkFileSystemWarning, stacklevel=2)
