@@ -148,4 +148,10 @@ def test_what_is_no_store_is_refused_without_telling_the_password(
 
 def test_a_message_shows_a_file_by_its_path_and_a_server_without_password(inside: Path) -> None:
     assert describe(parse("file:agent.db?mode=ro")) == str(inside / "agent.db")
-    assert "secret" not in describe(parse("postgresql://ada:secret@db/agents"))
+    for url in (
+        "postgresql://ada:secret@db/agents",
+        "postgresql://ada@db/agents?password=secret",
+        "postgresql://ada@db/agents?sslmode=require&sslpassword=secret",
+    ):
+        assert "secret" not in describe(parse(url))
+    assert describe(parse("postgresql://db/agents?sslmode=require")).endswith("?sslmode=require")

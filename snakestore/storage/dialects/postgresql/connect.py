@@ -11,6 +11,7 @@ from snakestore.errors import StoreError
 from snakestore.storage.settings import Settings
 
 _POOL_SIZE = 20
+_HIDDEN = "hidden"
 
 
 def parse_url(url: URL) -> URL:
@@ -27,6 +28,12 @@ def parse_url(url: URL) -> URL:
         )
         raise StoreError(message)
     return url.set(drivername="postgresql+psycopg")
+
+
+def describe(url: URL) -> str:
+    """The URL without passwords, neither the user's nor those among libpq's parameters."""
+    hidden = {key: _HIDDEN for key in url.query if "password" in key.lower()}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 def create_engine(url: URL, settings: Settings) -> Engine:

@@ -50,8 +50,8 @@ class PostgreSQL(Backend):
         return connect.parse_url(url)
 
     def describe(self, url: URL) -> str:
-        """The URL without its password."""
-        return url.render_as_string(hide_password=True)
+        """The URL without its passwords."""
+        return connect.describe(url)
 
     def create_engine(self, url: URL, settings: Settings) -> Engine:
         """With ``lock_timeout`` set to ``busy_timeout``."""

@@ -144,9 +144,7 @@ class _FileOpener:
                 connection, watch = self._open_writable(), Watch(self._path)
             entry.info[WATCH] = watch
         if not self._opened_before:
-            logger.debug(
-                "opened %s%s", self._path, " read-only" if READ_ONLY in entry.info else ""
-            )
+            logger.debug("opened %s%s", self._path, " read-only" if READ_ONLY in entry.info else "")
         self._opened_before = True
         return connection
 
