@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import collections.abc
 import enum
+import inspect
 
 import numpy as np
 import pytest
 
 from snakestore import (
     SessionNotFoundError,
+    SessionRepository,
     SnakeStoreError,
     ValidationError,
     VariableLockedError,
@@ -260,50 +262,11 @@ def test_a_locked_variable_is_refused(repo, view, unchanged):
 
 # --- the verbs without the session id
 
-VERBS = [
-    *(
-        "get_session",
-        "session_exists",
-        "update_session",
-        "touch",
-        "expired",
-        "delete_session",
-        "get_stats",
-    ),
-    *(
-        "put_variable",
-        "register_variable",
-        "get_variable",
-        "get_value",
-        "has_variable",
-        "variable_names",
-        "list_variables",
-        "get_variables",
-    ),
-    *(
-        "update_variable",
-        "modify_variable",
-        "update_variables",
-        "update_constraints",
-        "delete_variable",
-    ),
-    *(
-        "start_optimization",
-        "end_optimization",
-        "variable_history",
-        "get_variable_version",
-        "rollback_variable",
-    ),
-    *(
-        "put_program",
-        "get_program",
-        "list_programs",
-        "get_programs",
-        "program_ids",
-        "has_program",
-        "delete_program",
-    ),
-]
+VERBS = sorted(
+    name
+    for name, method in inspect.getmembers(SessionRepository, inspect.isfunction)
+    if name != "session" and {"sid", "session_id"} & set(inspect.signature(method).parameters)
+)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -23,6 +23,7 @@ from snakestore.types import registry
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKED = sorted({*PAGES, *ROOT.glob("*.md")})
 FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 PRINTED = re.compile(r"^\s*print\(.*\)  # (?P<expected>.+)$", re.MULTILINE)
 RUN = ("python", "console")
@@ -135,7 +136,7 @@ def test_what_a_page_shows_runs_from_top_to_bottom(
 def test_every_link_between_the_pages_leads_somewhere() -> None:
     broken = [
         f"{page.name}: {target}"
-        for page in PAGES
+        for page in LINKED
         for target in re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", page.read_text("utf-8"))
         if not (page.parent / target).exists()
     ]
