@@ -1,4 +1,4 @@
-"""The ``snakestore`` command: its groups of verbs, put together, and the one place where an error becomes an exit code."""
+"""The ``snakestore`` command with its subcommands, and the exit codes of errors."""
 
 from __future__ import annotations
 
@@ -12,32 +12,30 @@ from typer.core import TyperGroup
 
 from snakestore import __version__
 from snakestore.cli import db, demo, maintenance, read, transfer, write
-from snakestore.cli.console import plain
+from snakestore.cli.console import escaped
 from snakestore.errors import SnakeStoreError
 
 
 class _Commands(TyperGroup):
-    """The verbs; an error of snakestore's, or of the system's, is told in one line on stderr, with exit code 1."""
+    """The command. Errors of snakestore and of the system are one line on stderr, exit code 1."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except SnakeStoreError as error:
-            typer.echo(f"snakestore: {plain(str(error))}", err=True)
+            typer.echo(f"snakestore: {escaped(str(error))}", err=True)
             raise typer.Exit(1) from error
         except OSError as error:
-            if (
-                error.errno == errno.EPIPE
-            ):  # whoever reads has seen enough, which typer ends quietly
+            if error.errno == errno.EPIPE:  # the reader closed the pipe: typer exits quietly
                 raise
-            typer.echo(f"snakestore: {plain(str(error))}", err=True)
+            typer.echo(f"snakestore: {escaped(str(error))}", err=True)
             raise typer.Exit(1) from error
 
 
 app = typer.Typer(
     name="snakestore",
     cls=_Commands,
-    help="A durable home for the state of LLM programs: look into a store, change it, migrate it.",
+    help="Inspect, change, back up and migrate stores of snakestore.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -48,8 +46,8 @@ for group in (demo, read, write, maintenance, transfer):
 app.add_typer(db.app, name="db")
 
 
-def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
-    if asked:
+def _print_version(requested: bool) -> None:  # noqa: FBT001 - typer passes it by position
+    if requested:
         typer.echo(__version__)
         raise typer.Exit
 
@@ -64,14 +62,13 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Hold the options that come before the verb."""
+    """Options before the subcommand."""
 
 
 def run() -> None:
-    """Run the command and exit: 0 done, 1 refused (told on stderr), 2 wrong usage."""
+    """Run the command and exit: 0 success, 1 refused (stderr says why), 2 wrong usage."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # an emoji in a name is no reason to fail on a terminal without emoji
+            # a terminal that cannot show an emoji shows its escape
+            stream.reconfigure(errors="backslashreplace")
     app()

@@ -1,4 +1,4 @@
-"""Printing: nothing that a stored name or value holds reaches the terminal as a control sequence or as markup."""
+"""Print text, JSON and tables. Control characters in stored data are escaped."""
 
 from __future__ import annotations
 
@@ -14,51 +14,50 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-LONGEST_CELL = 60
-# control characters drive a terminal; marks of direction, line and paragraph separators make text
-# look like other text; lone surrogates cannot be printed at all
-_NOT_FOR_A_TERMINAL = re.compile(
+MAX_CELL_LENGTH = 60
+# control characters; marks of direction, line and paragraph separators, which make text look like
+# other text; lone surrogates, which cannot be printed
+_UNSAFE_CHARACTERS = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
-def plain(text: str) -> str:
-    r"""``text`` on one line, whatever could drive a terminal written as ``\uXXXX``."""
-    return _NOT_FOR_A_TERMINAL.sub(_escaped, text)
+def escaped(text: str) -> str:
+    r"""``text`` on one line, with control characters written as ``\uXXXX``."""
+    return _UNSAFE_CHARACTERS.sub(_escape, text)
 
 
 def json_line(value: Any) -> str:
-    """``value`` as JSON on one line, safe to print and still the same JSON."""
-    return plain(json.dumps(value, ensure_ascii=False))
+    """``value`` as JSON on one line, with control characters escaped."""
+    return escaped(json.dumps(value, ensure_ascii=False))
 
 
 def cell(value: Any) -> str:
-    """``value`` as JSON, cut to what a cell of a table holds."""
+    """``value`` as JSON, shortened to the length of a table cell."""
     text = json_line(value)
-    return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 3] + "..."
+    return text if len(text) <= MAX_CELL_LENGTH else text[: MAX_CELL_LENGTH - 3] + "..."
 
 
 def print_json(document: Any) -> None:
     """Print ``document`` as indented JSON."""
-    for line in json.dumps(document, ensure_ascii=False, indent=2).split(
-        "\n"
-    ):  # JSON itself escapes the line breaks of its texts
-        typer.echo(plain(line))
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    for line in text.split("\n"):  # JSON escapes line breaks inside texts
+        typer.echo(escaped(line))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print ``rows`` under ``columns``: a drawn table on a terminal, else aligned lines that ``grep`` and ``awk`` can read."""
-    head, *cells = ([plain(str(entry)) for entry in row] for row in [columns, *rows])
+    """Print a table: drawn on a terminal, otherwise with columns aligned by spaces."""
+    head, *cells = ([escaped(str(entry)) for entry in row] for row in [columns, *rows])
     if sys.stdout.isatty():
         table = Table(box=box.SIMPLE_HEAD)
         for column in head:
             table.add_column(Text(column), overflow="fold")
         for row in cells:
-            table.add_row(*(Text(entry) for entry in row))  # a Text is never read as markup
+            table.add_row(*(Text(entry) for entry in row))  # a Text is not parsed as markup
         Console(highlight=False).print(table)
         return
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]

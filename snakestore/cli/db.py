@@ -1,4 +1,4 @@
-"""``snakestore db``: the schema of a store and its migrations."""
+"""``snakestore db``: create, migrate and show the schema of a store."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from snakestore import current, downgrade, upgrade
-from snakestore.cli.console import plain
+from snakestore.cli.console import escaped
 from snakestore.cli.stores import Store, StoreCommand
 
 app = typer.Typer(
-    help="The schema of a store: make it, migrate it, ask for it.",
+    help="Create, migrate and show the schema of a store.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -22,13 +22,13 @@ NO_REVISION = "none"
 @app.command(name="upgrade", cls=StoreCommand)
 def upgrade_(
     store: Store,
-    revision: Annotated[str, typer.Option(help="Where to stop.")] = "head",
+    revision: Annotated[str, typer.Option(help="The revision to migrate to.")] = "head",
     partitions: Annotated[
         int | None,
-        typer.Option(help="PostgreSQL: make new tables partitioned by session, each into so many."),
+        typer.Option(help="PostgreSQL: partition new tables by session, each into N partitions."),
     ] = None,
 ) -> None:
-    """Make the tables where there are none, or migrate them to a newer schema."""
+    """Create the tables, or migrate them to a newer schema."""
     upgrade(store, revision, partitions=partitions)
     _print_current(store)
 
@@ -39,12 +39,12 @@ def downgrade_(
     revision: Annotated[
         str,
         typer.Option(
-            help="The older schema to go back to; base drops every table of snakestore's.",
+            help="The revision to migrate to; base drops every table of snakestore.",
             show_default=False,
         ),
     ],
 ) -> None:
-    """Migrate to an older schema; what the older one has no place for is lost."""
+    """Migrate to an older schema. Data that it cannot hold is lost."""
     downgrade(store, revision)
     _print_current(store)
 
@@ -56,4 +56,4 @@ def current_(store: Store) -> None:
 
 
 def _print_current(store: str) -> None:
-    typer.echo(plain(current(store) or NO_REVISION))
+    typer.echo(escaped(current(store) or NO_REVISION))

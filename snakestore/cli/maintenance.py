@@ -1,4 +1,4 @@
-"""The verbs that keep a store safe: check, backup."""
+"""The commands check and backup."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 
 from snakestore import CheckReport, StoreError
-from snakestore.cli.console import plain, print_json, print_table
+from snakestore.cli.console import escaped, print_json, print_table
 from snakestore.cli.stores import AsJson, Store, StoreCommand, opened_read_only, writing
 
 SECONDS_BETWEEN_LINES = 1.0
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give ``app`` these verbs."""
+    """Add the commands to ``app``."""
     for verb in (check, backup):
         app.command(cls=StoreCommand)(verb)
 
@@ -26,11 +26,11 @@ def check(
     store: Store,
     *,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Mend the counts of sessions; nothing else is changed.")
+        bool, typer.Option("--repair", help="Correct the counts of sessions, and nothing else.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check the whole store: exit code 0 where nothing is wrong (any more), 1 where something is."""
+    """Check the whole store. The exit code is 1 if there is a problem."""
     if repair:
         with writing(store) as repository:
             report = repository.check(repair=True)
@@ -62,40 +62,38 @@ def _print(report: CheckReport) -> None:
     ):
         if findings:
             typer.echo()
-            print_table([title, "where", "what"], findings)
+            print_table([title, "where", "message"], findings)
         if count > len(findings):
             typer.echo(f"and {count - len(findings)} more")
-    left = report.problem_count - report.repaired
+    remaining = report.problem_count - report.repaired
     typer.echo()
-    typer.echo(
-        "nothing is wrong" if not left else f"{left} {'problem' if left == 1 else 'problems'}"
-    )
     if report.repaired:
-        typer.echo(f"{report.repaired} mended")
+        typer.echo(f"{report.repaired} repaired")
+    typer.echo(f"{remaining or 'no'} {'problem' if remaining == 1 else 'problems'}")
 
 
 def backup(
     store: Store,
     path: Annotated[
-        str, typer.Argument(metavar="TO", help="The file to make.", show_default=False)
+        str, typer.Argument(metavar="TO", help="Path of the backup.", show_default=False)
     ],
     *,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Take the place of a file that is there.")
+        bool, typer.Option("--overwrite", help="Replace an existing file.")
     ] = False,
 ) -> None:
-    """Copy a SQLite store, while others use it, into a single file that is a store itself."""
-    told = time.monotonic()
+    """Copy a SQLite store into a single file, while others use the store."""
+    last_printed = time.monotonic()
 
     def progress(copied: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= SECONDS_BETWEEN_LINES:
-            told = time.monotonic()
+        nonlocal last_printed
+        if time.monotonic() - last_printed >= SECONDS_BETWEEN_LINES:
+            last_printed = time.monotonic()
             typer.echo(f"{copied} of {total} pages", err=True)
 
     if os.path.lexists(path) and not overwrite:
-        message = f"{path} is there already: give another name, or --overwrite"
+        message = f"{path} already exists. Choose another name, or pass --overwrite."
         raise StoreError(message)
     with opened_read_only(store) as repository:
         repository.backup(path, overwrite=overwrite, progress=progress)
-    typer.echo(f"{plain(path)} made")
+    typer.echo(f"backup written to {escaped(path)}")

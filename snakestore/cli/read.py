@@ -1,4 +1,4 @@
-"""The verbs that look and change nothing: sessions, show, get, history, stats."""
+"""The commands that only read: sessions, show, get, history, stats."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Identifier = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give ``app`` these verbs."""
+    """Add the commands to ``app``."""
     for verb in (sessions, show, get, history, stats):
         app.command(cls=StoreCommand)(verb)
 
@@ -33,16 +33,16 @@ def sessions(
         str | None,
         typer.Argument(
             metavar="PATTERN",
-            help="Only ids like this; * stands for any run of characters.",
+            help="List only matching ids. * matches any run of characters.",
             show_default=False,
         ),
     ] = None,
     *,
     expired: Annotated[
-        bool, typer.Option("--expired", help="Also those that have expired and are not swept yet.")
+        bool, typer.Option("--expired", help="Include expired sessions that are not deleted yet.")
     ] = False,
     limit: Annotated[
-        int | None, typer.Option(min=0, help="At most so many.", show_default=False)
+        int | None, typer.Option(min=0, help="List at most this many.", show_default=False)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -60,8 +60,8 @@ def sessions(
                 session.stats.variable_count,
                 session.stats.program_count,
                 session.stats.total_variable_updates,
-                _moment(session.last_accessed),
-                _moment(session.expires_at),
+                _time_text(session.last_accessed),
+                _time_text(session.expires_at),
             ]
             for session in found
         ],
@@ -73,7 +73,7 @@ def show(store: Store, session_id: SessionId, *, as_json: AsJson = False) -> Non
     with reading(store) as snapshot:
         session = session_in(snapshot, session_id)
         variables = {
-            name: _variable_or_why_not(snapshot, session_id, name)
+            name: _variable_or_reason(snapshot, session_id, name)
             for name in snapshot.variable_names(session_id)
         }
         programs = snapshot.get_programs(session_id)
@@ -85,7 +85,7 @@ def show(store: Store, session_id: SessionId, *, as_json: AsJson = False) -> Non
         print_json({"session": session_record(session), "variables": listed, "programs": programs})
         return
     print_table(
-        ["session", session.id], [[name, text] for name, text in _described(session).items()]
+        ["session", session.id], [[name, text] for name, text in _session_rows(session).items()]
     )
     typer.echo()
     print_table(
@@ -103,7 +103,7 @@ def show(store: Store, session_id: SessionId, *, as_json: AsJson = False) -> Non
 def get(
     store: Store, session_id: SessionId, identifier: Identifier, *, as_json: AsJson = False
 ) -> None:
-    """Print the value of a variable as JSON; with --json the whole variable."""
+    """Print the value of a variable as JSON. --json prints the whole variable."""
     with reading(store) as snapshot:
         variable = snapshot.get_variable(session_id, identifier)
     if as_json:
@@ -118,11 +118,12 @@ def history(
     identifier: Identifier,
     *,
     limit: Annotated[
-        int | None, typer.Option(min=0, help="At most so many past values.", show_default=False)
+        int | None,
+        typer.Option(min=0, help="List at most this many past values.", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the values of a variable, the present one first."""
+    """List the values of a variable: the current one, then past ones, newest first."""
     with reading(store) as snapshot:
         values = [
             snapshot.get_variable(session_id, identifier),
@@ -138,7 +139,7 @@ def history(
                 value.version,
                 cell(value.value),
                 value.type,
-                _moment(value.last_updated_at),
+                _time_text(value.last_updated_at),
                 value.metadata.get("source", ""),
             ]
             for value in values
@@ -147,7 +148,7 @@ def history(
 
 
 def stats(store: Store, *, as_json: AsJson = False) -> None:
-    """Count what the store holds."""
+    """Show the statistics of the store."""
     with reading(store) as snapshot:
         counted = dataclasses.asdict(snapshot.store_stats())
     if as_json:
@@ -160,7 +161,7 @@ def stats(store: Store, *, as_json: AsJson = False) -> None:
 
 
 def session_record(session: Session) -> dict[str, Any]:
-    """The session as JSON holds it: the documented fields, times as ISO 8601."""
+    """The session as JSON-serialisable data; times are ISO 8601 text."""
     return {
         "id": session.id,
         "created_at": session.created_at.isoformat(),
@@ -175,19 +176,19 @@ def session_record(session: Session) -> dict[str, Any]:
     }
 
 
-def _described(session: Session) -> dict[str, str]:
+def _session_rows(session: Session) -> dict[str, str]:
     return {
-        "created": _moment(session.created_at),
-        "last accessed": _moment(session.last_accessed),
-        "expires": _moment(session.expires_at),
+        "created": _time_text(session.created_at),
+        "last accessed": _time_text(session.last_accessed),
+        "expires": _time_text(session.expires_at),
         "last worker": session.last_worker_id or "",
         "updates": str(session.stats.total_variable_updates),
         "metadata": cell(session.metadata),
     }
 
 
-def _variable_or_why_not(snapshot: SessionRepository, session_id: str, name: str) -> Variable | str:
-    """One damaged value, or one of a type that only another program knows, hides no other."""
+def _variable_or_reason(snapshot: SessionRepository, session_id: str, name: str) -> Variable | str:
+    """The variable, or the reason why it cannot be read."""
     try:
         return snapshot.get_variable(session_id, name)
     except (UnknownTypeError, CorruptStoreError) as error:
@@ -202,10 +203,10 @@ def _row(name: str, value: Variable | str) -> list[object]:
         value.type,
         cell(value.value),
         value.version,
-        _moment(value.last_updated_at),
+        _time_text(value.last_updated_at),
         value.optimization_status.optimizer_id or "",
     ]
 
 
-def _moment(moment: datetime | None) -> str:
-    return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}Z"
+def _time_text(when: datetime | None) -> str:
+    return "never" if when is None else f"{when:%Y-%m-%d %H:%M:%S}Z"

@@ -1,4 +1,4 @@
-"""The verb that moves a store to another database."""
+"""The command that copies a store to another database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from snakestore.cli.stores import AsJson, Store, StoreCommand
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give ``app`` this verb."""
+    """Add the command to ``app``."""
     app.command(name="copy", cls=StoreCommand)(copy_)
 
 
@@ -24,14 +24,14 @@ def copy_(
         str,
         typer.Argument(
             metavar="TO",
-            help="The store to copy to, a file or a URL; made or migrated first.",
+            help="Path or URL of the target. It is created or migrated first.",
             show_default=False,
         ),
     ],
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Copy every session to another store, SQLite or PostgreSQL, exactly as it is stored; run again, go on where it stopped."""
+    """Copy every session to another store, exactly as stored. Run again to continue."""
     columns = (
         TextColumn("copying"),
         BarColumn(),

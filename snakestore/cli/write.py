@@ -1,4 +1,4 @@
-"""The verbs that change what a store holds: set, sweep."""
+"""The commands that change a store: set, sweep."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from snakestore.cli.stores import Store, StoreCommand, writing
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give ``app`` these verbs."""
-    app.command(name="set", cls=StoreCommand, context_settings={"ignore_unknown_options": True})(
-        set_
-    )  # a VALUE may be -5
+    """Add the commands to ``app``."""
+    settings = {"ignore_unknown_options": True}  # VALUE may be -5
+    app.command(name="set", cls=StoreCommand, context_settings=settings)(set_)
     app.command(cls=StoreCommand)(sweep)
 
 
@@ -28,7 +27,7 @@ def set_(
         str,
         typer.Argument(
             metavar="VALUE",
-            help="The new value as JSON; text needs its quotes: '\"fast\"'.",
+            help="The new value as JSON. Text needs quotes: '\"fast\"'.",
             show_default=False,
         ),
     ],
@@ -36,12 +35,12 @@ def set_(
         int | None,
         typer.Option(
             "--expected-version",
-            help="Only if the variable is still at this version.",
+            help="Fail if the variable is at another version.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Give a variable a new value, checked against its type and constraints."""
+    """Update a variable. The value is checked against its type and constraints."""
     document = _parsed(value)
     with writing(store) as repository:
         variable = repository.update_variable(
@@ -53,10 +52,11 @@ def set_(
 def sweep(
     store: Store,
     limit: Annotated[
-        int | None, typer.Option(min=0, help="At most so many sessions.", show_default=False)
+        int | None,
+        typer.Option(min=0, help="Delete at most this many sessions.", show_default=False),
     ] = None,
 ) -> None:
-    """Delete the sessions that have expired."""
+    """Delete expired sessions."""
     with writing(store) as repository:
         deleted = repository.delete_expired(limit)
     typer.echo(f"{deleted} expired {'session' if deleted == 1 else 'sessions'} deleted")
@@ -66,5 +66,5 @@ def _parsed(value: str) -> Any:
     try:
         return json.loads(value)
     except (ValueError, RecursionError) as error:
-        message = f"VALUE must be JSON; text needs its quotes, as in '\"fast\"' ({error})"
+        message = f"VALUE must be JSON. Text needs quotes: '\"fast\"' ({error})"
         raise typer.BadParameter(message) from error

@@ -1,4 +1,4 @@
-"""The demo's worker processes as their parent sees them: started, sent off together, listened to, told to stop."""
+"""The worker processes, seen from their parent: start, run, stop."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from snakestore.demo.worker import Acknowledged, Failed, Go, Task, Word, work
+from snakestore.demo.worker import Acknowledged, Failed, Go, Signal, Task, work
 
-_SECONDS_TO_LEAVE = 10.0
-_SECONDS_TO_NOTICE = 0.25
+_SECONDS_TO_EXIT = 10.0
+_POLL_SECONDS = 0.25
 
 
 @dataclass(slots=True)
 class Reports:
-    """What the workers reported: sizes that they were told are stored, conflicts they met, and what went wrong."""
+    """What the workers reported: stored sizes by variable name, conflicts and failures."""
 
     acknowledged: dict[str, int] = field(default_factory=dict)
     conflicts: int = 0
     failures: list[str] = field(default_factory=list)
-    out_of_time: bool = False
+    timed_out: bool = False
     interrupted: bool = False
 
 
 @contextmanager
 def crew_at_work(tasks: list[Task]) -> Iterator[Crew]:
-    """Start a worker for each task; when the block ends they are told to stop, and have stopped."""
+    """Start a worker for each task. At the end of the block all of them have stopped."""
     crew = Crew()
     try:
         for task in tasks:
@@ -42,84 +42,85 @@ def crew_at_work(tasks: list[Task]) -> Iterator[Crew]:
 
 
 class Crew:
-    """Worker processes, each at the other end of a pipe. A pipe that ends tells either side that the other is gone, however it died."""
+    """Worker processes, each connected by a pipe.
+
+    When a process dies, in whatever way, the other side sees the end of the pipe.
+    """
 
     def __init__(self) -> None:
-        self.working: dict[Connection, SpawnProcess] = {}
+        self.running: dict[Connection, SpawnProcess] = {}
         self.started: dict[Connection, SpawnProcess] = {}
         self.reports = Reports()
 
     def start(self, task: Task) -> None:
-        """Start a worker; it opens the store and waits."""
+        """Start a worker, which opens the store and waits."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=work, args=(task, theirs), daemon=True)
-        self.started[ours] = self.working[ours] = process
-        with _sigint(
-            signal.SIG_IGN
-        ):  # a process inherits that, so that Ctrl-C makes no traceback while it imports
+        self.started[ours] = self.running[ours] = process
+        # inherited by the process: Ctrl-C must not print a traceback while it imports
+        with _sigint(signal.SIG_IGN):
             process.start()
         theirs.close()
 
     def watch(
         self, files: tuple[bytes, ...], progress: Callable[[int], None], deadline: float
     ) -> Reports:
-        """Send the workers off when all are there, and listen until the last one has ended.
+        """Let the workers begin once all are ready, and wait until the last one has ended.
 
         Args:
-            files: what they compress.
-            progress: told the number of evaluations acknowledged so far.
-            deadline: by ``time.monotonic()``, when to tell them to stop; Ctrl-C does so too.
+            files: the files to compress.
+            progress: called with the number of evaluations acknowledged so far.
+            deadline: when to stop the workers, by ``time.monotonic()``. Ctrl-C stops them too.
         """
-        starting = set(self.working)
-        told_to_stop = False
+        starting = set(self.running)
+        stopping = False
         with _sigint(self._interrupt):
-            while self.working:
-                heard = set(wait(list(self.working), timeout=_SECONDS_TO_NOTICE))
-                for connection in [each for each in self.working if each in heard]:
-                    self._listen(connection)
-                if starting and not (starting := starting - heard):
-                    self._tell(Go(files))
-                if not told_to_stop and (self.reports.interrupted or time.monotonic() >= deadline):
-                    told_to_stop = True
-                    self.reports.out_of_time = not self.reports.interrupted
-                    self._tell(Word.STOP)
+            while self.running:
+                readable = set(wait(list(self.running), timeout=_POLL_SECONDS))
+                for connection in [each for each in self.running if each in readable]:
+                    self._receive(connection)
+                if starting and not (starting := starting - readable):
+                    self._send(Go(files))
+                if not stopping and (self.reports.interrupted or time.monotonic() >= deadline):
+                    stopping = True
+                    self.reports.timed_out = not self.reports.interrupted
+                    self._send(Signal.STOP)
                 progress(len(self.reports.acknowledged))
         return self.reports
 
     def end(self) -> None:
-        """End the workers, by force where they do not listen."""
+        """End the workers; those that do not exit in time are killed."""
         for connection, process in self.started.items():
             connection.close()
             if process.pid is None:
                 continue
-            process.join(_SECONDS_TO_LEAVE)
+            process.join(_SECONDS_TO_EXIT)
             if process.is_alive():
                 process.kill()
                 process.join()
             process.close()
 
     def _interrupt(self, *_: object) -> None:
-        # a flag, no exception: one could tear a report in two while it is read
+        # a flag instead of an exception, which could interrupt the reading of a report
         self.reports.interrupted = True
 
-    def _tell(self, word: Word | Go) -> None:
-        for connection in self.working:
+    def _send(self, message: Signal | Go) -> None:
+        for connection in self.running:
             try:
-                connection.send(word)
+                connection.send(message)
             except (BrokenPipeError, ConnectionResetError):
-                continue  # it has ended, or was killed: _listen finds the end of its pipe
+                continue  # the worker has ended: _receive finds the end of its pipe
 
-    def _listen(self, connection: Connection) -> None:
+    def _receive(self, connection: Connection) -> None:
         try:
             report = connection.recv()
         except (EOFError, ConnectionResetError):
-            process = self.working.pop(connection)
+            process = self.running.pop(connection)
             process.join()
             if process.exitcode:
-                self.reports.failures.append(
-                    f"a worker ended with {_told(process.exitcode)}; what it had stored is kept"
-                )
+                reason = _exit_reason(process.exitcode)
+                self.reports.failures.append(f"a worker ended with {reason}; its results are kept")
             return
         if isinstance(report, Failed):
             self.reports.failures.append(report.message)
@@ -137,5 +138,5 @@ def _sigint(handler: Any) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _told(exit_code: int) -> str:
+def _exit_reason(exit_code: int) -> str:
     return f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"

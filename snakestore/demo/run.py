@@ -1,7 +1,7 @@
-"""The demo: worker processes search for the best settings of zlib and share what they find in one session.
+"""The demo: worker processes search for the best zlib settings and share results in one session.
 
-Whatever happens to the processes, the file holds what was acknowledged: a run that finds an
-interrupted one goes on with it.
+Whatever happens to the processes, the file has everything that was acknowledged, and the next run
+continues an interrupted one.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ MAX_BYTES = 8 * 2**20
 class Corpus:
     """The files to compress, read once."""
 
-    described: str
+    description: str
     files: tuple[bytes, ...]
-    left_out: int
+    skipped: int
 
     @property
     def size(self) -> int:
@@ -47,12 +47,12 @@ class Corpus:
 
     @property
     def default_size(self) -> int:
-        """Bytes in all files, each compressed with zlib's own defaults."""
+        """Bytes in all files after compressing each with zlib's default settings."""
         return sum(len(zlib.compress(data)) for data in self.files)
 
     @property
     def session_id(self) -> str:
-        """The session of this very content: sizes measured on other content do not count for it."""
+        """The id of the session for this content. Results for other content do not count for it."""
         digest = hashlib.sha256()
         for data in self.files:
             digest.update(hashlib.sha256(data).digest())
@@ -61,7 +61,7 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one run did and what the file holds after it, counted."""
+    """The result of a run, and the contents of the file after it."""
 
     reports: Reports
     target: int
@@ -76,41 +76,42 @@ def own_source() -> list[Path]:
     return sorted(Path(__file__).parent.parent.rglob("*.py"))
 
 
-def read_corpus(paths: Sequence[Path], described: str, *, leave_out: Path) -> Corpus:
-    """Read the files named and those in the folders named, up to 8 MiB; ``leave_out`` and what SQLite keeps beside it are not read."""
+def read_corpus(paths: Sequence[Path], description: str, *, exclude: Path) -> Corpus:
+    """Read files and the files in folders, up to 8 MiB.
+
+    The SQLite file ``exclude`` and the files that SQLite keeps beside it are not read.
+    """
     files: list[bytes] = []
-    size, left_out = 0, 0
-    for path in sorted({found for named in paths for found in _files_at(named)}):
-        if (
-            path.name.startswith(leave_out.name)
-            and path.parent.resolve() == leave_out.parent.resolve()
-        ):
+    size, skipped = 0, 0
+    for path in sorted({file for named in paths for file in _files_at(named)}):
+        if path.name.startswith(exclude.name) and path.parent.resolve() == exclude.parent.resolve():
             continue
         if size + path.stat().st_size > MAX_BYTES:
-            left_out += 1
+            skipped += 1
             continue
         files.append(path.read_bytes())
         size += len(files[-1])
-    return Corpus(described, tuple(data for data in files if data), left_out)
+    return Corpus(description, tuple(data for data in files if data), skipped)
 
 
 def _files_at(path: Path) -> Iterator[Path]:
     if path.is_dir():
-        yield from (
-            found for found in path.rglob("*") if found.is_file() and not found.is_symlink()
-        )
+        yield from (file for file in path.rglob("*") if file.is_file() and not file.is_symlink())
     else:
         yield path
 
 
 def prepare(repository: SessionRepository, corpus: Corpus, per_round: int) -> tuple[int, int]:
-    """Make the session or find it, and begin a round unless one is unfinished; returns the evaluations done and those aimed at."""
+    """Create the session if it is missing, and begin a round unless one is unfinished.
+
+    Returns the number of evaluations that are done, and the number at which the round ends.
+    """
     session_id = corpus.session_id
     with repository.transaction() as transaction:
         transaction.create_session(
             session_id,
             ttl=None,
-            metadata={"files": corpus.described, "bytes": corpus.size},
+            metadata={"files": corpus.description, "bytes": corpus.size},
             exist_ok=True,
         )
         for name, allowed in RANGES.items():
@@ -147,7 +148,7 @@ def prepare(repository: SessionRepository, corpus: Corpus, per_round: int) -> tu
 
 
 def _catch_up(transaction: SessionRepository, session_id: str) -> None:
-    """Put into ``best`` what a worker measured and stored, but was killed before it could offer."""
+    """Add results to ``best`` that a killed worker had stored but not yet added."""
     best: dict[str, Any] | None = None
     for variable in _sizes(transaction, session_id):
         best = (
@@ -178,9 +179,9 @@ def run(
     seconds: float,
     progress: Callable[[int, int], None],
 ) -> Outcome:
-    """Run workers until the round is done, the time is up or Ctrl-C; then compare what they were told with what the file holds.
+    """Run workers until the round is done, the time is up or Ctrl-C; then check for lost updates.
 
-    ``progress`` is told the evaluations done and those aimed at.
+    ``progress`` is called with the evaluations that are done, and the number that is aimed at.
     """
     started = time.monotonic()
     reports = Reports()

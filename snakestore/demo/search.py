@@ -1,4 +1,4 @@
-"""The search that the demo shares out: zlib's settings, what may be tried next, and what is worth keeping."""
+"""The search: zlib's settings, which to try next, and the ranking of results."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ STRATEGIES = {
 RANGES: dict[str, range] = {"level": range(10), "wbits": range(9, 16), "memLevel": range(1, 10)}
 SETTING_NAMES = (*RANGES, "strategy")
 SIZE_PREFIX = "size/"
-KEPT = 10
-SHARE_OF_NEIGHBOURS = 0.7
+MAX_RESULTS = 10
+NEIGHBOUR_PROBABILITY = 0.7
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Settings:
-    """One choice of zlib's settings."""
+    """One combination of zlib's settings."""
 
     level: int
     wbits: int
@@ -33,7 +33,7 @@ class Settings:
     strategy: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings under zlib's own names, which are the names of the session's variables."""
+        """The settings by zlib's own names, which are also the names of the session's variables."""
         return {
             "level": self.level,
             "wbits": self.wbits,
@@ -43,17 +43,17 @@ class Settings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Settings:
-        """The settings that ``to_dict`` wrote."""
+        """The settings in the output of ``to_dict``."""
         return cls(values["level"], values["wbits"], values["memLevel"], values["strategy"])
 
     @property
     def memory(self) -> int:
-        """Bytes that a compressor takes with these settings, by the formula in zlib's manual."""
+        """Memory of a compressor in bytes, by the formula in zlib's manual."""
         return (1 << (self.wbits + 2)) + (1 << (self.mem_level + 9))
 
     @property
     def size_name(self) -> str:
-        """The name of the variable that holds the size measured with these settings."""
+        """The name of the variable for the size measured with these settings."""
         return SIZE_PREFIX + ",".join(f"{name}={value}" for name, value in self.to_dict().items())
 
 
@@ -68,7 +68,7 @@ BY_SIZE_NAME = {settings.size_name: settings for settings in SPACE}
 
 
 def compressed_size(files: Iterable[bytes], settings: Settings) -> int:
-    """The size in bytes of ``files``, each compressed alone with ``settings``, added up."""
+    """The total size in bytes of ``files``, each compressed with ``settings``."""
     return sum(_compressed_size_of_one(data, settings) for data in files)
 
 
@@ -84,7 +84,7 @@ def _compressed_size_of_one(data: bytes, settings: Settings) -> int:
 
 
 def distance(one: Settings, other: Settings) -> int:
-    """How many single steps lie between two settings; another strategy is two steps."""
+    """The number of single steps between two settings; another strategy is two steps."""
     steps = (
         abs(one.level - other.level)
         + abs(one.wbits - other.wbits)
@@ -94,32 +94,32 @@ def distance(one: Settings, other: Settings) -> int:
 
 
 def propose(best: Settings, untried: Sequence[Settings], chance: random.Random) -> Settings | None:
-    """What to measure next: mostly a neighbour of the best so far, at times anything; None if nothing is left."""
+    """The settings to measure next: usually near ``best``, sometimes any; None if none are left."""
     if not untried:
         return None
-    if chance.random() < SHARE_OF_NEIGHBOURS:
+    if chance.random() < NEIGHBOUR_PROBABILITY:
         return min(untried, key=lambda settings: (distance(best, settings), chance.random()))
     return chance.choice(untried)
 
 
 def share(worker: int, workers: int) -> list[Settings]:
-    """The settings that ``worker`` of ``workers`` tries first, so that no two measure the same."""
+    """The settings that one of ``workers`` tries first, so that no two measure the same."""
     return list(SPACE[worker::workers])
 
 
 def with_result(
     best: Mapping[str, Any] | None, settings: Settings, size: int, found_by: str
 ) -> dict[str, Any] | None:
-    """The document ``best`` with a measured result put in its place, or None if it is not among those kept.
+    """The document ``best`` with a new result; None if the result is not among the best ones.
 
-    The smallest is at the top, the next ones under ``runners_up``; of equal sizes the one that
-    takes least memory is ahead.
+    The smallest is at the top, the next ones are under ``runners_up``. Of equal sizes, the one that
+    takes less memory comes first.
     """
     entry = {"size": size, "settings": settings.to_dict(), "found_by": found_by}
-    kept = sorted([*ranking(best), entry], key=_rank)[:KEPT]
-    if entry not in kept:
+    results = sorted([*ranking(best), entry], key=_rank)[:MAX_RESULTS]
+    if entry not in results:
         return None
-    first, *others = kept
+    first, *others = results
     return {**first, "runners_up": others}
 
 
@@ -136,13 +136,15 @@ def ranking(best: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     return [first, *best["runners_up"]]
 
 
-def lost_updates(acknowledged: Mapping[str, int], held: Mapping[str, int], evaluations: int) -> int:
-    """Count what was lost: sizes that a worker was told are stored and that the file does not hold so, and counts that are missing.
+def lost_updates(
+    acknowledged: Mapping[str, int], stored: Mapping[str, int], evaluations: int
+) -> int:
+    """Count lost updates: acknowledged sizes that are not stored, and missing increments.
 
     Args:
         acknowledged: the sizes that the workers reported as stored, by variable name.
-        held: all sizes in the file now; each was counted in the transaction that stored it.
-        evaluations: the shared counter in the file now.
+        stored: all sizes in the file; each was counted in the transaction that stored it.
+        evaluations: the shared counter in the file.
     """
-    not_held = sum(held.get(name) != size for name, size in acknowledged.items())
-    return not_held + max(0, len(held) - evaluations)
+    missing = sum(stored.get(name) != size for name, size in acknowledged.items())
+    return missing + max(0, len(stored) - evaluations)

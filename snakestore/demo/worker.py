@@ -1,4 +1,4 @@
-"""One worker process of the demo: look, propose, measure, count, and replace the best if nobody else did meanwhile."""
+"""One worker process: read, propose settings, measure, store, update the best results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from snakestore.demo.search import (
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a worker is born with: where the session is, and which share of the settings is its own."""
+    """What a worker is started with: its session, and its share of the settings."""
 
     store: str
     session_id: str
@@ -41,23 +41,23 @@ class Task:
 
     @property
     def name(self) -> str:
-        """The worker's name in metadata and in what it found."""
+        """The name of the worker in metadata and in its results."""
         return f"worker-{self.worker + 1}"
 
 
-class Word(enum.Enum):
-    """What needs one word between the parent and a worker."""
+class Signal(enum.Enum):
+    """A message without data between the parent and a worker."""
 
-    READY = "ready"  # from a worker that has opened the store
-    STOP = "stop"
+    READY = "ready"  # sent by a worker that has opened the store
+    STOP = "stop"  # sent by the parent
 
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """Sent to all workers once all are ready, so that they really share the work: the files to compress.
+    """Sent to all workers once all are ready: the files to compress.
 
-    Were the files part of a task, the parent would wait at each start until that worker has
-    imported all it needs.
+    The files are no part of the task, because starting a worker would then wait until it has
+    imported everything and reads them.
     """
 
     files: tuple[bytes, ...]
@@ -65,7 +65,10 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """Sent to the parent after a commit: this size is stored and counted; on the way to ``best`` so many conflicts were met."""
+    """Sent to the parent after a commit: the size is stored and counted.
+
+    ``conflicts`` is how often the update of ``best`` had to be retried.
+    """
 
     size_name: str
     size: int
@@ -74,24 +77,23 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Sent to the parent in place of a traceback."""
+    """Sent to the parent instead of a traceback."""
 
     message: str
 
 
 def work(task: Task, parent: Connection) -> None:
-    """TransactionContext until the round is done, nothing is left, or the parent says stop or is gone."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C goes to the whole group; the parent tells us to stop
+    """Work until the round is done, no settings are left, or the parent stops it or is gone."""
+    # Ctrl-C reaches the whole process group; the parent then sends STOP
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with SessionRepository.open(task.store) as repository:
-            parent.send(Word.READY)
-            word = parent.recv()
-            if isinstance(word, Go):
-                _Worker(repository, task, parent, word.files).run()
+            parent.send(Signal.READY)
+            message = parent.recv()
+            if isinstance(message, Go):
+                _Worker(repository, task, parent, message.files).run()
     except (BrokenPipeError, ConnectionResetError, EOFError):
-        return  # the parent is gone: what it was about to be told is in the file
+        return  # the parent is gone; the results are in the file
     except SnakeStoreError as error:
         parent.send(Failed(f"{task.name}: {error}"))
 
@@ -108,14 +110,12 @@ class _Worker:
         self.task = task
         self.parent = parent
         self.files = files
-        self.chance = random.Random(os.getpid())  # noqa: S311 - for a search, not for a secret
+        self.chance = random.Random(os.getpid())  # noqa: S311 - no secret
         self.known = _sizes_in(repository, task.session_id)
         self.own = self._without_known(share(task.worker, task.workers))
 
     def run(self) -> None:
-        while (
-            not self.parent.poll()
-        ):  # a word from the parent means stop; so does its death, which ends the pipe
+        while not self.parent.poll():  # STOP, or the end of the pipe because the parent is gone
             snapshot = self.repository.get_variables(
                 self.task.session_id, [*SETTING_NAMES, "best", "evaluations", "target"]
             ).found
@@ -129,23 +129,23 @@ class _Worker:
             if settings is None:
                 return
             size = compressed_size(self.files, settings)
-            if self._count(settings, size):
-                conflicts = self._offer(snapshot["best"], settings, size)
+            if self._store(settings, size):
+                conflicts = self._update_best(snapshot["best"], settings, size)
                 self.parent.send(Acknowledged(settings.size_name, size, conflicts))
 
     def _untried(self) -> list[Settings]:
         self.own = self._without_known(self.own)
         if self.own:
             return self.own
-        # the own share is done: help with what others have left, a dead worker's share too
+        # its share is done: take what is left of the shares of others
         self.known = _sizes_in(self.repository, self.task.session_id)
         return self._without_known(SPACE)
 
     def _without_known(self, candidates: Iterable[Settings]) -> list[Settings]:
         return [settings for settings in candidates if settings.size_name not in self.known]
 
-    def _count(self, settings: Settings, size: int) -> bool:
-        """Store the size and count the evaluation, both or neither; False if another worker measured the same meanwhile."""
+    def _store(self, settings: Settings, size: int) -> bool:
+        """Store the size and count it in one transaction; False if another worker was faster."""
         self.known.add(settings.size_name)
         try:
             with self.repository.transaction() as transaction:
@@ -167,8 +167,8 @@ class _Worker:
             return False
         return True
 
-    def _offer(self, seen: Variable, settings: Settings, size: int) -> int:
-        """Put the result among the best where it belongs; returns how often another worker was faster and it was tried again."""
+    def _update_best(self, seen: Variable, settings: Settings, size: int) -> int:
+        """Add the result to ``best`` if it is good enough; returns the number of conflicts."""
         session_id, conflicts = self.task.session_id, 0
         while (improved := with_result(seen.value, settings, size, self.task.name)) is not None:
             try:

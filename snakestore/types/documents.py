@@ -178,7 +178,10 @@ def _scalar_fault(value: object) -> str | None:
         reason = (
             None
             if value - value == 0.0
-            else 'JSON has no NaN or infinity; store None, or the text "NaN", "Infinity", "-Infinity"'
+            else (
+                'JSON has no NaN or infinity; store None, or the text "NaN", "Infinity",'
+                ' "-Infinity"'
+            )
         )
     else:
         reason = f"{type(value).__name__} is not a JSON type; {hint(value)}"

@@ -1,4 +1,4 @@
-"""A small store, and the command line on it: in this process where it is quick, as a process where that is the point."""
+"""The command line in this process where that is quick, otherwise as a process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo for real: processes, kill -9 of any of them at any moment, and going on from where it was."""
+"""The demo with real processes: kill -9 of any of them at any time, and continuing afterwards."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def corpus_folder(tmp_path: Path) -> Path:
     return folder
 
 
-def held(store: Path) -> dict[str, Any]:
+def contents(store: Path) -> dict[str, Any]:
     """What the file holds: the counter, the sizes, the best, and whether SQLite finds it sound."""
     connection = sqlite3.connect(store)
     try:
@@ -58,7 +58,7 @@ def held(store: Path) -> dict[str, Any]:
 
 
 def smallest_of_best(store: Path) -> int:
-    return int(re.findall(r'"size": ?(\d+)', held(store)["best"])[0])
+    return int(re.findall(r'"size": ?(\d+)', contents(store)["best"])[0])
 
 
 def wait_until(condition: Any, seconds: float = 20.0) -> None:
@@ -72,7 +72,7 @@ def wait_until(condition: Any, seconds: float = 20.0) -> None:
 def evaluations_so_far(store: Path) -> int:
     """The counter, -1 before there is one."""
     with contextlib.suppress(sqlite3.Error, KeyError):
-        return int(held(store)["evaluations"])
+        return int(contents(store)["evaluations"])
     return -1
 
 
@@ -80,7 +80,7 @@ def test_the_demo_runs_in_an_empty_folder_and_says_what_it_measured(processes: A
     ran = processes.run("demo", "--evaluations", "40")
 
     assert ran.returncode == 0, ran.stderr
-    now = held(processes.folder / "snakestore-demo.db")
+    now = contents(processes.folder / "snakestore-demo.db")
     assert now["evaluations"] == len(now["sizes"]) >= 40
     assert "updates lost  0 (" in ran.stdout
     assert "level  wbits  memLevel  strategy" in ran.stdout
@@ -107,9 +107,9 @@ def test_run_again_it_goes_on_with_the_next_round_and_measures_nothing_twice(
 ) -> None:
     store = processes.folder / "demo.db"
     processes.run("demo", store, "--files", corpus_folder, *FEW, "--workers", "2")
-    first = held(store)
+    first = contents(store)
     ran = processes.run("demo", store, "--files", corpus_folder, *FEW, "--workers", "2")
-    second = held(store)
+    second = contents(store)
 
     assert second["target"] == first["evaluations"] + 60
     assert first["sizes"].items() <= second["sizes"].items()
@@ -133,7 +133,7 @@ def test_killed_with_all_its_workers_it_goes_on_from_where_it_was(
     process.stderr.read()
     killed_at = evaluations_so_far(store)
     ran = processes.run(*arguments)
-    now = held(store)
+    now = contents(store)
 
     assert ran.returncode == 0, ran.stderr
     assert "updates lost  0 (" in ran.stdout
@@ -147,7 +147,7 @@ def test_a_worker_that_is_killed_takes_nothing_along_and_the_others_finish(
     tmp_path: Path, corpus_folder: Path
 ) -> None:
     store = tmp_path / "demo.db"
-    corpus = demo.read_corpus([corpus_folder], "a file", leave_out=store)
+    corpus = demo.read_corpus([corpus_folder], "a file", exclude=store)
     with SessionRepository.open(store) as repo:
         demo.prepare(repo, corpus, 300)
     with crew_at_work(
@@ -160,9 +160,9 @@ def test_a_worker_that_is_killed_takes_nothing_along_and_the_others_finish(
                 victim.kill()
 
         reports = crew.watch(corpus.files, kill_one, time.monotonic() + 60)
-    now = held(store)
+    now = contents(store)
 
-    assert reports.failures == ["a worker ended with signal 9; what it had stored is kept"]
+    assert reports.failures == ["a worker ended with signal 9; its results are kept"]
     assert now["evaluations"] == len(now["sizes"]) >= 300
     assert (
         lost_updates(
@@ -184,7 +184,7 @@ def test_ctrl_c_ends_it_in_good_order(processes: Any, corpus_folder: Path) -> No
     out, err = process.communicate(timeout=60)
 
     assert (process.returncode, err) == (130, "")
-    assert "run it again to go on" in out
+    assert "Run it again to continue" in out
     assert "updates lost  0 (" in out
 
 
@@ -213,7 +213,7 @@ def test_when_every_setting_is_measured_it_says_so_and_measures_nothing(
     tmp_path: Path, corpus_folder: Path, cli: Any
 ) -> None:
     store = tmp_path / "demo.db"
-    corpus = demo.read_corpus([corpus_folder], "a file", leave_out=store)
+    corpus = demo.read_corpus([corpus_folder], "a file", exclude=store)
     with SessionRepository.open(store) as repo, repo.transaction() as transaction:
         demo.prepare(transaction, corpus, 10)
         for size, settings in enumerate(SPACE):
@@ -237,7 +237,7 @@ def test_when_every_setting_is_measured_it_says_so_and_measures_nothing(
 def test_what_a_killed_worker_had_stored_but_not_offered_is_offered_by_the_next_run(
     tmp_path: Path, corpus_folder: Path
 ) -> None:
-    corpus = demo.read_corpus([corpus_folder], "a file", leave_out=tmp_path / "x")
+    corpus = demo.read_corpus([corpus_folder], "a file", exclude=tmp_path / "x")
     with SessionRepository.open(tmp_path / "demo.db") as repo:
         demo.prepare(repo, corpus, 10)
         repo.register_variable(
@@ -271,10 +271,10 @@ def test_two_demos_share_one_file(processes: Any, corpus_folder: Path) -> None:
 
     assert [process.returncode for process in both] == [0, 0], output
     assert all("updates lost  0 (" in out for out, _ in output)
-    assert held(store)["evaluations"] == len(held(store)["sizes"])
+    assert contents(store)["evaluations"] == len(contents(store)["sizes"])
 
 
-def test_a_folder_that_may_not_be_written_is_told_in_one_line(processes: Any) -> None:
+def test_a_read_only_folder_is_an_error_in_one_line(processes: Any) -> None:
     ran = processes.run("demo", "no/such/folder/demo.db", *FEW, "--workers", "2")
 
     assert (ran.returncode, len(ran.stderr.splitlines())) == (1, 1)

@@ -1,4 +1,4 @@
-"""The search of the demo, without processes: what is proposed, what is kept, what counts as lost."""
+"""The search of the demo: proposals, ranking, and the count of lost updates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from snakestore.demo.run import read_corpus
 from snakestore.demo.search import (
     BY_SIZE_NAME,
-    KEPT,
+    MAX_RESULTS,
     SPACE,
     ZLIB_DEFAULT,
     Settings,
@@ -116,13 +116,13 @@ def test_the_document_best_holds_the_smallest_in_order_whatever_came_first(
         == sorted(
             ((size, settings) for settings, size in results),
             key=lambda result: (result[0], result[1].memory, result[1]),
-        )[:KEPT]
+        )[:MAX_RESULTS]
     )
 
 
 def test_a_result_that_is_no_better_changes_nothing() -> None:
     best = None
-    for settings in SPACE[:KEPT]:
+    for settings in SPACE[:MAX_RESULTS]:
         best = with_result(best, settings, 10, "worker-1")
 
     assert with_result(best, SPACE[-1], 10, "worker-2") is None  # as small, and takes more memory
@@ -130,12 +130,12 @@ def test_a_result_that_is_no_better_changes_nothing() -> None:
 
 
 def test_updates_lost_counts_each_kind_of_loss() -> None:
-    held = {"a": 1, "b": 2, "c": 3}
+    stored = {"a": 1, "b": 2, "c": 3}
 
-    assert lost_updates({"a": 1, "b": 2}, held, 3) == 0
-    assert lost_updates({"a": 1, "d": 4}, held, 3) == 1  # acknowledged and not there
-    assert lost_updates({"a": 9}, held, 3) == 1  # acknowledged and there with another value
-    assert lost_updates({"a": 1}, held, 2) == 1  # stored, and the increment is missing
+    assert lost_updates({"a": 1, "b": 2}, stored, 3) == 0
+    assert lost_updates({"a": 1, "d": 4}, stored, 3) == 1  # acknowledged and not there
+    assert lost_updates({"a": 9}, stored, 3) == 1  # acknowledged and there with another value
+    assert lost_updates({"a": 1}, stored, 2) == 1  # stored, and the increment is missing
 
 
 def test_the_files_are_read_without_the_store_and_within_bounds(tmp_path: Path) -> None:
@@ -153,19 +153,19 @@ def test_the_files_are_read_without_the_store_and_within_bounds(tmp_path: Path) 
     with (tmp_path / "huge").open("wb") as file:
         file.truncate(9 * 2**20)
 
-    corpus = read_corpus([tmp_path], "a folder", leave_out=store)
+    corpus = read_corpus([tmp_path], "a folder", exclude=store)
 
-    assert (sorted(corpus.files), corpus.size, corpus.left_out) == ([b"aa", b"c"], 3, 1)
+    assert (sorted(corpus.files), corpus.size, corpus.skipped) == ([b"aa", b"c"], 3, 1)
 
 
 def test_other_content_is_another_session(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"1")
-    before = read_corpus([tmp_path / "a"], "a", leave_out=tmp_path / "x.db")
-    same = read_corpus([tmp_path], "named otherwise", leave_out=tmp_path / "x.db")
+    before = read_corpus([tmp_path / "a"], "a", exclude=tmp_path / "x.db")
+    same = read_corpus([tmp_path], "named otherwise", exclude=tmp_path / "x.db")
     (tmp_path / "a").write_bytes(b"2")
 
     assert same.session_id == before.session_id
     assert (
-        read_corpus([tmp_path / "a"], "a", leave_out=tmp_path / "x.db").session_id
+        read_corpus([tmp_path / "a"], "a", exclude=tmp_path / "x.db").session_id
         != before.session_id
     )

@@ -22,7 +22,7 @@ import pytest
     ],
     ids=" ".join,
 )
-def test_what_is_not_there_is_told_in_one_line(
+def test_a_missing_object_is_an_error_in_one_line(
     cli: Any, store: Path, arguments: tuple[str, ...]
 ) -> None:
     verb, *rest = arguments
@@ -41,7 +41,7 @@ def test_what_is_not_there_is_told_in_one_line(
     ],
     ids=["empty", "text", "header"],
 )
-def test_a_file_that_is_no_store_is_told_in_one_line_and_stays_as_it_is(
+def test_a_file_that_is_not_a_store_is_an_error_in_one_line_and_is_unchanged(
     cli: Any, tmp_path: Path, content: bytes
 ) -> None:
     path = tmp_path / "other"
@@ -143,7 +143,7 @@ def test_the_demo_takes_no_url_and_shows_no_password(processes: Any, url: str) -
     assert list(processes.folder.iterdir()) == []
 
 
-def test_the_version_is_told(processes: Any) -> None:
+def test_the_version_is_printed(processes: Any) -> None:
     assert re.fullmatch(r"\d+\.\d+\S*\n", processes.run("--version").stdout)
 
 

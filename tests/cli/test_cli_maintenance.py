@@ -1,4 +1,4 @@
-"""The verbs that keep a store: check, backup."""
+"""The commands check and backup."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def test_check_finds_nothing_wrong_with_a_sound_store(cli: Any, store: Path) -> 
     output = cli.json("check", store)
 
     assert (output["ok"], output["sessions"], output["problems"]) == (True, 2, [])
-    assert cli("check", store).splitlines()[-1] == "nothing is wrong"
+    assert cli("check", store).splitlines()[-1] == "no problems"
 
 
-def test_check_tells_what_is_wrong_exits_with_1_and_repair_mends_the_counts(
+def test_check_lists_problems_and_exits_with_1_and_repair_corrects_the_counts(
     cli: Any, store: Path
 ) -> None:
     connection = sqlite3.connect(store)
@@ -25,9 +25,9 @@ def test_check_tells_what_is_wrong_exits_with_1_and_repair_mends_the_counts(
     connection.close()
 
     cli("check", store, code=1)
-    mended = cli("check", store, "--repair")
+    repaired = cli("check", store, "--repair")
 
-    assert mended.splitlines()[-2:] == ["nothing is wrong", "1 mended"]
+    assert repaired.splitlines()[-2:] == ["1 repaired", "no problems"]
     assert cli.json("check", store)["problems"] == []
 
 
@@ -47,9 +47,7 @@ def test_backup_makes_a_store(cli: Any, store: Path, tmp_path: Path) -> None:
         assert repo.get_value("chat-1", "temperature") == 0.9
 
 
-def test_backup_takes_the_place_of_no_file_unless_told_by_its_option(
-    cli: Any, store: Path, tmp_path: Path
-) -> None:
+def test_backup_replaces_a_file_only_with_overwrite(cli: Any, store: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.write_bytes(b"a diary")
 

@@ -1,4 +1,4 @@
-"""The verbs that change a store: set, sweep, db."""
+"""The commands that change a store: set, sweep, db."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_set_refuses_what_the_type_and_the_constraints_refuse(
     ["fast", "{", "", "[" * 100_000, "1" * 5000],
     ids=["text", "open", "empty", "deep", "long"],
 )
-def test_set_tells_that_a_value_is_json(cli: Any, store: Path, value: str) -> None:
+def test_set_refuses_a_value_that_is_not_json(cli: Any, store: Path, value: str) -> None:
     assert "VALUE must be JSON" in cli("set", store, "chat-1", "prompt", value, code=2)
 
 
@@ -100,13 +100,13 @@ def test_db_downgrade_to_base_takes_the_tables_away(cli: Any, store: Path) -> No
     assert cli("db", "current", store) == "none\n"
 
 
-def test_db_downgrade_wants_to_be_told_how_far(cli: Any, store: Path) -> None:
+def test_db_downgrade_requires_a_revision(cli: Any, store: Path) -> None:
     assert "--revision" in cli("db", "downgrade", store, code=2)
 
 
 @pytest.mark.parametrize("verb", ["upgrade", "downgrade"])
 @pytest.mark.parametrize("revision", ["4711", "", " ", "0001:0002"])
-def test_a_revision_that_is_none_is_told_in_one_line(
+def test_an_unknown_revision_is_an_error_in_one_line(
     cli: Any, store: Path, verb: str, revision: str
 ) -> None:
     assert len(cli("db", verb, store, "--revision", revision, code=1).splitlines()) == 1

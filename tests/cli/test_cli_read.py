@@ -1,4 +1,4 @@
-"""The verbs that look: they tell what is there, and change nothing."""
+"""The commands that read print what is stored and change nothing."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_sessions_takes_a_pattern_and_a_limit(cli: Any, store: Path) -> None:
     assert cli.json("sessions", store, "nothing*") == []
 
 
-def test_show_tells_all_of_a_session(cli: Any, store: Path) -> None:
+def test_show_prints_everything_of_a_session(cli: Any, store: Path) -> None:
     output = cli("show", store, "chat-1")
 
     assert 'metadata       {"user": "ada"}' in output
@@ -115,7 +115,7 @@ def test_stats_counts_what_the_store_holds(cli: Any, store: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", LOOKING, ids=" ".join)
-def test_looking_changes_nothing_even_long_after_the_last_access(
+def test_reading_changes_nothing_even_long_after_the_last_access(
     cli: Any, store: Path, verb: tuple[str, ...]
 ) -> None:
     connection = sqlite3.connect(store)
@@ -135,7 +135,7 @@ def test_looking_changes_nothing_even_long_after_the_last_access(
 
 
 @pytest.mark.parametrize("verb", LOOKING, ids=" ".join)
-def test_looking_at_a_missing_file_makes_none(
+def test_reading_a_missing_file_does_not_create_it(
     cli: Any, tmp_path: Path, verb: tuple[str, ...]
 ) -> None:
     missing = tmp_path / "missing.db"

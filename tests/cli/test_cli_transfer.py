@@ -31,7 +31,7 @@ def test_a_store_is_copied_and_the_report_printed(cli, source, tmp_path):
         assert repo.get_value("s", "x") == 1.0
 
 
-def test_copying_again_skips_and_tells_it_as_json(cli, source, tmp_path):
+def test_copying_again_skips_sessions_and_reports_it_as_json(cli, source, tmp_path):
     first = cli.json("copy", source, tmp_path / "target.db")
     second = cli.json("copy", source, tmp_path / "target.db")
 
