@@ -10,8 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine
-
 from benchmarks import seed
 from benchmarks.baselines.records import GoneError, LockedError, Record, access_is_due, check_alive
 from benchmarks.baselines.threads import threaded
@@ -19,6 +17,7 @@ from benchmarks.implementations import Lab
 from benchmarks.postgres_server import server_in
 from benchmarks.work import Bench, reading, writing
 from benchmarks.workload import NAMES, READS, UPDATED, UPDATES
+from snakestore import create_engine
 from snakestore.storage.schema.tables import Base
 
 GET = (
