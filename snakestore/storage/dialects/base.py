@@ -206,7 +206,7 @@ class Backend(ABC):
         """Whether the transaction may succeed when run again: a lock, deadlock or conflict."""
 
     def is_duplicate(self, error: BaseException) -> bool:
-        """Whether a concurrent transaction inserted the same key; only a server lets that happen."""
+        """Whether another transaction inserted the same key; only a server lets that happen."""
         del error
         return False
 
@@ -319,13 +319,14 @@ class Backend(ABC):
 
 MAX_ACCESS_LAG = 60.0
 """Seconds."""
+_LONG_TTL = 10 * MAX_ACCESS_LAG
 _HALF_A_MICROSECOND = 5e-7
 """Times are rounded to microseconds."""
 
 
 def touch_interval(ttl: float | None) -> float:
     """By how many seconds a recorded access may lag: a tenth of the ttl, at most a minute."""
-    return MAX_ACCESS_LAG if ttl is None else min(ttl / 10, MAX_ACCESS_LAG)
+    return MAX_ACCESS_LAG if ttl is None or ttl >= _LONG_TTL else ttl / 10
 
 
 def access_is_due(idle: float, ttl: float | None) -> bool:

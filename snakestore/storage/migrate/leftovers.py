@@ -63,7 +63,7 @@ def remove_leftovers(connection: Connection, found: Inspection) -> Inspection:
 
 @cache
 def _known_definitions(scratch_url: str) -> Mapping[str, set[str]]:
-    """Every definition that a migration gives to a view, by running all of them in a new database."""
+    """Every definition that a migration gives to a view, by running all in a new database."""
     known: dict[str, set[str]] = defaultdict(set)
     engine = create_engine(scratch_url)
     try:

@@ -65,10 +65,12 @@ def _triggers() -> Any:
         + _master.c.name
         + literal(", which is not snakestore's, may change what is written: drop it")
     )
-    ours = or_(*(func.lower(_master.c.tbl_name) == name for name in sorted(Base.metadata.tables)))
+    on_a_table = or_(
+        *(func.lower(_master.c.tbl_name) == name for name in sorted(Base.metadata.tables))
+    )
     return (
         select(_master.c.tbl_name, message)
-        .where(_master.c.type == "trigger", ours)
+        .where(_master.c.type == "trigger", on_a_table)
         .limit(MAX_FINDINGS)
     )
 
