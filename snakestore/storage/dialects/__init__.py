@@ -2,8 +2,10 @@
 
 Read base.py first (``Backend``: all that may differ), then sqlite/dialect.py and
 postgresql/dialect.py, which point to the other modules of their folders. Nothing outside this
-folder compares a dialect's name or imports one of its folders; a test enforces that. PostgreSQL's
-folder is imported on first use.
+folder compares a dialect's name or imports one of its folders; a test enforces that.
+
+A new database takes a folder with a ``Backend``, a line in ``_backend_named`` below, and, for each
+SQL function of ``schema/`` and ``queries/`` that it spells differently, a ``@compiles`` there.
 """
 
 from __future__ import annotations
