@@ -6,5 +6,5 @@ import sys
 
 from benchmarks.app import main
 
-if __name__ == "__main__":  # processes that are spawned import this module too
+if __name__ == "__main__":  # spawned processes import this module too
     sys.exit(main())

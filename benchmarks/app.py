@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         options.json.write_text(as_json(report), encoding="utf-8")
     if options.page:
-        from benchmarks.page import write  # noqa: PLC0415 - matplotlib is for this option alone
+        from benchmarks.page import write  # noqa: PLC0415 - only this option needs matplotlib
 
         write(report, Path(__file__).parent.parent / "docs")
     return 1 if report.failed else 0
@@ -71,7 +71,7 @@ def as_json(report: Report) -> str:
 
 
 def _slower(command: str, *, quick: bool) -> list[RowResult]:
-    # imported when asked for: they need the whole library, which the rows about baselines do not
+    # imported on use: these rows need the whole library, the rows of the baselines do not
     if command == "imports":
         from benchmarks import starting  # noqa: PLC0415
 

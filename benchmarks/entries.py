@@ -1,4 +1,4 @@
-"""Everyone who can take part."""
+"""The list of all implementations."""
 
 from __future__ import annotations
 

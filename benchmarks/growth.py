@@ -37,7 +37,7 @@ NOTE = (
 
 @dataclass(slots=True)
 class Subject:
-    """A file of some size, and the two who work on it."""
+    """A file of some size, with the baseline and the library on it."""
 
     sessions: int
     baseline: SqliteBaseline
@@ -45,7 +45,7 @@ class Subject:
     samples: dict[tuple[str, str], list[float]]  # seconds a call, by implementation and verb
 
     def verbs(self) -> dict[str, dict[str, Callable[..., Any]]]:
-        """The verbs of both."""
+        """The operations of both."""
         return {
             BASELINE: {
                 "get": self.baseline.get_value,

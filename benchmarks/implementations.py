@@ -1,4 +1,4 @@
-"""The small protocol behind which everything that is measured stands."""
+"""The protocol of everything that is measured."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ def _nothing(_: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One piece of work of an implementation."""
+    """The work of one implementation in one row."""
 
-    run: Callable[[int], object]  # does it that many times; this is timed
+    run: Callable[[int], object]  # does the work that many times; timed
     prepare: Callable[[int], object] = _nothing  # before each run, not timed
     settle: Callable[[int], object] = (
-        _nothing  # after each run, timed with it: what the run left to be paid later
+        _nothing  # after each run, timed too: work that the run has deferred
     )
 
 
 class Implementation(Protocol):
-    """Something that can do the work of one or more rows."""
+    """An implementation of the work of one or more rows."""
 
     def jobs(self) -> Mapping[str, Callable[[], Job]]:
-        """How to make the job of each row it takes part in, by the row's key."""
+        """Functions that create the job of each supported row, by the key of the row."""
 
     def close(self) -> None:
-        """Gives back what it holds."""
+        """Close its resources."""
 
 
 @dataclass(slots=True)
 class Lab:
-    """A directory of one's own and what has to be cleared away at the end."""
+    """A temporary directory, and what must be closed at the end."""
 
     directory: Path
     stack: ExitStack = field(default_factory=ExitStack)
-    shared: dict[str, Any] = field(default_factory=dict)  # servers that several implementations use
+    shared: dict[str, Any] = field(default_factory=dict)  # servers that implementations share
     _files: int = 0
 
     def new_path(self, name: str) -> Path:
-        """A path that no other implementation has."""
+        """A new path inside the directory."""
         self._files += 1
         return self.directory / f"{self._files:02}-{name}"
 
@@ -69,7 +69,7 @@ class Entry:
     unequal: str = ""  # in which ways the comparison with the baseline is unequal
 
     def missing(self) -> str | None:
-        """Why it cannot take part, as far as one can tell without opening it."""
+        """Why it is not available, as far as that is known without opening it."""
         absent = [module for module in self.needs if not _importable(module)]
         return (
             f"not installed: {', '.join(absent)} (pip install {self.install or ' '.join(absent)})"

@@ -1,4 +1,4 @@
-"""The machine that the figures are of: what matters for them, and no names."""
+"""The machine on which the figures were measured, without names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEMORY_INFO = Path("/proc/meminfo")
 
 
 def described() -> dict[str, str]:
-    """CPU, cores, memory, operating system and the versions of what takes part."""
+    """CPU, cores, memory, operating system and versions of the packages."""
     facts = {
         "CPU": _field(CPU_INFO, "model name") or platform.processor() or platform.machine(),
         "cores": str(os.cpu_count()),
@@ -31,7 +31,7 @@ def described() -> dict[str, str]:
 
 
 def installed_version(package: str) -> str | None:
-    """The version of a package, None where it is not installed."""
+    """The version of a package; None if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

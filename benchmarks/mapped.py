@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
-    """Root of the mapped classes."""
+    """Base of the mapped classes."""
 
 
 class SessionRow(Base):

@@ -21,12 +21,10 @@ class Effort:
     """How long to measure."""
 
     row_seconds: float  # for each implementation of a row
-    longest_batch: float  # seconds; slower implementations are given fewer calls a batch
+    longest_batch: float  # seconds; slower implementations get fewer calls per batch
     fewest_rounds: int
     most_rounds: int
-    clock: Callable[[], float] = (
-        perf_counter  # seconds; process_time on a machine that others keep busy
-    )
+    clock: Callable[[], float] = perf_counter  # seconds; process_time on a busy machine
 
 
 FULL = Effort(row_seconds=3.0, longest_batch=0.06, fewest_rounds=15, most_rounds=120)
@@ -37,12 +35,12 @@ ONCE = Effort(row_seconds=0.0, longest_batch=0.0, fewest_rounds=1, most_rounds=1
 def measure(
     row: Row, jobs: Mapping[str, Job], entries: Mapping[str, Entry], effort: Effort
 ) -> RowResult:
-    """Measures one row; ``jobs`` by the implementation's name."""
+    """Measure one row; ``jobs`` are by name of the implementation."""
     calls = {name: _warmed_up(row, job, effort) for name, job in jobs.items()}
     samples: dict[str, list[float]] = {name: [] for name in jobs}
     order = list(jobs)
     gc.collect()
-    # so that a full collection of what the imports left does not land in one implementation's batch
+    # so that no full garbage collection of what the imports left falls into a batch
     gc.freeze()
     started = perf_counter()
     for turn in range(effort.most_rounds):
@@ -57,7 +55,7 @@ def measure(
 
 
 def result(row: Row, samples: Mapping[str, list[float]], entries: Mapping[str, Entry]) -> RowResult:
-    """What the samples, seconds a call by implementation and round, come to."""
+    """Summarise the samples: seconds per call, by implementation and round."""
     base = samples.get(row.base)
     timings = []
     for name, taken in samples.items():
@@ -79,7 +77,7 @@ def result(row: Row, samples: Mapping[str, list[float]], entries: Mapping[str, E
 
 
 def _warmed_up(row: Row, job: Job, effort: Effort) -> int:
-    """Runs the job until caches are warm; the number of calls that a batch shall have."""
+    """Run the job until caches are warm; returns the number of calls per batch."""
     few = max(1, row.calls // 20)
     _timed(job, few, perf_counter)
     each = _timed(job, few, perf_counter) / few

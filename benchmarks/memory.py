@@ -18,8 +18,7 @@ from snakestore import SessionRepository
 
 SESSIONS, QUICK_SESSIONS, CHUNK = 100_000, 10_000, 2_000
 MOST_MEGABYTES = 50.0
-# of this program alone: what getrusage tells begins at the peak of the process that started this
-# one
+# of this process alone: getrusage starts at the peak of the parent process
 PEAK = """
 from pathlib import Path
 
@@ -54,7 +53,7 @@ ACTIONS = {
 
 
 def measure(*, quick: bool, said: Said) -> list[RowResult]:
-    """The rows about memory, in kilobytes that the operating system counts."""
+    """The rows about memory, in kilobytes as the operating system counts them."""
     sessions = QUICK_SESSIONS if quick else SESSIONS
     with laboratory() as lab:
         path = lab.new_path("memory.db")
@@ -77,7 +76,7 @@ def measure(*, quick: bool, said: Said) -> list[RowResult]:
 
 
 def _run(path: Path, code: str) -> Sequence[int]:
-    """Kilobytes over the idle process at the peak, and how many sessions were met."""
+    """Peak kilobytes above the idle process, and the number of sessions."""
     program = [sys.executable, "-c", IDLE.format(path=str(path)) + code + AFTERWARDS]
     done = subprocess.run(  # noqa: S603 - this interpreter, on code of this file
         program, check=True, capture_output=True, text=True, cwd=Path(__file__).parent.parent

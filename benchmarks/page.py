@@ -1,4 +1,4 @@
-"""``docs/performance.md`` and its picture, from a report."""
+"""Write ``docs/performance.md`` and its picture from a report."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ BAR_COLOURS = {"ours": "#2f7d4f", "baseline": "#8a8f98", "peer": "#c98a3a"}
 
 
 def write(report: Report, directory: Path) -> None:
-    """Writes the page and the picture into ``directory``."""
+    """Write the page and the picture into ``directory``."""
     directory.mkdir(exist_ok=True)
     (directory / "performance.md").write_text(page(report), encoding="utf-8")
     draw(report, directory / "performance.png")

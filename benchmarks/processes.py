@@ -27,7 +27,7 @@ WARM_UPDATES = 20
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one process did of a round."""
+    """The part of one process in a round."""
 
     started: float  # the clock is the same for all processes
     ended: float
@@ -38,18 +38,18 @@ class Share:
 
 @dataclass(slots=True)
 class Team:
-    """The processes of one implementation, and what they did."""
+    """The processes of one implementation, and their measurements."""
 
     path: Path
     pipes: list[Connection]
     workers: list[Any]
     acknowledged: int = 0
     errors: int = 0
-    each: list[float] = field(default_factory=list)  # seconds an update, by round
+    each: list[float] = field(default_factory=list)  # seconds per update, by round
     worst: list[float] = field(default_factory=list)
 
     def round(self, updates: int) -> None:
-        """All processes make so many updates at once."""
+        """Let all processes make this many updates at the same time."""
         for pipe in self.pipes:
             pipe.send(updates)
         shares: list[Share] = [pipe.recv() for pipe in self.pipes]
@@ -60,12 +60,12 @@ class Team:
         self.worst.append(max(share.worst for share in shares))
 
     def forget(self) -> None:
-        """Drops the times so far, not the counts."""
+        """Drop the times so far, but not the counts."""
         self.each.clear()
         self.worst.clear()
 
     def lost(self) -> int:
-        """Acknowledged updates that the file does not show."""
+        """Acknowledged updates that are missing in the file."""
         connection = sqlite3.connect(self.path)
         query = "SELECT version FROM variables WHERE session_id = ? AND name = ?"
         version: int = connection.execute(query, (UPDATES, UPDATED[0])).fetchone()[0]
@@ -73,7 +73,7 @@ class Team:
         return self.acknowledged - (version - HISTORY)
 
     def stop(self) -> None:
-        """Ends the processes."""
+        """End the processes."""
         for pipe in self.pipes:
             pipe.send(None)
         for worker in self.workers:
@@ -124,7 +124,7 @@ def open_baseline(path: Path) -> Callable[[str, str, Any], Any]:
 
 def open_ours(path: Path) -> Callable[[str, str, Any], Any]:
     """The library's update."""
-    from snakestore import SessionRepository  # noqa: PLC0415 - the baseline's processes do without it
+    from snakestore import SessionRepository  # noqa: PLC0415 - the processes of the baseline do not need it
 
     return SessionRepository.open(path).update_variable
 
@@ -135,7 +135,7 @@ def work(
     pipe: Connection,
     barrier: Any,
 ) -> None:
-    """What each process does: so many updates as it is told, until it is told None."""
+    """Run in each process: make as many updates as received, until None is received."""
     update = opener(path)
     pipe.send("ready")
     while (updates := pipe.recv()) is not None:
@@ -149,7 +149,7 @@ def _share(update: Callable[[str, str, Any], Any], updates: int) -> Share:
     for value in FLOATS[:updates]:
         try:
             update(UPDATES, UPDATED[0], value)
-        except Exception:  # noqa: BLE001 - whatever it is, it is counted and shown
+        except Exception:  # noqa: BLE001 - any failure is counted and shown
             errors += 1
         after = perf_counter()
         worst = max(worst, after - before)

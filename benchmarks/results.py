@@ -1,4 +1,4 @@
-"""What was measured, in a form that goes into a table, a page and JSON alike."""
+"""The results, for the table, the page and JSON."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class Timing:
 
     implementation: str
     kind: Kind
-    microseconds: float  # a call: the median, or the worst where the row asks for the worst
+    microseconds: float  # per call: the median, or the worst if the row says so
     ratio: float | None = (
-        None  # to the row's base, the median of the rounds; None where there is no base
+        None  # to the base of the row, the median of the rounds; None without a base
     )
     low: float | None = None  # the quartiles of the rounds' ratios
     high: float | None = None
     target: Target | None = None
     unequal: str = ""
-    count: float | None = None  # in place of a time, in rows that count
+    count: float | None = None  # instead of a time, in rows that count
 
     @property
     def measured(self) -> float | None:
-        """What is held against the target."""
+        """The figure that is compared with the target."""
         if self.target is None or self.target.unit == "ratio":
             return self.ratio
         return self.microseconds / 1000 if self.target.unit == "ms" else self.count
@@ -44,7 +44,7 @@ class Timing:
 
     @property
     def reached(self) -> bool | None:
-        """Whether what was to be reached for is reached; None where nothing was."""
+        """Whether the stretch target is met; None without one."""
         return (
             None
             if self.target is None or self.target.reach is None or self.measured is None
@@ -54,7 +54,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowResult:
-    """One row with all who took part, and those who could not."""
+    """One row with all implementations."""
 
     key: str
     title: str
@@ -66,18 +66,20 @@ class RowResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One run of the program."""
+    """The results of one run."""
 
     machine: dict[str, str]
     mode: str
     results: list[RowResult] = field(default_factory=list)
     absent: dict[str, str] = field(
         default_factory=dict
-    )  # implementations that could not take part, and why
-    failed: dict[str, str] = field(default_factory=dict)  # what broke where it should have worked
+    )  # implementations that were not available, and why
+    failed: dict[str, str] = field(
+        default_factory=dict
+    )  # implementations that failed, and the error
     unequal: dict[str, str] = field(
         default_factory=dict
-    )  # implementations whose work is not quite the same, and how
+    )  # implementations whose work differs, and how
 
 
 def compared(samples: Sequence[float], base: Sequence[float]) -> tuple[float, float, float]:

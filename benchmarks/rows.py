@@ -1,4 +1,4 @@
-"""The rows of the table: what is done, how often, against what, and what is aimed at."""
+"""The rows of the table: the work, the number of calls, the base and the target."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ ASYNC_POSTGRES_BASELINE, ASYNC_POSTGRES_OURS = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is aimed at: at most, and what to reach for."""
+    """A target: the maximum, and optionally a stretch target."""
 
     at_most: float
     reach: float | None = None
     unit: Unit = "ratio"
 
     def __str__(self) -> str:
-        """As it stands in the table."""
+        """The text in the table."""
         unit = " ms" if self.unit == "ms" else ""
         return f"{self.at_most:g}{unit}" + (
             f" (reach {self.reach:g}{unit})" if self.reach is not None else ""
@@ -51,13 +51,13 @@ class Row:
 
     key: str
     title: str
-    calls: int  # in a batch
-    base: str = BASELINE  # the implementation that ratios are taken to
+    calls: int  # per batch
+    base: str = BASELINE  # the implementation that ratios refer to
     targets: Mapping[str, Target] = field(default_factory=dict)
     figure: Figure = "median time"
     note: str = ""
-    # everyone does that many calls in a batch, about as many as fill a log, and brings the log in
-    # at its end
+    # every implementation makes this many calls per batch, about as many as fill a write-ahead log,
+    # and checkpoints at the end
     whole: bool = False
 
 
@@ -254,7 +254,7 @@ PROCESS_ROWS = (
     ),
 )
 ROWS = SQLITE_ROWS + BACKEND_ROWS + PROCESS_ROWS
-# done by this process alone, so that its processor time tells all
+# done by this process alone, so its processor time is the whole time
 OWN_ROWS = tuple(
     row
     for row in SQLITE_ROWS + BACKEND_ROWS

@@ -1,4 +1,4 @@
-"""Opens who can take part, measures row after row, and clears away."""
+"""Open the available implementations, measure row by row, and clean up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Said = Callable[[str], None]
 
 @dataclass(slots=True)
 class Field:
-    """Those who take part, opened when a row first needs them."""
+    """The implementations, each opened when a row first needs it."""
 
     lab: Lab
     entries: Sequence[Entry]
@@ -29,7 +29,7 @@ class Field:
     absent: dict[str, str] = field(default_factory=dict)
 
     def taking_part(self, row: Row) -> dict[str, Implementation]:
-        """Who can do the work of ``row``, by name."""
+        """The implementations that are available for ``row``, by name."""
         return {
             entry.name: implementation
             for entry in self.entries
@@ -37,7 +37,7 @@ class Field:
         }
 
     def absentees(self, row: Row) -> list[str]:
-        """Who would do it if they could."""
+        """The implementations that support ``row``, available or not."""
         return [
             entry.name
             for entry in self.entries
@@ -45,7 +45,7 @@ class Field:
         ]
 
     def close(self) -> None:
-        """Closes all that were opened."""
+        """Close all that were opened."""
         for implementation in reversed(self.opened.values()):
             implementation.close()
         self.opened.clear()
@@ -68,7 +68,7 @@ class Field:
 
 @contextmanager
 def laboratory() -> Iterator[Lab]:
-    """A directory that is gone afterwards, with all the servers that were started."""
+    """A temporary directory; at the end it is removed and all servers are stopped."""
     with tempfile.TemporaryDirectory(prefix="snakestore-benchmarks-") as directory:
         lab = Lab(Path(directory))
         with lab.stack:
@@ -91,7 +91,7 @@ def chosen_rows(only: Sequence[str]) -> list[Row]:
 
 
 def run(rows: Sequence[Row], effort: Effort, *, mode: str, peers: bool, said: Said) -> Report:
-    """Measures ``rows``; ``said`` is told how far it is."""
+    """Measure ``rows``; ``said`` is called with the title of each."""
     entries = [*BASELINES, *OURSELVES, *(PEERS if peers else ())]
     report = Report(machine=described(), mode=mode)
     with laboratory() as lab:
@@ -119,13 +119,12 @@ def _one(row: Row, taking: Field, effort: Effort, failed: dict[str, str]) -> Row
     for name, implementation in taking.taking_part(row).items():
         try:
             jobs[name] = _tried(implementation.jobs()[row.key]())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the others are still measured; it is shown and the exit code tells
+        except Exception as error:  # noqa: BLE001 - shown at the end; the others are still measured
             failed[f"{name}, {row.title}"] = f"{type(error).__name__}: {error}"
             broken.append(name)
     entries = {entry.name: entry for entry in taking.entries}
     peers = {name: job for name, job in jobs.items() if entries[name].kind == "peer"}
-    # in rounds of their own: whoever comes next finds the processor's caches as the one before has
-    # left them
+    # peers are measured in separate rounds, so that cache effects of slower peers do not leak
     result = measure(
         row, {name: job for name, job in jobs.items() if name not in peers}, entries, effort
     )

@@ -1,4 +1,4 @@
-"""Seed rows, the same in every file, so that no implementation pays for another's set-up."""
+"""Seed rows, which are the same in every file."""
 
 from __future__ import annotations
 
@@ -48,30 +48,30 @@ _unique = itertools.count()
 
 
 class Cursor(Protocol):
-    """What inserts need of a driver's cursor."""
+    """The methods of a driver's cursor that inserts need."""
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Any:
-        """Runs ``sql`` once a row."""
+        """Run ``sql`` once per row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Sessions to make, all alike."""
+    """Sessions to create, all alike."""
 
     ids: Sequence[str]
     names: Sequence[str]
     history_limit: int = HISTORY
-    past: int = 0  # past values a variable
+    past: int = 0  # past values per variable
     accessed: datetime
 
 
 def variable_id(name: str) -> str:
-    """The id that seeded variables have, told apart from their name."""
+    """The id of a seeded variable, which differs from its name."""
     return f"var_{name}_1f3a"
 
 
 def insert(cursor: Cursor, plan: Plan) -> None:
-    """Makes the sessions of ``plan`` with their variables and past values."""
+    """Create the sessions of ``plan`` with their variables and past values."""
     accessed, expires = text_of(plan.accessed), text_of(plan.accessed + timedelta(seconds=TTL))
     ids = [(name, variable_id(name)) for name in plan.names]
     count, updates = len(ids), len(ids) * (plan.past + 1)
@@ -128,21 +128,21 @@ def insert(cursor: Cursor, plan: Plan) -> None:
 
 
 def everything(cursor: Cursor) -> None:
-    """The sessions that the rows of the table work on, among others that they never touch."""
-    moment = now()
+    """Create the sessions that the rows use, among others that they never use."""
+    when = now()
     insert(
         cursor,
         Plan(
             ids=[f"other{number}" for number in range(OTHER_SESSIONS)],
             names=NAMES[:20],
-            accessed=moment,
+            accessed=when,
         ),
     )
-    insert(cursor, Plan(ids=[READS], names=NAMES, accessed=moment))
-    insert(cursor, Plan(ids=[PLAIN], names=UPDATED, history_limit=0, accessed=moment))
-    insert(cursor, Plan(ids=[PLAIN_BATCH], names=NAMES, history_limit=0, accessed=moment))
-    insert(cursor, Plan(ids=[UPDATES], names=UPDATED, past=HISTORY, accessed=moment))
-    insert(cursor, Plan(ids=[BATCH], names=NAMES, past=HISTORY, accessed=moment))
+    insert(cursor, Plan(ids=[READS], names=NAMES, accessed=when))
+    insert(cursor, Plan(ids=[PLAIN], names=UPDATED, history_limit=0, accessed=when))
+    insert(cursor, Plan(ids=[PLAIN_BATCH], names=NAMES, history_limit=0, accessed=when))
+    insert(cursor, Plan(ids=[UPDATES], names=UPDATED, past=HISTORY, accessed=when))
+    insert(cursor, Plan(ids=[BATCH], names=NAMES, past=HISTORY, accessed=when))
 
 
 def empty_session(cursor: Cursor) -> str:
@@ -153,7 +153,7 @@ def empty_session(cursor: Cursor) -> str:
 
 
 def expired_sessions(cursor: Cursor, count: int) -> None:
-    """Makes ``count`` sessions that have expired, each with ten variables."""
+    """Create ``count`` expired sessions, each with ten variables."""
     insert(
         cursor,
         Plan(

@@ -15,7 +15,7 @@ from benchmarks.runner import laboratory
 BASE = "sqlalchemy.orm and equal mapped classes"
 FRONT_DOOR = "from snakestore import SessionRepository"
 OPENED = "open and one read"
-PARTED = ("alembic", "numpy", "typer", "rich", "asyncio")  # what an import has no business to load
+UNNEEDED = ("alembic", "numpy", "typer", "rich", "asyncio")  # must not be loaded by an import
 PREAMBLE = "import sys, time; started = time.perf_counter(); "
 UNCOLLECTED = "import gc; gc.disable(); " + PREAMBLE
 COLLECTOR_OFF = ", collector off"
@@ -35,12 +35,12 @@ ROUNDS, QUICK_ROUNDS = 25, 7
 
 
 def measure(*, quick: bool) -> list[RowResult]:
-    """The rows about starting."""
+    """The rows about start-up."""
     rounds = QUICK_ROUNDS if quick else ROUNDS
     with laboratory() as lab:
         path = lab.new_path("warm.db")
         bytecode = lab.new_path("bytecode")
-        _run(OPENING.format(path=str(path)), bytecode)  # makes it
+        _run(OPENING.format(path=str(path)), bytecode)  # creates the file
         programs = {name: PREAMBLE + code for name, code in STATEMENTS.items()}
         programs |= {name + COLLECTOR_OFF: UNCOLLECTED + code for name, code in STATEMENTS.items()}
         programs[OPENED] = OPENING.format(path=str(path))
@@ -72,7 +72,7 @@ def measure(*, quick: bool) -> list[RowResult]:
 
 
 def _run(code: str, bytecode: Path) -> tuple[float, list[str]]:
-    """The seconds that ``code`` measured in a new process, and the parted modules it loaded.
+    """The seconds that ``code`` measured in a new process, and the unneeded modules it loaded.
 
     The process keeps its bytecode below ``bytecode``: an installed package has it, a checkout may
     be told to write none.
@@ -81,7 +81,7 @@ def _run(code: str, bytecode: Path) -> tuple[float, list[str]]:
     environment = {
         name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
     }
-    program = [sys.executable, "-c", code + AFTERWARDS.format(names=PARTED)]
+    program = [sys.executable, "-c", code + AFTERWARDS.format(names=UNNEEDED)]
     done = subprocess.run(  # noqa: S603 - this interpreter, on code of this file
         program,
         check=True,
@@ -138,7 +138,7 @@ def _loaded_row(loaded: set[str]) -> RowResult:
         count=float(len(loaded)),
         target=Target(0.0, unit="count"),
     )
-    note = f"Counts {', '.join(PARTED)}, unless the base loads them too" + (
+    note = f"Counts {', '.join(UNNEEDED)}, unless the base loads them too" + (
         f"; loaded: {', '.join(sorted(loaded))}." if loaded else "; none was loaded."
     )
     return RowResult(

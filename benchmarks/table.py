@@ -1,4 +1,4 @@
-"""The report on a terminal: with rich where that is installed, plain otherwise."""
+"""Print the report: with rich if it is installed, otherwise as plain text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEADINGS = ("task", "implementation", "per call", "ratio", "quartiles", "target"
 
 
 def show(report: Report) -> None:
-    """Prints the table, then who could not take part and in which ways the work is unequal."""
+    """Print the table, then the unavailable implementations and the differences in the work."""
     lines = list(table_lines(report))
     if importlib.util.find_spec("rich") is None:
         _show_plain(lines)
@@ -47,7 +47,7 @@ def table_lines(report: Report) -> Iterator[tuple[str, ...]]:
 
 
 def a_call(timing: Timing) -> str:
-    """How long, or how many."""
+    """The time, or the count."""
     if timing.count is not None:
         return f"{timing.count:g}"
     if timing.microseconds >= 1000:
@@ -63,12 +63,12 @@ def ratio(timing: Timing, result: RowResult) -> str:
 
 
 def ratio_text(number: float | None) -> str:
-    """A ratio with as many digits as mean something."""
+    """A ratio, rounded to significant digits."""
     return "" if number is None else f"{number:.3f}" if number < 0.1 else f"{number:.2f}"
 
 
 def spread(timing: Timing) -> str:
-    """Where the middle half of the rounds' ratios lies."""
+    """The quartiles of the ratios."""
     if timing.low is None or timing.high is None or timing.low == timing.high:
         return ""
     return f"{ratio_text(timing.low)} to {ratio_text(timing.high)}"

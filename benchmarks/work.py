@@ -1,4 +1,4 @@
-"""The same loops for all: an implementation passes its functions and gets the jobs of its rows."""
+"""The loops of all jobs: an implementation passes its functions and gets its jobs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BATCHES = tuple(dict(zip(NAMES, FLOATS[shift:], strict=False)) for shift in rang
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verbs:
-    """A store's verbs, each called with a session id first."""
+    """The operations of a store; the first argument of each is a session id."""
 
     get_value: Callable[[str, str], Any]
     get_record: Callable[[str, str], Any]
@@ -44,29 +44,29 @@ class Verbs:
     list_records: Callable[..., Sequence[Any]]  # sid[, pattern]
     pattern: str
     delete_expired: Callable[[], int]
-    longest_transaction: Callable[[], float]  # of deleting all that expired
+    longest_transaction: Callable[[], float]  # of deleting all expired sessions
     seeds: sqlite3.Connection
 
 
 @dataclass(slots=True)
 class Bench:
-    """An implementation made of jobs and of what is to be closed."""
+    """An implementation made of jobs and a function that closes it."""
 
     makers: Makers
     closers: Sequence[Callable[[], Any]] = field(default_factory=tuple)
 
     def jobs(self) -> Makers:
-        """How to make the job of each row it takes part in."""
+        """Functions that create the job of each supported row."""
         return self.makers
 
     def close(self) -> None:
-        """Gives back what it holds."""
+        """Close its resources."""
         for closer in self.closers:
             closer()
 
 
 def reading(verb: Callable[[str, str], Any], sid: str, names: Iterable[str]) -> Job:
-    """One call of ``verb`` a turn, with one name after the other."""
+    """Call ``verb`` with one name after the other."""
     turns = cycle(names)
 
     def run(times: int) -> None:
@@ -82,7 +82,7 @@ def writing(
     names: Iterable[str],
     values: Iterable[Any] = FLOATS,
 ) -> Job:
-    """One call of ``verb`` a turn, with one name and one value after the other."""
+    """Call ``verb`` with one name and value after the other."""
     turns = zip(cycle(names), cycle(values), strict=False)
 
     def run(times: int) -> None:
@@ -93,7 +93,7 @@ def writing(
 
 
 def calling(verb: Callable[..., Any], *arguments: Any) -> Job:
-    """The very same call each turn."""
+    """Repeat the same call."""
 
     def run(times: int) -> None:
         for _ in range(times):
@@ -196,7 +196,7 @@ def tensors() -> list[Any]:
 
 
 def filled_array(verbs: Verbs, kind: str) -> str:
-    """A session with one variable of that type, named like it, whose history is full."""
+    """A session with one variable of a type, which is also its name, and a full history."""
     with Committed(verbs.seeds) as cursor:
         sid = seed.empty_session(cursor)
     values = EMBEDDINGS if kind == "embedding" else tensors()
@@ -214,11 +214,11 @@ class Committed:
         self.connection = connection
 
     def __enter__(self) -> sqlite3.Cursor:
-        """Begins."""
+        """Begin."""
         return self.connection.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, failed: object, *_: object) -> None:
-        """Commits, or rolls back after an exception."""
+        """Commit, or roll back after an exception."""
         self.connection.execute("COMMIT" if failed is None else "ROLLBACK")
 
 

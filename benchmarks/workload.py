@@ -1,4 +1,4 @@
-"""The work that every implementation is given: the same sessions, names and values."""
+"""The sessions, names and values that all implementations use."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ EMBEDDINGS = tuple([_EMBEDDINGS.gauss(0.0, 0.05) for _ in range(DIMENSIONS)] for
 
 
 def text_of(moment: datetime) -> str:
-    """A time as the files keep it."""
+    """A time as stored."""
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def now() -> datetime:
-    """The time, aware and in UTC."""
+    """The current time, aware and in UTC."""
     return datetime.now(UTC)
 
 
 def long_ago() -> datetime:
-    """A time at which a session that lives for ``TTL`` has expired."""
+    """A time of last access at which a session with ``TTL`` has expired."""
     return now() - timedelta(seconds=10 * TTL)

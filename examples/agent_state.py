@@ -1,4 +1,4 @@
-"""The state of an agent that lives on from run to run, used like a dict; idle sessions are swept."""
+"""Keep the state of an agent between runs and use it like a dict; delete idle sessions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from snakestore import SessionRepository
 
 
 def main() -> None:
-    """Remember how often we ran, and what was said last."""
+    """Count the runs and keep the transcript."""
     with SessionRepository.open("agent.db", default_ttl=7 * 24 * 3600) as repo:
         repo.create_session("assistant", metadata={"owner": "ada"}, exist_ok=True)
         state = repo.session("assistant")
@@ -16,11 +16,11 @@ def main() -> None:
             {"role": "user", "text": f"hello for the {state['runs']}. time"},
         ]
 
-        print("ran", state["runs"], "times; said last:", state["transcript"][-1]["text"])
+        print("ran", state["runs"], "times; last message:", state["transcript"][-1]["text"])
         for name in state:
             variable = repo.get_variable("assistant", name)
             print(f"  {name}: {variable.type}, version {variable.version}")
-        print("swept:", repo.delete_expired())
+        print("expired sessions deleted:", repo.delete_expired())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Your rows and a session's state in one transaction: both are there, or neither."""
+"""Write your own rows and the state of a session in one transaction."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from snakestore import SessionRepository, create_engine, upgrade
 
 
 class Base(DeclarativeBase):
-    """Your own tables; snakestore's stay out of their metadata."""
+    """Base of your own tables, with a metadata separate from snakestore's."""
 
 
 class Ticket(Base):
-    """A support ticket that an agent works on."""
+    """A support ticket, which an agent handles."""
 
     __tablename__ = "tickets"
 
@@ -21,12 +21,12 @@ class Ticket(Base):
     title: Mapped[str]
 
 
-def open_ticket(engine_session: orm.Session, title: str) -> int:
-    """Add a ticket and the session of its agent; the caller commits."""
+def open_ticket(db: orm.Session, title: str) -> int:
+    """Add a ticket and the session of its agent. The caller commits."""
     ticket = Ticket(title=title)
-    engine_session.add(ticket)
-    engine_session.flush()
-    repo = SessionRepository(engine_session)
+    db.add(ticket)
+    db.flush()
+    repo = SessionRepository(db)
     repo.create_session(f"ticket-{ticket.id}", metadata={"title": title})
     repo.register_variable(
         f"ticket-{ticket.id}",
@@ -39,23 +39,20 @@ def open_ticket(engine_session: orm.Session, title: str) -> int:
 
 
 def main() -> None:
-    """Commit one ticket, roll another one back."""
+    """Commit one ticket and roll back another one."""
     engine = create_engine("tickets.db")
     upgrade(engine)
     Base.metadata.create_all(engine)
-    with orm.Session(engine) as work:
-        kept = open_ticket(work, "It does not start")
-        work.commit()
-        gone = open_ticket(work, "Never mind")
-        work.rollback()
-    with orm.Session(engine) as work, work.begin():
-        repo = SessionRepository(work)
-        print("tickets:", work.scalars(select(Ticket.id)).all())
-        print(
-            "sessions there:",
-            repo.session_exists(f"ticket-{kept}"),
-            repo.session_exists(f"ticket-{gone}"),
-        )
+    with orm.Session(engine) as db:
+        committed = open_ticket(db, "It does not start")
+        db.commit()
+        rolled_back = open_ticket(db, "Never mind")
+        db.rollback()
+    with orm.Session(engine) as db, db.begin():
+        repo = SessionRepository(db)
+        print("tickets:", db.scalars(select(Ticket.id)).all())
+        print("session of the committed ticket:", repo.session_exists(f"ticket-{committed}"))
+        print("session of the other ticket:", repo.session_exists(f"ticket-{rolled_back}"))
     engine.dispose()
 
 

@@ -1,4 +1,4 @@
-"""An optimiser takes a variable for itself, writes what it finds, and gives it back; everyone else may read meanwhile."""
+"""An optimiser holds a lease on a variable and writes to it; others can only read meanwhile."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ OPTIMISER = "hill-climber"
 
 
 def score(temperature: float) -> float:
-    """What is to be made large; stands for running a program on examples."""
+    """The score to maximise, in place of running a program on examples."""
     return 1.0 - (temperature - 0.42) ** 2
 
 
 def main() -> None:
-    """Climb in small steps, holding a lease that is renewed at each."""
+    """Climb in small steps and renew the lease at each."""
     with SessionRepository.open("optimise.db") as repo:
         repo.create_session("tuning", exist_ok=True)
         repo.register_variable(
@@ -24,19 +24,18 @@ def main() -> None:
             constraints={"min": 0.0, "max": 2.0},
             exist_ok=True,
         )
-        repo.update_variable("tuning", "temperature", 1.0, metadata={"why": "start anew"})
+        repo.update_variable("tuning", "temperature", 1.0, metadata={"why": "new run"})
 
         best = repo.start_optimization("tuning", "temperature", OPTIMISER, lease=60).value
         try:
             repo.update_variable("tuning", "temperature", 1.5)
         except VariableLockedError as locked:
-            print(f"others have to wait: {locked.holder} holds it")
+            print(f"locked by {locked.holder}")
 
         while score(best - 0.01) > score(best):
             best = round(best - 0.01, 2)
-            repo.start_optimization(
-                "tuning", "temperature", OPTIMISER, lease=60
-            )  # renews the lease
+            # renews the lease
+            repo.start_optimization("tuning", "temperature", OPTIMISER, lease=60)
             repo.update_variable(
                 "tuning",
                 "temperature",
@@ -52,7 +51,7 @@ def main() -> None:
             f" {found.metadata['score']:.4f}"
         )
         print(
-            "the last three before:",
+            "the last three versions:",
             [past.value for past in repo.variable_history("tuning", "temperature", limit=3)],
         )
 

@@ -1,4 +1,4 @@
-"""Three processes count in one variable of a file that none of them has to make first; nothing is lost."""
+"""Three processes increment one variable in the same file; no update is lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COUNTS = 50
 
 
 def count(worker: str) -> None:
-    """One process: open the same file, find or make the variable, add to it."""
+    """Open the file, create the variable if it is missing, and increment it."""
     with SessionRepository.open(STORE) as repo:
         repo.create_session("visits", ttl=None, exist_ok=True)
         repo.register_variable("visits", "count", "integer", 0, exist_ok=True)
@@ -21,7 +21,7 @@ def count(worker: str) -> None:
 
 
 def main() -> None:
-    """Run the processes and compare."""
+    """Run the processes and check the result."""
     with SessionRepository.open(STORE) as repo:
         before = repo.get_value("visits", "count", 0) if repo.session_exists("visits") else 0
     context = multiprocessing.get_context("spawn")
@@ -35,7 +35,7 @@ def main() -> None:
     with SessionRepository.open(STORE) as repo:
         after = repo.get_value("visits", "count")
     print(f"{PROCESSES} processes added {COUNTS} each: {before} -> {after}")
-    print("lost:", before + PROCESSES * COUNTS - after)
+    print("lost updates:", before + PROCESSES * COUNTS - after)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from snakestore.storage.schema.tables import Base
 
 
 def new_file(lab: Lab, name: str) -> Path:
-    """A seeded file with our tables, made from the mapped classes."""
+    """A seeded file with the tables of snakestore."""
     path = lab.new_path(name)
     engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool)
     Base.metadata.create_all(engine)
@@ -35,7 +35,7 @@ def new_file(lab: Lab, name: str) -> Path:
 
 
 def open_sqlite(lab: Lab) -> Bench:
-    """The baseline of most rows; it keeps arrays as JSON."""
+    """The baseline of most rows; arrays are stored as JSON."""
     path = new_file(lab, "baseline.db")
     baseline = SqliteBaseline(path)
     verbs = _verbs(baseline, seeds=connect(path))
@@ -55,7 +55,7 @@ def open_sqlite(lab: Lab) -> Bench:
 
 
 def open_by_name(lab: Lab) -> Bench:
-    """The same read for someone who knows that what he has is a name."""
+    """The same read by a program that knows that the identifier is a name."""
     baseline = SqliteBaseline(new_file(lab, "by-name.db"))
     return Bench(
         {"get": lambda: reading(partial(baseline.get_value, sql=GET_BY_NAME), READS, NAMES)},
@@ -64,7 +64,7 @@ def open_by_name(lab: Lab) -> Bench:
 
 
 def open_bytes(lab: Lab) -> Bench:
-    """Arrays as their bare bytes, of a length and dtype that the program knows."""
+    """Arrays as raw bytes; the program knows their length and dtype."""
     baseline = BytesBaseline(new_file(lab, "bytes.db"))
     return Bench(
         array_makers(
@@ -106,7 +106,7 @@ class BytesBaseline(SqliteBaseline):
         constraints: Mapping[str, Any],
         blob: bytes | None = None,
     ) -> Record:
-        """A new variable that holds an array."""
+        """Create a variable with an array."""
         return super().register(
             sid, name, type_name, value, constraints=constraints, blob=blob or _packed(value)
         )
@@ -120,7 +120,7 @@ class BytesBaseline(SqliteBaseline):
         text: str | None = None,
         blob: bytes | None = None,
     ) -> Record:
-        """A new array."""
+        """Update the array."""
         return super().update(sid, identifier, value, text=text, blob=blob or _packed(value))
 
     def get_array(self, sid: str, identifier: str) -> Any:

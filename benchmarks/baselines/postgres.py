@@ -25,7 +25,7 @@ GET = (
     " AS s LEFT JOIN variables AS v ON v.session_id = s.id AND (v.id = %s OR v.name = %s) WHERE"
     " s.id = %s"
 )
-# two statements: after a wait for the lock, only a new statement sees what the one before wrote
+# two statements: after waiting for the lock, only a new statement sees the other's changes
 LOCK_SESSION = (
     "SELECT last_accessed, ttl, history_limit, expires_at, clock_timestamp() FROM sessions WHERE id"
     " = %s FOR UPDATE"
@@ -60,50 +60,48 @@ ACCESS = (
 
 
 class PostgresBaseline:
-    """The store, by hand, on PostgreSQL."""
+    """The hand-written store on PostgreSQL."""
 
     def __init__(self, url: str) -> None:
         self.connection = importlib.import_module("psycopg").connect(url, autocommit=True)
         self.connection.execute("SET TIME ZONE 'UTC'")
 
     def get_value(self, sid: str, identifier: str) -> Any:
-        """A value, by id or name; records the access when that is due."""
+        """Read a value by id or name; records the access when that is due."""
         row = self.connection.execute(GET, (identifier, identifier, sid)).fetchone()
         if row is None or row[3] is None:
             message = f"no variable {identifier}"
             raise GoneError(message)
-        accessed, ttl, moment = row[:3]
-        idle = (moment - accessed).total_seconds()
+        accessed, ttl, when = row[:3]
+        idle = (when - accessed).total_seconds()
         check_alive(idle, ttl)
         if access_is_due(idle, ttl):
             self.connection.execute(
-                ACCESS, (moment, None if ttl is None else moment + timedelta(seconds=ttl), sid)
+                ACCESS, (when, None if ttl is None else when + timedelta(seconds=ttl), sid)
             )
         return json.loads(row[4])
 
     def update(self, sid: str, identifier: str, value: Any) -> Record:
-        """A new value as a new version."""
+        """Store a value as a new version."""
         execute = self.connection.execute
         execute("BEGIN")
         try:
             session = execute(LOCK_SESSION, (sid,)).fetchone()
-            accessed, ttl, limit, expires, moment = session
-            check_alive((moment - accessed).total_seconds(), ttl)
-            record = _record(execute(FIND, (sid, identifier, identifier)).fetchone(), value, moment)
+            accessed, ttl, limit, expires, when = session
+            check_alive((when - accessed).total_seconds(), ttl)
+            record = _record(execute(FIND, (sid, identifier, identifier)).fetchone(), value, when)
             if limit != 0:
                 execute(KEEP, (sid, record.id))
                 if limit is not None:
                     execute(PRUNE, (sid, record.id, record.version - limit))
-            execute(
-                UPDATE, (json.dumps(value), json.dumps(record.metadata), moment, sid, record.id)
-            )
-            later = None if ttl is None else moment + timedelta(seconds=ttl)
+            execute(UPDATE, (json.dumps(value), json.dumps(record.metadata), when, sid, record.id))
+            later = None if ttl is None else when + timedelta(seconds=ttl)
             # the indexed column moves only when it lags, so that most updates of the session touch
             # no index
             if later is not None and (later - expires).total_seconds() > min(ttl / 10, 60.0):
-                execute(COUNT_AND_MOVE, (moment, later, sid))
+                execute(COUNT_AND_MOVE, (when, later, sid))
             else:
-                execute(COUNT, (moment, sid))
+                execute(COUNT, (when, sid))
         except BaseException:
             execute("ROLLBACK")
             raise
@@ -111,18 +109,18 @@ class PostgresBaseline:
         return record
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         self.connection.close()
 
 
 class PercentCursor:
-    """A cursor for seeds, whose statements have question marks."""
+    """A cursor for seeds, whose statements use question marks."""
 
     def __init__(self, cursor: Any) -> None:
         self.cursor = cursor
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Any:
-        """Runs ``sql`` once a row."""
+        """Run ``sql`` once per row."""
         return self.cursor.executemany(sql.replace("?", "%s"), list(rows))
 
 
@@ -154,7 +152,7 @@ def new_database(lab: Lab, name: str, *, tables: bool = False) -> str:
 
 
 def sqlalchemy_url(url: str) -> str:
-    """The same address for SQLAlchemy, by way of psycopg."""
+    """The same database as a URL of SQLAlchemy with psycopg."""
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
@@ -177,12 +175,12 @@ def open_postgres(lab: Lab) -> Bench:
 
 
 def open_threaded(lab: Lab) -> Bench:
-    """The same in a worker thread."""
+    """The same, in a worker thread."""
     url = new_database(lab, "threaded_baseline", tables=True)
     return threaded(lambda: PostgresBaseline(url), "async-postgres")
 
 
-def _record(row: Sequence[Any] | None, value: Any, moment: Any) -> Record:
+def _record(row: Sequence[Any] | None, value: Any, when: Any) -> Record:
     if row is None:
         message = "no such variable"
         raise GoneError(message)
@@ -198,10 +196,10 @@ def _record(row: Sequence[Any] | None, value: Any, moment: Any) -> Record:
         lease,
         rules,
     ) = row
-    if optimizer is not None and (lease is None or lease > moment):
+    if optimizer is not None and (lease is None or lease > when):
         message = f"{name} is being optimised"
         raise LockedError(message)
-    merged = json.loads(metadata) | {"source": "python", "updated_at": moment.isoformat()}
+    merged = json.loads(metadata) | {"source": "python", "updated_at": when.isoformat()}
     optimizing = False
     return Record(
         identifier,
@@ -212,7 +210,7 @@ def _record(row: Sequence[Any] | None, value: Any, moment: Any) -> Record:
         merged,
         version + 1,
         created,
-        moment,
+        when,
         optimizing,
         json.loads(rules),
     )

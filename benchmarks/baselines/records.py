@@ -1,4 +1,4 @@
-"""What the hand-written programs return, their errors and their arithmetic."""
+"""Results, errors and rules of the hand-written programs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-LONGEST_UNRECORDED = 60.0
+MAX_UNRECORDED_SECONDS = 60.0
 
 
 class GoneError(LookupError):
-    """There is no such session, or it expired, or it has no such variable."""
+    """The session or variable does not exist, or the session has expired."""
 
 
 class LockedError(RuntimeError):
-    """The variable is being optimised by someone else."""
+    """Another optimiser holds the variable."""
 
 
 @dataclass(slots=True)
@@ -35,12 +35,16 @@ class Record:
 
 
 def check_alive(idle: float, ttl: float | None) -> None:
-    """Refuses a session that has been idle for longer than it lives."""
+    """Refuse a session that has been idle for longer than its ttl."""
     if ttl is not None and idle > ttl:
         message = "the session has expired"
         raise GoneError(message)
 
 
 def access_is_due(idle: float, ttl: float | None) -> bool:
-    """Whether an access is to be recorded again by a read."""
-    return idle >= LONGEST_UNRECORDED if ttl is None else idle >= min(ttl / 10, LONGEST_UNRECORDED)
+    """Whether a read must record the access."""
+    return (
+        idle >= MAX_UNRECORDED_SECONDS
+        if ttl is None
+        else idle >= min(ttl / 10, MAX_UNRECORDED_SECONDS)
+    )

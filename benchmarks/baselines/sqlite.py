@@ -86,27 +86,26 @@ SWEPT_TABLES = (
 
 def connect(path: Path | str) -> sqlite3.Connection:
     """A connection with the pragmas that the library sets."""
-    connection = sqlite3.connect(
-        path, isolation_level=None, check_same_thread=False
-    )  # whoever opens several closes them
+    # other threads may close it
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     return connection
 
 
 def marks(count: int) -> str:
-    """So many question marks, for IN."""
+    """``count`` question marks, for IN."""
     return ", ".join("?" * count)
 
 
 class SqliteBaseline:
-    """The store, by hand."""
+    """The hand-written store."""
 
     def __init__(self, path: Path | str) -> None:
         self.connection = connect(path)
 
     def get_value(self, sid: str, identifier: str, *, sql: str = GET) -> Any:
-        """A value, by id or name; records the access when that is due."""
+        """Read a value by id or name; records the access when that is due."""
         row = self._found(sql, sid, identifier)
         return json.loads(row[3])
 
@@ -122,7 +121,7 @@ class SqliteBaseline:
 
     def list_records(self, sid: str, prefix: str | None = None) -> list[Record]:
         """All variables of a session, or those whose name starts with ``prefix``, by creation."""
-        moment = now()
+        when = now()
         execute = self.connection.execute
         execute("BEGIN")
         try:
@@ -135,8 +134,8 @@ class SqliteBaseline:
                 ).fetchall()
         finally:
             execute("COMMIT")
-        self._accessed(sid, session, moment)
-        return [_record(row, moment) for row in rows]
+        self._accessed(sid, session, when)
+        return [_record(row, when) for row in rows]
 
     def update(
         self,
@@ -153,40 +152,40 @@ class SqliteBaseline:
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         try:
-            moment = now()
-            stamp = text_of(moment)
+            when = now()
+            stamp = text_of(when)
             row = execute(FIND, (identifier, identifier, sid)).fetchone()
-            session, record = self._writable(row, moment)
+            session, record = self._writable(row, when)
             record.metadata |= {"source": "python", "updated_at": stamp}
             if session[2] != 0:
                 execute(KEEP, (sid, record.id))
                 if session[2] is not None:
                     execute(PRUNE, (sid, record.id, record.version + 1 - session[2]))
             execute(UPDATE, (text, blob, json.dumps(record.metadata), stamp, sid, record.id))
-            execute(COUNT, (*_stamps(moment, session[1]), 0, 1, sid))
+            execute(COUNT, (*_stamps(when, session[1]), 0, 1, sid))
         except BaseException:
             execute("ROLLBACK")
             raise
         execute("COMMIT")
-        record.value, record.version, record.last_updated_at = value, record.version + 1, moment
+        record.value, record.version, record.last_updated_at = value, record.version + 1, when
         return record
 
     def update_many(self, sid: str, values: Mapping[str, Any]) -> dict[str, Record]:
-        """Several new values in one transaction."""
+        """Update several values in one transaction."""
         execute, executemany = self.connection.execute, self.connection.executemany
         names = list(values)
         execute("BEGIN IMMEDIATE")
         try:
-            moment = now()
-            stamp = text_of(moment)
-            session = self._alive(execute(SESSION, (sid,)).fetchone(), moment)
+            when = now()
+            stamp = text_of(when)
+            session = self._alive(execute(SESSION, (sid,)).fetchone(), when)
             in_list = f"IN ({marks(len(names))})"
             # two searches by key; with OR, SQLite reads the whole session
             found = f"{SELECT} v.id {in_list} UNION ALL {SELECT} v.name {in_list}"
             records = {
                 record.name: record
                 for record in (
-                    _free(row, moment) for row in execute(found, (sid, *names, sid, *names))
+                    _free(row, when) for row in execute(found, (sid, *names, sid, *names))
                 )
             }
             _all_there(records, names)
@@ -216,7 +215,7 @@ class SqliteBaseline:
                     for name, record in records.items()
                 ],
             )
-            execute(COUNT, (*_stamps(moment, session[1]), 0, len(names), sid))
+            execute(COUNT, (*_stamps(when, session[1]), 0, len(names), sid))
         except BaseException:
             execute("ROLLBACK")
             raise
@@ -225,7 +224,7 @@ class SqliteBaseline:
             record.value, record.version, record.last_updated_at = (
                 values[name],
                 record.version + 1,
-                moment,
+                when,
             )
         return records
 
@@ -239,17 +238,16 @@ class SqliteBaseline:
         constraints: Mapping[str, Any],
         blob: bytes | None = None,
     ) -> Record:
-        """A new variable."""
+        """Create a variable."""
         execute = self.connection.execute
         text = None if blob is not None else json.dumps(value)
         execute("BEGIN IMMEDIATE")
         try:
-            moment = now()
-            stamp = text_of(moment)
-            session = self._alive(execute(SESSION, (sid,)).fetchone(), moment)
+            when = now()
+            stamp = text_of(when)
+            session = self._alive(execute(SESSION, (sid,)).fetchone(), when)
             identifier = f"var_{name}_{uuid4().hex}"
-            # what the unique keys do not see: a name that is another's id, an id that is another's
-            # name
+            # not covered by the unique keys: a name that is the id of another variable, or the reverse
             _not_taken(name, execute(TAKEN, (sid, name, sid, identifier)).fetchone())
             execute(
                 INSERT,
@@ -266,7 +264,7 @@ class SqliteBaseline:
                     stamp,
                 ),
             )
-            execute(COUNT, (*_stamps(moment, session[1]), 1, 1, sid))
+            execute(COUNT, (*_stamps(when, session[1]), 1, 1, sid))
         except BaseException:
             execute("ROLLBACK")
             raise
@@ -279,8 +277,8 @@ class SqliteBaseline:
             dict(constraints),
             {},
             0,
-            moment,
-            moment,
+            when,
+            when,
             optimizing=False,
             access_rules=[],
         )
@@ -301,13 +299,13 @@ class SqliteBaseline:
                 return deleted, longest
 
     def _incremental_vacuum(self) -> None:
-        """Gives the free pages back to the disk, some at a time, and brings the log in."""
+        """Return free pages to the disk in steps, and checkpoint."""
         while self.connection.execute("PRAGMA freelist_count").fetchone()[0]:
             self.connection.executescript(f"PRAGMA incremental_vacuum({PAGES_BACK})")
         self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         self.connection.close()
 
     def _sweep(self) -> int:
@@ -334,33 +332,31 @@ class SqliteBaseline:
         found: Sequence[Any] = row
         return found
 
-    def _accessed(self, sid: str, row: Sequence[Any] | None, moment: datetime) -> None:
-        """Refuses a session that is not alive; records the access when that is due."""
+    def _accessed(self, sid: str, row: Sequence[Any] | None, when: datetime) -> None:
+        """Refuse a session that is not alive; record the access when that is due."""
         if row is None:
             message = "no such session"
             raise GoneError(message)
         ttl = row[1]
-        idle = (moment - datetime.fromisoformat(row[0])).total_seconds()
+        idle = (when - datetime.fromisoformat(row[0])).total_seconds()
         check_alive(idle, ttl)
         if access_is_due(idle, ttl):
-            self.connection.execute(ACCESS, (*_stamps(moment, ttl), sid))
+            self.connection.execute(ACCESS, (*_stamps(when, ttl), sid))
 
     @staticmethod
-    def _alive(row: Sequence[Any] | None, moment: datetime) -> Sequence[Any]:
+    def _alive(row: Sequence[Any] | None, when: datetime) -> Sequence[Any]:
         if row is None:
             message = "no such session"
             raise GoneError(message)
-        check_alive((moment - datetime.fromisoformat(row[0])).total_seconds(), row[1])
+        check_alive((when - datetime.fromisoformat(row[0])).total_seconds(), row[1])
         return row
 
-    def _writable(
-        self, row: Sequence[Any] | None, moment: datetime
-    ) -> tuple[Sequence[Any], Record]:
-        alive = self._alive(row, moment)
+    def _writable(self, row: Sequence[Any] | None, when: datetime) -> tuple[Sequence[Any], Record]:
+        alive = self._alive(row, when)
         if alive[3] is None:
             message = "no such variable"
             raise GoneError(message)
-        return alive, _free(alive[3:], moment)
+        return alive, _free(alive[3:], when)
 
 
 def _all_there(records: Mapping[str, Record], names: Sequence[str]) -> None:
@@ -375,15 +371,15 @@ def _not_taken(name: str, row: Sequence[Any] | None) -> None:
         raise ValueError(message)
 
 
-def _free(row: Sequence[Any], moment: datetime) -> Record:
-    record = _record(row, moment)
+def _free(row: Sequence[Any], when: datetime) -> Record:
+    record = _record(row, when)
     if record.optimizing:
         message = f"{record.name} is being optimised"
         raise LockedError(message)
     return record
 
 
-def _record(row: Sequence[Any], moment: datetime) -> Record:
+def _record(row: Sequence[Any], when: datetime) -> Record:
     (
         identifier,
         name,
@@ -409,10 +405,10 @@ def _record(row: Sequence[Any], moment: datetime) -> Record:
         version,
         datetime.fromisoformat(created),
         datetime.fromisoformat(updated),
-        optimizer is not None and (lease is None or datetime.fromisoformat(lease) > moment),
+        optimizer is not None and (lease is None or datetime.fromisoformat(lease) > when),
         json.loads(rules),
     )
 
 
-def _stamps(moment: datetime, ttl: float | None) -> tuple[str, str | None]:
-    return text_of(moment), None if ttl is None else text_of(moment + timedelta(seconds=ttl))
+def _stamps(when: datetime, ttl: float | None) -> tuple[str, str | None]:
+    return text_of(when), None if ttl is None else text_of(when + timedelta(seconds=ttl))

@@ -12,16 +12,16 @@ from benchmarks.workload import NAMES, READS, UPDATED, UPDATES
 
 
 class Store(Protocol):
-    """What a hand-written store can do."""
+    """The operations of a hand-written store."""
 
     def get_value(self, sid: str, identifier: str, /) -> Any:
-        """A value."""
+        """Read a value."""
 
     def update(self, sid: str, identifier: str, value: Any, /) -> Any:
-        """A new value."""
+        """Update a value."""
 
     def close(self) -> None:
-        """Closes its connection."""
+        """Close its connection."""
 
 
 class ThreadedStore:
@@ -33,15 +33,15 @@ class ThreadedStore:
         self._opened: list[Store] = []
 
     async def get_value(self, sid: str, name: str) -> Any:
-        """A value."""
+        """Read a value."""
         return await asyncio.to_thread(self._get_value, sid, name)
 
     async def update(self, sid: str, name: str, value: Any) -> Any:
-        """A new value."""
+        """Update a value."""
         return await asyncio.to_thread(self._update, sid, name, value)
 
     def close(self) -> None:
-        """Closes the connections of all threads."""
+        """Close the connections of all threads."""
         for store in self._opened:
             store.close()
 
@@ -71,6 +71,6 @@ def threaded(opener: Callable[[], Store], rows: str) -> Bench:
 
 
 def close_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Ends the loop's worker threads, then the loop."""
+    """End the worker threads of the loop, then the loop."""
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()

@@ -10,7 +10,7 @@ from snakestore import SessionRepository
 
 
 def open_postgres(lab: Lab) -> Bench:
-    """With the options as they are."""
+    """With default options."""
     url = new_database(lab, "ours")
     repo = SessionRepository.open(sqlalchemy_url(url), migrate=True)
     fill(url)

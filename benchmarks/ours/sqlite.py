@@ -26,14 +26,14 @@ from snakestore import SessionRepository
 
 
 def new_repository(lab: Lab, name: str, **options: Any) -> tuple[SessionRepository, Verbs]:
-    """A repository on a seeded file of its own, and its verbs under the names that the jobs use."""
+    """A repository on a new seeded file, and its operations for the jobs."""
     path = lab.new_path(name)
     repo = SessionRepository.open(path, **options)
     return repo, verbs_of(repo, path)
 
 
 def verbs_of(repo: SessionRepository, path: Path) -> Verbs:
-    """The verbs of a repository whose file is seeded through a connection of its own."""
+    """The operations of a repository whose file is seeded on a separate connection."""
     seeds = connect(path)
     seed.in_file(seeds)
     return Verbs(
@@ -51,14 +51,14 @@ def verbs_of(repo: SessionRepository, path: Path) -> Verbs:
 
 
 def longest_transaction(repo: SessionRepository) -> float:
-    """Sweeps; the longest time between two calls of ``progress``, in seconds."""
+    """Sweep; returns the longest time between two calls of ``progress``, in seconds."""
     moments = [perf_counter()]
     repo.delete_expired(progress=lambda _: moments.append(perf_counter()))
     return max(after - before for before, after in pairwise(moments))
 
 
 def open_default(lab: Lab) -> Bench:
-    """With the options as they are."""
+    """With default options."""
     repo, verbs = new_repository(lab, "snakestore.db")
     makers = scalar_makers(verbs) | array_makers(verbs)
     makers["history"] = lambda: logged(verbs, writing(verbs.update, UPDATES, UPDATED))
@@ -89,7 +89,7 @@ def open_cached(lab: Lab) -> Bench:
 
 
 def open_to_numpy(lab: Lab) -> Bench:
-    """Arrays given back as numpy arrays."""
+    """Arrays returned as numpy arrays."""
     repo, verbs = new_repository(lab, "to-numpy.db")
 
     def load(sid: str, name: str) -> Any:

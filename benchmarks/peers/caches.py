@@ -43,15 +43,13 @@ def record(value: Any, version: int = 0) -> dict[str, Any]:
 
 
 def open_diskcache(lab: Lab) -> Bench:
-    """A cache whose values are the scalars, and another whose values are whole records."""
+    """One cache of scalars and one of whole records."""
     module = importlib.import_module("diskcache")
     values, records = (
         module.Cache(str(lab.new_path("values"))),
         module.Cache(str(lab.new_path("records"))),
     )
-    expiring = module.Cache(
-        str(lab.new_path("expiring")), cull_limit=0
-    )  # so that nothing but the sweep deletes
+    expiring = module.Cache(str(lab.new_path("expiring")), cull_limit=0)  # only the sweep deletes
     for name in NAMES:
         values.set((READS, name), 0.5, expire=TTL)
         for sid in (READS, PLAIN):
@@ -130,16 +128,16 @@ def open_sqlitedict(lab: Lab) -> Bench:
 
 
 class Committing:
-    """Commits at the end of a block."""
+    """Commit at the end of a block."""
 
     def __init__(self, store: Any) -> None:
         self.store = store
 
     def __enter__(self) -> None:
-        """Nothing to begin."""
+        """Do nothing."""
 
     def __exit__(self, *_: object) -> None:
-        """Commits."""
+        """Commit."""
         self.store.commit()
 
 

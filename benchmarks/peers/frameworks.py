@@ -141,7 +141,7 @@ def open_adk(lab: Lab) -> Bench:
 
 
 def open_openai(lab: Lab) -> Bench:
-    """``SQLAlchemySession``: the last message of a session a variable."""
+    """``SQLAlchemySession``: the last message of a session is a variable."""
     sqlalchemy = importlib.import_module("sqlalchemy.ext.asyncio")
     module = importlib.import_module("agents.extensions.memory.sqlalchemy_session")
     loop = asyncio.new_event_loop()
@@ -181,7 +181,7 @@ def open_optuna(lab: Lab) -> Bench:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = optuna.storages.RDBStorage(f"sqlite:///{lab.new_path('optuna.db')}")
     alike(storage.engine)
-    storage.engine.dispose()  # the connections that there are were opened without
+    storage.engine.dispose()  # existing connections were opened without the settings
     direction = [optuna.study.StudyDirection.MINIMIZE]
     studies = {
         (sid, name): storage.create_new_study(direction, f"{sid}/{name}")

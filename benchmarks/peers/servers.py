@@ -1,4 +1,4 @@
-"""Redis over loopback, on a server of our own."""
+"""Redis over loopback, on a private server."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _started(lab: Lab) -> Any:
         "yes",
     ]
     command = [program, *arguments]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - a server that is installed here
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - an installed server
     lab.stack.callback(server.wait)
     lab.stack.callback(server.terminate)
     module = importlib.import_module("redis")
