@@ -29,7 +29,7 @@ from snakestore import (
     StoreFullError,
     StoreReadOnlyError,
 )
-from snakestore.storage.dialects.sqlite import file_watch, network_fs
+from snakestore.storage.dialects.sqlite import file_watch, location
 from tests.faults.soundness import assert_sound
 
 NOBODY = 65534
@@ -306,7 +306,7 @@ def test_a_network_file_system_is_warned_of(tmp_path, monkeypatch, recwarn, kind
         f"20 1 0:1 / /proc rw - proc proc rw\n36 35 {os.major(device)}:{os.minor(device)} / / rw"
         f" master:1 - {kind} server:/x rw\n"
     )
-    monkeypatch.setattr(network_fs, "MOUNTS", str(tmp_path / "mounts"))
+    monkeypatch.setattr(location, "MOUNTS", str(tmp_path / "mounts"))
     monkeypatch.setattr("warnings.filters", [])
 
     fill(tmp_path / "s.db").close()

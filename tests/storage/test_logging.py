@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from snakestore import NetworkFileSystemWarning, SchemaError, SessionRepository, StoreError, upgrade
-from snakestore.storage.dialects.sqlite import network_fs
+from snakestore.storage.dialects.sqlite import location
 from snakestore.storage.engine import create_engine
 from snakestore.storage.migrate.upgrade import downgrade
 
@@ -95,7 +95,7 @@ def test_a_network_file_system_is_logged_beside_its_warning(
     (tmp_path / "mounts").write_text(
         f"36 35 {os.major(device)}:{os.minor(device)} / / rw master:1 - nfs4 server:/x rw\n"
     )
-    monkeypatch.setattr(network_fs, "MOUNTS", str(tmp_path / "mounts"))
+    monkeypatch.setattr(location, "MOUNTS", str(tmp_path / "mounts"))
 
     with pytest.warns(NetworkFileSystemWarning):
         create_engine(tmp_path / "s.db").connect().close()

@@ -12,6 +12,7 @@ from snakestore.errors import StoreError
 from snakestore.storage.dialects.base import Progress
 from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.dialects.sqlite.connect import open_for_inspection
+from snakestore.storage.dialects.sqlite.location import check_not_mount_point
 
 _BUSY_TIMEOUT = 30.0
 _PAGES = 1024
@@ -76,6 +77,7 @@ def _check_target(target: str, *, overwrite: bool) -> None:
     if os.path.lexists(target) and not overwrite:
         message = f"{target} already exists: give another name, or overwrite=True"
         raise StoreError(message)
+    check_not_mount_point(target)
     if overwrite:
         _remove_unused_log(target)
     # a log beside a file that is replaced would be taken for the new file's

@@ -1,7 +1,7 @@
 """Engines on SQLite, and opening a database file or a database in memory with our settings.
 
 What a connection begins, and when, is in begin.py; what is checked of the file in files.py,
-file_watch.py and network_fs.py.
+file_watch.py and location.py.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import os
 import random
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import URL, Engine, event
+from sqlalchemy import URL, Dialect, Engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 
@@ -25,7 +26,7 @@ from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.dialects.sqlite.begin import READ_ONLY, begin_before_statement
 from snakestore.storage.dialects.sqlite.errors import primary_code
 from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch
-from snakestore.storage.dialects.sqlite.network_fs import warn_if_network_file_system
+from snakestore.storage.dialects.sqlite.location import check_not_mount_point, warn_if_unsafe
 from snakestore.storage.dialects.sqlite.url import SQLiteAddress, address_of
 from snakestore.storage.fork import leak_deliberately
 from snakestore.storage.settings import Settings
@@ -67,6 +68,8 @@ def create_engine(url: URL, settings: Settings) -> Engine:
 
 def _listen(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
     opener = None if address.path is None else _FileOpener(address.path, address, settings)
+    if opener is not None:
+        _openers[engine.dialect] = opener
 
     @event.listens_for(engine, "do_connect")
     def connect(
@@ -125,6 +128,19 @@ class _FileOpener:
         self._address = address
         self._settings = settings
         self._opened_before = False
+        self._location_checked = False
+
+    def check_location(self) -> None:
+        """Check once where the file is.
+
+        Raises:
+            StoreError: it is itself a mount point.
+        """
+        if not self._location_checked:
+            if not self._address.immutable:
+                check_not_mount_point(self._path)
+            warn_if_unsafe(self._path)
+            self._location_checked = True
 
     def open(self, entry: ConnectionPoolEntry) -> sqlite3.Connection:
         """A new connection; the file is created if it is missing and the URL allows that.
@@ -135,8 +151,7 @@ class _FileOpener:
         """
         with translate_undecodable_schema():
             self._create_if_missing()
-            if not self._opened_before:
-                warn_if_network_file_system(self._path)
+            self.check_location()
             if self._address.read_only or not files.writable(self._path):
                 connection, watch = self._open_read_only()
                 entry.info[READ_ONLY] = True
@@ -188,6 +203,18 @@ class _FileOpener:
             *_SAFE_PRAGMAS,
         )
         return connection
+
+
+_openers: weakref.WeakKeyDictionary[Dialect, _FileOpener] = weakref.WeakKeyDictionary()
+
+
+def check_location(engine: Engine) -> None:
+    """Check once for each engine where its file is; it must exist.
+
+    Raises:
+        StoreError: it is itself a mount point.
+    """
+    _openers[engine.dialect].check_location()
 
 
 def _open_memory(address: SQLiteAddress) -> sqlite3.Connection:

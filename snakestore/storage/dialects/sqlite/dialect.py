@@ -107,10 +107,14 @@ class SQLite(Backend):
         if path is None:
             with engine.connect() as connection:
                 yield self.schema_reader(connection)
-        elif not files.exists(path) or files.size(path) == 0:
+        elif not files.exists(path):
             yield None
         else:
             files.check_readable(path)
+            connect.check_location(engine)
+            if files.size(path) == 0:
+                yield None
+                return
             with (
                 connect.translate_undecodable_schema(),
                 closing(connect.open_for_inspection(path, busy_timeout)) as driver_connection,

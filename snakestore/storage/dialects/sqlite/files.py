@@ -20,6 +20,7 @@ _NO_HARD_LINKS = frozenset(
 )
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PRIVATE = 0o600
+_DRAFT_PREFIX, _DRAFT_SUFFIX = ".snakestore-", ".new"
 
 
 def exists(path: str) -> bool:
@@ -103,13 +104,28 @@ def create_private(path: str) -> None:
     real = os.path.realpath(path)
     folder = os.path.dirname(real)
     with _translate_os_errors(folder, f"the file {path}"):
-        descriptor, name = tempfile.mkstemp(prefix=".snakestore-", suffix=".new", dir=folder)
+        descriptor, name = tempfile.mkstemp(_DRAFT_SUFFIX, _DRAFT_PREFIX, folder)
         os.close(descriptor)
         try:
             with suppress(FileExistsError):  # another process has just created it
                 _link(name, real)
         finally:
             os.unlink(name)
+
+
+def hard_links(path: str) -> int:
+    """How many names the file has, besides those under which a process is just creating it."""
+    if os.stat(path).st_nlink <= 1:
+        return 1
+    folder = os.path.dirname(os.path.realpath(path))
+    names = os.listdir(folder) if _allows(folder, os.R_OK) else []
+    drafts = sum(
+        is_same(path, os.path.join(folder, name))
+        for name in names
+        if name.startswith(_DRAFT_PREFIX) and name.endswith(_DRAFT_SUFFIX)
+    )
+    # counted last: a draft that was just removed is in neither number
+    return os.stat(path).st_nlink - drafts
 
 
 def is_same(path: str, other: str) -> bool:
@@ -130,7 +146,7 @@ def draft(target: str) -> Iterator[str]:
     """
     folder = os.path.dirname(target)
     with _translate_os_errors(folder, f"the file {target}"):
-        descriptor, name = tempfile.mkstemp(prefix=".snakestore-", suffix=".new", dir=folder)
+        descriptor, name = tempfile.mkstemp(_DRAFT_SUFFIX, _DRAFT_PREFIX, folder)
         os.close(descriptor)
     try:
         yield name
