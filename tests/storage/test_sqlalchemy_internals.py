@@ -135,7 +135,7 @@ def test_a_pool_forgets_a_connection_without_closing_it(tmp_path):
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pg8000"])
-def test_autocommit_is_told_of_every_driver(postgresql_database, driver):
+def test_autocommit_of_postgresql_is_told_of_every_driver(postgresql_database, driver):
     engine = sqlalchemy.create_engine(for_driver(postgresql_database, driver))
     automatic = engine.execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as plain, automatic.connect() as other:
@@ -145,7 +145,7 @@ def test_autocommit_is_told_of_every_driver(postgresql_database, driver):
     assert found == (False, True)
 
 
-def test_autocommit_is_told_of_asyncpg(postgresql_database):
+def test_autocommit_of_postgresql_is_told_of_asyncpg(postgresql_database):
     engine = create_async_engine(for_driver(postgresql_database, "asyncpg"))
     automatic = engine.execution_options(isolation_level="AUTOCOMMIT")
 
