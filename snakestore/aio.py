@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from snakestore.errors import StoreError
 from snakestore.repository import SessionRepository
+from snakestore.repository.naming import lists_methods_of, named
 from snakestore.repository.options import RepositoryOptions, check_option_names, show_options
 from snakestore.storage.execution.ownership import run_for
 from snakestore.storage.sqlalchemy_internals import greenlet_spawn
@@ -189,6 +190,7 @@ def awaited(
     verb: Callable[Concatenate[SessionRepository, P], R],
 ) -> Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]:
     """The verb, awaited: the same arguments, results and errors."""
+    verb = named(verb, "AsyncSessionRepository")
 
     @wraps(verb)
     async def run(repository: AsyncSessionRepository, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -197,6 +199,7 @@ def awaited(
     return cast("Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]", run)
 
 
+@lists_methods_of(SessionRepository)
 class AsyncSessionRepository:
     """A SessionRepository whose verbs are awaited. There is no mapping view: a mapping cannot be awaited.
 

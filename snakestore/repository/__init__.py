@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from snakestore.reports import VariableBatch
 from snakestore.repository.methods import RepositoryMethods
+from snakestore.repository.naming import public_class
 
 if TYPE_CHECKING:
     from snakestore.repository.view import SessionView
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["SessionRepository", "VariableBatch"]
 
 
+@public_class
 class SessionRepository(RepositoryMethods):
     """Sessions, variables and programs in a database, shared by threads, processes and machines.
 
-    Open one with ``SessionRepository.open(path_or_url)``, or bind one to an Engine, a Connection or
-    an ``orm.Session`` of yours. On an Engine it may be shared by threads; on a Connection or
-    ``orm.Session`` it is as single-threaded as that.
+    Open one with ``SessionRepository.open(path_or_url)``, or bind one to an Engine, Connection or
+    ``orm.Session`` that you own. Threads may share it, except on a Connection or ``orm.Session``,
+    which serve one thread. ``session(sid)`` returns one session as a mapping.
     """
 
     def session(self, sid: str, *, strict: bool = False) -> SessionView:

@@ -33,7 +33,7 @@ Bind = Engine | Connection | orm.Session
 
 
 class RepositoryBase:
-    """The part of a repository that every verb stands on: a runner, and the defaults of new sessions."""
+    """Methods that open and close a repository, and its transactions."""
 
     @show_options
     def __init__(self, bind: Bind, **options: Unpack[RepositoryOptions]) -> None:

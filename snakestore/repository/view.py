@@ -18,6 +18,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from snakestore.errors import InvalidNameError, VariableNotFoundError
 from snakestore.names import identifier_text
 from snakestore.repository.methods import RepositoryMethods
+from snakestore.repository.naming import named
 from snakestore.repository.variables.reads import named_value, names_and_values
 
 P = ParamSpec("P")
@@ -29,6 +30,7 @@ def _without_session_id(
     verb: Callable[Concatenate[RepositoryMethods, str, P], R],
 ) -> Callable[Concatenate[SessionView, P], R]:
     """The verb as a method of a view: the same, without the session's id."""
+    verb = named(verb, "SessionView")
 
     @wraps(verb)
     def bound(view: SessionView, *args: P.args, **kwargs: P.kwargs) -> R:

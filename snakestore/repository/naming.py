@@ -1,0 +1,77 @@
+"""The names under which methods show themselves: those of the class that users know.
+
+The methods of a repository are defined in mixins and called through wrappers. Python's messages
+about arguments, ``help()`` and tracebacks of calls name ``SessionRepository`` all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import update_wrapper
+from textwrap import fill, indent
+from types import FunctionType
+from typing import Any, TypeVar, cast
+
+C = TypeVar("C", bound=type[Any])
+F = TypeVar("F")
+
+
+def public_class(cls: C) -> C:
+    """Decorate a class whose inherited methods carry its name and are listed in its docstring."""
+    for base in cls.__mro__[1:-1]:
+        for name, member in vars(base).items():
+            for function in _functions(member):
+                function.__qualname__ = f"{cls.__qualname__}.{name}"
+                function.__module__ = cls.__module__
+    return lists_methods_of(cls)(cls)
+
+
+def lists_methods_of(described: type[Any]) -> Callable[[C], C]:
+    """Decorate a class that has the methods of another: its docstring lists them."""
+
+    def decorate(cls: C) -> C:
+        cls.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n{_method_index(described)}"
+        return cls
+
+    return decorate
+
+
+def _method_index(cls: type[Any]) -> str:
+    """The inherited public methods of ``cls``, by base, under the summary of each base."""
+    groups = []
+    for base in cls.__mro__[1:-1]:
+        names = sorted(
+            name
+            for name, member in vars(base).items()
+            if not name.startswith("_") and any(_functions(member))
+        )
+        if names:
+            summary = (base.__doc__ or base.__name__).partition(".")[0]
+            listed = fill(", ".join(names), 96, initial_indent="    ", subsequent_indent="    ")
+            groups.append(f"{summary}:\n{listed}")
+    return indent("\n\n".join(groups), "    ")
+
+
+def named(function: F, owner: str) -> F:
+    """A copy of a function that calls itself a method of ``owner`` in Python's error messages."""
+    original = cast("FunctionType", function)
+    copy = FunctionType(
+        original.__code__,
+        original.__globals__,
+        original.__name__,
+        original.__defaults__,
+        original.__closure__,
+    )
+    update_wrapper(copy, original)
+    del copy.__wrapped__  # type: ignore[attr-defined] # it is a twin, not a wrapper
+    copy.__kwdefaults__ = original.__kwdefaults__
+    copy.__qualname__ = f"{owner}.{original.__name__}"
+    return cast("F", copy)
+
+
+def _functions(member: object) -> Iterator[FunctionType]:
+    """The function of a method, class method or decorated method, and those that it wraps."""
+    function = getattr(member, "__func__", member)
+    while isinstance(function, FunctionType):
+        yield function
+        function = getattr(function, "__wrapped__", None)
