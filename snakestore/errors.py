@@ -208,8 +208,11 @@ class ValidationError(SnakeStoreError, ValueError):
     """An invalid value, name, time or argument.
 
     ``.type`` (name of the variable type, or None) ``.value`` (shortened text) ``.path`` (JSON path
-    inside a document, or None).
+    inside a document, or None) ``.constraint`` (name of the constraint of a ConstraintError, else
+    None).
     """
+
+    constraint: str | None = None
 
     def __init__(
         self,
@@ -246,6 +249,8 @@ class UnknownTypeError(ValidationError):
 
 class ConstraintError(ValidationError):
     """A value violates a constraint, or a constraint is invalid. ``.constraint`` (its name)."""
+
+    constraint: str
 
     def __init__(
         self,
