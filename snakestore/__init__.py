@@ -6,7 +6,7 @@ nor anything else that takes time.
 
 from importlib import import_module
 
-TYPE_CHECKING = False  # as in typing, which takes longer to import than this module
+TYPE_CHECKING: bool = False  # as in typing, which takes longer to import than this module
 
 if TYPE_CHECKING:
     from snakestore.aio import AsyncSessionRepository

@@ -19,7 +19,16 @@ from snakestore.repository.methods import RepositoryMethods
 from snakestore.repository.naming import public_class
 
 if TYPE_CHECKING:
+    import os
+    from contextlib import AbstractContextManager
+    from typing import Self, TypeVar, Unpack
+
+    from sqlalchemy import URL
+
+    from snakestore.repository.options import RepositoryOptions
     from snakestore.repository.view import SessionView
+
+    R = TypeVar("R", bound="SessionRepository")
 
 __all__ = ["SessionRepository", "VariableBatch"]
 
@@ -32,6 +41,27 @@ class SessionRepository(RepositoryMethods):
     ``orm.Session`` that you own. Threads may share it, except on a Connection or ``orm.Session``,
     which serve one thread. ``session(sid)`` returns one session as a mapping.
     """
+
+    if TYPE_CHECKING:
+        # as inherited; jedi (IPython, notebooks) takes Self for the class that names it, and does
+        # not follow it into the type of a context manager
+
+        @classmethod
+        def open(
+            cls,
+            path_or_url: str | os.PathLike[str] | URL,
+            *,
+            migrate: bool | None = None,
+            **options: Unpack[RepositoryOptions],
+        ) -> Self:
+            """Open a store. A missing SQLite file is created, an outdated one is migrated."""
+
+        def __enter__(self) -> Self: ...
+
+        def transaction(  # type: ignore[override]  # noqa: PYI019 - a type that jedi follows
+            self: R, *, read_only: bool = False
+        ) -> AbstractContextManager[R]:
+            """A repository whose methods run in one transaction, committed at the block's end."""
 
     def session(self, sid: str, *, strict: bool = False) -> SessionView:
         """Return the session as a mapping of name to value. Making the view touches nothing.
