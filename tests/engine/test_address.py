@@ -128,6 +128,7 @@ def test_a_server_is_reached_through_psycopg(given: str) -> None:
         ("sqlite:///agent.db?timeout=5", ValidationError),
         ("file://host/agent.db", ValidationError),
         ("postgresql://ada:secret@db:port/agents", ValidationError),
+        ("postgresql://ada:a@secret@db/agents", ValidationError),
         ("://secret", ValidationError),
         ("mysql://ada:secret@db/agents", StoreError),
         ("mariadb+pymysql://ada:secret@db/agents", StoreError),

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import URL, Engine, event
 
-from snakestore.errors import StoreError
+from snakestore.errors import StoreError, ValidationError
 from snakestore.storage.settings import Settings
 
 _POOL_SIZE = 20
@@ -18,8 +18,13 @@ def parse_url(url: URL) -> URL:
     """The URL with psycopg 3 as its driver.
 
     Raises:
+        ValidationError: its host contains an "@", which is then part of the password.
         StoreError: it names another driver.
     """
+    if "@" in (url.host or ""):
+        # refused before the driver shows the host, and with it the rest of the password
+        message = "the URL has more than one '@': write an '@' in a user name or password as %40"
+        raise ValidationError(message)
     _, _, driver = url.drivername.partition("+")
     if driver not in {"", "psycopg"}:
         message = (
