@@ -234,13 +234,13 @@ class AsyncSessionRepository:
 
     @classmethod
     @show_options
-    def open(
-        cls,
+    def open(  # noqa: PYI019 - jedi follows a type variable here, and not Self
+        cls: type[A],
         path_or_url: str | os.PathLike[str] | URL,
         *,
         migrate: bool | None = None,
         **options: Unpack[RepositoryOptions],
-    ) -> Opening[Self]:
+    ) -> Opening[A]:
         """Open a store: ``await`` it, or use it in an ``async with``, which closes it.
 
         Args:
@@ -256,7 +256,7 @@ class AsyncSessionRepository:
         check_option_names(options, f"{cls.__name__}.open")
         opening = partial(SessionRepository.open, path_or_url, migrate=migrate, **options)
 
-        async def start() -> Self:
+        async def start() -> A:
             threads = _Threads()
             try:
                 return cls._on(await threads.run_to_end(opening), threads)

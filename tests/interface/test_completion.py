@@ -12,10 +12,12 @@ from snakestore import SessionRepository
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(snakestore.__file__).parents[1]
+PROJECT = jedi.Project(str(Path(snakestore.__file__).parents[1]))
 REPOSITORY = {"create_session", "get_variable", "session", "transaction", "close"}
 VARIABLE = {"name", "value", "version", "metadata", "update_value"}
 VIEW = {"get_variable", "items", "get_stats"}
+AWAITED = {"create_session", "get_variable", "transaction", "close"}
+ASYNC = "async def main():\n    "
 OPEN = "repo = SessionRepository.open('agent.db')\n"
 
 
@@ -28,13 +30,9 @@ def own_cache(tmp_path_factory, monkeypatch):
 
 def completed(source: str) -> set[str]:
     """What an editor offers at the end of a script."""
-    script = jedi.Script(
-        f"from snakestore import SessionRepository\n{source}", project=ROOT_PROJECT
-    )
+    imports = "from snakestore import AsyncSessionRepository, SessionRepository\n"
+    script = jedi.Script(f"{imports}{source}", project=PROJECT)
     return {each.name for each in script.complete()}
-
-
-ROOT_PROJECT = jedi.Project(str(ROOT))
 
 
 @pytest.mark.parametrize(
@@ -49,6 +47,8 @@ ROOT_PROJECT = jedi.Project(str(ROOT))
         (f"{OPEN}repo.session('s').", VIEW),
         (f"{OPEN}repo.session('s').get_variable('x').", VARIABLE),
         (f"{OPEN}repo.get_session('s').stats.", {"variable_count"}),
+        (f"{ASYNC}repo = await AsyncSessionRepository.open('agent.db')\n    repo.", AWAITED),
+        (f"{ASYNC}async with AsyncSessionRepository.open('agent.db') as r:\n        r.", AWAITED),
     ],
 )
 def test_an_editor_completes(source, names):
