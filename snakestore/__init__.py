@@ -9,6 +9,10 @@ from importlib import import_module
 TYPE_CHECKING: bool = False  # as in typing, which takes longer to import than this module
 
 if TYPE_CHECKING:
+    from snakestore import aio as aio
+    from snakestore import errors as errors
+    from snakestore import tables as tables
+    from snakestore import types as types
     from snakestore.aio import AsyncSessionRepository
     from snakestore.errors import (
         BatchError,
@@ -166,7 +170,7 @@ _MODULES = {
     "validate": "types",
 }
 # modules that are attributes without being imported first
-_SUBMODULES = ("aio", "errors", "types")
+_SUBMODULES = ("aio", "errors", "tables", "types")
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and report unknown names
 

@@ -73,7 +73,7 @@ class SessionExpiredError(SessionNotFoundError):
         super().__init__(session_id)
         message = (
             f"Session {shorten(session_id)} has expired: it was idle for longer than its ttl."
-            " create_session() creates it anew, empty."
+            " create_session() creates a new, empty session with this id."
         )
         self.args = (message,)
 
@@ -116,7 +116,7 @@ class VersionNotFoundError(NotFoundError):
         super().__init__(
             f"Variable {shorten(identifier)} of session {shorten(session_id)} has no {missing}: it"
             " never existed or has been pruned (see history_limit and prune_history())."
-            " variable_history() lists the versions that are kept.",
+            " variable_history() lists the stored versions.",
         )
         self.session_id = session_id
         self.identifier = identifier

@@ -9,82 +9,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from snakestore import types
-from snakestore.clock import as_utc, now_or, seconds_between, to_iso
-from snakestore.errors import MissingFieldsError, ValidationError, shorten
+from snakestore.clock import as_utc, now_or, seconds_between
+from snakestore.errors import MissingFieldsError, ValidationError
 from snakestore.lease import NOT_OPTIMIZING, OptimizationStatus, checked_pid
 from snakestore.names import checked_name, identifier_text
+from snakestore.versioning import checked_object, checked_version, merged_metadata, next_version
 
 if TYPE_CHECKING:
     import numpy as np
 
-MAX_VERSION = 2**63 - 1
 MAX_NAME_LENGTH_IN_ID = 200
-
-
-def checked_version(version: object, what: str = "version") -> int:
-    """A version number: an int from 0 to 2**63-1.
-
-    Raises:
-        ValidationError: if ``version`` is not a valid version number.
-    """
-    if isinstance(version, bool) or not isinstance(version, int):
-        message = f"{what} must be an int, not {type(version).__name__}"
-        raise ValidationError(message, value=version)
-    if not 0 <= version <= MAX_VERSION:
-        message = f"{what} must be from 0 to {MAX_VERSION}, not {shorten(version)}"
-        raise ValidationError(message, value=version)
-    return int(version)
-
-
-def next_version(version: int) -> int:
-    """The version after ``version``.
-
-    Raises:
-        ValidationError: if ``version`` is the highest possible one.
-    """
-    if version >= MAX_VERSION:
-        message = (
-            f"version {version} is the highest possible. Delete the variable and register it again."
-        )
-        raise ValidationError(message, value=version)
-    return version + 1
-
-
-def checked_object(value: object, what: str) -> dict[str, Any]:
-    """A deep copy of a JSON object; None means an empty one. ``what`` names it in error messages.
-
-    Raises:
-        ValidationError: if ``value`` is not a mapping, or is not JSON-serialisable; ``.path`` says
-            where.
-    """
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        message = f"{what} must be a dict, not {type(value).__name__}"
-        raise ValidationError(message, value=value)
-    return cast(
-        "dict[str, Any]",
-        types.checked_document(value if type(value) is dict else dict(value), what),
-    )
-
-
-def merged_metadata(
-    old: Mapping[str, Any], new: Mapping[str, Any] | None, source: object, now: datetime
-) -> dict[str, Any]:
-    """Metadata after an update: ``old``, then ``new``, then ``source`` and ``updated_at``.
-
-    It is merged one level deep; later keys replace earlier ones.
-
-    Raises:
-        ValidationError: if ``new`` is not a mapping or ``source`` is not text.
-    """
-    if new is not None and not isinstance(new, Mapping):
-        message = f"metadata must be a dict, not {type(new).__name__}"
-        raise ValidationError(message, value=new)
-    text = identifier_text(source, "source")
-    if not text.isascii():
-        types.checked_document(text, "source")
-    return {**old, **(new or {}), "source": text, "updated_at": to_iso(now)}
 
 
 class _StoredBytes:

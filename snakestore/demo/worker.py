@@ -83,7 +83,7 @@ class Failed:
 
 
 def work(task: Task, parent: Connection) -> None:
-    """Work until the round is done, no settings are left, or the parent stops it or is gone."""
+    """Work until the round is done, no settings are left, or the parent stops it or has ended."""
     # Ctrl-C reaches the whole process group; the parent then sends STOP
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -93,7 +93,7 @@ def work(task: Task, parent: Connection) -> None:
             if isinstance(message, Go):
                 _Worker(repository, task, parent, message.files).run()
     except (BrokenPipeError, ConnectionResetError, EOFError):
-        return  # the parent is gone; the results are in the file
+        return  # the parent has ended; the results are in the file
     except SnakeStoreError as error:
         parent.send(Failed(f"{task.name}: {error}"))
 
@@ -115,7 +115,7 @@ class _Worker:
         self.own = self._without_known(share(task.worker, task.workers))
 
     def run(self) -> None:
-        while not self.parent.poll():  # STOP, or the end of the pipe because the parent is gone
+        while not self.parent.poll():  # STOP, or the end of the pipe when the parent has ended
             snapshot = self.repository.get_variables(
                 self.task.session_id, [*SETTING_NAMES, "best", "evaluations", "target"]
             ).found

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 
 from snakestore.errors import InvalidNameError, ValidationError, shorten
 from snakestore.names import checked_name, identifier_text, invalid_name_reason
-from snakestore.variable import Variable, checked_object
+from snakestore.variable import Variable
+from snakestore.versioning import checked_object
 
 LONGEST_TTL = timedelta(days=36525)
 SHORTEST_TTL = timedelta(microseconds=1)

@@ -38,7 +38,8 @@ from snakestore.storage import mapping
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row
-from snakestore.variable import Variable, merged_metadata
+from snakestore.variable import Variable
+from snakestore.versioning import merged_metadata
 
 
 class BatchMethods(RepositoryBase):

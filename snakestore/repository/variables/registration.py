@@ -28,7 +28,8 @@ from snakestore.repository.variables.update import (
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row
-from snakestore.variable import Variable, checked_object, encode_variable, next_version
+from snakestore.variable import Variable, encode_variable
+from snakestore.versioning import checked_object, next_version
 
 
 class RegistrationMethods(RepositoryBase):

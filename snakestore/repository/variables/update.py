@@ -29,12 +29,8 @@ from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import sessions as sessions_sql
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row
-from snakestore.variable import (
-    Variable,
-    merged_metadata,
-    next_version,
-    unchecked_variable,
-)
+from snakestore.variable import Variable, unchecked_variable
+from snakestore.versioning import merged_metadata, next_version
 
 
 class StoredVariable:
