@@ -11,11 +11,18 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, Pool, QueuePool, StaticPool
 from sqlalchemy.util import await_, greenlet_spawn
 from sqlalchemy.util.concurrency import in_greenlet as _in_greenlet
 
-__all__ = ["forget_connection", "greenlet_spawn", "in_autocommit", "in_greenlet", "wait_for"]
+__all__ = [
+    "forget_connection",
+    "greenlet_spawn",
+    "in_autocommit",
+    "in_greenlet",
+    "pool_limit",
+    "wait_for",
+]
 
 R = TypeVar("R")
 
@@ -48,3 +55,15 @@ def in_autocommit(connection: Connection) -> bool:
     # for authors of dialects; the default dialect refuses to tell, those of PostgreSQL do
     dialect: Any = connection.dialect
     return bool(dialect.detect_autocommit_setting(connection.connection.dbapi_connection))
+
+
+def pool_limit(pool: Pool, at_most: int) -> int:
+    """How many connections a pool may have open at once, or ``at_most`` if that is fewer."""
+    if isinstance(pool, StaticPool):
+        return 1
+    if not isinstance(pool, QueuePool):
+        return at_most
+    overflow: int = cast("Any", pool)._max_overflow  # noqa: SLF001 - no public name
+    if pool.size() == 0 or overflow < 0:
+        return at_most
+    return min(at_most, pool.size() + overflow)

@@ -20,6 +20,7 @@ from snakestore.storage.sqlalchemy_internals import (
     greenlet_spawn,
     in_autocommit,
     in_greenlet,
+    pool_limit,
     wait_for,
 )
 from tests.contract.backends import for_driver
@@ -39,7 +40,12 @@ DOCUMENTED = {
     "sqlalchemy.sql.operators",
     "sqlalchemy.types",
 }
-UNDOCUMENTED = {"detect_autocommit_setting", "_result_columns", "_compiled_cache"}
+UNDOCUMENTED = {
+    "detect_autocommit_setting",
+    "_result_columns",
+    "_compiled_cache",
+    "_max_overflow",
+}
 
 
 def modules() -> dict[str, ast.Module]:
@@ -132,6 +138,23 @@ def test_a_pool_forgets_a_connection_without_closing_it(tmp_path):
     assert first is again is not new
     assert first.execute("SELECT 1").fetchone() == (1,)  # still open
     first.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "limit"),
+    [
+        ({"pool_size": 5, "max_overflow": 3}, 8),
+        ({"pool_size": 30, "max_overflow": 3}, 16),
+        ({"pool_size": 5, "max_overflow": -1}, 16),
+        ({"pool_size": 0}, 16),
+        ({"poolclass": sqlalchemy.NullPool}, 16),
+        ({"poolclass": sqlalchemy.StaticPool}, 1),
+    ],
+)
+def test_a_pool_tells_how_many_connections_it_opens(options, limit):
+    engine = sqlalchemy.create_engine("sqlite:///unused.db", **options)
+
+    assert pool_limit(engine.pool, 16) == limit
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pg8000"])

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from enum import Enum
-from typing import Any, ClassVar, Concatenate, Protocol
+from typing import Any, ClassVar, Concatenate, Protocol, Self
 
 from snakestore.clock import Clock
 from snakestore.errors import StoreBusyError, StoreReadOnlyError
@@ -82,13 +83,15 @@ class AutocommitRunner(Runner):
         super().__init__(backend, clock, record)
         self._connections = connections
         self._busy_timeout = busy_timeout
-        self._sole = sole
+        self.sole = sole
         self._read_only = False
         self._reached = False
-        self._blocks: dict[object, object] = {}
+        self._retry: RetryPolicy | None = None
+        self._in_place = True
+        self.blocks: dict[object, object] = {}
         """The open write blocks (where there is one connection: all blocks), and who opened each.
 
-        A block ends wherever it is left, also in another thread than it was entered in.
+        By block, not by opener: a block may be left in another thread than it was entered in.
         """
 
     def lookup(
@@ -132,30 +135,22 @@ class AutocommitRunner(Runner):
 
         def marked(tx: TransactionContext, *args: P.args, **kwargs: P.kwargs) -> R:
             try:
-                self._blocks[tx] = current_caller()
+                self.blocks[tx] = current_caller()
                 return operation(tx, *args, **kwargs)
             finally:
-                self._blocks.pop(tx, None)
+                self.blocks.pop(tx, None)
 
         return self._run(WRITE, marked, args, kwargs)
 
-    def attempt(
-        self,
-        operation: Callable[..., R],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        retry: RetryPolicy,
-    ) -> R:
-        """Run an operation that writes once, for a caller that pauses on an event loop.
+    def deferring(self, retry: RetryPolicy | None = None) -> Self:
+        """A runner on the same connections that does not pause: it raises ``RetryLater`` instead.
 
-        Raises:
-            RetryLater: as ``retry`` has it.
+        For asyncio, which pauses on the event loop and goes on with the policy of that exception.
         """
-        return self._run(WRITE, operation, args, kwargs, retry=retry)
-
-    def retry_policy(self, limit: float) -> RetryPolicy:
-        """The policy that ``attempt`` and ``transaction`` need, for at most ``limit`` seconds."""
-        return RetryPolicy(self.backend, limit, reached=self._reached, in_place=False)
+        runner = copy(self)
+        runner._retry = retry  # noqa: SLF001 - of the same class
+        runner._in_place = False  # noqa: SLF001 - of the same class
+        return runner
 
     def close(self) -> None:
         """Give out no more connections."""
@@ -169,16 +164,16 @@ class AutocommitRunner(Runner):
         kwargs: dict[str, Any],
         *,
         keep_open: bool = False,
-        retry: RetryPolicy | None = None,
     ) -> R:
         """Run ``operation`` in a transaction, again where that may help; then record an access.
 
         ``keep_open`` leaves the transaction open, and its connection acquired, on success.
         """
+        retry = self._retry
         while True:
             connection: ConnectionAdapter | None = None
             try:
-                if self._blocks:
+                if self.blocks:
                     self.refuse_deadlock(write=mode is WRITE)
                 connection = self._connections.acquire()
                 if mode is not LOOKUP:
@@ -220,10 +215,13 @@ class AutocommitRunner(Runner):
 
         Raises:
             SnakeStoreError: the error was the driver's, and another try does not help.
+            RetryLater: another try may help, and this runner does not pause.
         """
         if connection is not None:
             self._roll_back_and_release(connection)
-        retry = retry or RetryPolicy(self.backend, self._busy_timeout, reached=self._reached)
+        retry = retry or RetryPolicy(
+            self.backend, self._busy_timeout, reached=self._reached, in_place=self._in_place
+        )
         if retry.should_retry(error, connection):
             return retry
         if retry.is_driver_error(error, connection):
@@ -236,15 +234,15 @@ class AutocommitRunner(Runner):
 
     def in_block(self) -> bool:
         """Whether the caller itself has an open write block of this runner."""
-        return bool(self._blocks) and current_caller() in list(self._blocks.values())
+        return bool(self.blocks) and current_caller() in list(self.blocks.values())
 
     def refuse_deadlock(self, *, write: bool) -> None:
-        """Refuse what would wait for a block that the caller itself has open.
+        """Refuse to wait for a block that the caller itself has open.
 
         Raises:
-            StoreBusyError: it would.
+            StoreBusyError: the caller would.
         """
-        if (write or self._sole) and self.in_block():
+        if (write or self.sole) and self.in_block():
             message = (
                 "would deadlock: this thread already has an open transaction() on this repository."
                 " Use the repository that transaction() returned, or end the block first."
@@ -285,20 +283,17 @@ class AutocommitRunner(Runner):
                 raise problem from error
 
     @contextmanager
-    def transaction(self, *, read_only: bool, retry: RetryPolicy | None = None) -> Iterator[Runner]:
-        """One transaction on a connection of its own.
-
-        ``retry`` is for a caller that pauses on an event loop, as in ``attempt``.
-        """
+    def transaction(self, *, read_only: bool) -> Iterator[Runner]:
+        """One transaction on a connection of its own."""
         mode = READ if read_only else WRITE
-        connection = self._run(mode, self._begin_block, (), {}, keep_open=True, retry=retry)
+        connection = self._run(mode, self._begin_block, (), {}, keep_open=True)
         inner = TransactionBlockRunner(
             connection, self.backend, self._clock, self._record, read_only=read_only
         )
         finished = False
         try:
-            if not read_only or self._sole:
-                self._blocks[inner] = current_caller()
+            if not read_only or self.sole:
+                self.blocks[inner] = current_caller()
             yield inner
             inner.check_alive()
             with translate_errors():
@@ -309,7 +304,7 @@ class AutocommitRunner(Runner):
             finished = True
         finally:
             inner.end()
-            self._blocks.pop(inner, None)
+            self.blocks.pop(inner, None)
             if finished and read_only:
                 for tx in inner.reads:
                     self._record_access(connection, tx)

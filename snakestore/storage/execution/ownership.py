@@ -23,7 +23,11 @@ _substitute: ContextVar[tuple[object, object] | None] = ContextVar(
 
 def current_caller() -> object:
     """The caller whose work is being done now."""
-    here = _here()
+    return caller_of(_here())
+
+
+def caller_of(here: object) -> object:
+    """The caller for whom ``here``, the present thread or task, works: itself, or another."""
     substitute = _substitute.get()
     # a copy of the context may have come to another thread or task, for which it does not hold
     return here if substitute is None or substitute[0] != here else substitute[1]

@@ -65,9 +65,11 @@ class Backoff:
 class RetryLater(Exception):  # noqa: N818 - no error, but a way to return to the event loop
     """Another try may help after ``delay`` seconds. Nothing was kept and no connection is held."""
 
-    def __init__(self, delay: float) -> None:
+    def __init__(self, delay: float, policy: RetryPolicy) -> None:
         super().__init__(delay)
         self.delay = delay
+        self.policy = policy
+        """For the next try, so that its time limit counts from the first."""
 
 
 class RetryPolicy:
@@ -131,7 +133,7 @@ class RetryPolicy:
             return False
         logger.debug("%s, trying again: %s", reason, type(error).__name__)
         if not self._in_place:
-            raise RetryLater(seconds)
+            raise RetryLater(seconds, self)
         pause(seconds)
         return True
 

@@ -1,0 +1,131 @@
+"""What an async repository is bound to, and how it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator
+from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine, orm
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+
+from snakestore.aio.connection import ConnectionDispatcher
+from snakestore.aio.dispatcher import Dispatcher
+from snakestore.aio.engine import EngineDispatcher, runner_of
+from snakestore.aio.executors import GreenletExecutor, ThreadExecutor, persist
+from snakestore.aio.scheduler import Scheduler, scheduler_of
+from snakestore.errors import StoreError
+from snakestore.repository import SessionRepository
+from snakestore.repository.options import DEFAULTS, RepositoryOptions
+from snakestore.storage.sqlalchemy_internals import pool_limit
+
+
+class _Closing(Protocol):
+    async def close(self) -> None: ...
+
+
+A = TypeVar("A", bound=_Closing)
+AsyncBind = AsyncEngine | AsyncConnection | AsyncSession
+
+MAX_CONNECTIONS = 16
+
+
+class Opening(Generic[A]):
+    """A store that is about to be opened: ``await`` it, or use it in an ``async with``."""
+
+    def __init__(self, start: Callable[[], Coroutine[Any, Any, A]]) -> None:
+        self._start = start
+        self._opened: A | None = None
+
+    def __await__(self) -> Generator[Any, None, A]:
+        return self._start().__await__()
+
+    async def __aenter__(self) -> A:
+        self._opened = await self._start()
+        return self._opened
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._opened is not None:
+            await self._opened.close()
+
+
+async def open_in_thread(
+    open_repository: Callable[[], SessionRepository], options: RepositoryOptions
+) -> Dispatcher:
+    """Open a repository whose methods run in worker threads."""
+    executor = ThreadExecutor()
+    job = executor.start(open_repository, executor)
+    cancelled = await persist(job.wait)
+    try:
+        repository = job.outcome()
+    except BaseException:
+        executor.close()
+        raise
+    runner = runner_of(repository)
+    scheduler = Scheduler(
+        connections=MAX_CONNECTIONS, sole=runner.sole, locks_rows=runner.backend.locks_rows
+    )
+    dispatcher = EngineDispatcher(
+        repository, executor, scheduler, busy_timeout=_busy_timeout(options)
+    )
+    if cancelled is not None:
+        await dispatcher.close()
+        raise cancelled
+    return dispatcher
+
+
+def dispatcher_on(bind: AsyncBind, options: RepositoryOptions) -> Dispatcher:
+    """What runs the methods of a repository on a bind that the caller owns.
+
+    Raises:
+        StoreError: it is not such a bind, or an AsyncConnection that was not started.
+        ValidationError: a value of an option is not allowed, or not with this bind.
+    """
+    synchronous = _synchronous(bind)
+    repository = SessionRepository(synchronous, **options)
+    backend = repository._runner.backend  # noqa: SLF001 - an async repository is its other face
+    executor = GreenletExecutor(remote=backend.remote)
+    if not isinstance(synchronous, Engine):
+        return ConnectionDispatcher(repository, executor)
+    runner = runner_of(repository)
+    scheduler = scheduler_of(
+        synchronous,
+        connections=pool_limit(synchronous.pool, MAX_CONNECTIONS),
+        sole=runner.sole,
+        locks_rows=backend.locks_rows,
+    )
+    return EngineDispatcher(repository, executor, scheduler, busy_timeout=_busy_timeout(options))
+
+
+def _busy_timeout(options: RepositoryOptions) -> float:
+    return (DEFAULTS | options)["busy_timeout"]
+
+
+def _synchronous(bind: object) -> Engine | Connection | orm.Session:
+    """The synchronous object under an async bind.
+
+    Raises:
+        StoreError: it is not such a bind, or an AsyncConnection that was not started.
+    """
+    if isinstance(bind, AsyncEngine):
+        return bind.sync_engine
+    if isinstance(bind, AsyncSession):
+        return bind.sync_session
+    if not isinstance(bind, AsyncConnection):
+        message = (
+            "an async repository binds to an AsyncEngine, AsyncConnection or AsyncSession, not"
+            f" {type(bind).__name__}. open() takes paths and URLs."
+        )
+        raise StoreError(message)
+    if bind.sync_connection is None:
+        message = (
+            "this AsyncConnection was not started: await engine.connect() first, or use it in an"
+            " async with"
+        )
+        raise StoreError(message)
+    return bind.sync_connection

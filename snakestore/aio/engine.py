@@ -1,0 +1,223 @@
+"""The methods of an async repository on an engine: each is a transaction of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from snakestore.aio.connection import ConnectionDispatcher
+from snakestore.aio.dispatcher import (
+    Arguments,
+    Block,
+    Dispatcher,
+    Keywords,
+    Method,
+    discard,
+    repeatable,
+    session_of,
+    text_of,
+)
+from snakestore.aio.executors import Executor, persist
+from snakestore.aio.scheduler import Permit, Scheduler
+from snakestore.aio.stepping import SteppingRunner
+from snakestore.errors import StoreBusyError, StoreError
+from snakestore.repository import SessionRepository
+from snakestore.storage.execution.autocommit import AutocommitRunner
+from snakestore.storage.execution.ownership import caller_of, run_for
+from snakestore.storage.execution.pool import CLOSED
+from snakestore.storage.execution.retry import RetryLater
+from snakestore.storage.execution.runner import Runner
+from snakestore.storage.sqlalchemy_internals import greenlet_spawn
+
+R = TypeVar("R")
+
+_LOOP_TURNS = 3
+"""Turns of the event loop after which a block has begun to end that ``break`` has left."""
+
+
+class EngineDispatcher(Dispatcher):
+    """Runs each method in a transaction of its own."""
+
+    def __init__(
+        self,
+        repository: SessionRepository,
+        executor: Executor,
+        scheduler: Scheduler,
+        *,
+        busy_timeout: float,
+    ) -> None:
+        """Run methods when the scheduler lets them pass.
+
+        Args:
+            repository: a repository on an engine.
+            executor: where its methods run.
+            scheduler: who waits for whom.
+            busy_timeout: seconds for which a task waits while nothing moves.
+        """
+        super().__init__(repository, executor)
+        self._scheduler = scheduler
+        self._limit = busy_timeout
+        self._runner = runner_of(repository)
+        # the methods that write pause on the event loop, the others need not
+        self._deferring = self._runner.deferring()
+        self._deferring_repository = _on(repository, self._deferring)
+        self._stepping_repository = _on(repository, SteppingRunner(self, self._runner))
+        self._closed = False
+
+    async def read(self, method: Method[R], args: Arguments, kwargs: Keywords) -> R:
+        """Run a method that reads. It waits for no writer."""
+        return await self.run_read(partial(method, self.repository, *args, **kwargs))
+
+    async def run_read(self, call: Callable[[], R]) -> R:
+        """Run a call that reads."""
+        caller = await self._admit(write=False)
+        permit = await self._scheduler.read(self._limit)
+        job = self.executor.start(call, caller)
+        try:
+            await job.wait()
+        except BaseException:
+            job.abandon(permit.leave)
+            raise
+        permit.leave()
+        return job.outcome()
+
+    async def write(self, method: Method[R], args: Arguments, kwargs: Keywords) -> R:
+        """Run a method that writes, when it is its turn."""
+        args, kwargs = repeatable(args, kwargs)
+
+        def call(runner: AutocommitRunner) -> R:
+            return method(self._repository_on(runner), *args, **kwargs)
+
+        return await self.run_write(call, session_of(args, kwargs))
+
+    async def run_write(self, call: Callable[[AutocommitRunner], R], session: object) -> R:
+        """Run a call that writes by the runner that it gets.
+
+        Args:
+            call: may be called again, if another try may help.
+            session: the id of the session whose row it locks, if it is one.
+        """
+        caller = await self._admit(write=True)
+        permit = await self._scheduler.write(text_of(session), self._limit)
+        result, _ = await self._attempt(call, caller, permit)
+        permit.leave()
+        return result
+
+    async def in_steps(self, method: Method[R], args: Arguments, kwargs: Keywords) -> R:
+        """Run a method in a greenlet. Each of its transactions waits as a method does."""
+        self._refuse_closed()
+        return await greenlet_spawn(method, self._stepping_repository, *args, **kwargs)
+
+    async def begin(self, block: Block) -> ConnectionDispatcher:
+        """Begin a transaction, when it is its turn."""
+        caller = await self._admit(write=not block.read_only)
+        permit = await self._scheduler.block(read_only=block.read_only, limit=self._limit)
+
+        def call(runner: AutocommitRunner) -> SessionRepository:
+            return block.enter(self._repository_on(runner))
+
+        # the block itself is the caller, for it is entered and left in any thread
+        repository, cancelled = await self._attempt(call, block, permit, block=block)
+        inside = ConnectionDispatcher(
+            repository, self.executor, permit=permit, scheduler=self._scheduler, limit=self._limit
+        )
+        if cancelled is not None:
+            await inside.end(block, cancelled)
+            raise cancelled
+        if self._runner.sole or not block.read_only:
+            blocks = self._runner.blocks
+            blocks[block] = caller
+            inside.when_ending = lambda: blocks.pop(block, None)
+        return inside
+
+    async def close(self) -> None:
+        """Run no more methods, and close what the repository opened."""
+        self._closed = True
+        job = self.executor.start(self.repository.close, self)
+        cancelled = await persist(job.wait)
+        self.executor.close()
+        job.outcome()
+        if cancelled is not None:
+            raise cancelled
+
+    async def _attempt(
+        self,
+        call: Callable[[AutocommitRunner], R],
+        caller: object,
+        permit: Permit,
+        *,
+        block: Block | None = None,
+    ) -> tuple[R, asyncio.CancelledError | None]:
+        """Run a call until it succeeds, or another try does not help.
+
+        Between two tries it keeps its turn, but no thread and no connection. The permit is left
+        unless it succeeds. A call that enters ``block`` is waited for even when cancelled; then
+        the cancellation is returned too.
+        """
+        runner = self._deferring
+        while True:
+            job = self.executor.start(partial(call, runner), caller)
+            cancelled: asyncio.CancelledError | None = None
+            try:
+                if block is None:
+                    await job.wait()
+                else:
+                    cancelled = await persist(job.wait)
+            except BaseException:
+                job.abandon(partial(discard, self.executor, block, permit.leave))
+                raise
+            try:
+                return job.outcome(), cancelled
+            except RetryLater as later:
+                delay, policy = later.delay, later.policy
+            except BaseException as error:
+                permit.leave(moved=not isinstance(error, StoreBusyError))
+                raise
+            if cancelled is not None:
+                permit.leave(moved=False)
+                raise cancelled
+            try:
+                await asyncio.sleep(delay)
+            except BaseException:
+                permit.leave(moved=False)
+                raise
+            runner = self._runner.deferring(policy)
+
+    async def _admit(self, *, write: bool) -> object:
+        """The caller, unless the repository is closed or the caller would wait for itself."""
+        self._refuse_closed()
+        caller = caller_of(asyncio.current_task())
+        if self._runner.blocks:
+            check = partial(self._runner.refuse_deadlock, write=write)
+            for _ in range(_LOOP_TURNS):
+                try:
+                    run_for(caller, check)
+                except StoreBusyError:
+                    await asyncio.sleep(0)
+                else:
+                    return caller
+            run_for(caller, check)
+        return caller
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StoreError(CLOSED)
+
+    def _repository_on(self, runner: AutocommitRunner) -> SessionRepository:
+        if runner is self._deferring:
+            return self._deferring_repository
+        return _on(self.repository, runner)
+
+
+def runner_of(repository: SessionRepository) -> AutocommitRunner:
+    """The runner of a repository on an engine."""
+    runner = repository._runner  # noqa: SLF001 - an async repository is its other face
+    assert isinstance(runner, AutocommitRunner)  # noqa: S101 - it is bound to an engine
+    return runner
+
+
+def _on(repository: SessionRepository, runner: Runner) -> SessionRepository:
+    """The same repository by another runner."""
+    return repository._on(repository._options, runner)  # noqa: SLF001 - likewise

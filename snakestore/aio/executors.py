@@ -1,0 +1,316 @@
+"""Where synchronous code runs for asyncio: in worker threads, or in SQLAlchemy's greenlets.
+
+A call that was started goes on to its end, whatever becomes of the task that started it. So a
+cancellation never reaches a driver in the middle of a statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import sys
+import threading
+import weakref
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from queue import Empty, SimpleQueue
+from typing import Generic, Protocol, TypeVar
+
+from snakestore.storage import fork
+from snakestore.storage.execution.ownership import run_for
+from snakestore.storage.sqlalchemy_internals import greenlet_spawn
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+IDLE_SECONDS = 30.0
+"""How long a worker thread waits for a call before it ends."""
+
+logger = logging.getLogger("snakestore.aio")
+
+
+class Job(Protocol[R_co]):
+    """A call that was started."""
+
+    async def wait(self) -> None:
+        """Wait until the call has ended. May be cancelled, and awaited again."""
+
+    def outcome(self) -> R_co:
+        """Return what the call returned, or raise what it raised. Once, when it has ended."""
+
+    def abandon(self, then: Callable[[], None]) -> None:
+        """Have ``then`` called once the call has ended, in whatever thread. Nobody waits then."""
+
+    def interrupt(self) -> None:
+        """End a statement that waits for another client of a server, if this can be done."""
+
+
+class Executor(Protocol):
+    """Runs synchronous code."""
+
+    def start(self, call: Callable[[], R], caller: object) -> Job[R]:
+        """Start a call, as a part of what ``caller`` does."""
+
+    def start_unattended(self, call: Callable[[], object], then: Callable[[], None]) -> None:
+        """Start a call that nobody waits for, from any thread. ``then`` is called at its end."""
+
+    def close(self) -> None:
+        """Keep no thread that waits for calls."""
+
+
+async def persist(start: Callable[[], Awaitable[None]]) -> asyncio.CancelledError | None:
+    """Await ``start()``, again after each cancellation, until it ends by itself.
+
+    Returns the last cancellation, which the caller raises when it has cleaned up.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    with ExitStack() as stack:
+        while True:
+            try:
+                await start()
+            except asyncio.CancelledError as error:
+                if cancelled is None and "anyio" in sys.modules:
+                    # a cancelled scope of anyio cancels anew in each turn of the event loop
+                    from anyio import CancelScope  # noqa: PLC0415 - optional
+
+                    stack.enter_context(CancelScope(shield=True))
+                cancelled = error
+            else:
+                return cancelled
+
+
+# --- worker threads
+
+
+class _ThreadJob(Generic[R]):
+    """A call that runs in a worker thread."""
+
+    __slots__ = ("_call", "_caller", "_claim", "_context", "_loop", "_outcome", "_then", "_waiter")
+
+    def __init__(self, call: Callable[[], R], caller: object) -> None:
+        self._call: Callable[[], R] | None = call
+        self._caller = caller
+        self._context = contextvars.copy_context()
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] | None = None
+        self._outcome: tuple[R | None, BaseException | None] | None = None
+        self._then: Callable[[], None] | None = None
+        # the worker takes it at the end, and so does a task that gives up: the second cleans up
+        self._claim = [None]
+
+    async def wait(self) -> None:
+        while self._outcome is None:
+            self._waiter = self._loop.create_future()
+            await self._waiter
+
+    def outcome(self) -> R:
+        assert self._outcome is not None  # noqa: S101 - it has ended
+        result, error = self._outcome
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error, self._outcome  # no cycle of the error and the frames it came through
+        return result  # type: ignore[return-value] # there was no error
+
+    def abandon(self, then: Callable[[], None]) -> None:
+        self._then = then
+        try:
+            self._claim.pop()
+        except IndexError:
+            then()
+
+    def interrupt(self) -> None:
+        pass
+
+    def run(self) -> None:
+        """Run the call. In a worker thread."""
+        call, self._call = self._call, None
+        assert call is not None  # noqa: S101 - it runs once
+        outcome: tuple[R | None, BaseException | None]
+        try:
+            outcome = self._context.run(run_for, self._caller, call), None
+        except BaseException as error:  # noqa: BLE001 - the task that waits gets it
+            outcome = None, error
+        try:
+            self._claim.pop()
+            self._loop.call_soon_threadsafe(self._deliver, outcome)
+        except IndexError:
+            if self._then is not None:
+                self._then()
+        except RuntimeError:
+            logger.debug("a call ended after its event loop was closed")
+        finally:
+            del call, outcome  # no cycle of an error and the frames it came through
+
+    def _deliver(self, outcome: tuple[R | None, BaseException | None]) -> None:
+        self._outcome = outcome
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class _UnattendedJob:
+    """A call that nobody waits for."""
+
+    def __init__(self, call: Callable[[], object], then: Callable[[], None]) -> None:
+        self._call = call
+        self._then = then
+
+    def run(self) -> None:
+        """Run the call. In a worker thread."""
+        try:
+            self._call()
+        except Exception as error:  # noqa: BLE001 - there is nobody to raise it to
+            logger.warning("rolling back an abandoned transaction() failed: %s", error)
+        finally:
+            self._then()
+
+
+class _Queue:
+    """The calls that wait for a worker thread, and the threads that wait for a call."""
+
+    def __init__(self) -> None:
+        self.jobs: SimpleQueue[_ThreadJob[object] | _UnattendedJob | None] = SimpleQueue()
+        self.mutex = threading.Lock()
+        self.idle = 0
+        self.closed = False
+
+
+class ThreadExecutor:
+    """Runs calls in worker threads, as many as there are calls at the same time.
+
+    The number of connections bounds them. The threads are daemons, so calls also run in an
+    ``atexit`` function, and where no thread can be started, a call runs in the caller's.
+    """
+
+    def __init__(self) -> None:
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._fork_depth = fork.depth
+        self._queue = _Queue()
+        weakref.finalize(self, _close, self._queue).atexit = False
+
+    def start(self, call: Callable[[], R], caller: object) -> Job[R]:
+        """Start a call in a worker thread, with a copy of the present context."""
+        job = _ThreadJob(call, caller)
+        self._put(job)
+        return job
+
+    def start_unattended(self, call: Callable[[], object], then: Callable[[], None]) -> None:
+        """Start a call that nobody waits for."""
+        self._put(_UnattendedJob(call, then))
+
+    def _put(self, job: _ThreadJob[R] | _UnattendedJob) -> None:
+        if self._fork_depth != fork.depth:
+            self._start_anew()  # the threads are the parent's
+        queue = self._queue
+        with queue.mutex:
+            found = queue.idle > 0
+            queue.idle -= found
+        if found:
+            queue.jobs.put(job)  # type: ignore[arg-type] # what a job returns is its own matter
+            return
+        thread = threading.Thread(target=_work, args=[queue, job], name="snakestore", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter ends, or there are too many threads
+            job.run()
+
+    def close(self) -> None:
+        """End idle threads, and the others after their call. Later calls start threads anew."""
+        _close(self._queue)
+
+
+def _close(queue: _Queue) -> None:
+    with queue.mutex:
+        queue.closed = True
+        count, queue.idle = queue.idle, 0
+    for _ in range(count):
+        queue.jobs.put(None)
+
+
+def _work(queue: _Queue, job: _ThreadJob[object] | _UnattendedJob | None) -> None:
+    """A worker thread: run calls until none comes for a while."""
+    while job is not None:
+        job.run()
+        with queue.mutex:
+            if queue.closed:
+                return
+            queue.idle += 1
+        job = None
+        while job is None:
+            try:
+                job = queue.jobs.get(timeout=IDLE_SECONDS)
+            except Empty:
+                with queue.mutex:
+                    if queue.idle == 0:
+                        continue  # somebody counts on this thread, and puts a call at this moment
+                    queue.idle -= 1
+                    return
+            if job is None:
+                return
+
+
+# --- greenlets
+
+
+class _TaskJob(Generic[R]):
+    """A call that runs in a greenlet, in a task of its own."""
+
+    def __init__(self, task: asyncio.Task[R], *, remote: bool) -> None:
+        self._task = task
+        self._remote = remote
+
+    async def wait(self) -> None:
+        if not self._task.done():
+            await asyncio.wait([self._task])
+
+    def outcome(self) -> R:
+        return self._task.result()
+
+    def abandon(self, then: Callable[[], None]) -> None:
+        def end(task: asyncio.Task[R]) -> None:
+            if not task.cancelled():
+                task.exception()  # or asyncio reports that nobody retrieved it
+            then()
+
+        self._task.add_done_callback(end)
+
+    def interrupt(self) -> None:
+        if self._remote:  # aiosqlite cannot be interrupted, and its waits are bounded
+            self._task.cancel()
+
+
+class GreenletExecutor:
+    """Runs calls in SQLAlchemy's greenlets, on the event loop, for binds of the user's."""
+
+    def __init__(self, *, remote: bool) -> None:
+        """Run calls.
+
+        Args:
+            remote: whether the database is a server, whose drivers can be interrupted.
+        """
+        self._remote = remote
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    def start(self, call: Callable[[], R], caller: object) -> Job[R]:
+        """Start a call in a greenlet."""
+        task = asyncio.get_running_loop().create_task(greenlet_spawn(run_for, caller, call))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return _TaskJob(task, remote=self._remote)
+
+    def start_unattended(self, call: Callable[[], object], then: Callable[[], None]) -> None:
+        """Start a call that nobody waits for, if an event loop is running here."""
+        try:
+            job = self.start(call, None)
+        except RuntimeError:
+            logger.warning("a transaction() was abandoned after its event loop ended")
+            then()
+        else:
+            job.abandon(then)
+
+    def close(self) -> None:
+        """Nothing is kept."""

@@ -1,0 +1,147 @@
+"""A line of asyncio tasks that wait for a place: first come, first served."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from enum import Enum
+
+from snakestore.errors import StoreBusyError
+from snakestore.storage import fork
+
+WITHOUT_LIMIT = float("inf")
+
+
+class _State(Enum):
+    WAITING, SERVED, GONE = range(3)
+
+
+class _Ticket:
+    """A task in a line, and the future by which it is woken."""
+
+    __slots__ = ("future", "loop", "since", "state", "thread", "timer")
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.thread = threading.get_ident()
+        self.future = self.loop.create_future()
+        self.since = time.monotonic()
+        self.state = _State.WAITING
+        self.timer: asyncio.TimerHandle | None = None
+
+    def wake(self) -> bool:
+        """Wake the task. Returns False if its event loop is closed."""
+        if self.loop.is_closed():
+            return False
+        if self.thread == threading.get_ident():
+            self._resolve()
+            return True
+        try:
+            self.loop.call_soon_threadsafe(self._resolve)
+        except RuntimeError:  # it was closed just now
+            return False
+        return True
+
+    def _resolve(self) -> None:
+        if not self.future.done():
+            self.future.set_result(None)
+
+
+class Line:
+    """Places that tasks take in turns. A task that waits here occupies nothing else.
+
+    Tasks of several event loops, in several threads, may share a line. In a forked child the
+    parent's lines are inert: they let everyone pass.
+    """
+
+    def __init__(self, places: int, busy: str) -> None:
+        """Let ``places`` tasks pass at once.
+
+        Args:
+            places: how many.
+            busy: the message for a task that gave up.
+        """
+        self._free = places
+        self._busy = busy
+        self._waiting: deque[_Ticket] = deque()
+        self._mutex = threading.Lock()
+        self._fork_depth = fork.depth
+        self.moved = time.monotonic()
+        """When something was last done in a place of this line."""
+        self.holder: object = None
+        """Who took a place last."""
+
+    async def enter(self, limit: float) -> None:
+        """Take a place, after all tasks that came before.
+
+        Args:
+            limit: seconds for which the line may stand still meanwhile.
+
+        Raises:
+            StoreBusyError: nothing was done in any place of the line for ``limit`` seconds.
+        """
+        if self._fork_depth != fork.depth:
+            return
+        with self._mutex:
+            if self._free:
+                self._free -= 1
+                return
+            ticket = _Ticket()
+            self._waiting.append(ticket)
+        if limit != WITHOUT_LIMIT:
+            self._look_after(ticket, limit, limit)
+        try:
+            await ticket.future
+        except BaseException:
+            self._withdraw(ticket)
+            raise
+        finally:
+            if ticket.timer is not None:
+                ticket.timer.cancel()
+
+    def leave(self, *, moved: bool = True) -> None:
+        """Give the place to the task that has waited longest.
+
+        ``moved`` says whether something was done in it.
+        """
+        if self._fork_depth != fork.depth:
+            return
+        if moved:
+            self.moved = time.monotonic()
+        while (ticket := self._next()) is not None and not ticket.wake():
+            pass
+
+    def _next(self) -> _Ticket | None:
+        """The next task to pass; None if nobody waits, and the place is free."""
+        with self._mutex:
+            while self._waiting:
+                ticket = self._waiting.popleft()
+                if ticket.state is _State.WAITING:
+                    ticket.state = _State.SERVED
+                    return ticket
+            self._free += 1
+            return None
+
+    def _withdraw(self, ticket: _Ticket) -> None:
+        with self._mutex:
+            served, ticket.state = ticket.state is _State.SERVED, _State.GONE
+        if served:
+            self.leave(moved=False)
+
+    def _look_after(self, ticket: _Ticket, limit: float, seconds: float) -> None:
+        """Look again after some seconds whether the line has stood still for ``limit``."""
+        ticket.timer = ticket.loop.call_later(seconds, self._look, ticket, limit)
+
+    def _look(self, ticket: _Ticket, limit: float) -> None:
+        left = max(self.moved, ticket.since) + limit - time.monotonic()
+        if left > 0:
+            self._look_after(ticket, limit, left)
+            return
+        with self._mutex:
+            if ticket.state is not _State.WAITING:
+                return
+            ticket.state = _State.GONE
+        if not ticket.future.done():
+            ticket.future.set_exception(StoreBusyError(self._busy))

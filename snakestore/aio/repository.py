@@ -1,0 +1,200 @@
+"""``AsyncSessionRepository``: which methods there are, and how each of them is run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Coroutine
+from functools import partial, wraps
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack, cast
+
+from sqlalchemy import URL
+
+from snakestore.aio.binds import AsyncBind, Opening, dispatcher_on, open_in_thread
+from snakestore.aio.dispatcher import Dispatcher
+from snakestore.aio.transaction import AsyncTransaction
+from snakestore.repository import SessionRepository
+from snakestore.repository.naming import lists_methods_of, named
+from snakestore.repository.options import RepositoryOptions, check_option_names, show_options
+
+P = ParamSpec("P")
+R = TypeVar("R")
+A = TypeVar("A", bound="AsyncSessionRepository")
+
+
+def _reads(
+    method: Callable[Concatenate[SessionRepository, P], R],
+) -> Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]:
+    """A method that reads, awaited: the same arguments, results and errors."""
+    method = named(method, "AsyncSessionRepository")
+
+    @wraps(method)
+    async def awaited(repository: AsyncSessionRepository, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await repository._dispatcher.read(method, args, kwargs)  # noqa: SLF001 - of its class
+
+    return cast("Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]", awaited)
+
+
+def _writes(
+    method: Callable[Concatenate[SessionRepository, P], R],
+) -> Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]:
+    """A method that writes in one transaction, awaited."""
+    method = named(method, "AsyncSessionRepository")
+
+    @wraps(method)
+    async def awaited(repository: AsyncSessionRepository, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await repository._dispatcher.write(method, args, kwargs)  # noqa: SLF001 - of its class
+
+    return cast("Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]", awaited)
+
+
+def _in_steps(
+    method: Callable[Concatenate[SessionRepository, P], R],
+) -> Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]:
+    """A method of several transactions, awaited. Others may write between them."""
+    method = named(method, "AsyncSessionRepository")
+
+    @wraps(method)
+    async def awaited(repository: AsyncSessionRepository, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await repository._dispatcher.in_steps(method, args, kwargs)  # noqa: SLF001 - of its class
+
+    return cast("Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]", awaited)
+
+
+@lists_methods_of(SessionRepository)
+class AsyncSessionRepository:
+    """A SessionRepository whose methods are awaited.
+
+    It may be used in several event loops. There is no mapping view: a mapping cannot be awaited.
+
+    ``fn`` of ``modify_variable`` and callbacks such as ``progress`` are plain functions. They may
+    run in a worker thread, so they must not touch the event loop; or on the event loop, so they
+    must not block.
+    """
+
+    @show_options
+    def __init__(self, bind: AsyncBind, **options: Unpack[RepositoryOptions]) -> None:
+        """Bind to an AsyncEngine, AsyncConnection or AsyncSession that the caller owns.
+
+        Args:
+            bind: what to work on. ``close()`` does not dispose of it.
+            **options: see RepositoryOptions.
+
+        Raises:
+            ValidationError: a value of an option is not allowed, or not with this bind.
+            StoreError: the bind is none of these, or an AsyncConnection that was not started.
+        """
+        check_option_names(options, type(self).__name__)
+        self._dispatcher = dispatcher_on(bind, options)
+
+    @classmethod
+    def _on(cls, dispatcher: Dispatcher) -> Self:
+        repository = cls.__new__(cls)
+        repository.__dict__.update(_dispatcher=dispatcher)
+        return repository
+
+    @classmethod
+    @show_options
+    def open(  # noqa: PYI019 - jedi follows a type variable here, and not Self
+        cls: type[A],
+        path_or_url: str | os.PathLike[str] | URL,
+        *,
+        migrate: bool | None = None,
+        **options: Unpack[RepositoryOptions],
+    ) -> Opening[A]:
+        """Open a store: ``await`` it, or use it in an ``async with``, which closes it.
+
+        Args:
+            path_or_url: a path, ``"sqlite://"`` (a database in memory, of this repository alone) or
+                any SQLAlchemy URL.
+            migrate: whether to create or migrate the schema; None: True for SQLite, False for a
+                server.
+            **options: see RepositoryOptions.
+
+        Raises:
+            As ``SessionRepository.open``, when it is awaited.
+        """
+        check_option_names(options, f"{cls.__name__}.open")
+        open_repository = partial(SessionRepository.open, path_or_url, migrate=migrate, **options)
+
+        async def start() -> A:
+            return cls._on(await open_in_thread(open_repository, options))
+
+        return Opening(start)
+
+    async def close(self) -> None:
+        """Run no more methods, and close what ``open`` opened. Closing again is allowed.
+
+        Methods that run at this moment end by themselves; those that wait raise ``StoreError``.
+        """
+        await self._dispatcher.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def transaction(self, *, read_only: bool = False) -> AsyncTransaction[Self]:
+        """A block whose repository runs all methods in one transaction.
+
+        The transaction is committed at the end of the block, and rolled back if an exception or a
+        cancellation leaves it. Then it has ended and its locks are free. Inside another block it is
+        a savepoint.
+
+        Args:
+            read_only: read one snapshot and write nothing. Writers do not wait for it.
+
+        Raises:
+            StoreBusyError: the database was busy, or this task has a block of this repository open.
+            StoreError: the repository is closed, or the database rolled the transaction back.
+        """
+        return AsyncTransaction(self._dispatcher, self._on, read_only=read_only)
+
+    # --- the methods
+
+    create_session = _writes(SessionRepository.create_session)
+    get_session = _reads(SessionRepository.get_session)
+    session_exists = _reads(SessionRepository.session_exists)
+    list_sessions = _reads(SessionRepository.list_sessions)
+    update_session = _writes(SessionRepository.update_session)
+    touch = _writes(SessionRepository.touch)
+    expired = _reads(SessionRepository.expired)
+    delete_session = _writes(SessionRepository.delete_session)
+    get_stats = _reads(SessionRepository.get_stats)
+    list_expired = _reads(SessionRepository.list_expired)
+    delete_expired = _in_steps(SessionRepository.delete_expired)
+    store_stats = _reads(SessionRepository.store_stats)
+    check = _in_steps(SessionRepository.check)
+    backup = _reads(SessionRepository.backup)
+    put_variable = _writes(SessionRepository.put_variable)
+    register_variable = _writes(SessionRepository.register_variable)
+    get_variable = _reads(SessionRepository.get_variable)
+    get_value = _reads(SessionRepository.get_value)
+    has_variable = _reads(SessionRepository.has_variable)
+    variable_names = _reads(SessionRepository.variable_names)
+    list_variables = _reads(SessionRepository.list_variables)
+    get_variables = _reads(SessionRepository.get_variables)
+    update_variable = _writes(SessionRepository.update_variable)
+    modify_variable = _writes(SessionRepository.modify_variable)
+    update_variables = _writes(SessionRepository.update_variables)
+    update_constraints = _writes(SessionRepository.update_constraints)
+    delete_variable = _writes(SessionRepository.delete_variable)
+    start_optimization = _writes(SessionRepository.start_optimization)
+    end_optimization = _writes(SessionRepository.end_optimization)
+    variable_history = _reads(SessionRepository.variable_history)
+    get_variable_version = _reads(SessionRepository.get_variable_version)
+    rollback_variable = _writes(SessionRepository.rollback_variable)
+    prune_history = _in_steps(SessionRepository.prune_history)
+    put_program = _writes(SessionRepository.put_program)
+    get_program = _reads(SessionRepository.get_program)
+    list_programs = _reads(SessionRepository.list_programs)
+    get_programs = _reads(SessionRepository.get_programs)
+    program_ids = _reads(SessionRepository.program_ids)
+    has_program = _reads(SessionRepository.has_program)
+    delete_program = _writes(SessionRepository.delete_program)
