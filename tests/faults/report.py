@@ -38,6 +38,8 @@ them.
 | network file system, or one that several machines share | not supported; `NetworkFileSystemWarning` | the same |
 | the file has several names (hard links) | not supported; `UnsafeFileWarning` | the same |
 | the file itself is a mount point (`docker run -v FILE:FILE`) | refused (`StoreError`), nothing is changed; mount its folder | the same |
+| snakestore's tables were altered by others: columns, collations, constraints, triggers, unique, partial or expression indexes | refused at opening (`SchemaError`), nothing is changed; reported by `check()` | the same |
+| the database is not UTF-8 | refused (`StoreError`), nothing is changed | the same |
 | disk corruption or manual edits | not recoverable; detected by `check()` and on read (`CorruptStoreError`). Restore a backup | the same |
 
 With `durability="full"`, each commit waits until the disk has stored it. With "normal", SQLite
@@ -52,10 +54,12 @@ Opening a file runs no code from it:
 - SQLite extensions are never loaded, and `trusted_schema` is off.
 - A file that is not a database, has tables but no snakestore version table, or has a newer schema
   is refused. It is not changed.
-- A store is refused if one of its tables has **a foreign trigger**, or was replaced by a view or
-  a virtual table. A trigger could change stored data unnoticed.
+- A store is refused if one of its tables **was altered**: it was replaced by a view or a virtual
+  table, its columns or constraints are not those that the migrations create, or it has a foreign
+  trigger or a foreign index that is unique, partial or over an expression. These could change or
+  refuse what is stored. Plain indexes of others are allowed.
 - Views with other names are never read.
-- `check()` reports a trigger that was added while the store was open, or on your own connection.
+- `check()` reports what was altered while the store was open, or on your own connection.
 - Cells that were edited by hand raise `CorruptStoreError` (or another `SnakeStoreError`) on read.
 
 ## Maintenance

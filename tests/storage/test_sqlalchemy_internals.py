@@ -28,6 +28,7 @@ from tests.contract.backends import for_driver
 PACKAGE = Path(snakestore.__file__).parent
 DOCUMENTED = {
     "sqlalchemy",
+    "sqlalchemy.dialects",
     "sqlalchemy.exc",
     "sqlalchemy.ext.asyncio",
     "sqlalchemy.ext.compiler",

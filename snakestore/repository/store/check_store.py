@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from snakestore.errors import CorruptStoreError, SchemaError
+from snakestore.errors import CorruptStoreError, SchemaError, StoreError
 from snakestore.reports import CheckReport
 from snakestore.repository.store import check_rows
 from snakestore.repository.store.check_rows import Findings, Judge
@@ -20,6 +20,7 @@ from snakestore.storage.execution.runner import Runner
 from snakestore.storage.queries import checks as sql
 from snakestore.storage.queries import sessions as sessions_sql
 from snakestore.storage.queries.statement import Row, Statement
+from snakestore.storage.schema.alterations import check_encoding
 from snakestore.storage.schema.revisions import HEAD, VIEW_NAMES
 from snakestore.storage.schema.tables import Base
 
@@ -188,8 +189,20 @@ def _check_schema(tx: TransactionContext) -> tuple[str | None, Findings]:
             ("column", table.name, column.name) for column in table.columns
         }
         wanted |= {("index", str(index.name), "") for index in table.indexes}
-    for kind, name, column in sorted(wanted - there):
+    missing = sorted(wanted - there)
+    for kind, name, column in missing:
         found.problem("schema", name, f"the {kind} {column or name} is missing")
+    incomplete = {name for _, name, _ in missing}
+    definitions = tx.fetch_all(tx.backend.definitions)
+    for each in tx.backend.find_alterations(definitions, at_head=revisions == [HEAD]):
+        if each.kind != "table" or each.table not in incomplete:
+            kind = "trigger" if each.kind == "trigger" else "schema"
+            found.problem(kind, each.table, each.message)
+    [[encoding]] = tx.fetch_all(tx.backend.encoding)
+    try:
+        check_encoding(encoding, "the database")
+    except StoreError as error:
+        found.problem("schema", "the database", str(error))
     return (str(revisions[0]) if revisions else None), found
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, Engine, MetaData
 
 from snakestore.errors import SchemaOutdatedError, SnakeStoreError, ValidationError
 from snakestore.storage.queries.statement import Statement
+from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.schema.revisions import HEAD
 from snakestore.storage.settings import Settings
 
@@ -41,8 +42,14 @@ class SchemaReader(Protocol):
     def view_definitions(self) -> Mapping[str, str]:
         """The views by name, spelled likewise, with their definitions."""
 
-    def foreign_objects(self) -> Sequence[tuple[str, str]]:
-        """Kind and name of what others put on or in place of snakestore's tables, by name."""
+    def encoding(self) -> str:
+        """The encoding of its texts, such as "UTF-8"."""
+
+    def alterations(self, *, at_head: bool) -> Sequence[Alteration]:
+        """What others changed of snakestore's tables, or put on or in place of them.
+
+        ``at_head`` tells whether the tables have the present schema.
+        """
 
 
 class FileWatch(Protocol):
@@ -88,6 +95,10 @@ class Backend(ABC):
     """Rows of kind ("table", "index", "view" or "column"), name (of the table, for a column) and
     column: what the schema consists of.
     """
+    encoding: ClassVar[Statement]
+    """One row: the encoding of its texts."""
+    definitions: ClassVar[Statement]
+    """Rows for ``find_alterations``."""
     findings: ClassVar[Mapping[str, Statement]] = {}
     """What the database itself finds wrong: by kind, rows of location and message."""
     file: ClassVar[Statement | None] = None
@@ -149,6 +160,12 @@ class Backend(ABC):
         Raises:
             StoreError: it is not a file, or must not be read.
         """
+
+    @abstractmethod
+    def find_alterations(
+        self, definitions: Sequence[tuple[Any, ...]], *, at_head: bool
+    ) -> Sequence[Alteration]:
+        """What others changed of snakestore's tables, from the rows of ``definitions``."""
 
     def complete_metadata(self, metadata: MetaData) -> None:
         """Add to the tables what only this database knows, before they are created from metadata.

@@ -15,6 +15,8 @@ from snakestore.errors import CorruptStoreError, SchemaError, SchemaOutdatedErro
 from snakestore.storage.dialects import backend_of
 from snakestore.storage.dialects.base import IN_MEMORY, SchemaReader
 from snakestore.storage.engine import settings_of
+from snakestore.storage.schema import alterations
+from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.schema.revisions import HEAD, MADE_BY, REVISIONS, VERSION_TABLE
 
 
@@ -37,8 +39,10 @@ class Inspection(NamedTuple):
     """Others' tables and views whose names pending migrations give to snakestore's."""
     conflicting_views: tuple[tuple[str, str], ...] = ()
     """Those of them that are views, with their definitions."""
-    foreign_objects: tuple[tuple[str, str], ...] = ()
-    """Kind and name of what others put on or in place of snakestore's tables."""
+    encoding: str = "UTF-8"
+    """The encoding of the database's texts."""
+    alterations: tuple[Alteration, ...] = ()
+    """What others changed of snakestore's tables, or put on or in place of them."""
 
 
 def inspect_engine(engine: Engine) -> Inspection:
@@ -55,10 +59,7 @@ def inspect_engine(engine: Engine) -> Inspection:
     with backend_of(engine).open_schema_reader(engine, busy_timeout) as reader:
         if reader is None:
             return Inspection(State.EMPTY)
-        found = _inspect(reader)
-        if found.state in {State.OLD, State.HEAD}:
-            return found._replace(foreign_objects=tuple(reader.foreign_objects()))
-        return found
+        return _inspect(reader)
 
 
 def inspect_connection(connection: Connection) -> Inspection:
@@ -77,6 +78,10 @@ def _inspect(reader: SchemaReader) -> Inspection:
         found = Inspection(State.EMPTY if reader.is_empty() else State.UNMANAGED)
     else:
         found = _inspect_versions(versions)
+    found = found._replace(encoding=reader.encoding())
+    if found.state in {State.OLD, State.HEAD}:
+        altered = reader.alterations(at_head=found.state is State.HEAD)
+        found = found._replace(alterations=tuple(altered))
     if found.state in {State.HEAD, State.NEW}:
         return found  # nothing is to be created; a warm start needs no more
     done = 0 if found.current is None else REVISIONS.index(found.current) + 1
@@ -134,21 +139,17 @@ def check_managed(found: Inspection, where: str) -> None:
         raise SchemaError(message, current=None, head=HEAD)
 
 
-def check_no_foreign_objects(found: Inspection, where: str) -> None:
-    """Refuse triggers of others on snakestore's tables, and views or virtual tables in their place.
+def check_unaltered(found: Inspection, where: str) -> None:
+    """Refuse a database that is not in UTF-8, and tables of snakestore's that others altered.
 
-    They would run as part of what snakestore reads and writes.
+    They might not store what snakestore writes, or run statements of others beside it.
 
     Raises:
-        SchemaError: there is one.
+        StoreError: it is not in UTF-8.
+        SchemaError: there is something else.
     """
-    if found.foreign_objects:
-        listed = ", ".join(f"the foreign {kind} {name}" for kind, name in found.foreign_objects)
-        message = (
-            f"{where} has {listed} on a snakestore table, which could change what is stored: drop"
-            " it first"
-        )
-        raise SchemaError(message, current=None, head=HEAD)
+    alterations.check_encoding(found.encoding, where)
+    alterations.check_unaltered(found.alterations, where)
 
 
 def check_up_to_date(found: Inspection, where: str) -> None:

@@ -15,8 +15,8 @@ from snakestore.storage.migrate.inspection import (
     State,
     check_managed,
     check_name_conflicts,
-    check_no_foreign_objects,
     check_not_newer,
+    check_unaltered,
     check_up_to_date,
     inspect_engine,
 )
@@ -72,7 +72,7 @@ def _prepare(engine: Engine, *, migrate: bool | None) -> None:
     """Inspect the database, and create or migrate the schema if that is needed and wanted."""
     backend, where = backend_of(engine), describe(engine.url)
     found = inspect_engine(engine)
-    check_no_foreign_objects(found, where)
+    check_unaltered(found, where)
     check_not_newer(found, where)
     if not backend.remote:  # a server's database is shared, but a file of others is the wrong file
         check_managed(found, where)

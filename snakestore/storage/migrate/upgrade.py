@@ -19,8 +19,8 @@ from snakestore.storage.migrate.inspection import (
     check_can_downgrade,
     check_managed,
     check_name_conflicts,
-    check_no_foreign_objects,
     check_not_newer,
+    check_unaltered,
     inspect_connection,
     inspect_engine,
 )
@@ -64,7 +64,7 @@ def upgrade(
             _check_partitions(engine, partitions)
             # over a read-only connection, before one of the engine's changes a byte
             found, where = inspect_engine(engine), describe(engine.url)
-            check_no_foreign_objects(found, where)
+            check_unaltered(found, where)
             check_not_newer(found, where)
             check_name_conflicts(ignore_leftover_views(found, backend_of(engine)), where)
             if found.state is State.EMPTY:
@@ -93,7 +93,7 @@ def downgrade(bind_or_url: Bind | PathOrUrl, revision: str) -> None:
             return
         with engine_for(bind_or_url) as engine:
             found, where = inspect_engine(engine), describe(engine.url)
-            check_no_foreign_objects(found, where)
+            check_unaltered(found, where)
             check_can_downgrade(found, where)
             with connected(engine) as connection:
                 _downgrade(connection, revision)
@@ -112,7 +112,7 @@ def current(bind_or_url: Bind | PathOrUrl) -> str | None:
                 return inspect_connection(connection).current
         with engine_for(bind_or_url) as engine:
             found = inspect_engine(engine)
-            check_no_foreign_objects(found, describe(engine.url))
+            check_unaltered(found, describe(engine.url))
             return found.current
 
 
@@ -131,6 +131,7 @@ def upgrade_locked(connection: Connection, revision: str, *, beside_others: bool
     lock_database(connection)
     found = inspect_connection(connection)
     where = describe(connection.engine.url)
+    check_unaltered(found, where)
     check_not_newer(found, where)
     if not beside_others:
         check_managed(found, where)
@@ -139,6 +140,8 @@ def upgrade_locked(connection: Connection, revision: str, *, beside_others: bool
     if found.state is not State.HEAD or revision not in {"head", HEAD}:
         logger.info("upgrading %s from %s to %s", where, found.current or "base", revision)
         migrate(connection, "upgrade", revision)
+        # what was altered of an older schema is only told from the present one
+        check_unaltered(inspect_connection(connection), where)
 
 
 def _check_partitions(bind: Engine | Connection, partitions: int | None) -> None:
@@ -155,6 +158,7 @@ def _upgrade_and_partition(connection: Connection, revision: str, partitions: in
 def _downgrade(connection: Connection, revision: str) -> None:
     lock_database(connection)
     found, where = inspect_connection(connection), describe(connection.engine.url)
+    check_unaltered(found, where)
     check_can_downgrade(found, where)
     logger.info("downgrading %s from %s to %s", where, found.current, revision)
     migrate(connection, "downgrade", revision)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, ClassVar, NoReturn
@@ -21,6 +21,7 @@ from snakestore.storage.dialects.postgresql import (
 )
 from snakestore.storage.dialects.postgresql.partitions import check_number, partition
 from snakestore.storage.queries.statement import Statement
+from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.settings import Settings
 from snakestore.storage.sqlalchemy_internals import in_autocommit
 
@@ -42,6 +43,8 @@ class PostgreSQL(Backend):
     size: ClassVar[Statement] = introspection.SIZE
     whereabouts: ClassVar[Statement] = introspection.WHEREABOUTS
     parts: ClassVar[Statement] = introspection.PARTS
+    encoding: ClassVar[Statement] = introspection.ENCODING
+    definitions: ClassVar[Statement] = introspection.DEFINITIONS
 
     # --- URLs and engines
 
@@ -78,6 +81,13 @@ class PostgreSQL(Backend):
             return
         with connection:
             yield self.schema_reader(connection)
+
+    def find_alterations(
+        self, definitions: Sequence[tuple[Any, ...]], *, at_head: bool
+    ) -> Sequence[Alteration]:
+        """Tables that hide snakestore's in the search path."""
+        del at_head
+        return introspection.alterations_of(definitions)
 
     def complete_metadata(self, metadata: MetaData) -> None:
         """A partial index, and room on each page for updates in place."""

@@ -3,6 +3,7 @@
 - url.py reads paths and URLs; connect.py opens connections and begin.py begins their transactions;
 - files.py creates and checks the file, file_watch.py notices that it was replaced, and
   location.py where it does not belong;
-- introspection.py says which tables a file has and what is wrong with it, backup.py copies it;
+- introspection.py says which tables a file has and what is wrong with it, definitions.py what
+  others altered of them; backup.py copies it;
 - errors.py translates what ``sqlite3`` raises.
 """

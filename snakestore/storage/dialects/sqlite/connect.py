@@ -13,7 +13,7 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import sqlalchemy
@@ -26,9 +26,12 @@ from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.dialects.sqlite.begin import READ_ONLY, begin_before_statement
 from snakestore.storage.dialects.sqlite.errors import primary_code
 from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch
+from snakestore.storage.dialects.sqlite.introspection import SQLiteSchemaReader
 from snakestore.storage.dialects.sqlite.location import check_not_mount_point, warn_if_unsafe
 from snakestore.storage.dialects.sqlite.url import SQLiteAddress, address_of
 from snakestore.storage.fork import leak_deliberately
+from snakestore.storage.schema.alterations import check_encoding, check_unaltered
+from snakestore.storage.schema.revisions import HEAD
 from snakestore.storage.settings import Settings
 from snakestore.storage.sqlalchemy_internals import forget_connection
 
@@ -128,19 +131,18 @@ class _FileOpener:
         self._address = address
         self._settings = settings
         self._opened_before = False
-        self._location_checked = False
+        self.inspected = False
+        """Whether the first connection needs no check of the file before."""
 
     def check_location(self) -> None:
-        """Check once where the file is.
+        """Check where the file is.
 
         Raises:
             StoreError: it is itself a mount point.
         """
-        if not self._location_checked:
-            if not self._address.immutable:
-                check_not_mount_point(self._path)
-            warn_if_unsafe(self._path)
-            self._location_checked = True
+        if not self._address.immutable:
+            check_not_mount_point(self._path)
+        warn_if_unsafe(self._path)
 
     def open(self, entry: ConnectionPoolEntry) -> sqlite3.Connection:
         """A new connection; the file is created if it is missing and the URL allows that.
@@ -151,7 +153,10 @@ class _FileOpener:
         """
         with translate_undecodable_schema():
             self._create_if_missing()
-            self.check_location()
+            if not self.inspected:
+                self.check_location()
+                self._check_unaltered()
+                self.inspected = True
             if self._address.read_only or not files.writable(self._path):
                 connection, watch = self._open_read_only()
                 entry.info[READ_ONLY] = True
@@ -162,6 +167,21 @@ class _FileOpener:
             logger.debug("opened %s%s", self._path, " read-only" if READ_ONLY in entry.info else "")
         self._opened_before = True
         return connection
+
+    def _check_unaltered(self) -> None:
+        """Refuse a store that others altered.
+
+        Raises:
+            StoreError: it was altered, or is not in UTF-8.
+        """
+        if files.size(self._path) == 0:
+            return
+        with closing(open_for_inspection(self._path, self._settings.busy_timeout)) as connection:
+            reader = SQLiteSchemaReader(connection.execute)
+            versions = reader.versions()
+            if versions is not None:
+                check_encoding(reader.encoding(), self._path)
+                check_unaltered(reader.alterations(at_head=versions == [HEAD]), self._path)
 
     def _create_if_missing(self) -> None:
         if files.exists(self._path):
@@ -208,13 +228,15 @@ class _FileOpener:
 _openers: weakref.WeakKeyDictionary[Dialect, _FileOpener] = weakref.WeakKeyDictionary()
 
 
-def check_location(engine: Engine) -> None:
-    """Check once for each engine where its file is; it must exist.
+def begin_inspection(engine: Engine) -> None:
+    """Check where the file of an engine is, which must exist; the caller inspects the rest.
 
     Raises:
         StoreError: it is itself a mount point.
     """
-    _openers[engine.dialect].check_location()
+    opener = _openers[engine.dialect]
+    opener.check_location()
+    opener.inspected = True
 
 
 def _open_memory(address: SQLiteAddress) -> sqlite3.Connection:

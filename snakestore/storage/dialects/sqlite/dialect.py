@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Any, ClassVar, cast
@@ -30,6 +30,7 @@ from snakestore.storage.dialects.sqlite import (
 )
 from snakestore.storage.dialects.sqlite import url as sqlite_url
 from snakestore.storage.queries.statement import Statement
+from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.settings import Settings
 
 _INCREMENTAL = 2
@@ -59,6 +60,8 @@ class SQLite(Backend):
     )
     whereabouts: ClassVar[Statement] = introspection.FILE
     parts: ClassVar[Statement] = introspection.PARTS
+    encoding: ClassVar[Statement] = introspection.ENCODING
+    definitions: ClassVar[Statement] = introspection.DEFINITIONS
     findings: ClassVar[Mapping[str, Statement]] = introspection.FINDINGS
     file: ClassVar[Statement | None] = introspection.FILE
     scratch_url: ClassVar[str | None] = "sqlite://"  # views outlive the tables that they read
@@ -111,7 +114,7 @@ class SQLite(Backend):
             yield None
         else:
             files.check_readable(path)
-            connect.check_location(engine)
+            connect.begin_inspection(engine)
             if files.size(path) == 0:
                 yield None
                 return
@@ -121,6 +124,12 @@ class SQLite(Backend):
             ):
                 driver_connection.execute("BEGIN")
                 yield introspection.SQLiteSchemaReader(driver_connection.execute)
+
+    def find_alterations(
+        self, definitions: Sequence[tuple[Any, ...]], *, at_head: bool
+    ) -> Sequence[Alteration]:
+        """By the CREATE statements."""
+        return introspection.alterations_of(definitions, at_head=at_head)
 
     # --- driver errors
 

@@ -6,6 +6,7 @@ import sqlite3
 
 from snakestore.errors import (
     CorruptStoreError,
+    SchemaError,
     SnakeStoreError,
     StoreBusyError,
     StoreError,
@@ -13,6 +14,7 @@ from snakestore.errors import (
     StoreReadOnlyError,
 )
 from snakestore.storage.dialects.base import outdated_schema_error
+from snakestore.storage.schema.revisions import HEAD
 
 _PRIMARY_CODE = 0xFF
 """The low byte of an extended result code is the primary one (https://sqlite.org/rescode.html)."""
@@ -68,6 +70,12 @@ def translate(error: sqlite3.Error) -> SnakeStoreError:
     text = str(error).strip() or type(error).__name__
     if text.startswith(("no such table", "no such column")) or "has no column named" in text:
         return outdated_schema_error(text)
+    if "unsafe use of" in text:  # trusted_schema is off
+        message = (
+            "an index, view, trigger or generated column in the database calls a function that"
+            f" SQLite does not let a file call; drop it with the sqlite3 shell (SQLite: {text})"
+        )
+        return SchemaError(message, current=None, head=HEAD)
     kind, reason = (
         _INVALID_UTF8
         if text.startswith("Could not decode")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -16,10 +16,13 @@ from sqlalchemy import (
     or_,
     select,
     table,
+    text,
     union_all,
 )
 
+from snakestore.storage.dialects.sqlite.definitions import ObjectDefinition, find_alterations
 from snakestore.storage.queries.statement import Statement
+from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.schema.revisions import VERSION_TABLE
 from snakestore.storage.schema.tables import Base
 
@@ -59,22 +62,6 @@ def _foreign_keys() -> Select[str, str]:
     )
 
 
-def _triggers() -> Any:
-    message = (
-        literal("the trigger ")
-        + _master.c.name
-        + literal(", which is not snakestore's, may change what is written: drop it")
-    )
-    on_a_table = or_(
-        *(func.lower(_master.c.tbl_name) == name for name in sorted(Base.metadata.tables))
-    )
-    return (
-        select(_master.c.tbl_name, message)
-        .where(_master.c.type == "trigger", on_a_table)
-        .limit(MAX_FINDINGS)
-    )
-
-
 def _parts() -> Any:
     name = column("name", Text())
     columns = func.pragma_table_info(_master.c.name).table_valued(name)
@@ -91,7 +78,6 @@ def _parts() -> Any:
 FINDINGS = {
     "integrity": Statement(_integrity),
     "foreign key": Statement(_foreign_keys),
-    "trigger": Statement(_triggers),
 }
 PARTS = Statement(_parts)
 FILE = Statement(
@@ -107,14 +93,14 @@ FILE = Statement(
 # --- the tables, over a connection of the driver or of SQLAlchemy
 
 _TABLES = ", ".join(f"'{name}'" for name in (VERSION_TABLE, *Base.metadata.tables))
-# nothing that snakestore creates is a trigger, and its tables are plain tables. Anything else would
-# run as part of snakestore's own statements
-_FOREIGN_OBJECTS = (
-    "SELECT type, name FROM sqlite_master"  # noqa: S608 - constants
-    f" WHERE (type = 'trigger' AND lower(tbl_name) IN ({_TABLES}))"
-    f" OR (lower(name) IN ({_TABLES}) AND (type <> 'table' OR sql NOT LIKE 'CREATE TABLE%'))"
-    " ORDER BY name"
+_DEFINITIONS = (
+    "SELECT type, name, tbl_name, sql FROM sqlite_master"  # noqa: S608 - constants
+    f" WHERE lower(tbl_name) IN ({_TABLES}) ORDER BY name"
 )
+DEFINITIONS = Statement(
+    lambda: text(_DEFINITIONS).columns(*(column(name, Text()) for name in ObjectDefinition._fields))
+)
+ENCODING = Statement(lambda: select(column("encoding", Text())).select_from(func.pragma_encoding()))
 _VERSION_TABLE = (
     f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{VERSION_TABLE}'"  # noqa: S608 - a constant
 )
@@ -123,6 +109,14 @@ _OBJECTS = "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite!_%' E
 _RELATIONS = "SELECT lower(name) FROM sqlite_master WHERE type <> 'trigger'"
 
 _VIEWS = "SELECT lower(name), sql FROM sqlite_master WHERE type = 'view'"
+
+
+def alterations_of(
+    definitions: Iterable[tuple[Any, ...]], *, at_head: bool
+) -> Sequence[Alteration]:
+    """What others altered, from the rows of ``DEFINITIONS``."""
+    found = tuple(ObjectDefinition(*row) for row in definitions)
+    return find_alterations(found, at_head=at_head)
 
 
 class SQLiteSchemaReader:
@@ -149,6 +143,10 @@ class SQLiteSchemaReader:
         """The views by name, in lower case, with the text that created them."""
         return {name: sql for name, sql in self._execute(_VIEWS)}  # noqa: C416 - rows are not pairs
 
-    def foreign_objects(self) -> Sequence[tuple[str, str]]:
-        """Triggers on snakestore's tables, and views and virtual tables in place of them."""
-        return [(kind, name) for kind, name in self._execute(_FOREIGN_OBJECTS)]
+    def encoding(self) -> str:
+        """The encoding of the file, or of a new one."""
+        return str(self._execute("PRAGMA encoding").fetchone()[0])
+
+    def alterations(self, *, at_head: bool) -> Sequence[Alteration]:
+        """Altered tables, triggers and indexes on them, and views and virtual tables."""
+        return alterations_of(self._execute(_DEFINITIONS), at_head=at_head)
