@@ -76,7 +76,7 @@ def evaluations_so_far(store: Path) -> int:
     return -1
 
 
-def test_the_demo_runs_in_an_empty_folder_and_says_what_it_measured(processes: Any) -> None:
+def test_the_demo_runs_in_an_empty_folder_and_prints_its_results(processes: Any) -> None:
     ran = processes.run("demo", "--evaluations", "40")
 
     assert ran.returncode == 0, ran.stderr
@@ -89,7 +89,7 @@ def test_the_demo_runs_in_an_empty_folder_and_says_what_it_measured(processes: A
     assert "\x1b" not in ran.stdout
 
 
-def test_the_line_that_says_how_to_look_inside_works(processes: Any, corpus_folder: Path) -> None:
+def test_the_printed_query_works(processes: Any, corpus_folder: Path) -> None:
     ran = processes.run(
         "demo", "it's.db", "--files", corpus_folder, "--evaluations", "8", "--workers", "1"
     )
@@ -102,7 +102,7 @@ def test_the_line_that_says_how_to_look_inside_works(processes: Any, corpus_fold
 
 
 @pytest.mark.slow
-def test_run_again_it_goes_on_with_the_next_round_and_measures_nothing_twice(
+def test_the_next_run_starts_the_next_round_and_repeats_no_measurement(
     processes: Any, corpus_folder: Path
 ) -> None:
     store = processes.folder / "demo.db"
@@ -121,7 +121,7 @@ def test_run_again_it_goes_on_with_the_next_round_and_measures_nothing_twice(
 
 
 @pytest.mark.parametrize("after", [pytest.param(0, marks=pytest.mark.slow), 20])
-def test_killed_with_all_its_workers_it_goes_on_from_where_it_was(
+def test_after_a_kill_of_all_processes_the_next_run_continues(
     processes: Any, corpus_folder: Path, after: int
 ) -> None:
     store = processes.folder / "demo.db"
@@ -143,7 +143,7 @@ def test_killed_with_all_its_workers_it_goes_on_from_where_it_was(
     assert smallest_of_best(store) == min(map(int, now["sizes"].values()))
 
 
-def test_a_worker_that_is_killed_takes_nothing_along_and_the_others_finish(
+def test_a_killed_worker_loses_nothing_and_the_others_finish(
     tmp_path: Path, corpus_folder: Path
 ) -> None:
     store = tmp_path / "demo.db"
@@ -174,7 +174,7 @@ def test_a_worker_that_is_killed_takes_nothing_along_and_the_others_finish(
     )
 
 
-def test_ctrl_c_ends_it_in_good_order(processes: Any, corpus_folder: Path) -> None:
+def test_ctrl_c_ends_the_demo_cleanly(processes: Any, corpus_folder: Path) -> None:
     store = processes.folder / "demo.db"
     process = processes.start(
         "demo", store, "--files", corpus_folder, "--evaluations", "3000", "--workers", "2"
@@ -189,7 +189,7 @@ def test_ctrl_c_ends_it_in_good_order(processes: Any, corpus_folder: Path) -> No
 
 
 @pytest.mark.slow
-def test_the_time_it_may_take_is_kept(processes: Any, corpus_folder: Path) -> None:
+def test_the_demo_stops_after_its_seconds(processes: Any, corpus_folder: Path) -> None:
     started = time.monotonic()
     ran = processes.run(
         "demo",
@@ -209,7 +209,7 @@ def test_the_time_it_may_take_is_kept(processes: Any, corpus_folder: Path) -> No
     assert time.monotonic() - started < 15
 
 
-def test_when_every_setting_is_measured_it_says_so_and_measures_nothing(
+def test_when_every_setting_is_measured_nothing_is_measured_again(
     tmp_path: Path, corpus_folder: Path, cli: Any
 ) -> None:
     store = tmp_path / "demo.db"
@@ -234,7 +234,7 @@ def test_when_every_setting_is_measured_it_says_so_and_measures_nothing(
     assert f"0 in this run, {len(SPACE)} of {len(SPACE)} in all" in output
 
 
-def test_what_a_killed_worker_had_stored_but_not_offered_is_offered_by_the_next_run(
+def test_the_next_run_adds_results_of_killed_workers_to_the_best(
     tmp_path: Path, corpus_folder: Path
 ) -> None:
     corpus = demo.read_corpus([corpus_folder], "a file", exclude=tmp_path / "x")
@@ -280,6 +280,6 @@ def test_a_read_only_folder_is_an_error_in_one_line(processes: Any) -> None:
     assert (ran.returncode, len(ran.stderr.splitlines())) == (1, 1)
 
 
-def test_files_that_are_not_there_are_wrong_usage(processes: Any) -> None:
+def test_missing_files_are_wrong_usage(processes: Any) -> None:
     assert processes.run("demo", "--files", "nowhere").returncode == 2
     assert list(processes.folder.iterdir()) == []

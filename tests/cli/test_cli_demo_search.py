@@ -29,12 +29,12 @@ SETTINGS = st.sampled_from(SPACE)
 TEXT = b"to be, or not to be, that is the question: " * 200 + bytes(range(256)) * 20
 
 
-def test_each_of_the_settings_is_one_that_zlib_takes() -> None:
+def test_zlib_accepts_every_setting() -> None:
     for settings in random.Random(1).sample(SPACE, 200):
         assert compressed_size([b"a small text"], settings) > 0
 
 
-def test_the_size_is_that_of_each_file_compressed_alone() -> None:
+def test_the_size_is_the_sum_of_the_compressed_files() -> None:
     assert compressed_size([TEXT, b"", b"x"], ZLIB_DEFAULT) == sum(
         len(zlib.compress(data)) for data in (TEXT, b"", b"x")
     )
@@ -51,7 +51,7 @@ def test_what_is_compressed_decompresses_to_the_same() -> None:
     assert compressed_size([TEXT], settings) == len(compressed)
 
 
-def test_settings_have_names_of_their_own() -> None:
+def test_settings_have_unique_names() -> None:
     assert len(BY_SIZE_NAME) == len(SPACE) == 10 * 7 * 9 * 5
     assert ZLIB_DEFAULT.size_name == "size/level=6,wbits=15,memLevel=8,strategy=default"
 
@@ -62,23 +62,21 @@ def test_settings_survive_as_a_document(settings: Settings) -> None:
 
 
 @given(SETTINGS, SETTINGS)
-def test_distance_is_none_from_itself_and_the_same_both_ways(
-    one: Settings, other: Settings
-) -> None:
+def test_distance_is_zero_to_itself_and_symmetric(one: Settings, other: Settings) -> None:
     assert distance(one, one) == 0
     assert distance(one, other) == distance(other, one)
     assert (distance(one, other) == 0) == (one == other)
 
 
 @given(st.integers(1, 64))
-def test_the_shares_of_the_workers_are_the_whole_without_overlap(workers: int) -> None:
+def test_the_shares_of_the_workers_partition_the_settings(workers: int) -> None:
     shares = [settings for worker in range(workers) for settings in share(worker, workers)]
 
     assert sorted(shares) == sorted(SPACE)
 
 
 @given(SETTINGS, st.lists(SETTINGS, max_size=20), st.randoms(use_true_random=False))
-def test_what_is_proposed_is_untried(
+def test_a_proposal_is_untried(
     best: Settings, untried: list[Settings], chance: random.Random
 ) -> None:
     proposed = propose(best, untried, chance)
@@ -103,7 +101,7 @@ def test_most_proposals_are_neighbours_of_the_best() -> None:
         st.tuples(SETTINGS, st.integers(1, 50)), max_size=40, unique_by=lambda result: result[0]
     )
 )
-def test_the_document_best_holds_the_smallest_in_order_whatever_came_first(
+def test_best_has_the_smallest_results_in_order(
     results: list[tuple[Settings, int]],
 ) -> None:
     best = None

@@ -53,7 +53,7 @@ def test_a_file_that_is_not_a_store_is_an_error_in_one_line_and_is_unchanged(
     assert path.read_bytes() == content
 
 
-def test_somebody_elses_database_is_refused_and_stays_as_it_is(cli: Any, tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_refused_and_unchanged(cli: Any, tmp_path: Path) -> None:
     path = tmp_path / "orders.db"
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE orders (id INTEGER)")
@@ -94,7 +94,7 @@ def test_wrong_usage_is_exit_code_2(cli: Any, arguments: tuple[str, ...]) -> Non
         "postgresql+psycopg://user:secret@127.0.0.1:1/x",
     ],
 )
-def test_a_url_that_will_not_do_is_one_line_without_the_password(cli: Any, url: str) -> None:
+def test_an_unusable_url_is_one_line_without_the_password(cli: Any, url: str) -> None:
     for arguments in (["stats", url], ["sweep", url], ["db", "current", url]):
         output = cli(*arguments, code=1)
 
@@ -102,7 +102,7 @@ def test_a_url_that_will_not_do_is_one_line_without_the_password(cli: Any, url: 
         assert "secret" not in output
 
 
-def test_the_store_may_come_from_the_environment(cli: Any, store: Path) -> None:
+def test_the_store_can_come_from_the_environment(cli: Any, store: Path) -> None:
     env = {"SNAKESTORE_URL": str(store)}
 
     assert cli("get", "chat-1", "temperature", env=env) == "0.9\n"
@@ -124,7 +124,7 @@ def test_an_error_of_a_real_process_is_one_line_on_stderr(processes: Any, store:
 @pytest.mark.skipif(
     not os.path.exists("/dev/full"), reason="only Linux has a device that is always full"
 )
-def test_output_that_nobody_can_take_is_one_line_on_stderr(processes: Any, store: Path) -> None:
+def test_output_that_cannot_be_written_is_one_line_on_stderr(processes: Any, store: Path) -> None:
     with open("/dev/full", "w", encoding="utf-8") as full:
         process = processes.start("show", store, "chat-1", stdout=full.fileno())
         _, output = process.communicate(timeout=60)
@@ -134,7 +134,7 @@ def test_output_that_nobody_can_take_is_one_line_on_stderr(processes: Any, store
 
 
 @pytest.mark.parametrize("url", ["postgresql://user:secret@host/db", "sqlite:///demo.db"])
-def test_the_demo_takes_no_url_and_shows_no_password(processes: Any, url: str) -> None:
+def test_the_demo_refuses_a_url_and_shows_no_password(processes: Any, url: str) -> None:
     ran = processes.run("demo", url)
 
     assert (ran.returncode, ran.stdout) == (2, "")
@@ -147,7 +147,7 @@ def test_the_version_is_printed(processes: Any) -> None:
     assert re.fullmatch(r"\d+\.\d+\S*\n", processes.run("--version").stdout)
 
 
-def test_who_stops_reading_early_gets_no_traceback(processes: Any, store: Path) -> None:
+def test_a_closed_pipe_prints_no_traceback(processes: Any, store: Path) -> None:
     process = processes.start("show", store, "chat-1")
     process.stdout.close()
     process.stdout = None

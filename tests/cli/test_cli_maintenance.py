@@ -9,7 +9,7 @@ from typing import Any
 from snakestore import SessionRepository
 
 
-def test_check_finds_nothing_wrong_with_a_sound_store(cli: Any, store: Path) -> None:
+def test_check_finds_no_problems_in_a_valid_store(cli: Any, store: Path) -> None:
     output = cli.json("check", store)
 
     assert (output["ok"], output["sessions"], output["problems"]) == (True, 2, [])
@@ -40,7 +40,7 @@ def test_checking_and_copying_leave_no_log_beside_the_store(
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["agent.db", "nightly.db"]
 
 
-def test_backup_makes_a_store(cli: Any, store: Path, tmp_path: Path) -> None:
+def test_a_backup_is_a_store(cli: Any, store: Path, tmp_path: Path) -> None:
     cli("backup", store, tmp_path / "nightly.db")
 
     with SessionRepository.open(tmp_path / "nightly.db", migrate=False) as repo:

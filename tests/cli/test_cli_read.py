@@ -63,7 +63,9 @@ def test_show_prints_everything_of_a_session(cli: Any, store: Path) -> None:
     assert 'qa       {"demos": [1, 2]}' in output
 
 
-def test_show_as_json_holds_the_session_its_variables_and_programs(cli: Any, store: Path) -> None:
+def test_show_as_json_contains_the_session_its_variables_and_programs(
+    cli: Any, store: Path
+) -> None:
     output = cli.json("show", store, "chat-1")
 
     assert output["session"]["metadata"] == {"user": "ada"}
@@ -74,7 +76,7 @@ def test_show_as_json_holds_the_session_its_variables_and_programs(cli: Any, sto
     assert output["programs"] == {"qa": {"demos": [1, 2]}}
 
 
-def test_get_prints_a_value_that_set_takes_again(cli: Any, store: Path) -> None:
+def test_get_prints_a_value_that_set_accepts(cli: Any, store: Path) -> None:
     value = cli("get", store, "chat-1", "prompt").strip()
     cli("set", store, "chat-1", "prompt", value)
 
@@ -93,7 +95,7 @@ def test_get_as_json_prints_the_variable(cli: Any, store: Path) -> None:
     )
 
 
-def test_history_lists_the_present_value_first(cli: Any, store: Path) -> None:
+def test_history_lists_the_current_value_first(cli: Any, store: Path) -> None:
     output = cli.json("history", store, "chat-1", "temperature")
 
     assert [(value["version"], value["value"]) for value in output] == [(1, 0.9), (0, 0.7)]
@@ -102,7 +104,7 @@ def test_history_lists_the_present_value_first(cli: Any, store: Path) -> None:
     ] == ["1", "0.9"]
 
 
-def test_stats_counts_what_the_store_holds(cli: Any, store: Path) -> None:
+def test_stats_prints_the_statistics_of_the_store(cli: Any, store: Path) -> None:
     output = cli.json("stats", store)
 
     assert (output["sessions"], output["variables"], output["programs"], output["versions"]) == (
@@ -153,11 +155,11 @@ def test_a_store_with_an_odd_path_is_found(cli: Any, tmp_path: Path) -> None:
     assert [session["id"] for session in cli.json("sessions", odd)] == ["s"]
 
 
-def test_a_url_serves_as_well_as_a_path(cli: Any, store: Path) -> None:
+def test_a_url_works_like_a_path(cli: Any, store: Path) -> None:
     assert cli("get", f"sqlite:///{store}", "chat-1", "temperature") == "0.9\n"
 
 
-def test_a_value_that_cannot_be_read_hides_no_other(cli: Any, store: Path) -> None:
+def test_an_unreadable_value_does_not_hide_others(cli: Any, store: Path) -> None:
     connection = sqlite3.connect(store)
     connection.execute("UPDATE variables SET type = 'duration' WHERE name = 'prompt'")
     connection.commit()
@@ -170,7 +172,7 @@ def test_a_value_that_cannot_be_read_hides_no_other(cli: Any, store: Path) -> No
     assert "duration" in cli("show", store, "chat-1")
 
 
-def test_numbers_that_json_lacks_are_printed_as_such(cli: Any, store: Path) -> None:
+def test_non_finite_numbers_are_printed(cli: Any, store: Path) -> None:
     with SessionRepository.open(store) as repo:
         repo.register_variable("job-1", "loss", "float", float("nan"))
 

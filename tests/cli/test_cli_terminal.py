@@ -61,7 +61,7 @@ def test_an_error_about_a_hostile_name_is_still_one_line(cli: Any, store: Path) 
     assert CONTROL.findall(output) == []
 
 
-def test_on_a_terminal_only_the_tables_own_drawing_is_sent(processes: Any, hostile: Path) -> None:
+def test_a_terminal_gets_only_the_drawing_of_the_table(processes: Any, hostile: Path) -> None:
     received = processes.run_on_a_terminal("sessions", hostile)
     colours_and_line_breaks = re.compile(r"\x1b\[[0-9;]*m|\r\n")
 

@@ -38,11 +38,11 @@ def test_copying_again_skips_sessions_and_reports_it_as_json(cli, source, tmp_pa
     assert (second["copied"], second["skipped"], second["checksum"]) == (0, 1, first["checksum"])
 
 
-def test_a_store_onto_itself_is_refused(cli, source):
+def test_copying_a_store_to_itself_is_refused(cli, source):
     assert "same database" in cli("copy", source, source, code=1)
 
 
-def test_a_server_gets_partitioned_tables_and_the_copy(cli, source, postgresql_server):
+def test_a_store_is_copied_into_partitioned_tables(cli, source, postgresql_server):
     with new_database(postgresql_server) as url:
         address = url.render_as_string(hide_password=False)
         cli("db", "upgrade", address, "--partitions", "2")

@@ -23,21 +23,21 @@ def expire(store: Path, session_id: str) -> None:
     connection.close()
 
 
-def test_set_gives_a_new_value_as_a_new_version(cli: Any, store: Path) -> None:
+def test_set_stores_a_new_version(cli: Any, store: Path) -> None:
     assert cli("set", store, "chat-1", "temperature", "1.25") == "version 2: 1.25\n"
 
     output = cli.json("get", store, "chat-1", "temperature")
     assert (output["value"], output["version"], output["metadata"]["source"]) == (1.25, 2, "cli")
 
 
-def test_set_takes_a_negative_number(cli: Any, store: Path) -> None:
+def test_set_accepts_a_negative_number(cli: Any, store: Path) -> None:
     with SessionRepository.open(store) as repo:
         repo.register_variable("job-1", "bias", "integer", 0)
 
     assert cli("set", store, "job-1", "bias", "-5") == "version 1: -5\n"
 
 
-def test_set_only_at_the_expected_version(cli: Any, store: Path) -> None:
+def test_set_fails_at_another_version_than_expected(cli: Any, store: Path) -> None:
     assert "version" in cli(
         "set", store, "chat-1", "temperature", "1.0", "--expected-version", 0, code=1
     )
@@ -66,13 +66,13 @@ def test_set_refuses_a_value_that_is_not_json(cli: Any, store: Path, value: str)
     assert "VALUE must be JSON" in cli("set", store, "chat-1", "prompt", value, code=2)
 
 
-def test_set_makes_no_store(cli: Any, tmp_path: Path) -> None:
+def test_set_does_not_create_a_store(cli: Any, tmp_path: Path) -> None:
     cli("set", tmp_path / "typo.db", "chat-1", "temperature", "1", code=1)
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sweep_deletes_the_expired_and_nothing_else(cli: Any, store: Path) -> None:
+def test_sweep_deletes_only_expired_sessions(cli: Any, store: Path) -> None:
     expire(store, "chat-1")
 
     assert [session["id"] for session in cli.json("sessions", store)] == ["job-1"]
@@ -85,7 +85,7 @@ def test_sweep_deletes_the_expired_and_nothing_else(cli: Any, store: Path) -> No
     assert cli("sweep", store) == "0 expired sessions deleted\n"
 
 
-def test_db_upgrade_makes_a_store_and_says_its_revision(cli: Any, tmp_path: Path) -> None:
+def test_db_upgrade_creates_a_store_and_prints_the_revision(cli: Any, tmp_path: Path) -> None:
     path = tmp_path / "new.db"
 
     output = cli("db", "upgrade", path).strip()
@@ -95,7 +95,7 @@ def test_db_upgrade_makes_a_store_and_says_its_revision(cli: Any, tmp_path: Path
     assert cli("sessions", path).split()[0] == "session"
 
 
-def test_db_downgrade_to_base_takes_the_tables_away(cli: Any, store: Path) -> None:
+def test_db_downgrade_to_base_drops_the_tables(cli: Any, store: Path) -> None:
     assert cli("db", "downgrade", store, "--revision", "base") == "none\n"
     assert cli("db", "current", store) == "none\n"
 
@@ -112,7 +112,7 @@ def test_an_unknown_revision_is_an_error_in_one_line(
     assert len(cli("db", verb, store, "--revision", revision, code=1).splitlines()) == 1
 
 
-def test_an_older_schema_is_named_with_the_command_to_run(cli: Any, store: Path) -> None:
+def test_an_older_schema_is_refused_with_the_command_to_run(cli: Any, store: Path) -> None:
     cli("db", "downgrade", store, "--revision", "0001")
 
     assert "upgrade" in cli("sessions", store, code=1)

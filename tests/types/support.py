@@ -1,4 +1,4 @@
-"""What the tests of the types share."""
+"""Helpers of the tests of types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""embedding and tensor: lists, tuples and arrays of all kinds in, the contract's lists out, the dtype kept."""
+"""embedding and tensor: which values they accept, their normalised form, and the dtype."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_an_embedding_may_be_empty(value):
 
 
 @pytest.mark.parametrize("value", [[0.5] * 3, np.zeros(3, "i4")])
-def test_an_embedding_is_held_to_its_dimensions(value):
+def test_an_embedding_must_have_its_dimensions(value):
     assert len(types.validate(value, "embedding", {"dimensions": 3})) == 3
 
     with pytest.raises(ConstraintError, match="2 numbers, not 3") as caught:
@@ -226,7 +226,7 @@ def test_the_order_in_memory_does_not_matter(given_array, chance):
 
 
 @given(any_array)
-def test_nested_and_flat_lists_say_the_same(given_array):
+def test_nested_and_flat_lists_are_equivalent(given_array):
     shape = list(given_array.shape)
     nested = {"shape": shape, "data": given_array.tolist()}
 
@@ -344,7 +344,7 @@ def test_a_tensor_must_have_the_shape_of_its_constraint(shape, fits):
     assert caught.value.constraint == "shape"
 
 
-def test_what_is_handed_out_shares_nothing_with_what_was_given():
+def test_a_normalised_value_shares_nothing_with_the_given_one():
     given_list = {"shape": [2, 2], "data": [[1, 2], [3, 4]]}
     value = types.validate(given_list, "tensor")
     vector = [1.0, 2.0]
@@ -360,7 +360,7 @@ def test_what_is_handed_out_shares_nothing_with_what_was_given():
 
 
 @given(any_array)
-def test_a_value_that_is_still_the_same_keeps_the_dtype_it_was_read_with(given_array):
+def test_an_unchanged_value_keeps_its_dtype(given_array):
     value, _, blob = types.encode_value("tensor", given_array, {})
 
     assert types.encode_value("tensor", value, {}, blob)[2] == blob
@@ -379,7 +379,7 @@ def test_a_value_that_is_still_the_same_keeps_the_dtype_it_was_read_with(given_a
         ("tensor", np.array([0.0], "f2"), {"shape": [1], "data": [-0.0]}),
     ],
 )
-def test_a_value_that_changed_does_not(type_name, before, after):
+def test_a_changed_value_does_not_keep_its_dtype(type_name, before, after):
     _, _, blob = types.encode_value(type_name, before, {})
 
     packed = types.encode_value(type_name, after, {}, blob)
@@ -387,7 +387,7 @@ def test_a_value_that_changed_does_not(type_name, before, after):
     assert packed == types.encode_value(type_name, after, {})
 
 
-def test_an_array_has_the_last_word_on_its_dtype():
+def test_an_array_is_stored_with_its_own_dtype():
     _, _, blob = types.encode_value("embedding", np.array([0.5], "f4"), {})
 
     assert (
@@ -443,14 +443,14 @@ def test_a_subclass_of_an_array_type_may_override_its_methods():
         ({"shape": [3, 0], "data": [[], [], []]}, "f8", (3, 0)),
     ],
 )
-def test_without_bytes_an_array_is_made_of_the_list(value, dtype, shape):
+def test_without_bytes_an_array_is_created_from_the_list(value, dtype, shape):
     made = types.to_numpy(value, None)
 
     assert (made.dtype, made.shape) == (dtype, shape)
     assert made.tolist() == (value["data"] if isinstance(value, dict) else value)
 
 
-def test_the_array_is_ones_own():
+def test_the_array_is_a_writable_copy():
     value, _, blob = types.encode_value("tensor", np.array([[1, 2]], "i2"), {})
     before = bytes(blob)
 
@@ -465,7 +465,7 @@ def test_the_array_is_ones_own():
 
 
 @pytest.mark.parametrize("value", [5, "text", {"a": 1}, None])
-def test_only_arrays_become_arrays(value):
+def test_only_embeddings_and_tensors_become_arrays(value):
     with pytest.raises(ValidationError):
         types.to_numpy(value, None)
 
@@ -486,7 +486,7 @@ def test_lists_need_no_numpy(no_numpy):
         types.validate([1.0, "a"], "embedding")
 
 
-def test_arrays_without_numpy_are_told_what_to_install(no_numpy):
+def test_to_numpy_without_numpy_says_what_to_install(no_numpy):
     _, _, blob = types.encode_value("embedding", [1.0], {})
 
     for ask in (

@@ -67,7 +67,7 @@ DAMAGED = [
 
 @pytest.mark.parametrize("blob", DAMAGED)
 @pytest.mark.parametrize("type_name", ["embedding", "tensor"])
-def test_damaged_bytes_are_an_error_of_ours(type_name, blob):
+def test_damaged_bytes_are_a_validation_error(type_name, blob):
     with pytest.raises(ValidationError):
         types.decode_value(type_name, None, blob)
     with pytest.raises(ValueError):  # noqa: PT011 - any of that family, which the store wraps
@@ -75,7 +75,7 @@ def test_damaged_bytes_are_an_error_of_ours(type_name, blob):
 
 
 @pytest.mark.parametrize("type_name", ["embedding", "tensor"])
-def test_text_where_an_array_has_none_is_damage(type_name):
+def test_text_for_an_array_is_refused(type_name):
     with pytest.raises(ValidationError):
         types.decode_value(type_name, "[1.0]", types.encode_value("embedding", [1.0], {})[2])
 
@@ -101,7 +101,7 @@ def test_truncated_bytes_are_refused(length):
     some.integers(1, 255),
     some.sampled_from(["embedding", "tensor"]),
 )
-def test_bytes_garbled_anywhere_are_told_or_make_another_array(place, change, type_name):
+def test_garbled_bytes_are_refused_or_decode_to_another_array(place, change, type_name):
     garbled = bytearray(GOOD)
     garbled[place] ^= change
 
@@ -113,7 +113,7 @@ def test_bytes_garbled_anywhere_are_told_or_make_another_array(place, change, ty
 
 
 @given(some.binary(max_size=80))
-def test_any_bytes_are_told_or_read(content):
+def test_any_bytes_are_refused_or_decoded(content):
     for blob in (content, b"snk\x01" + content):
         try:
             types.decode_value("tensor", None, blob)
@@ -121,7 +121,7 @@ def test_any_bytes_are_told_or_read(content):
             assert problem.type == "tensor"  # noqa: PT017 - either outcome is right
 
 
-def test_numbers_are_written_little_endian_whatever_the_machine():
+def test_numbers_are_little_endian_on_every_machine():
     numbers = [1, 256, -2]
 
     blob = binary.write("i8", (3,), numbers)
@@ -129,7 +129,7 @@ def test_numbers_are_written_little_endian_whatever_the_machine():
     assert blob[16:] == struct.pack("<3q", *numbers)
 
 
-def test_a_machine_of_the_other_byte_order_swaps_what_it_reads(monkeypatch):
+def test_a_big_endian_machine_swaps_the_bytes(monkeypatch):
     numbers = [1, 256, -2]
     foreign = binary.header("i8", (3,)) + struct.pack(
         ">3q", *numbers
@@ -147,7 +147,7 @@ def test_memory_views_and_byte_arrays_from_a_driver_are_read():
 
 @pytest.mark.parametrize(("code", "size"), [("f4", 4), ("f8", 8)])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_a_float_that_is_not_finite_is_told_wherever_it_lies(code, size, bad):
+def test_a_non_finite_float_is_refused_at_any_position(code, size, bad):
     for place in (0, 1, 6):
         numbers = [0.5] * 7
         numbers[place] = bad

@@ -83,7 +83,7 @@ UNSOUND = [
 
 
 @pytest.mark.parametrize(("type_name", "constraints", "named"), UNSOUND)
-def test_an_unsound_constraint_is_refused_by_name(type_name, constraints, named):
+def test_an_invalid_constraint_is_refused_by_name(type_name, constraints, named):
     for judge in (
         lambda: types.check_constraints(type_name, constraints),
         lambda: types.get(type_name).check_constraints(constraints),
@@ -114,7 +114,7 @@ def test_constraints_are_a_dict_or_none(constraints):
     assert "dict" in str(caught.value)
 
 
-def test_a_name_that_is_no_text_is_an_unknown_constraint():
+def test_a_name_that_is_not_a_str_is_an_unknown_constraint():
     with pytest.raises(ConstraintError) as caught:
         types.check_constraints("float", {1: 2})
 
@@ -137,7 +137,7 @@ def test_a_name_that_is_no_text_is_an_unknown_constraint():
         ("json", {}),
     ],
 )
-def test_sound_constraints_are_given_back_as_a_copy(type_name, constraints):
+def test_valid_constraints_are_returned_as_a_copy(type_name, constraints):
     copy = types.check_constraints(type_name, constraints)
 
     assert copy == constraints
@@ -152,14 +152,14 @@ def test_none_is_no_constraints():
     assert types.validate(1, "float", None) == 1.0
 
 
-def test_unsound_constraints_are_told_before_the_value():
+def test_invalid_constraints_are_refused_before_the_value():
     with pytest.raises(ConstraintError) as caught:
         types.validate("no number", "float", {"min": 2, "max": 1})
 
     assert caught.value.constraint == "min"
 
 
-def test_an_unknown_type_is_told_with_those_there_are():
+def test_an_unknown_type_is_refused_with_the_registered_ones():
     for ask in (
         lambda: types.validate(1, "flout"),
         lambda: types.check_constraints("flout", None),
@@ -172,6 +172,6 @@ def test_an_unknown_type_is_told_with_those_there_are():
 
 
 @pytest.mark.parametrize("name", [None, 5, [], {}, b"float"])
-def test_what_is_no_name_is_an_unknown_type(name):
+def test_a_value_that_is_not_a_name_is_an_unknown_type(name):
     with pytest.raises(UnknownTypeError):
         types.validate(1, name)

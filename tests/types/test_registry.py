@@ -42,7 +42,7 @@ def test_the_nine_types_are_known():
     assert supported_types() == OURS
 
 
-def test_the_list_handed_out_is_ones_own():
+def test_the_list_of_types_is_a_copy():
     supported_types().clear()
 
     assert supported_types() == OURS
@@ -87,7 +87,7 @@ def test_a_duration_is_a_type_in_under_fifteen_lines():
         types.decode_value("duration", "[true, {}]", None)
 
 
-def test_registering_gives_the_class_back_and_lists_it_last():
+def test_registering_returns_the_class_and_lists_it_last():
     made = named("mine")
 
     assert register_type(made) is made
@@ -109,7 +109,7 @@ def test_a_taken_name_is_refused_unless_replaced():
     assert supported_types() == [*OURS, "mine"]
 
 
-def test_replacing_what_is_not_there_registers_it():
+def test_replacing_an_unknown_type_registers_it():
     register_type(named("mine"), replace=True)
 
     assert "mine" in supported_types()
@@ -135,7 +135,7 @@ class Demanding(VariableType):
         named("mine", constraints=(1,)),
     ],
 )
-def test_what_is_no_type_is_refused(of):
+def test_an_object_that_is_not_a_type_is_refused(of):
     with pytest.raises(ValidationError):
         register_type(of)
 
@@ -143,18 +143,18 @@ def test_what_is_no_type_is_refused(of):
 
 
 @pytest.mark.parametrize("name", ["", "a\0", "a" * 256, "\ud800", 5, None])
-def test_a_type_is_named_by_the_rule_of_names(name):
+def test_the_name_of_a_type_must_be_a_valid_name(name):
     with pytest.raises(InvalidNameError):
         register_type(named(name))
 
 
-def test_any_other_name_will_do():
+def test_any_other_name_is_accepted():
     for name in ("a b", "é😀", "Float", "x" * 255):
         register_type(named(name))
         assert there_and_back(name, {"a": [1, None]}) == {"a": [1, None]}
 
 
-def test_a_type_with_nothing_of_its_own_holds_json_documents_strictly():
+def test_a_type_that_overrides_nothing_accepts_json_documents():
     register_type(named("mine"))
 
     assert there_and_back("mine", {"a": [1, 1.0, None]}) == {"a": [1, 1.0, None]}
@@ -180,7 +180,7 @@ def test_a_type_with_nothing_of_its_own_holds_json_documents_strictly():
         ["text", None],
     ],
 )
-def test_an_encoded_form_that_no_database_stores_is_refused(encoded):
+def test_an_encoded_form_that_cannot_be_stored_is_refused(encoded):
     register_type(named("mine", encode=lambda self, value: encoded))
 
     with pytest.raises(ValidationError, match=r"encode\(\) must return") as caught:
@@ -192,7 +192,7 @@ def test_an_encoded_form_that_no_database_stores_is_refused(encoded):
 @pytest.mark.parametrize(
     ("text", "reason"), [("a\0b", "NUL at position 1"), ("é\ud800", "surrogate at position 1")]
 )
-def test_text_that_no_database_stores_is_refused(text, reason):
+def test_text_that_cannot_be_stored_is_refused(text, reason):
     register_type(named("mine", encode=lambda self, value: (text, None)))
 
     with pytest.raises(ValidationError, match=reason):
@@ -216,7 +216,7 @@ def test_text_bytes_or_both_are_stored(encoded):
 @pytest.mark.parametrize(
     "problem", [KeyError("a"), ZeroDivisionError(), IndexError(), OverflowError()]
 )
-def test_whatever_a_type_meets_in_a_damaged_row_is_an_error_of_ours(problem):
+def test_any_error_while_decoding_is_a_validation_error(problem):
     def fail(self, text, blob):
         raise problem
 
@@ -227,7 +227,7 @@ def test_whatever_a_type_meets_in_a_damaged_row_is_an_error_of_ours(problem):
     assert caught.value.__cause__ is problem
 
 
-def test_what_a_type_raises_while_it_judges_is_raised_as_it_is():
+def test_other_errors_of_a_type_are_raised_unchanged():
     def fail(self, value):
         raise ZeroDivisionError
 
@@ -237,7 +237,7 @@ def test_what_a_type_raises_while_it_judges_is_raised_as_it_is():
         types.encode_value("mine", 1, {})
 
 
-def test_a_type_derived_from_ours_is_asked_in_every_step():
+def test_every_method_of_a_subclass_of_a_built_in_type_is_called():
     class Percent(types.FloatType):
         name = "percent"
 
@@ -266,7 +266,7 @@ def test_a_type_derived_from_ours_is_asked_in_every_step():
     assert caught.value.path == "$.tag"
 
 
-def test_constraints_of_ones_own_are_json():
+def test_constraints_of_a_users_type_are_json():
     register_type(named("mine", constraints=("unit", "bounds")))
 
     assert types.check_constraints("mine", {"unit": "s", "bounds": [1, {"a": None}]}) == {
@@ -292,7 +292,7 @@ def test_an_enum_member_stands_for_a_type():
         types.get(Kind.float)
 
 
-def test_a_type_never_registered_is_told_by_its_name():
+def test_an_unregistered_type_is_refused_by_name():
     for ask in (
         lambda: types.decode_value("gone", "1", None),
         lambda: types.encode_value("gone", 1, {}),
@@ -302,7 +302,7 @@ def test_a_type_never_registered_is_told_by_its_name():
         assert caught.value.type == "gone"
 
 
-def test_threads_that_register_at_once_lose_no_type():
+def test_threads_can_register_types_at_the_same_time():
     names = [f"type {number}" for number in range(40)]
     start = threading.Barrier(len(names))
 
@@ -319,7 +319,7 @@ def test_threads_that_register_at_once_lose_no_type():
     assert sorted(supported_types()) == sorted([*OURS, *names])
 
 
-def test_of_threads_that_register_one_name_one_wins():
+def test_only_one_of_several_threads_registers_a_name():
     outcomes = []
     start = threading.Barrier(16)
 

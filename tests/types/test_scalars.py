@@ -1,4 +1,4 @@
-"""float, integer and boolean: what they take, what it becomes, what they refuse and why."""
+"""float, integer and boolean: which values they accept, refuse and return."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ BIG = 10**4300
         (np.uint64(2**53), 2.0**53),
     ],
 )
-def test_a_float_takes_what_a_float_holds_exactly(given_value, becomes):
+def test_a_float_accepts_what_a_float_represents_exactly(given_value, becomes):
     assert exact(there_and_back("float", given_value)) == exact(becomes)
 
 
@@ -112,7 +112,7 @@ def test_a_stored_float_is_readable_json(value):
     "value",
     [1, -5, 0, 3.0, -0.0, 1e300, 10**22, Colour.RED, np.int64(9), np.uint8(255), np.float32(3.0)],
 )
-def test_an_integer_takes_ints_and_whole_floats(value):
+def test_an_integer_accepts_ints_and_whole_floats(value):
     read = there_and_back("integer", value)
 
     assert type(read) is int
@@ -164,7 +164,7 @@ def few_digits():
     [BIG - 1, 1 - BIG, 10**700, 10**1000 + 5, -(10**650), 10**640],
     ids=lambda value: f"{value.bit_length()} bits",
 )
-def test_long_integers_are_stored_whatever_the_interpreter_may_spell(few_digits, value):
+def test_long_integers_are_stored_whatever_the_limit_of_the_interpreter(few_digits, value):
     assert there_and_back("integer", value) == value
     assert there_and_back("json", {"a": [value, 1.5, "x"], "é": value}) == {
         "a": [value, 1.5, "x"],
@@ -186,7 +186,7 @@ def test_the_digits_written_under_a_low_limit_are_those_written_without():
 
 
 @pytest.mark.parametrize("value", [True, False, np.True_, np.False_])
-def test_a_boolean_takes_bools(value):
+def test_a_boolean_accepts_bools(value):
     read = there_and_back("boolean", value)
 
     assert type(read) is bool
@@ -219,7 +219,7 @@ def test_a_boolean_refuses_everything_else(value):
         ("integer", BIG - 1, {"max": BIG - 2}, "max"),
     ],
 )
-def test_bounds_are_inclusive_and_nan_is_outside_any(type_name, value, constraints, broken):
+def test_bounds_are_inclusive_and_nan_fails_any(type_name, value, constraints, broken):
     if broken is None:
         types.validate(value, type_name, constraints)
         return
@@ -257,7 +257,7 @@ def test_bounds_are_inclusive_and_nan_is_outside_any(type_name, value, constrain
         ("boolean", "True"),
     ],
 )
-def test_damaged_text_is_an_error_of_ours(type_name, text):
+def test_damaged_text_is_a_validation_error(type_name, text):
     with pytest.raises(ValidationError) as caught:
         types.decode_value(type_name, text, None)
 

@@ -73,7 +73,7 @@ def test_a_stored_text_is_readable_json():
 
 
 @pytest.mark.parametrize("type_name", TEXT_TYPES)
-def test_a_subclass_of_str_is_made_plain(type_name):
+def test_a_subclass_of_str_is_converted_to_str(type_name):
     for value in (Mode.FAST, np.str_("fast")):
         assert exact(there_and_back(type_name, value)) == exact("fast")
 
@@ -94,7 +94,7 @@ def test_a_subclass_of_str_is_made_plain(type_name):
         ("ab\ud800c", "position 2"),
     ],
 )
-def test_what_is_no_text_is_refused_with_advice(type_name, value, advice):
+def test_a_value_that_is_not_text_is_refused_with_a_hint(type_name, value, advice):
     with pytest.raises(ValidationError) as caught:
         types.validate(value, type_name)
 
@@ -127,7 +127,7 @@ def test_what_is_no_text_is_refused_with_advice(type_name, value, advice):
         ("module", "os", {"allowed_modules": ["dspy.Predict"]}, "allowed_modules"),
     ],
 )
-def test_a_text_is_held_to_its_constraints(type_name, value, constraints, broken):
+def test_a_text_must_satisfy_its_constraints(type_name, value, constraints, broken):
     if broken is None:
         assert types.validate(value, type_name, constraints) == value
         return
@@ -161,7 +161,7 @@ def test_a_module_is_never_imported(tmp_path, monkeypatch):
     "text",
     ["a", "", "5", "null", "[]", '"a', '"a" "b"', '"\\ud800"', '"\\uD83D"', '"\n"', None, b'"a"'],
 )
-def test_damaged_text_is_an_error_of_ours(type_name, text):
+def test_damaged_text_is_a_validation_error(type_name, text):
     with pytest.raises(ValidationError):
         types.decode_value(type_name, text, None)
 

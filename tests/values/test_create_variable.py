@@ -1,4 +1,4 @@
-"""create_variable: a value checked and in its one form, or a refusal; no database."""
+"""create_variable checks and normalises a value, or refuses it, without a database."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_created_variable_is_validated_and_normalised():
     assert type(variable.value) is float
 
 
-def test_a_created_variable_gets_an_id_that_shows_its_name():
+def test_a_created_variable_gets_an_id_with_its_name():
     one, other = (create_variable(name="temperature", type="float", value=1.0) for _ in range(2))
 
     assert one.id.startswith("var_temperature_")
@@ -40,7 +40,7 @@ def test_a_created_variable_gets_an_id_that_shows_its_name():
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "😀" * 255], ids=ascii)
-def test_the_id_of_a_long_name_holds_200_characters_of_it(name):
+def test_the_id_of_a_long_name_contains_200_characters_of_it(name):
     variable = create_variable(name=name, type="float", value=1.0)
 
     assert variable.id.startswith(f"var_{name[:200]}_")
@@ -53,7 +53,7 @@ def test_a_created_variable_keeps_a_given_id_and_time(clock):
     assert (variable.id, variable.created_at, variable.last_updated_at) == ("v", clock(), clock())
 
 
-def test_a_created_variable_is_of_now():
+def test_a_created_variable_gets_the_current_time():
     before = datetime.now(UTC)
 
     variable = create_variable(name="n", type="float", value=1.0)
@@ -90,7 +90,7 @@ def test_a_created_variable_is_of_now():
         "naive",
     ],
 )
-def test_what_may_not_be_is_not_created(fields, error):
+def test_an_invalid_variable_is_not_created(fields, error):
     with pytest.raises(error):
         create_variable(**{"name": "n", "type": "float", "value": 1.0, **fields})
 

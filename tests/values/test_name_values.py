@@ -166,14 +166,14 @@ def test_a_pattern_that_finds_a_name_is_possible(pattern, name):
     ["", "\0", "*\0*", "a\ud800*", "x" * 256, "*" + "x" * 256 + "*", "x" * 128 + "*" + "y" * 128],
     ids=ascii,
 )
-def test_what_no_name_may_hold_is_impossible(pattern):
+def test_a_pattern_that_no_valid_name_can_match_is_impossible(pattern):
     assert not Pattern.parse(pattern).possible
 
 
 @pytest.mark.parametrize(
     "pattern", ["*", "a", "*" * 300, "x" * 255 + "*", "x" * 100 + "*" + "y" * 155], ids=ascii
 )
-def test_what_a_name_may_hold_is_possible(pattern):
+def test_a_pattern_that_a_valid_name_can_match_is_possible(pattern):
     assert Pattern.parse(pattern).possible
 
 

@@ -1,4 +1,4 @@
-"""Session and SessionStats: frozen values, no database and no clock of their own."""
+"""Session and SessionStats are frozen values."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_session_without_ttl_is_never_expired(make):
     assert make(None).expired(datetime.max.replace(tzinfo=UTC)) is False
 
 
-def test_expired_without_a_time_is_asked_of_now(make):
+def test_expired_uses_the_current_time_by_default(make):
     assert make(60.0).expired() is True
     assert (
         make(

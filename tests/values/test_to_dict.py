@@ -1,4 +1,4 @@
-"""to_dict shows whatever a Variable holds, also what no type takes: a Variable does not check its value."""
+"""to_dict shows any value, because a Variable does not check its value."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_to_dict_shows_any_metadata_and_constraints(clock, value):
         "deepest",
     ],
 )
-def test_to_dict_shows_a_value_as_its_type_would_take_it(clock, type_name, value, expected):
+def test_to_dict_shows_a_value_as_its_type_encodes_it(clock, type_name, value, expected):
     assert shown(clock, type=type_name, value=value)["value"] == expected
 
 

@@ -1,4 +1,4 @@
-"""Variable, OptimizationStatus and create_variable: frozen values, no database."""
+"""Variable and OptimizationStatus are frozen values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def make(clock):
 # --- making one
 
 
-def test_what_is_not_given_has_its_default(make, clock):
+def test_omitted_fields_have_defaults(make, clock):
     variable = make()
 
     assert (variable.constraints, variable.metadata, variable.version, variable.access_rules) == (
@@ -52,7 +52,7 @@ def test_what_is_not_given_has_its_default(make, clock):
     assert not variable.optimizing
 
 
-def test_what_is_given_is_kept(make, clock):
+def test_given_fields_are_kept(make, clock):
     given = {
         "constraints": {"min": 0},
         "metadata": {"a": [1]},
@@ -107,20 +107,20 @@ def test_names_and_ids_are_text_or_enum_members(make, field, given, text):
 
 @pytest.mark.parametrize("name", ["", "x" * 256, "a\0b", "\ud800", 5, None, b"n"], ids=ascii)
 @pytest.mark.parametrize("field", ["id", "name"])
-def test_a_name_or_id_that_may_not_be_is_refused(make, field, name):
+def test_an_invalid_name_or_id_is_refused(make, field, name):
     with pytest.raises(InvalidNameError):
         make(**{field: name})
 
 
 @pytest.mark.parametrize("name", ["x", "x" * 255, " ", "é\n😀"], ids=ascii)
 @pytest.mark.parametrize("field", ["id", "name"])
-def test_any_other_text_is_a_name_or_id(make, field, name):
+def test_any_other_text_is_a_valid_name_or_id(make, field, name):
     assert getattr(make(**{field: name}), field) == name
 
 
 @pytest.mark.parametrize("field", ["created_at", "last_updated_at"])
 @pytest.mark.parametrize("moment", [NAIVE, "2030-01-01T00:00:00Z", 5], ids=repr)
-def test_a_time_that_is_no_aware_datetime_is_refused(make, field, moment):
+def test_a_time_that_is_not_an_aware_datetime_is_refused(make, field, moment):
     with pytest.raises(ValueError, match="aware"):
         make(**{field: moment})
 
@@ -172,7 +172,7 @@ def test_new_takes_a_mapping_or_keywords_or_both(clock):
 
 
 @pytest.mark.parametrize("missing", REQUIRED)
-def test_new_tells_the_field_that_is_missing(clock, missing):
+def test_new_names_the_missing_field(clock, missing):
     fields = {"id": "v", "name": "n", "type": "float", "value": 1.0, "created_at": clock()}
     del fields[missing]
 
@@ -188,7 +188,7 @@ def test_new_tells_the_field_that_is_missing(clock, missing):
     [Variable.new, lambda: Variable.new({}), lambda: Variable.new(None)],
     ids=["nothing", "empty", "None"],
 )
-def test_new_of_nothing_tells_all_required_fields(call):
+def test_new_without_fields_names_all_required_ones(call):
     with pytest.raises(MissingFieldsError) as refused:
         call()
 
@@ -206,7 +206,7 @@ def test_a_none_value_is_not_missing(clock):
 # --- update_value
 
 
-def test_an_update_returns_a_new_variable_one_version_on(make, clock):
+def test_an_update_returns_a_new_variable_with_the_next_version(make, clock):
     variable = make(version=4)
 
     updated = variable.update_value(2.0, now=clock.advance(1))
@@ -215,7 +215,7 @@ def test_an_update_returns_a_new_variable_one_version_on(make, clock):
     assert (variable.value, variable.version, variable.metadata) == (1.0, 4, {})
 
 
-def test_an_update_to_an_equal_value_is_an_update(make):
+def test_an_update_to_an_equal_value_raises_the_version(make):
     assert make().update_value(1.0).version == 1
 
 
@@ -248,7 +248,7 @@ def test_metadata_is_merged_one_level_deep(make, clock):
     assert variable.metadata == {"a": {"x": 1}, "b": 2}
 
 
-def test_an_update_tells_its_source_and_its_time(make, clock):
+def test_an_update_stores_its_source_and_time_in_the_metadata(make, clock):
     updated = make().update_value(2.0, source="elixir", now=clock())
 
     assert updated.metadata.keys() == {"source", "updated_at"}
@@ -256,7 +256,7 @@ def test_an_update_tells_its_source_and_its_time(make, clock):
     assert datetime.fromisoformat(updated.metadata["updated_at"]) == clock()
 
 
-def test_source_and_time_win_over_what_is_given_and_what_was_there(make, clock):
+def test_source_and_time_replace_given_and_old_metadata(make, clock):
     variable = make(metadata={"source": "old", "updated_at": "old"})
 
     updated = variable.update_value(
@@ -267,7 +267,7 @@ def test_source_and_time_win_over_what_is_given_and_what_was_there(make, clock):
     assert datetime.fromisoformat(updated.metadata["updated_at"]) == clock()
 
 
-def test_an_update_without_a_time_is_of_now(make):
+def test_an_update_gets_the_current_time_by_default(make):
     before = datetime.now(UTC)
 
     updated = make().update_value(2.0)
@@ -279,7 +279,7 @@ def test_an_update_does_not_check_the_value(make):
     assert make(type="float", constraints={"max": 1}).update_value("no float").value == "no float"
 
 
-def test_the_highest_version_has_no_update(make):
+def test_the_highest_version_cannot_be_updated(make):
     with pytest.raises(ValidationError):
         make(version=HIGHEST).update_value(2.0)
 
@@ -396,11 +396,11 @@ def test_to_dict_shows_non_finite_floats_as_text_wherever_they_are(make):
     )
 
 
-def test_to_dict_tells_an_optimisation(make):
+def test_to_dict_says_whether_the_variable_is_being_optimised(make):
     assert make().start_optimization("opt").to_dict()["optimizing"] is True
 
 
-def test_changing_what_to_dict_gave_does_not_change_the_variable(make):
+def test_changing_the_result_of_to_dict_does_not_change_the_variable(make):
     variable = make(value={"list": [1]}, metadata={"list": [1]}, constraints={"list": [1]})
 
     shown = variable.to_dict()
@@ -429,6 +429,6 @@ def test_age_is_never_negative(make, clock):
     assert (variable.age(now), variable.time_since_update(now)) == (0.0, 0.0)
 
 
-def test_age_without_a_time_is_until_now(make):
+def test_age_uses_the_current_time_by_default(make):
     assert make().age() > 0
     assert make().time_since_update() > 0
