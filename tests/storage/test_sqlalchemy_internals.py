@@ -35,8 +35,6 @@ DOCUMENTED = {
     "sqlalchemy.orm",
     "sqlalchemy.pool",
     "sqlalchemy.sql.compiler",
-    "sqlalchemy.sql.ddl",
-    "sqlalchemy.sql.elements",
     "sqlalchemy.sql.functions",
     "sqlalchemy.sql.operators",
     "sqlalchemy.types",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import add, sub
 from typing import Any, TypeVar
 
 from sqlalchemy import Dialect, Text, type_coerce
@@ -39,8 +40,6 @@ class DriverType(TypeDecorator[T]):
     TypeDecorator would check and decode each cell.
     """
 
-    __abstract__ = True
-
     def bind_converter(self, dialect: Dialect) -> Convert | None:
         """A function from a checked parameter to the driver's value; None: pass it on."""
         raise NotImplementedError
@@ -53,18 +52,35 @@ class DriverType(TypeDecorator[T]):
 # --- times
 
 
+class _Time(DateTime):
+    """Times that are compared, but not added or subtracted."""
+
+    class Comparator(DateTime.Comparator[Any]):
+        """Refuses arithmetic: SQLite would compute with the text of a time."""
+
+        __slots__ = ()
+
+        def operate(self, op: Any, *other: Any, **options: Any) -> Any:
+            if op in {add, sub}:
+                message = "times have no arithmetic in SQL: compare with a computed datetime"
+                raise ValidationError(message, value=self.expr)
+            return super().operate(op, *other, **options)
+
+    comparator_factory = Comparator
+
+
 class UtcDateTime(DriverType[datetime]):
     """An aware UTC datetime: 27 characters of text in SQLite, TIMESTAMPTZ in PostgreSQL.
 
     An aware datetime of any time zone is a valid parameter. A naive one is refused.
     """
 
-    impl = Text
+    impl = _Time
     cache_ok = True
 
     @property
     def python_type(self) -> type[datetime]:
-        """What it gives."""
+        """The type of what is read."""
         return datetime
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
