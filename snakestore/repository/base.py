@@ -1,4 +1,4 @@
-"""What a repository is bound to, and how it is opened and closed."""
+"""Binding, opening and closing a repository, and its transactions."""
 
 from __future__ import annotations
 
@@ -100,7 +100,10 @@ class RepositoryBase:
         return bound
 
     def close(self) -> None:
-        """Take no more verbs, and close what ``open`` opened; verbs that are at work end first. Closing again is fine."""
+        """Refuse further calls and close what ``open`` opened. May be called again.
+
+        Methods that are running in other threads end first.
+        """
         self._runner.close()
         if self._owned is not None:
             self._owned.dispose()
@@ -118,19 +121,19 @@ class RepositoryBase:
 
     @contextmanager
     def transaction(self, *, read_only: bool = False) -> Iterator[Self]:
-        """A repository whose verbs make one transaction: kept at the end of the block, undone by an exception.
+        """Return a repository whose methods run in one transaction.
 
-        Use the repository that the block gives, in this thread. Inside another transaction it is a
-        savepoint.
+        The transaction is committed at the end of the ``with`` block, and rolled back if the block
+        raises. Use the repository that the block gives, in this thread. Inside another transaction
+        it is a savepoint.
 
         Args:
-            read_only: read one snapshot, writing nothing and keeping no writer waiting.
+            read_only: read one snapshot; writes are refused, and no writer waits.
 
         Raises:
-            StoreBusyError: others kept the database busy, or this thread holds a transaction of
-                this repository.
-            StoreError: the repository is closed, or the database rolled the transaction back by
-                itself.
+            StoreBusyError: the database stayed locked for ``busy_timeout``, or this thread already
+                has a transaction of this repository open.
+            StoreError: the repository is closed, or the database has rolled the transaction back.
         """
         with self._runner.transaction(read_only=read_only) as runner:
             yield self._on(self._options, runner)
@@ -140,7 +143,7 @@ def _runner_for(bind: object, options: Options) -> Runner:
     if isinstance(bind, Engine):
         return _engine_runner(bind, options)
     if options.cache:
-        _refuse_cache("a Connection or orm.Session of yours")
+        _refuse_cache("a Connection or orm.Session")
     if isinstance(bind, Connection):
         connection = bind
         backend = backend_of(bind)
@@ -192,8 +195,8 @@ def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
 
 def _refuse_cache(bind: str) -> NoReturn:
     message = (
-        f"cache=True needs SQLite's own word on whether anything changed, which {bind} does not"
-        " give: open() a file, or leave it out"
+        f"cache=True requires SQLite (PRAGMA data_version) and a store of open(), not {bind}:"
+        " open() a file, or leave cache out"
     )
     raise ValidationError(message, value=True)
 

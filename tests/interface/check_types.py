@@ -1,6 +1,6 @@
-"""Check that what the documentation shows passes mypy --strict and pyright: ``python tests/interface/check_types.py``.
+"""Check the types of what the documentation shows, with mypy --strict and pyright.
 
-The Python blocks of README.md and docs/ (one file a page), the examples, and ``typed_use.py``.
+Run it as a program. It checks the Python blocks of README.md and docs/ (one file a page), the examples, and ``typed_use.py``.
 """
 
 from __future__ import annotations

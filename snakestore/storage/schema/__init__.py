@@ -1,1 +1,8 @@
-"""What the database looks like: column types, tables, views, revisions."""
+"""What the database looks like. The modules, in reading order.
+
+tables        the mapped tables: the only description of the schema
+column_types  times, JSON and identifiers, as each database stores them
+overviews     the views, as mapped classes; ``snakestore.tables`` exports them and the tables
+views         the SELECTs behind the views
+revisions     the revisions, and the names that each creates
+"""

@@ -1,4 +1,4 @@
-"""The revisions of the schema that this release knows, oldest first: a warm start compares, without importing Alembic.
+"""The revisions of the schema, oldest first, for opening a database without importing Alembic.
 
 A test holds them equal to the scripts in ``migrations/``.
 """
@@ -9,7 +9,7 @@ MADE_BY = {
     "0001": ("sessions", "variables", "programs", "session_overview", "variable_overview"),
     "0002": ("variable_versions", "variable_history_overview"),
 }
-"""The tables and views that each revision makes: names that have to be free before it."""
+"""The tables and views that each revision creates. Their names must be free before it."""
 VIEW_NAMES = ("session_overview", "variable_overview", "variable_history_overview")
 REVISIONS = tuple(MADE_BY)
 HEAD = REVISIONS[-1]

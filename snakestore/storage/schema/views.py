@@ -1,8 +1,7 @@
-"""The views: what the columns hide, for whoever opens the database with a tool of their own.
+"""The SELECTs behind the database views, which show what the columns hide.
 
-They are no part of ``Base.metadata``: nothing in the library reads through them, and Alembic would
-take them for tables. SQLAlchemy's own CreateView makes them, so that they are written against the
-mapped classes, not as text.
+``overviews`` has the views as mapped classes. Nothing in the library reads through them, and they
+are not in ``Base.metadata``: Alembic would take them for tables.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CreateView,
     Select,
     Text,
     and_,
@@ -25,7 +25,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.ddl import CreateView
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
 
@@ -49,7 +48,7 @@ class _seconds_since(FunctionElement[float]):  # noqa: N801 - an SQL function, n
 
 
 class _source_in(FunctionElement[str]):  # noqa: N801 - an SQL function, named as one
-    """What a metadata column says under "source"; NULL where it says nothing."""
+    """The text under the key "source" of a metadata column; NULL without it."""
 
     type = Text()
     inherit_cache = True
@@ -198,7 +197,7 @@ def variable_history_overview() -> Any:
 
 
 def create_views() -> list[CreateView]:
-    """What makes the views, in the order of ``VIEW_NAMES``."""
+    """The statements that create the views, in the order of ``VIEW_NAMES``."""
     definitions = (session_overview(), variable_overview(), variable_history_overview())
     return [
         CreateView(definition, name)
