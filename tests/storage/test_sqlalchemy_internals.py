@@ -34,6 +34,7 @@ DOCUMENTED = {
     "sqlalchemy.ext.compiler",
     "sqlalchemy.orm",
     "sqlalchemy.pool",
+    "sqlalchemy.schema",
     "sqlalchemy.sql.compiler",
     "sqlalchemy.sql.functions",
     "sqlalchemy.sql.operators",
