@@ -45,7 +45,9 @@ class SnakeStoreError(Exception):
 
     def __str__(self) -> str:
         # some subclasses are KeyErrors, whose __str__ would be the repr of the message
-        return str(self.args[0]) if self.args else type(self).__name__
+        text = str(self.args[0]) if self.args else type(self).__name__
+        # a path that is not UTF-8 has lone surrogates, which cannot be printed
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 # --- not found

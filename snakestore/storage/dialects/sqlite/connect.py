@@ -39,6 +39,8 @@ JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 _OLDEST_SQLITE = (3, 35, 0)
 _POOL_SIZE = 20
 _MIN_SECONDS_FOR_WAL = 5.0
+_MIN_SECONDS_TO_OPEN = 1.0
+"""Another connection that recovers or deletes the log locks the file for an instant."""
 _MIN_PAUSE, _MAX_PAUSE = 0.002, 0.05
 _SAFE_PRAGMAS = ("PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF")
 logger = logging.getLogger("snakestore.sqlite")
@@ -205,8 +207,12 @@ class _FileOpener:
         connection, unchanging = _open_read_only(
             self._path, dict(self._address.parameters), self._settings.busy_timeout
         )
-        _execute_or_close(connection, *_SAFE_PRAGMAS)
+        _execute_or_close(connection, self._lock_wait(), *_SAFE_PRAGMAS)
         return connection, Watch(self._path, unchanging=unchanging and not self._address.immutable)
+
+    def _lock_wait(self) -> str:
+        """The pragma that ends the longer wait of opening."""
+        return f"PRAGMA busy_timeout = {round(self._settings.busy_timeout * 1000)}"
 
     def _open_writable(self) -> sqlite3.Connection:
         connection = _connect(self._address.uri(mode="rw"), self._settings.busy_timeout)
@@ -219,6 +225,7 @@ class _FileOpener:
         _execute_or_close(
             connection,
             f"PRAGMA synchronous = {synchronous}",
+            self._lock_wait(),
             f"PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT}",
             *_SAFE_PRAGMAS,
         )
@@ -268,9 +275,16 @@ def _open_read_only(
 
 
 def _connect(name: str, busy_timeout: float) -> sqlite3.Connection:
-    """A bare connection that begins nothing by itself and that threads share in turn."""
+    """A bare connection that begins nothing by itself and that threads share in turn.
+
+    It waits a little for locks also with a ``busy_timeout`` of 0, until that is set.
+    """
     return sqlite3.connect(
-        name, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False
+        name,
+        uri=True,
+        timeout=max(busy_timeout, _MIN_SECONDS_TO_OPEN),
+        isolation_level=None,
+        check_same_thread=False,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    LargeBinary,
     Select,
     Text,
     cast,
@@ -82,7 +83,8 @@ FINDINGS = {
 PARTS = Statement(_parts)
 FILE = Statement(
     lambda: (
-        select(column("file", Text()))
+        # as bytes: a path need not be UTF-8
+        select(cast(column("file", Text()), LargeBinary))
         .select_from(
             func.pragma_database_list().table_valued(column("name", Text()), column("file", Text()))
         )
