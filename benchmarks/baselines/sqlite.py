@@ -247,7 +247,7 @@ class SqliteBaseline:
             stamp = text_of(when)
             session = self._alive(execute(SESSION, (sid,)).fetchone(), when)
             identifier = f"var_{name}_{uuid4().hex}"
-            # not covered by the unique keys: a name that is the id of another variable, or the reverse
+            # not covered by the unique keys: a name that is the id of another variable, or reversed
             _not_taken(name, execute(TAKEN, (sid, name, sid, identifier)).fetchone())
             execute(
                 INSERT,
