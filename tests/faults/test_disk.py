@@ -14,7 +14,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,42 @@ def test_a_full_disk_is_told_loses_nothing_and_is_served_again_once_there_is_roo
         assert_sound(path)
 
     figures("full disk", kind=kind, error=type(error).__name__)
+
+
+def fill_up(folder: Path) -> None:
+    """Leave no room on the disk."""
+    with (folder / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+        while filler.write(b"0" * 4096):
+            pass
+
+
+@pytest.mark.parametrize("block", [False, True], ids=["alone", "in a transaction"])
+def test_reads_answer_while_the_disk_is_full_and_are_recorded_once_there_is_room(
+    tmp_path, clock, block
+):
+    with small_disk(tmp_path / "disk") as kind:
+        if kind != "tmpfs":
+            pytest.skip("needs the right to mount a small disk")
+        with fill(tmp_path / "disk" / "s.db", clock=clock) as repo:
+            repo.get_value("s", "v")
+            fill_up(tmp_path / "disk")
+            before = clock()
+            for read in (
+                lambda repo: repo.get_value("s", "v"),
+                lambda repo: repo.get_session("s"),
+                lambda repo: repo.list_variables("s"),
+                lambda repo: dict(repo.session("s")),
+            ):
+                clock.advance(3600)
+                with repo.transaction() if block else nullcontext(repo) as reader:
+                    read(reader)
+            full = repo.list_sessions()[0].last_accessed
+            (tmp_path / "disk" / "filler").unlink()
+            clock.advance(3600)
+            repo.get_value("s", "v")
+
+            assert full == before
+            assert repo.list_sessions()[0].last_accessed == clock()
 
 
 def test_a_database_at_its_size_limit_is_full_and_has_room_again_after_deleting(tmp_path):

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any, ClassVar, Concatenate, Protocol, Self
 
 from snakestore.clock import Clock
-from snakestore.errors import StoreBusyError, StoreReadOnlyError
+from snakestore.errors import CorruptStoreError, StoreBusyError
 from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import ConnectionAdapter, SqlAlchemyConnection
 from snakestore.storage.execution.context import TransactionContext
@@ -25,6 +25,7 @@ from snakestore.storage.execution.driver_errors import (
 )
 from snakestore.storage.execution.joined import TransactionBlockRunner
 from snakestore.storage.execution.ownership import current_caller
+from snakestore.storage.execution.recording import RecordingPause
 from snakestore.storage.execution.retry import RetryPolicy
 from snakestore.storage.execution.runner import P, R, Recorder, Runner, commit_write, roll_back
 from snakestore.storage.queries.server_time import SERVER_NOW
@@ -84,7 +85,7 @@ class AutocommitRunner(Runner):
         self._connections = connections
         self._busy_timeout = busy_timeout
         self.sole = sole
-        self._read_only = False
+        self._recording = RecordingPause()
         self._reached = False
         self._retry: RetryPolicy | None = None
         self._in_place = True
@@ -259,8 +260,11 @@ class AutocommitRunner(Runner):
             self._connections.release(connection)
 
     def _record_access(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
-        """Record a read as an access, unless that would wait for a lock or cannot be done."""
-        if self._read_only or self.in_block() or tx.access_due is None:
+        """Record a read as an access, unless that would wait for a lock or cannot be done.
+
+        The read has succeeded, so it is no error if its access cannot be recorded.
+        """
+        if tx.access_due is None or self._recording.paused() or self.in_block():
             return
         try:
             if isinstance(connection, SqlAlchemyConnection):
@@ -276,11 +280,11 @@ class AutocommitRunner(Runner):
             if not is_driver_error(error):
                 raise
             problem = translate(error)
-            self._read_only = isinstance(problem, StoreReadOnlyError)
-            # the read itself has succeeded, so a connection lost since is no error either
-            ignored = isinstance(problem, StoreBusyError | StoreReadOnlyError) or connection.broken
-            if not ignored:
+            if isinstance(problem, CorruptStoreError):
                 raise problem from error
+            self._recording.failed(problem)
+        else:
+            self._recording.succeeded()
 
     @contextmanager
     def transaction(self, *, read_only: bool) -> Iterator[Runner]:
@@ -305,8 +309,8 @@ class AutocommitRunner(Runner):
         finally:
             inner.end()
             self.blocks.pop(inner, None)
-            if finished and read_only:
-                for tx in inner.reads:
+            if finished:
+                for tx in inner.reads.values():
                     self._record_access(connection, tx)
             self._roll_back_and_release(connection)
 

@@ -27,7 +27,7 @@ class JoinedRunner(Runner):
     def _join(self, *, write: bool) -> tuple[ConnectionAdapter, bool]:
         """The connection, and whether this call began its transaction."""
 
-    def _after_read(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
+    def _after_read(self, tx: TransactionContext) -> None:
         """Called after a read whose access is due to be recorded."""
 
     def lookup(
@@ -58,7 +58,7 @@ class JoinedRunner(Runner):
                     connection.execute("ROLLBACK")
                 raise
             if tx.access_due is not None:
-                self._after_read(connection, tx)
+                self._after_read(tx)
             return result
 
     def write(
@@ -183,8 +183,11 @@ class TransactionBlockRunner(JoinedRunner):
         self._record_accesses = record_accesses
         self._ended = False
         self._lost = False
-        self.reads: list[TransactionContext] = []
-        """Reads of a read-only block whose access is to be recorded after its end."""
+        self.reads: dict[str, TransactionContext] = {}
+        """The last read of each session whose access is to be recorded after the block's end.
+
+        Not within the block, whose transaction would fail if recording is not possible.
+        """
 
     def _join(self, *, write: bool) -> tuple[ConnectionAdapter, bool]:
         if self._ended:
@@ -226,13 +229,9 @@ class TransactionBlockRunner(JoinedRunner):
         else:
             self._lost = True
 
-    def _after_read(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
-        if not self._record_accesses:
-            return
-        if self._read_only:
-            self.reads.append(tx)
-        elif tx.access_due is not None:
-            tx.recorded_access = self._record(TransactionContext(connection, tx.now), tx.access_due)
+    def _after_read(self, tx: TransactionContext) -> None:
+        if self._record_accesses and tx.access_due is not None:
+            self.reads[tx.access_due] = tx
 
     def end(self) -> None:
         """Run no more operations: the block has ended."""
