@@ -15,6 +15,7 @@ from snakestore.errors import (
     StoreBusyError,
     StoreError,
 )
+from snakestore.storage import descriptors
 from snakestore.storage.dialects import backend_of_error, driver_error_types
 from snakestore.storage.dialects.base import CONNECTION_LOST
 
@@ -70,6 +71,8 @@ def is_out_of_reach(error: BaseException) -> bool:
 
 
 def _of_no_driver(error: BaseException) -> SnakeStoreError:
+    if descriptors.says_exhausted(error):
+        return StoreError(f"{descriptors.EXHAUSTED} ({error})")
     if is_damage(error):
         return CorruptStoreError(
             f"a row in the database is damaged, and `check` tells which ({type(error).__name__}:"
@@ -93,7 +96,10 @@ def translate(error: BaseException) -> SnakeStoreError:
     cause = driver_error(error)
     if cause is None:
         return _of_no_driver(error)
-    return backend_of_error(cause).translate(cause)
+    problem = backend_of_error(cause).translate(cause)
+    if type(problem) is StoreError and descriptors.exhausted():
+        return StoreError(f"{descriptors.EXHAUSTED} ({cause})")
+    return problem
 
 
 @contextmanager
@@ -104,6 +110,6 @@ def translate_errors() -> Iterator[None]:
     except exc.SQLAlchemyError as error:
         raise translate(error) from error
     except Exception as error:
-        if not is_driver_error(error):
+        if not is_driver_error(error) and not descriptors.says_exhausted(error):
             raise
         raise translate(error) from error

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from snakestore.errors import CorruptStoreError, StoreError, StoreFullError
+from snakestore.storage.descriptors import translate_exhaustion
 
 _NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK}
@@ -187,7 +188,8 @@ def sync(path: str) -> None:
 @contextmanager
 def _translate_os_errors(folder: str, path: str) -> Iterator[None]:
     try:
-        yield
+        with translate_exhaustion():
+            yield
     except FileNotFoundError as error:
         message = f"the folder {folder} does not exist: create it before {path}"
         raise StoreError(message) from error
