@@ -22,7 +22,6 @@ from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.execution.runner import Runner
 from snakestore.storage.migrate.inspection import (
     check_not_newer,
-    check_unaltered,
     check_up_to_date,
     inspect_connection,
 )
@@ -102,7 +101,6 @@ def _opened(stack: ExitStack, place: Place, *, migrate: bool = False) -> Session
     else:
         with translate_errors(), place.connect() as connection:
             found, where = inspect_connection(connection), describe(place.url)
-        check_unaltered(found, where)
         check_not_newer(found, where)
         check_up_to_date(found, where)
     return stack.enter_context(SessionRepository(place))

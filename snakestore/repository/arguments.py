@@ -14,6 +14,8 @@ from snakestore.versioning import checked_object
 
 LONGEST_TTL = timedelta(days=36525)
 SHORTEST_TTL = timedelta(microseconds=1)
+MOST_CONNECTIONS = 65_536
+"""More than a process can have open."""
 
 
 class Missing(enum.Enum):
@@ -82,6 +84,18 @@ def checked_count(count: object, what: str) -> int | None:
         message = f"{what} must be None or an int of at least 0, not {shorten(count)}"
         raise ValidationError(message, value=count)
     return min(int(count), 2**63 - 1)
+
+
+def checked_max_connections(count: object) -> int:
+    """A number of connections, an int of at least 1.
+
+    Raises:
+        ValidationError: it is not.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        message = f"max_connections must be an int of at least 1, not {shorten(count)}"
+        raise ValidationError(message, value=count)
+    return min(int(count), MOST_CONNECTIONS)
 
 
 def checked_expected_version(expected: object) -> int | None:

@@ -1,4 +1,4 @@
-"""Binding, opening and closing a repository, and its transactions."""
+"""What a repository is bound to, and how it is opened and closed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,9 @@ from snakestore.storage.engine import is_ours
 from snakestore.storage.execution.autocommit import AutocommitRunner, ConnectionSource
 from snakestore.storage.execution.cache import CachingRunner
 from snakestore.storage.execution.joined import CallerTransactionRunner
-from snakestore.storage.execution.pool import (
-    BorrowedConnections,
-    OwnedConnections,
-    SingleConnection,
-)
+from snakestore.storage.execution.pool import OwnedConnections
 from snakestore.storage.execution.runner import Runner
+from snakestore.storage.execution.shared import BorrowedConnections, MemoryConnection
 from snakestore.storage.migrate.opening import open_engine
 from snakestore.storage.schema.tables import SessionRow
 
@@ -100,10 +97,7 @@ class RepositoryBase:
         return bound
 
     def close(self) -> None:
-        """Refuse further calls and close what ``open`` opened. May be called again.
-
-        Methods that are running in other threads end first.
-        """
+        """Take no more verbs, and close what ``open`` opened; verbs that are at work end first. Closing again is fine."""
         self._runner.close()
         if self._owned is not None:
             self._owned.dispose()
@@ -121,19 +115,19 @@ class RepositoryBase:
 
     @contextmanager
     def transaction(self, *, read_only: bool = False) -> Iterator[Self]:
-        """Return a repository whose methods run in one transaction.
+        """A repository whose verbs make one transaction: kept at the end of the block, undone by an exception.
 
-        The transaction is committed at the end of the ``with`` block, and rolled back if the block
-        raises. Use the repository that the block gives, in this thread. Inside another transaction
-        it is a savepoint.
+        Use the repository that the block gives, in this thread. Inside another transaction it is a
+        savepoint.
 
         Args:
-            read_only: read one snapshot; writes are refused, and no writer waits.
+            read_only: read one snapshot, writing nothing and keeping no writer waiting.
 
         Raises:
-            StoreBusyError: the database stayed locked for ``busy_timeout``, or this thread already
-                has a transaction of this repository open.
-            StoreError: the repository is closed, or the database has rolled the transaction back.
+            StoreBusyError: others kept the database busy, or this thread holds a transaction of
+                this repository.
+            StoreError: the repository is closed, or the database rolled the transaction back by
+                itself.
         """
         with self._runner.transaction(read_only=read_only) as runner:
             yield self._on(self._options, runner)
@@ -143,7 +137,7 @@ def _runner_for(bind: object, options: Options) -> Runner:
     if isinstance(bind, Engine):
         return _engine_runner(bind, options)
     if options.cache:
-        _refuse_cache("a Connection or orm.Session")
+        _refuse_cache("a Connection or orm.Session of yours")
     if isinstance(bind, Connection):
         connection = bind
         backend = backend_of(bind)
@@ -169,15 +163,15 @@ def _runner_for(bind: object, options: Options) -> Runner:
 
 def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
     backend = backend_of(engine)
-    busy_timeout = options.settings.busy_timeout
+    busy_timeout, limit = options.settings.busy_timeout, options.max_connections
     memory = isinstance(engine.pool, StaticPool)
     connections: ConnectionSource
     if not is_ours(engine):
-        connections = BorrowedConnections(engine, backend, busy_timeout)
+        connections = BorrowedConnections(engine, backend, limit=limit, wait=busy_timeout)
     elif memory:
-        connections = SingleConnection(engine, backend, busy_timeout)
+        connections = MemoryConnection(engine, backend, wait=busy_timeout)
     else:
-        connections = OwnedConnections(engine, backend)
+        connections = OwnedConnections(engine, backend, limit=limit, wait=busy_timeout)
     if options.cache and not backend.data_version:
         _refuse_cache("a server")
     if options.cache and not is_ours(engine):
@@ -189,14 +183,14 @@ def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
         _clock_for(backend, options.clock),
         record_read,
         busy_timeout=busy_timeout,
-        sole=memory,
+        sole=memory or limit == 1,
     )
 
 
 def _refuse_cache(bind: str) -> NoReturn:
     message = (
-        f"cache=True requires SQLite (PRAGMA data_version) and a store of open(), not {bind}:"
-        " open() a file, or leave cache out"
+        f"cache=True needs SQLite's own word on whether anything changed, which {bind} does not"
+        " give: open() a file, or leave it out"
     )
     raise ValidationError(message, value=True)
 

@@ -9,7 +9,11 @@ from typing import Any, NamedTuple, TypedDict, TypeVar
 
 from snakestore.clock import Clock
 from snakestore.errors import ValidationError
-from snakestore.repository.arguments import checked_count, checked_ttl
+from snakestore.repository.arguments import (
+    checked_count,
+    checked_max_connections,
+    checked_ttl,
+)
 from snakestore.storage.settings import Durability, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,6 +36,9 @@ class RepositoryOptions(TypedDict, total=False):
         max_value_bytes: the size limit of a value or program in its stored form; None: no limit.
         cache: answer ``get_value`` and ``get_variable`` from memory until the SQLite file changes;
             only for engines of ``open`` and ``create_engine``. Each connection keeps up to 16 MiB.
+        max_connections: how many connections the repository may use at once in one process. A
+            caller that finds none free waits up to ``busy_timeout``. Idle ones are closed after a
+            minute.
     """
 
     default_ttl: float | timedelta | None
@@ -41,6 +48,7 @@ class RepositoryOptions(TypedDict, total=False):
     clock: Clock | None
     max_value_bytes: int | None
     cache: bool
+    max_connections: int
 
 
 DEFAULTS: RepositoryOptions = {
@@ -51,6 +59,7 @@ DEFAULTS: RepositoryOptions = {
     "clock": None,
     "max_value_bytes": 64 * 2**20,
     "cache": False,
+    "max_connections": 16,
 }
 
 
@@ -63,6 +72,7 @@ class Options(NamedTuple):
     settings: Settings
     clock: Clock | None
     cache: bool
+    max_connections: int
 
     @classmethod
     def checked(cls, given: RepositoryOptions, caller: str) -> Options:
@@ -91,6 +101,7 @@ class Options(NamedTuple):
             settings=Settings.checked(options["busy_timeout"], options["durability"]),
             clock=clock,
             cache=bool(options["cache"]),
+            max_connections=checked_max_connections(options["max_connections"]),
         )
 
 

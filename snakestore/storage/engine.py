@@ -20,7 +20,8 @@ def create_engine(
     """A SQLAlchemy Engine with snakestore's settings. Nothing is opened before it connects.
 
     A transaction on a SQLite file begins with its first statement, with BEGIN IMMEDIATE if that
-    writes. DDL rolls back, and savepoints work. A forked child drops the parent's connections.
+    writes. DDL rolls back, and savepoints work. Idle connections are closed before a fork. A file
+    that is in use at a fork is refused in the child.
 
     Args:
         path_or_url: "agent.db", a Path, "sqlite://" (memory), "file:agent.db?mode=ro" or any

@@ -20,6 +20,7 @@ __all__ = [
     "greenlet_spawn",
     "in_autocommit",
     "in_greenlet",
+    "only_connection",
     "pool_limit",
     "wait_for",
 ]
@@ -42,6 +43,14 @@ def wait_for(awaitable: Awaitable[R]) -> R:
 
 
 # --- connections
+
+
+def only_connection(pool: StaticPool) -> Any:
+    """The driver connection of a pool that has a single one, without a checkout.
+
+    The end of a checkout would roll back what another user of the pool has begun.
+    """
+    return pool.connection.driver_connection
 
 
 def forget_connection(entry: ConnectionPoolEntry) -> None:

@@ -114,42 +114,77 @@ def test_a_maker_killed_half_way_leaves_a_file_that_the_next_finishes(
     assert current(path) == HEAD
 
 
-FORKING = """
+IN_USE_AT_THE_FORK = """
+from snakestore import SessionRepository, StoreError, create_engine as make_engine
 engine = create_engine(path)
 with engine.begin() as connection:
     connection.exec_driver_sql("CREATE TABLE t (x)")
-idle = [engine.connect() for _ in range(2)]
-for each in idle:
-    each.exec_driver_sql("SELECT 1 FROM t")
-    each.close()
 writing = engine.connect()
 writing.exec_driver_sql("INSERT INTO t VALUES ('parent, begun before the fork')")
+def refused(use):
+    try:
+        use()
+    except StoreError as error:
+        assert "forked" in str(error) and "spawn" in str(error), error
+        return True
 pid = os.fork()
 if pid == 0:
-    with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM t").scalar_one() == 0
+    began = time.monotonic()
+    assert refused(lambda: engine.connect())
+    assert refused(lambda: make_engine(path).connect())
+    assert refused(lambda: SessionRepository.open(path))
+    assert refused(lambda: upgrade(path))
+    assert refused(lambda: SessionRepository(writing).get_value("s", "n"))
+    assert refused(lambda: writing.connection.driver_connection.execute("SELECT 1"))
+    assert time.monotonic() - began < 2
+    writing.close()  # which rolls nothing of the parent's back
     engine.dispose()
-    del engine, idle, each
+    del engine, writing
     sys.exit(7)  # all the way through the interpreter's own clean-up
 assert code(pid) == 7
 log = os.stat(path + "-wal").st_ino
 writing.exec_driver_sql("INSERT INTO t VALUES ('parent, after the child has gone')")
 writing.commit()
+assert os.stat(path + "-wal").st_ino == log
 writing.close()
 def writer():
     with engine.begin() as connection:
         connection.exec_driver_sql("INSERT INTO t VALUES ('child')")
 assert code(child(writer)) == 0
-assert os.stat(path + "-wal").st_ino == log
 with engine.connect() as connection:
     print(connection.exec_driver_sql("SELECT count(*) FROM t").scalar_one(), connection.exec_driver_sql("PRAGMA integrity_check").scalar_one())
 """
 
 
-def test_a_forked_child_leaves_the_parents_connections_alone_and_has_its_own(
+def test_a_file_in_use_at_a_fork_is_refused_in_the_child_and_unharmed_in_the_parent(
     tmp_path: Path,
 ) -> None:
-    assert run(FORKING, tmp_path / "s.db").strip() == "3 ok"
+    assert run(IN_USE_AT_THE_FORK, tmp_path / "s.db").strip() == "3 ok"
+
+
+IDLE_AT_THE_FORK = """
+engine = create_engine(path)
+with engine.begin() as connection:
+    connection.exec_driver_sql("CREATE TABLE t (x)")
+open_files = lambda: sum(name.startswith(path) for name in (
+    os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{fd}")))
+assert open_files() > 0
+def writer():
+    assert open_files() == 0
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO t VALUES ('child')")
+children = [child(writer) for _ in range(3)]
+with engine.begin() as connection:
+    connection.exec_driver_sql("INSERT INTO t VALUES ('parent')")
+engine.dispose()
+assert [code(pid) for pid in children] == [0, 0, 0]
+with engine.connect() as connection:
+    print(connection.exec_driver_sql("SELECT count(*) FROM t").scalar_one(), connection.exec_driver_sql("PRAGMA integrity_check").scalar_one())
+"""
+
+
+def test_idle_connections_of_an_engine_are_closed_before_a_fork(tmp_path: Path) -> None:
+    assert run(IDLE_AT_THE_FORK, tmp_path / "s.db").strip() == "4 ok"
 
 
 MEMORY = """

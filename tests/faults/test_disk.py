@@ -317,8 +317,8 @@ def test_a_reader_too_learns_of_it_in_time(tmp_path, monkeypatch):
 def test_the_connection_of_a_reader_that_learns_of_it_is_kept_not_collected(tmp_path, monkeypatch):
     monkeypatch.setattr(file_watch, "SECONDS_BETWEEN_CHECKS", 0.0)
     with fill(tmp_path / "s.db") as repo:
-        [idle] = repo._runner._connections._idle
-        old = weakref.ref(idle)
+        [idle] = repo._runner._connections.idle
+        old = weakref.ref(idle.driver_connection)
         del idle
         (tmp_path / "s.db").unlink()
 

@@ -16,30 +16,42 @@ def hold():
         taken.set()
         done.wait(60)
 
-class Connections:
-    forgotten = 0
-    def forget_parent(self):
-        self.forgotten += 1
+class Connections(fork.Participant):
+    def __init__(self):
+        self.calls, self.waits = [], 3
+    def before_fork(self):
+        self.calls.append("before")
+    def busy(self):
+        self.waits -= 1
+        return self.waits > 0
+    def after_fork_in_parent(self):
+        self.calls.append("in parent")
+    def after_fork_in_child(self):
+        self.calls.append("in child")
 
-connections, ended = Connections(), Connections()
-fork.register(connections)
-fork.register(ended)
-del ended
+class Failing(fork.Participant):
+    def before_fork(self):
+        raise OSError("cannot be closed")
+
+connections, ended, failing = Connections(), Connections(), Failing()
+for each in (failing, connections, ended):
+    fork.register(each)
+del ended, each
 thread = threading.Thread(target=hold)
 thread.start()
 taken.wait(60)
 child = os.fork()
 if not child:
     with lock.held():
-        os._exit(0 if (fork.depth, connections.forgotten) == (1, 1) else 1)
+        os._exit(0 if (fork.depth, connections.calls) == (1, ["before"] * 3 + ["in child"]) else 1)
 _, status = os.waitpid(child, 0)
 done.set()
 thread.join()
-print(os.waitstatus_to_exitcode(status), fork.depth, connections.forgotten)
+print(os.waitstatus_to_exitcode(status), fork.depth, connections.calls)
 """
 
 
-def test_a_child_finds_locks_free_and_drops_the_connections_of_its_parent() -> None:
+def test_owners_of_connections_are_called_around_a_fork_and_locks_are_free_in_the_child() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", IN_A_NEW_PROCESS],
         check=True,
@@ -48,4 +60,4 @@ def test_a_child_finds_locks_free_and_drops_the_connections_of_its_parent() -> N
         timeout=60,
     )
 
-    assert done.stdout.split() == ["0", "0", "0"]
+    assert done.stdout.strip() == "0 0 ['before', 'before', 'before', 'in parent']"

@@ -24,7 +24,7 @@ def repo(tmp_path, clock):
 def statements(repo):
     """The SQL that the repository's connection runs from here on."""
     seen: list[str] = []
-    connection = repo._runner._connections._idle[0]
+    connection = repo._runner._connections.idle[0]
     connection.driver_connection.set_trace_callback(seen.append)
     yield seen
     connection.driver_connection.set_trace_callback(None)
@@ -103,7 +103,7 @@ def test_the_memory_is_bounded(repo, monkeypatch):
     for number in range(5):
         repo.get_value("s", f"v{number}")
 
-    (connection,) = repo._runner._connections._idle
+    (connection,) = repo._runner._connections.idle
     assert len(connection.row_cache.rows) <= 2
 
 

@@ -12,6 +12,7 @@ import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import QueuePool, StaticPool
 
 import snakestore
 from snakestore.storage import sqlalchemy_internals
@@ -20,6 +21,7 @@ from snakestore.storage.sqlalchemy_internals import (
     greenlet_spawn,
     in_autocommit,
     in_greenlet,
+    only_connection,
     pool_limit,
     wait_for,
 )
@@ -191,3 +193,33 @@ def test_everything_of_the_module_is_used():
     }
 
     assert used == set(sqlalchemy_internals.__all__)
+
+
+def test_the_only_connection_of_a_static_pool_is_had_without_a_checkout():
+    engine = sqlalchemy.create_engine("sqlite://", poolclass=StaticPool)
+    checkouts: list[object] = []
+    event.listen(engine, "checkout", lambda *arguments: checkouts.append(arguments))
+
+    driver_connection = only_connection(engine.pool)
+
+    assert checkouts == []
+    with engine.connect() as connection:
+        assert connection.connection.driver_connection is driver_connection
+    engine.dispose()
+
+
+def test_a_pool_without_a_limit_can_be_used_after_dispose():
+    engine = sqlalchemy.create_engine(
+        "sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=-1
+    )
+    in_use = engine.connect()
+    for _ in range(3):
+        engine.connect().close()
+        engine.pool.dispose()
+    in_use.close()
+    [one, two, three] = [engine.connect() for _ in range(3)]
+
+    assert one.exec_driver_sql("SELECT 1").scalar_one() == 1
+    for connection in (one, two, three):
+        connection.close()
+    engine.dispose()

@@ -59,6 +59,15 @@ def test_waiting_ends_at_its_limit_and_not_after(time):
     assert not backoff.wait()
 
 
+def test_waiting_ends_where_the_clock_stands_still(time, monkeypatch):
+    monkeypatch.setattr(retry, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    backoff = retry.Backoff(0.3)
+    while backoff.wait():
+        pass
+
+    assert sum(time.pauses) == pytest.approx(0.3)
+
+
 def test_no_wait_at_all_where_the_limit_is_zero(time):
     assert not retry.Backoff(0.0).wait()
     assert time.pauses == []

@@ -52,7 +52,7 @@ class BackupMethods(RepositoryBase):
 
 
 def _source(tx: TransactionContext) -> str:
-    return os.fsdecode(tx.fetch_one(tx.backend.backup_source())[0] or b"")
+    return str(tx.fetch_one(tx.backend.backup_source())[0] or "")
 
 
 def _copy_memory(

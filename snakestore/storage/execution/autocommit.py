@@ -7,6 +7,7 @@ was lost before COMMIT was sent, because then nothing of it was kept.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -15,6 +16,7 @@ from typing import Any, ClassVar, Concatenate, Protocol, Self
 
 from snakestore.clock import Clock
 from snakestore.errors import CorruptStoreError, StoreBusyError
+from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import ConnectionAdapter, SqlAlchemyConnection
 from snakestore.storage.execution.context import TransactionContext
@@ -46,6 +48,10 @@ LOOKUP, READ, WRITE = Mode
 class ConnectionSource(Protocol):
     """Where a runner gets its connections from."""
 
+    @property
+    def copied_by_fork(self) -> bool:
+        """Whether a forked child has a copy of the database, and of an open transaction."""
+
     def acquire(self) -> ConnectionAdapter:
         """A connection for one operation or transaction."""
 
@@ -56,7 +62,7 @@ class ConnectionSource(Protocol):
         """Give out no more connections, and close idle ones."""
 
 
-class AutocommitRunner(Runner):
+class AutocommitRunner(Runner, fork.Participant):
     """Each operation is a transaction of its own."""
 
     commits: ClassVar[bool] = True
@@ -94,6 +100,7 @@ class AutocommitRunner(Runner):
 
         By block, not by opener: a block may be left in another thread than it was entered in.
         """
+        fork.register(self)
 
     def lookup(
         self,
@@ -137,8 +144,10 @@ class AutocommitRunner(Runner):
         def marked(tx: TransactionContext, *args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 self.blocks[tx] = current_caller()
+                tx.connection.holder = threading.get_ident()
                 return operation(tx, *args, **kwargs)
             finally:
+                tx.connection.holder = None
                 self.blocks.pop(tx, None)
 
         return self._run(WRITE, marked, args, kwargs)
@@ -156,6 +165,11 @@ class AutocommitRunner(Runner):
     def close(self) -> None:
         """Give out no more connections."""
         self._connections.close()
+
+    def after_fork_in_child(self) -> None:
+        """Forget the blocks of the parent."""
+        if not self._connections.copied_by_fork:
+            self.blocks.clear()
 
     def _run(  # noqa: C901 - the path of every method, in one piece for speed
         self,
@@ -296,6 +310,7 @@ class AutocommitRunner(Runner):
         )
         finished = False
         try:
+            connection.holder = threading.get_ident()
             if not read_only or self.sole:
                 self.blocks[inner] = current_caller()
             yield inner
@@ -308,6 +323,7 @@ class AutocommitRunner(Runner):
             finished = True
         finally:
             inner.end()
+            connection.holder = None
             self.blocks.pop(inner, None)
             if finished:
                 for tx in inner.reads.values():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, NoReturn, Protocol
 
-from sqlalchemy import Connection, Dialect
-from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy import Connection, Dialect, Engine
 
 from snakestore.errors import StoreError
 from snakestore.storage import fork
@@ -24,6 +24,8 @@ class ConnectionAdapter(Protocol):
     dialect: Dialect
     broken: bool
     """Whether the connection must not be used again."""
+    holder: int | None
+    """The thread that has a block, or a function of the user's, open on this connection."""
 
     @property
     def lost(self) -> bool:
@@ -31,7 +33,7 @@ class ConnectionAdapter(Protocol):
 
     @property
     def inherited(self) -> bool:
-        """Whether this is a forked child and the connection is its parent's."""
+        """Whether this is a forked child, and the connection is its parent's."""
 
     @property
     def in_transaction(self) -> bool:
@@ -68,33 +70,29 @@ class DriverConnection:
     """A driver connection in autocommit mode, with one cursor for all statements."""
 
     def __init__(
-        self,
-        proxied: PoolProxiedConnection,
-        dialect: Dialect,
-        backend: Backend,
-        *,
-        copied_by_fork: bool = False,
+        self, driver_connection: Any, dialect: Dialect, backend: Backend, *, watch: FileWatch | None
     ) -> None:
-        """Configure a connection of SQLAlchemy's pool.
+        """Configure a driver connection.
 
         Args:
-            proxied: the connection, checked out of the engine's pool.
+            driver_connection: the connection.
             dialect: the engine's dialect.
             backend: what differs by database.
-            copied_by_fork: whether a forked child has a copy of its own (a database in memory).
+            watch: tells whether the file of the connection is still the one of that name.
         """
-        self.proxied = proxied
-        self._copied_by_fork = copied_by_fork
+        self._driver_connection = driver_connection
         self.dialect = dialect
         self.backend = backend
+        self.watch = watch
         self.broken = False
-        self._driver_connection: Any = cast("Any", proxied.driver_connection)
-        self.watch: FileWatch | None = backend.file_watch(proxied.info)
-        self._fork_depth = fork.depth
+        self.inherited = False
+        self.holder: int | None = None
+        self.period = 0
+        """The period of the pool in which it was used last."""
         self.row_cache: Clearable | None = None
         """Rows read over this connection; cleared when it begins to write."""
-        backend.configure(self._driver_connection)
-        self._cursor = self._driver_connection.cursor()
+        backend.configure(driver_connection)
+        self._cursor = driver_connection.cursor()
         # attributes, not methods: they save a call for each statement
         self.execute: Callable[..., Any] = self._cursor.execute
         self.execute_many: Callable[..., None] = self._cursor.executemany
@@ -108,11 +106,6 @@ class DriverConnection:
     def lost(self) -> bool:
         """Whether the driver has closed the connection."""
         return not self.backend.driver_connected(self._driver_connection)
-
-    @property
-    def inherited(self) -> bool:
-        """Whether it was made before this process was forked."""
-        return self._fork_depth != fork.depth and not self._copied_by_fork
 
     @property
     def in_transaction(self) -> bool:
@@ -158,30 +151,81 @@ class DriverConnection:
         if self.in_transaction:
             self.execute("ROLLBACK")
 
-    def detach(self) -> None:
-        """Take the connection out of SQLAlchemy's pool, which would reset and reuse it."""
-        self.proxied.detach()
+    def close_when_collected(self, then: Callable[..., None], /, *arguments: Any) -> None:
+        """Close the driver's connection by ``close`` or when this one is collected; call ``then``.
+
+        It is collected when its pool is, or when an exception from outside, such as
+        KeyboardInterrupt, comes between two instructions of a caller.
+        """
+        self._close = weakref.finalize(
+            self, _close, self._driver_connection, self._cursor, self.watch, then, arguments
+        )
+        self._close.atexit = False
 
     def close(self) -> None:
-        """Close the connection, or leak it if closing would harm a file that replaced its own."""
-        if self.watch is not None and self.watch.replaced:
-            leak_deliberately(self)
-            return
-        if self.lost:  # the pool would roll it back first, and log an error
-            self._driver_connection.close()
-            self.proxied.invalidate()
+        """Close the driver's connection, once."""
+        self._close()
+
+    def abandon(self) -> None:
+        """In a forked child: leave the connection to the parent, and refuse to run statements."""
+        self.broken = True
+        self.inherited = True
+        self.execute = self.execute_many = _refuse_inherited
+        leak_deliberately(self)
+
+
+def _refuse_inherited(*_: Any) -> NoReturn:
+    raise fork.transaction_refusal()
+
+
+def _close(
+    driver_connection: Any,
+    cursor: Any,
+    watch: FileWatch | None,
+    then: Callable[..., None],
+    arguments: tuple[Any, ...],
+) -> None:
+    try:
+        if watch is not None and watch.replaced:
+            leak_deliberately(driver_connection)  # closing it would harm the new file
         else:
-            self.proxied.close()
+            cursor.close()  # SQLite keeps the file open as long as there are statements
+            driver_connection.close()
+    finally:
+        then(*arguments)
+
+
+def check_file_of(engine: Engine, backend: Backend) -> None:
+    """Check that this process may use the database file of a user's engine.
+
+    Raises:
+        StoreError: the file was in use when this process was forked.
+    """
+    path = backend.file_path(engine.url) if fork.depth else None
+    if path is not None:
+        fork.check_file(path)
 
 
 class SqlAlchemyConnection:
     """A SQLAlchemy Connection; its events, echo and transaction state stay SQLAlchemy's."""
 
-    def __init__(self, connection: Connection, backend: Backend) -> None:
+    def __init__(
+        self, connection: Connection, backend: Backend, *, copied_by_fork: bool = False
+    ) -> None:
+        """Use ``connection``.
+
+        Args:
+            connection: the Connection.
+            backend: what differs by database.
+            copied_by_fork: whether a forked child has a copy of its own (a database in memory).
+        """
         self.connection = connection
         self.dialect = connection.dialect
         self.backend = backend
         self.broken = False
+        self.holder: int | None = None
+        self._copied_by_fork = copied_by_fork
+        self._fork_depth = fork.depth
 
     @property
     def lost(self) -> bool:
@@ -190,8 +234,8 @@ class SqlAlchemyConnection:
 
     @property
     def inherited(self) -> bool:
-        """Always False: a Connection that the caller owns is the caller's to leave alone."""
-        return False
+        """Whether this is a forked child, and the connection is its parent's."""
+        return self._fork_depth != fork.depth and not self._copied_by_fork
 
     @property
     def in_transaction(self) -> bool:

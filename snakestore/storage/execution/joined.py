@@ -9,11 +9,13 @@ from typing import Any, Concatenate
 
 from snakestore.clock import Clock
 from snakestore.errors import StoreError, StoreReadOnlyError
+from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import (
     SAVEPOINT,
     ConnectionAdapter,
     SqlAlchemyConnection,
+    check_file_of,
 )
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import is_duplicate, translate_errors
@@ -153,6 +155,7 @@ class CallerTransactionRunner(JoinedRunner):
             message = "the repository is closed: create another one on your connection"
             raise StoreError(message)
         connection = SqlAlchemyConnection(self._connect(), self.backend)
+        check_file_of(connection.connection.engine, self.backend)
         return connection, connection.join(write=write)
 
     def _back_out(self, connection: ConnectionAdapter, *, began: bool) -> None:
@@ -207,11 +210,7 @@ class TransactionBlockRunner(JoinedRunner):
                 child and the parent opened it.
         """
         if self._connection.inherited:
-            message = (
-                "this transaction() was opened by the parent of this forked process."
-                " Only the parent can use it."
-            )
-            raise StoreError(message)
+            raise fork.transaction_refusal()
         if self._lost or self._connection.lost:
             message = (
                 "the transaction was rolled back by the database or its connection was lost."

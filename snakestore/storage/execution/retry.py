@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 
 from snakestore.storage.dialects import Backend
@@ -34,6 +33,9 @@ class Backoff:
     as long as others. The upper bound stays the same for a tenth of a second, so that waiters of
     different age have an even chance and catch the moments at which a sweep yields the write lock.
     Then it grows, so that waiting for a long transaction costs no processor time.
+
+    The limit also holds where a test tool has stopped the clock: no less time has passed than the
+    pauses took.
     """
 
     def __init__(
@@ -41,17 +43,20 @@ class Backoff:
     ) -> None:
         """Wait for at most ``limit`` seconds; no pause is longer than ``longest`` seconds."""
         self._began = time.monotonic()
+        self._paused = 0.0
         self._limit = limit
         self._factor = factor
         self._longest = longest
 
     def next_pause(self) -> float | None:
         """Seconds to pause before the next try; None if the limit is reached."""
-        waited = time.monotonic() - self._began
+        waited = max(time.monotonic() - self._began, self._paused)
         if waited >= self._limit:
             return None
         longest = min(max(MIN_PAUSE, waited * self._factor), self._longest)
-        return min(self._limit - waited, random.uniform(0, longest))  # noqa: S311 - jitter
+        seconds = min(self._limit - waited, random.uniform(0, longest))  # noqa: S311 - jitter
+        self._paused += seconds
+        return seconds
 
     def wait(self) -> bool:
         """Pause. Returns False, at once, if the limit is reached."""
@@ -146,12 +151,3 @@ def pause(seconds: float) -> None:
         wait_for(asyncio.sleep(seconds))
     else:
         time.sleep(seconds)
-
-
-def acquire_lock(lock: threading.Lock, limit: float) -> bool:
-    """Acquire a lock that threads and greenlets share. Returns False after ``limit`` seconds."""
-    backoff = Backoff(limit)
-    while not lock.acquire(blocking=False):
-        if not backoff.wait():
-            return False
-    return True

@@ -1,4 +1,4 @@
-"""The server's clock as an SQL expression, for databases whose clock is the one to use."""
+"""The server's clock as an SQL expression, for databases whose clock is the one that counts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _ServerTime(UtcDateTime):
 
 
 class server_now(FunctionElement[datetime]):  # noqa: N801 - an SQL function, named as one
-    """The server's time now, not at the transaction's start; NULL where there is no server."""
+    """The server's time at this very moment (not at the transaction's start); NULL where there is no server."""
 
     type = _ServerTime()
     inherit_cache = True

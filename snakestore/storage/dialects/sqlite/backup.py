@@ -13,6 +13,7 @@ from snakestore.storage.dialects.base import Progress
 from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.dialects.sqlite.connect import open_for_inspection
 from snakestore.storage.dialects.sqlite.location import check_not_mount_point
+from snakestore.storage.dialects.sqlite.tracked import FileConnection
 
 _BUSY_TIMEOUT = 30.0
 _PAGES = 1024
@@ -58,7 +59,7 @@ def _copy(
         connection.execute("BEGIN")
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
+            with closing(FileConnection(draft)) as copy:
                 connection.backup(copy, pages=_PAGES, progress=_driver_progress(progress))
         finally:
             connection.execute("ROLLBACK")
@@ -94,6 +95,6 @@ def _remove_unused_log(target: str) -> None:
     if os.path.lexists(target + "-wal"):
         with (
             suppress(sqlite3.Error),
-            closing(sqlite3.connect(target, isolation_level=None)) as connection,
+            closing(FileConnection(target)) as connection,
         ):
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

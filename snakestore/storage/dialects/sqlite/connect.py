@@ -22,12 +22,14 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 
 from snakestore.errors import CorruptStoreError, StoreError
+from snakestore.storage.descriptors import translate_exhaustion
 from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.dialects.sqlite.begin import READ_ONLY, begin_before_statement
 from snakestore.storage.dialects.sqlite.errors import primary_code
 from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch
 from snakestore.storage.dialects.sqlite.introspection import SQLiteSchemaReader
 from snakestore.storage.dialects.sqlite.location import check_not_mount_point, warn_if_unsafe
+from snakestore.storage.dialects.sqlite.tracked import FileConnection
 from snakestore.storage.dialects.sqlite.url import SQLiteAddress, address_of
 from snakestore.storage.fork import leak_deliberately
 from snakestore.storage.schema.alterations import check_encoding, check_unaltered
@@ -39,8 +41,6 @@ JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 _OLDEST_SQLITE = (3, 35, 0)
 _POOL_SIZE = 20
 _MIN_SECONDS_FOR_WAL = 5.0
-_MIN_SECONDS_TO_OPEN = 1.0
-"""Another connection that recovers or deletes the log locks the file for an instant."""
 _MIN_PAUSE, _MAX_PAUSE = 0.002, 0.05
 _SAFE_PRAGMAS = ("PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF")
 logger = logging.getLogger("snakestore.sqlite")
@@ -103,7 +103,7 @@ def open_for_inspection(path: str, busy_timeout: float) -> sqlite3.Connection:
     has_log = files.size(os.path.realpath(path) + "-wal") > 0
     if not files.writable(path):
         return _open_read_only(path, {}, busy_timeout)[0]
-    connection = _connect(_uri(path, "ro" if has_log else "rw"), busy_timeout)
+    connection = FileConnection(path, _uri(path, "ro" if has_log else "rw"), busy_timeout)
     _execute_or_close(connection, "PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF")
     return connection
 
@@ -153,7 +153,7 @@ class _FileOpener:
             StoreError: the file is missing and not to be created, or cannot be opened.
             CorruptStoreError: it is not a database.
         """
-        with translate_undecodable_schema():
+        with translate_undecodable_schema(), translate_exhaustion():
             self._create_if_missing()
             if not self.inspected:
                 self.check_location()
@@ -207,15 +207,13 @@ class _FileOpener:
         connection, unchanging = _open_read_only(
             self._path, dict(self._address.parameters), self._settings.busy_timeout
         )
-        _execute_or_close(connection, self._lock_wait(), *_SAFE_PRAGMAS)
+        _execute_or_close(connection, *_SAFE_PRAGMAS)
         return connection, Watch(self._path, unchanging=unchanging and not self._address.immutable)
 
-    def _lock_wait(self) -> str:
-        """The pragma that ends the longer wait of opening."""
-        return f"PRAGMA busy_timeout = {round(self._settings.busy_timeout * 1000)}"
-
     def _open_writable(self) -> sqlite3.Connection:
-        connection = _connect(self._address.uri(mode="rw"), self._settings.busy_timeout)
+        connection = FileConnection(
+            self._path, self._address.uri(mode="rw"), self._settings.busy_timeout
+        )
         synchronous = "FULL" if self._settings.durability == "full" else "NORMAL"
         try:
             _switch_to_wal(connection, self._settings.busy_timeout)
@@ -225,7 +223,6 @@ class _FileOpener:
         _execute_or_close(
             connection,
             f"PRAGMA synchronous = {synchronous}",
-            self._lock_wait(),
             f"PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT}",
             *_SAFE_PRAGMAS,
         )
@@ -247,7 +244,9 @@ def begin_inspection(engine: Engine) -> None:
 
 
 def _open_memory(address: SQLiteAddress) -> sqlite3.Connection:
-    connection = _connect(address.uri(), 0.0)
+    connection = sqlite3.connect(
+        address.uri(), uri=True, isolation_level=None, check_same_thread=False
+    )
     _execute_or_close(connection, *_SAFE_PRAGMAS)
     return connection
 
@@ -260,7 +259,7 @@ def _open_read_only(
     In WAL mode readers too need the log's index, which cannot be created in a folder that is not
     writable. If there is no log either, the file can be read as if it never changed.
     """
-    connection = _connect(_uri(path, "ro", parameters), busy_timeout)
+    connection = FileConnection(path, _uri(path, "ro", parameters), busy_timeout)
     try:
         connection.execute("PRAGMA schema_version")
     except sqlite3.Error as error:
@@ -270,22 +269,9 @@ def _open_read_only(
             or files.size(os.path.realpath(path) + "-wal") > 0
         ):
             raise
-        return _connect(_uri(path, "ro", {**parameters, "immutable": "1"}), busy_timeout), True
+        unchanging = _uri(path, "ro", {**parameters, "immutable": "1"})
+        return FileConnection(path, unchanging, busy_timeout), True
     return connection, False
-
-
-def _connect(name: str, busy_timeout: float) -> sqlite3.Connection:
-    """A bare connection that begins nothing by itself and that threads share in turn.
-
-    It waits a little for locks also with a ``busy_timeout`` of 0, until that is set.
-    """
-    return sqlite3.connect(
-        name,
-        uri=True,
-        timeout=max(busy_timeout, _MIN_SECONDS_TO_OPEN),
-        isolation_level=None,
-        check_same_thread=False,
-    )
 
 
 def _uri(path: str, mode: str, parameters: dict[str, str] | None = None) -> str:

@@ -78,6 +78,10 @@ class SQLite(Backend):
         """The plain path."""
         return sqlite_url.address_of(url).path or IN_MEMORY
 
+    def file_path(self, url: URL) -> str | None:
+        """The plain path."""
+        return sqlite_url.address_of(url).path
+
     def read_only_url(self, url: URL) -> URL | None:
         """With ``mode=ro``; None in memory."""
         return sqlite_url.read_only_url(url)
@@ -212,9 +216,9 @@ class SQLite(Backend):
         [path] = whereabouts
         return os.stat(path)[1:3] if path else object()
 
-    def log_bytes(self, path: bytes) -> int:
+    def log_bytes(self, path: str) -> int:
         """Of the ``-wal`` file."""
-        return files.size(os.path.realpath(os.fsdecode(path)) + "-wal")
+        return files.size(os.path.realpath(path) + "-wal")
 
     def incremental_vacuum(self, driver_connection: Any) -> bool:
         """Truncate some free pages, if the file was created for that (``auto_vacuum``)."""

@@ -1,0 +1,64 @@
+"""SQLite connections that are tracked, so that a forked child neither uses nor closes them."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, NoReturn
+
+from snakestore.storage import fork
+
+
+class FileConnection(sqlite3.Connection):
+    """A connection to a file; it begins nothing by itself, and threads may use it in turn."""
+
+    def __init__(self, path: str, uri: str | None = None, busy_timeout: float = 5.0) -> None:
+        """Open the file.
+
+        Args:
+            path: the file.
+            uri: the file as SQLite's URI, with parameters.
+            busy_timeout: seconds for which SQLite itself waits for locks.
+
+        Raises:
+            StoreError: the file was in use when this process was forked.
+        """
+        fork.check_file(path)
+        self.path = path
+        self.file_id = fork.file_id(path)
+        fork.track(self)  # before it is open: a fork may come meanwhile
+        try:
+            super().__init__(
+                uri or path,
+                uri=uri is not None,
+                timeout=busy_timeout,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            self.file_id = fork.file_id(path)  # it may have been replaced meanwhile
+        except BaseException:
+            fork.untrack(self)
+            raise
+
+    def close(self) -> None:
+        """Close the connection."""
+        super().close()
+        fork.untrack(self)
+
+    def abandon(self) -> None:
+        """Refuse to be used from here on: the process was forked, and the parent uses it."""
+        self.__class__ = _InheritedConnection
+
+
+class _InheritedConnection(FileConnection):
+    """The copy that a forked child has of the parent's connection."""
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise fork.refusal(self.path)
+
+    cursor = execute = executemany = executescript = commit = backup = _refuse
+
+    def rollback(self) -> None:
+        """Do nothing: the transaction is the parent's."""
+
+    def close(self) -> None:
+        """Do nothing: to close the copy would harm the parent's connection."""

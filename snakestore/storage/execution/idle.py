@@ -1,0 +1,97 @@
+"""Closes idle connections after a minute.
+
+Time is counted in periods, not read from a clock: a connection that has been idle for three
+beginnings of a period was idle for 60 to 90 seconds. A thread counts them, as long as a pool has
+more than one connection open, so a process that never uses two at once has no such thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Protocol
+
+from snakestore.storage import fork
+
+PERIOD = 30.0
+"""Seconds."""
+PERIODS = 3
+"""A connection is closed at the beginning of this many periods after its last use."""
+
+_logger = logging.getLogger("snakestore.execution")
+
+
+class Pool(Protocol):
+    """A pool that closes connections when it is told of the time."""
+
+    @property
+    def open_count(self) -> int:
+        """How many connections are open."""
+
+    def begin_period(self) -> None:
+        """Count a period, and close what was not used for ``PERIODS`` of them."""
+
+
+class IdleCloser(fork.Participant):
+    """Tells pools when a period begins."""
+
+    def __init__(self, period: float = PERIOD) -> None:
+        """Begin a period every ``period`` seconds, once there is a pool to watch."""
+        self._period = period
+        self._start_anew()
+        fork.register(self)
+
+    def _start_anew(self) -> None:
+        self._pools: fork.WeakRegistry[Pool] = fork.WeakRegistry()
+        self._mutex = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is there."""
+        return self._thread is not None
+
+    def watch(self, pool: Pool) -> None:
+        """Watch a pool until it has no more than one connection open."""
+        with self._mutex:
+            self._pools.add(pool)
+            if self._thread is None:
+                thread = threading.Thread(
+                    target=self._run, args=(self._stopping,), name="snakestore-idle", daemon=True
+                )
+                try:
+                    thread.start()
+                except RuntimeError as error:  # the interpreter ends, or may start no more threads
+                    _logger.debug("idle connections are not closed: %s", error)
+                else:
+                    self._thread = thread
+
+    def _run(self, stopping: threading.Event) -> None:
+        while not stopping.wait(self._period):
+            for pool in self._pools:
+                pool.begin_period()
+            with self._mutex:
+                for pool in self._pools:
+                    if pool.open_count <= 1:
+                        self._pools.discard(pool)
+                if not self._pools:
+                    self._thread = None
+                    return
+
+    def before_fork(self) -> None:
+        """End the thread: a process with threads should not fork."""
+        with self._mutex:
+            thread, self._thread = self._thread, None
+            self._stopping.set()
+            self._stopping = threading.Event()
+        if thread is not None:
+            thread.join()
+
+    def after_fork_in_child(self) -> None:
+        """Watch the child's pools only."""
+        self._start_anew()
+
+
+closer = IdleCloser()
+"""The one of this process."""
