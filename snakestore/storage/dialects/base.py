@@ -246,6 +246,18 @@ class Backend(ABC):
     def driver_connected(self, driver_connection: Any) -> bool:
         """Whether the driver still has its connection."""
 
+    def interrupts_driver(self, error: BaseException) -> bool:
+        """Whether an exception of others came out of the driver's own code, in an unknown state.
+
+        It is a signal handler's, for example, and no statement can follow on that connection.
+        """
+        del error
+        return False
+
+    def cancel(self, driver_connection: Any) -> None:
+        """End the statement that the server still runs for a connection that is to be closed."""
+        del driver_connection  # in this process, none outlives the call
+
     def file_watch(self, info: Mapping[Any, Any]) -> FileWatch | None:
         """The watch of a connection on a file, from the ``info`` of its pool's entry."""
         del info

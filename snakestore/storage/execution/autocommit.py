@@ -233,7 +233,7 @@ class AutocommitRunner(Runner, fork.Participant):
             RetryLater: another try may help, and this runner does not pause.
         """
         if connection is not None:
-            self._roll_back_and_release(connection)
+            self._roll_back_and_release(connection, error)
         retry = retry or RetryPolicy(
             self.backend, self._busy_timeout, reached=self._reached, in_place=self._in_place
         )
@@ -264,9 +264,11 @@ class AutocommitRunner(Runner, fork.Participant):
             )
             raise StoreBusyError(message)
 
-    def _roll_back_and_release(self, connection: ConnectionAdapter) -> None:
+    def _roll_back_and_release(
+        self, connection: ConnectionAdapter, error: BaseException | None = None
+    ) -> None:
         try:
-            roll_back(connection)
+            roll_back(connection, error)
         except BaseException:
             connection.broken = True
             raise
@@ -309,6 +311,7 @@ class AutocommitRunner(Runner, fork.Participant):
             connection, self.backend, self._clock, self._record, read_only=read_only
         )
         finished = False
+        left_by: BaseException | None = None
         try:
             connection.holder = threading.get_ident()
             if not read_only or self.sole:
@@ -321,6 +324,9 @@ class AutocommitRunner(Runner, fork.Participant):
                 else:
                     commit_write(connection)
             finished = True
+        except BaseException as error:
+            left_by = error
+            raise
         finally:
             inner.end()
             connection.holder = None
@@ -328,7 +334,8 @@ class AutocommitRunner(Runner, fork.Participant):
             if finished:
                 for tx in inner.reads.values():
                     self._record_access(connection, tx)
-            self._roll_back_and_release(connection)
+            self._roll_back_and_release(connection, left_by)
+            del left_by  # no cycle of the error and the frames it came through
 
     def _begin_block(self, tx: TransactionContext) -> ConnectionAdapter:
         """The operation that begins a block. Returns its connection, which is alive."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,12 +19,21 @@ from snakestore.storage.execution.connection import (
     check_file_of,
 )
 from snakestore.storage.execution.context import TransactionContext
-from snakestore.storage.execution.driver_errors import is_duplicate, translate_errors
+from snakestore.storage.execution.driver_errors import (
+    is_driver_error,
+    is_duplicate,
+    translate_errors,
+)
 from snakestore.storage.execution.runner import P, R, Recorder, Runner
+
+logger = logging.getLogger("snakestore.execution")
 
 
 class JoinedRunner(Runner):
     """Each operation joins a transaction that it does not end."""
+
+    _unfinished = False
+    """Whether an operation was interrupted, and neither done nor undone."""
 
     @abstractmethod
     def _join(self, *, write: bool) -> tuple[ConnectionAdapter, bool]:
@@ -55,9 +65,11 @@ class JoinedRunner(Runner):
             tx = TransactionContext(connection, self._now())
             try:
                 result = operation(tx, *args, **kwargs)
-            except BaseException:
+            except BaseException as error:
                 if began:
-                    connection.execute("ROLLBACK")
+                    self._undo(connection, error, began=True)
+                elif self._interrupts_driver(error):
+                    self._unfinished = True
                 raise
             if tx.access_due is not None:
                 self._after_read(tx)
@@ -94,14 +106,35 @@ class JoinedRunner(Runner):
     ) -> R:
         if not began:
             connection.execute(f"SAVEPOINT {SAVEPOINT}")
+        self._unfinished = True
         try:
             result = action()
-        except BaseException:
-            self._back_out(connection, began=began)
+        except BaseException as error:
+            self._undo(connection, error, began=began)
             raise
+        self._unfinished = False
         if not began:
             connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
         return result
+
+    def _undo(self, connection: ConnectionAdapter, error: BaseException, *, began: bool) -> None:
+        """Back out because of ``error``, which is raised next, and which nothing replaces.
+
+        Where that fails, the operation stays marked as unfinished.
+        """
+        if self._interrupts_driver(error):
+            return  # no statement can follow
+        try:
+            self._back_out(connection, began=began)
+        except Exception as problem:
+            if not is_driver_error(problem):
+                raise
+            logger.debug("an operation could not be undone: %s", type(problem).__name__)
+        else:
+            self._unfinished = False
+
+    def _interrupts_driver(self, error: BaseException) -> bool:
+        return not is_driver_error(error) and self.backend.interrupts_driver(error)
 
     def _back_out(self, connection: ConnectionAdapter, *, began: bool) -> None:
         """Undo one operation: to its savepoint, or all if the operation began the transaction."""
@@ -129,9 +162,9 @@ class JoinedRunner(Runner):
         try:
             yield inner
             inner.check_alive()
-        except BaseException:
+        except BaseException as error:
             with translate_errors():
-                self._back_out(connection, began=began)
+                self._undo(connection, error, began=began)
             raise
         finally:
             inner.end()
@@ -211,7 +244,7 @@ class TransactionBlockRunner(JoinedRunner):
         """
         if self._connection.inherited:
             raise fork.transaction_refusal()
-        if self._lost or self._connection.lost:
+        if self._lost or self._unfinished or self._connection.lost:
             message = (
                 "the transaction was rolled back by the database or its connection was lost."
                 " Nothing of it was kept; run it again."

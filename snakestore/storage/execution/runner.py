@@ -111,23 +111,32 @@ def commit_write(connection: ConnectionAdapter) -> None:
     try:
         connection.commit()
     except Exception as error:
-        if connection.lost:
+        if is_driver_error(error) and connection.lost:
             raise CommitUnknownError from error
         raise
 
 
-def roll_back(connection: ConnectionAdapter) -> None:
+def roll_back(connection: ConnectionAdapter, error: BaseException | None = None) -> None:
     """Roll back; a connection that is lost or cannot roll back is marked as broken.
 
     Does nothing to a connection that a forked child inherited.
+
+    Args:
+        connection: the connection.
+        error: what ended the transaction. If it interrupted the driver, the connection is not used
+            again, and the server ends the statement that it runs.
     """
     if connection.inherited:
         return
     connection.broken = connection.broken or connection.lost
+    if not connection.broken and error is not None and not is_driver_error(error):
+        connection.broken = connection.backend.interrupts_driver(error)
     if not connection.broken:
         try:
             connection.rollback()
-        except Exception as error:
-            if not is_driver_error(error):
+        except Exception as problem:
+            if not is_driver_error(problem):
                 raise
             connection.broken = True
+    if connection.broken and not connection.lost:
+        connection.backend.cancel(connection.driver_connection)

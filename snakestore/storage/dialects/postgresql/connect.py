@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import sqlalchemy
@@ -11,6 +12,10 @@ from snakestore.errors import StoreError, ValidationError
 from snakestore.storage.settings import Settings
 
 _POOL_SIZE = 20
+_CANCEL_TIMEOUT = 5.0
+"""Seconds to wait for a server that is asked to cancel a statement."""
+
+_logger = logging.getLogger("snakestore.postgresql")
 _HIDDEN = "hidden"
 
 
@@ -69,3 +74,15 @@ def create_engine(url: URL, settings: Settings) -> Engine:
         connection.commit()
 
     return engine
+
+
+def cancel(driver_connection: Any) -> None:
+    """Ask the server to end the statement that it runs for a connection, if the driver can."""
+    request = getattr(driver_connection, "cancel_safe", None)
+    try:
+        if request is not None:
+            request(timeout=_CANCEL_TIMEOUT)
+        elif hasattr(driver_connection, "cancel"):
+            driver_connection.cancel()
+    except Exception as error:  # noqa: BLE001 - closing the connection ends it, only later
+        _logger.warning("a statement could not be cancelled: %s", type(error).__name__)

@@ -146,6 +146,14 @@ class PostgreSQL(Backend):
         """As the driver noticed when it last used the connection."""
         return not driver_connection.closed
 
+    def interrupts_driver(self, error: BaseException) -> bool:
+        """By the frames that it came through."""
+        return errors.came_through_driver(error)
+
+    def cancel(self, driver_connection: Any) -> None:
+        """With a request to cancel; a server that cannot be reached ends it by itself."""
+        connect.cancel(driver_connection)
+
     # --- SQLAlchemy connections
 
     def in_transaction(self, connection: Connection) -> bool:

@@ -52,6 +52,8 @@ _SERIALIZATION_FAILURE_OR_DEADLOCK = {"40001", "40P01"}
 _UNIQUE_VIOLATION = "23505"
 _CONNECTION_ERRORS = {"OperationalError", "InterfaceError"}
 """What PEP 249's drivers raise without an SQLSTATE when no server sent one."""
+_DRIVERS = {"psycopg", "psycopg_binary", "psycopg_c", "psycopg2", "pg8000", "asyncpg"}
+"""The packages of drivers."""
 
 
 def driver_error_types() -> tuple[type[BaseException], ...]:
@@ -64,6 +66,16 @@ def driver_error_types() -> tuple[type[BaseException], ...]:
         *((psycopg.Error,) if psycopg else ()),
         *((asyncpg.PostgresError, asyncpg.InterfaceError) if asyncpg else ()),
     )
+
+
+def came_through_driver(error: BaseException) -> bool:
+    """Whether a frame of a driver is among those that an exception came through."""
+    trace = error.__traceback__
+    while trace is not None:
+        if str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] in _DRIVERS:
+            return True
+        trace = trace.tb_next
+    return False
 
 
 def sqlstate(error: BaseException) -> str:
