@@ -9,6 +9,9 @@ from typing import Any
 
 from snakestore.clock import now_or, seconds_between, shifted
 
+MAX_TTL = timedelta(days=36525)
+MAX_TTL_SECONDS = MAX_TTL.total_seconds()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStats:
@@ -80,7 +83,12 @@ def _span(ttl: float) -> timedelta:
     return timedelta(seconds=ttl)  # every write needs it, and there are few different ones
 
 
+def exceeds_ttl(idle: float, ttl: float | None) -> bool:
+    """Whether a session that has been idle for so many seconds has expired: strictly longer."""
+    return ttl is not None and idle > ttl
+
+
 def is_expired(last_accessed: datetime, ttl: float | None, now: datetime) -> bool:
-    """Whether a session is idle for strictly longer than its ttl at ``now``."""
-    # exact: all three are whole microseconds
-    return ttl is not None and (now - last_accessed).total_seconds() > ttl
+    """Whether a session has been idle for strictly longer than its ttl at ``now``."""
+    # exact, because times and ttl are whole microseconds
+    return exceeds_ttl((now - last_accessed).total_seconds(), ttl)

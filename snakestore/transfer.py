@@ -1,10 +1,11 @@
-"""Moving a store to another database, as it is stored: SQLite to PostgreSQL, back, or to another of its kind."""
+"""Copies a store to another database exactly as it is stored: SQLite, PostgreSQL, or the same."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ from snakestore.session import expiry
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.execution.runner import Runner
+from snakestore.storage.mapping.cells import key_and_size, named
+from snakestore.storage.mapping.sessions import session_cells_from
 from snakestore.storage.migrate.inspection import (
     check_not_newer,
     check_up_to_date,
@@ -33,67 +36,72 @@ from snakestore.storage.url import describe
 
 Place = str | os.PathLike[str] | URL | Engine
 Progress = Callable[[int, int], None]
+Cells = dict[str, Any]
+"""The cells of a row by the names of its columns."""
 
-SESSIONS_A_TRANSACTION = 50
-MOST_KEYS = 500
+SESSIONS_PER_TRANSACTION = 50
+KEYS_PER_PAGE = 500
 MAX_BYTES = 4_000_000
-"""About how much of a session is in memory at once; a value that is larger by itself is there
-alone.
-"""
+"""About how much of a session is in memory at once, unless a single value is larger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyReport:
-    """What ``copy`` did. All rows were read back from the target and had the source's checksums before they were committed."""
+    """What ``copy`` did.
+
+    All rows were read back from the target and had the checksums of the source before they were
+    committed.
+    """
 
     sessions: int
-    """Sessions of the source, expired ones among them."""
+    """Sessions of the source, including expired ones."""
     copied: int
     replaced: int
     """Sessions of which the target had an earlier state."""
     skipped: int
-    """Sessions that the target had already, equal."""
+    """Sessions that the target had already, unchanged."""
     variables: int
     versions: int
     programs: int
     checksum: str
-    """SHA-256 over all sessions, by id: the same for equal stores, whatever the database."""
+    """SHA-256 over all sessions by id: the same for equal stores, whatever the database."""
 
 
 def copy(source: Place, target: Place, *, progress: Progress | None = None) -> CopyReport:
-    """Copy every session with its variables, history and programs to another store, exactly as it is stored.
+    """Copy every session, with its variables, history and programs, exactly as it is stored.
 
-    Texts, bytes, times, versions and counters are the same there, of expired sessions too; nothing
-    counts as an access. A target that is missing or older is made or migrated first. It may hold
-    other sessions; they stay. Copying again skips what is equal there already and replaces what the
-    source has changed since, so that a copy that was cut short goes on, and a store in use is moved
-    by a long copy, then a short one after its users stopped. Memory stays small.
+    Texts, bytes, times, versions and counters are the same at the target, also of expired sessions.
+    Nothing counts as an access. A missing or outdated target is created or migrated first. Its
+    other sessions stay. Copying again skips sessions that are equal at the target and replaces
+    those that the source has changed since. So an interrupted copy can continue, and a store in use
+    is moved by a long copy, then a short one after its users stopped. Memory stays bounded.
 
     Args:
-        source: a path, URL or Engine, with the present schema. Each session is read from one
+        source: a path, URL or Engine with the present schema. Each session is read from one
             snapshot; nothing is changed.
         target: a path, URL or Engine.
-        progress: called with the number of sessions done and of all of them, after each small
-            transaction.
+        progress: called after each small transaction with the number of sessions done and the
+            number of all sessions.
 
     Raises:
-        ValidationError: source and target are the same database.
-        SessionExistsError: the target has a session of that id which is another, or was used there
-            since it was copied.
-        SchemaError: the source has not the present schema, or the target is not ours to migrate.
-        StoreError: one of them is out of reach, or the target did not give back what was written.
+        ValidationError: if source and target are the same database.
+        SessionExistsError: if the target has another session of the same id, or that session was
+            used at the target since it was copied.
+        SchemaError: if the source does not have the present schema, or the target has tables that
+            are not snakestore's.
+        StoreError: if a database cannot be reached, or the target does not return what was written.
     """
     with ExitStack() as stack:
         reader = _opened(stack, source)
         writer = _opened(stack, target, migrate=True)
         if source is target or _identity(reader) == _identity(writer):
-            message = "source and target are the same database: nothing was copied"
+            message = "source and target are the same database. Nothing was copied."
             raise ValidationError(message)
         return _Copying(reader, writer, progress).run()
 
 
 def _opened(stack: ExitStack, place: Place, *, migrate: bool = False) -> SessionRepository:
-    """A repository on a place, whose schema is the present one."""
+    """A repository on a place that has the present schema."""
     if not isinstance(place, Engine):
         return stack.enter_context(SessionRepository.open(place, migrate=migrate))
     if migrate:
@@ -107,11 +115,11 @@ def _opened(stack: ExitStack, place: Place, *, migrate: bool = False) -> Session
 
 
 def _runner(repository: SessionRepository) -> Runner:
-    return repository._runner  # noqa: SLF001 - whole rows are no matter of a verb
+    return repository._runner  # noqa: SLF001 - methods return values, not rows
 
 
 def _identity(repository: SessionRepository) -> object:
-    """What two ways to the same database have in common."""
+    """What identifies a database, however it was opened."""
 
     def ask(tx: TransactionContext) -> object:
         return tx.backend.identity(tx.fetch_one(tx.backend.whereabouts))
@@ -120,7 +128,7 @@ def _identity(repository: SessionRepository) -> object:
 
 
 class _Copying:
-    """One copy, on its way."""
+    """One copy in progress."""
 
     def __init__(
         self, source: SessionRepository, target: SessionRepository, progress: Progress | None
@@ -128,25 +136,23 @@ class _Copying:
         self._source = _runner(source)
         self._target = _runner(target)
         self._progress = progress
-        self._tally = dict.fromkeys(
-            ("sessions", "copied", "replaced", "skipped", *(part.name for part in sql.PARTS)), 0
-        )
+        self._counts = Counter[str]()
         self._checksum = hashlib.sha256()
 
     def run(self) -> CopyReport:
-        """All sessions, page by page; each page is one snapshot of the source and one transaction of the target."""
-        total: int = self._source.lookup(lambda tx: tx.fetch_one(sql.COUNT)[0])
+        """Copy in pages: each is one snapshot of the source and one transaction of the target."""
+        total: int = self._source.lookup(_count_sessions)
         after = ""
         while ids := self._source.lookup(_ids, after):
-            tally, sums = self._source.read(self._page, ids)
-            for name, count in tally.items():
-                self._tally[name] += count
-            for checksum in sums:
+            counts, checksums = self._source.read(self._copy_page, ids)
+            self._counts.update(counts)
+            for checksum in checksums:
                 self._checksum.update(checksum)
             after = ids[-1]
             if self._progress is not None:
-                self._progress(self._tally["sessions"], max(total, self._tally["sessions"]))
-        counts = self._tally
+                done = self._counts["sessions"]
+                self._progress(done, max(total, done))
+        counts = self._counts
         return CopyReport(
             sessions=counts["sessions"],
             copied=counts["copied"],
@@ -158,152 +164,147 @@ class _Copying:
             checksum=self._checksum.hexdigest(),
         )
 
-    def _page(
+    def _copy_page(
         self, source: TransactionContext, ids: list[str]
-    ) -> tuple[dict[str, int], list[bytes]]:
+    ) -> tuple[Counter[str], list[bytes]]:
         return self._target.write(_copy_page, source, ids)
 
 
+def _count_sessions(tx: TransactionContext) -> int:
+    count: int = tx.fetch_scalar(sql.COUNT_SESSIONS)
+    return count
+
+
 def _ids(tx: TransactionContext, after: str) -> list[str]:
-    return [sid for (sid,) in tx.fetch_all(sql.IDS, after=after, most=SESSIONS_A_TRANSACTION)]
+    return tx.fetch_scalars(sql.SELECT_IDS, after=after, limit=SESSIONS_PER_TRANSACTION)
 
 
 def _copy_page(
     target: TransactionContext, source: TransactionContext, ids: list[str]
-) -> tuple[dict[str, int], list[bytes]]:
-    tally = dict.fromkeys(
-        ("sessions", "copied", "replaced", "skipped", *(part.name for part in sql.PARTS)), 0
-    )
-    sums = []
+) -> tuple[Counter[str], list[bytes]]:
+    """Copy sessions. Returns counts by outcome and by table, and the checksum of each session."""
+    counts = Counter[str]()
+    checksums = []
     for sid in ids:
-        row = source.fetch_first(sql.SESSION, sid=sid)
-        if row is None:
-            continue  # deleted meanwhile
-        told, reading = _copy_session(target, source, row)
-        tally["sessions"] += 1
-        tally[told] += 1
-        for name, count in reading.counts.items():
-            tally[name] += count
-        sums.append(reading.digest())
-    return tally, sums
+        cells = _session_cells(source, sid)
+        if cells is None:
+            continue  # deleted since
+        outcome, reading = _copy_session(target, source, cells)
+        counts.update({"sessions": 1, outcome: 1})
+        counts.update(reading.counts)
+        checksums.append(reading.checksum())
+    return counts, checksums
+
+
+def _session_cells(tx: TransactionContext, sid: str) -> Cells | None:
+    row = tx.fetch_first(sql.SELECT_SESSION, sid=sid)
+    return None if row is None else session_cells_from(sql.SESSION_COLUMNS, row)
 
 
 def _copy_session(
-    target: TransactionContext, source: TransactionContext, row: Row
+    target: TransactionContext, source: TransactionContext, cells: Cells
 ) -> tuple[str, _Reading]:
-    sid = row[0]
+    """Copy a session and read it back.
+
+    Returns whether it was copied, replaced or skipped, and how it was read from the source.
+    """
+    sid = cells["id"]
     target.fetch_first(LOCK_SESSION, sid=sid)
-    there = target.fetch_first(sql.SESSION, sid=sid)
-    if there is not None:
-        of_source, of_target = _Reading(source, row).finish(), _Reading(target, there).finish()
-        if of_source.digest() == of_target.digest():
+    existing = _session_cells(target, sid)
+    if existing is not None:
+        of_source = _Reading(source, cells).finish()
+        if _Reading(target, existing).finish().checksum() == of_source.checksum():
             return "skipped", of_source
-        _refuse_unless_earlier(row, there)
+        _check_is_earlier(existing, cells)
         delete_sessions(target, [sid])
-    reading = _Reading(source, row)
-    target.execute(sql.INSERT_SESSION, **_session_columns(row))
-    for part, rows in reading.pages():
-        target.execute_many(
-            part.insert, [dict(zip(part.columns, each, strict=True)) for each in rows]
-        )
-    written = target.fetch_first(sql.SESSION, sid=sid)
-    if written is None or _Reading(target, written).finish().digest() != reading.digest():
+    reading = _Reading(source, cells)
+    # on some databases the recorded expiry lags behind; it is copied exact
+    expires_at = expiry(cells["last_accessed"], cells["ttl"])
+    target.execute(sql.INSERT_SESSION, **(cells | {"expires_at": expires_at}))
+    for table, rows in reading.pages():
+        target.execute_many(table.insert, [named(table.columns, row) for row in rows])
+    written = _session_cells(target, sid)
+    if written is None or _Reading(target, written).finish().checksum() != reading.checksum():
         message = (
-            f"session {sid!r} is not read back from the target as it was written; nothing of it was"
-            " kept"
+            f"the target does not return session {sid!r} as it was written. Nothing of it was kept."
         )
         raise StoreError(message)
-    return "copied" if there is None else "replaced", reading
+    return "copied" if existing is None else "replaced", reading
 
 
-def _session_columns(row: Row) -> dict[str, Any]:
-    """The session's columns; its expiry is written exactly, for only some kinds of database let it lag."""
-    columns = dict(zip(sql.SESSION_COLUMNS, row, strict=True))
-    return columns | {"expires_at": expiry(columns["last_accessed"], columns["ttl"])}
-
-
-def _refuse_unless_earlier(row: Row, there: Row) -> None:
-    """Refuse to replace what is not an earlier state of the same session.
+def _check_is_earlier(existing: Cells, cells: Cells) -> None:
+    """Check that what the target has is an earlier state of the session.
 
     Raises:
-        SessionExistsError: it is another session, or was used since it was copied.
+        SessionExistsError: if it is another session, or was used since it was copied.
     """
-    ours, theirs = (dict(zip(sql.SESSION_COLUMNS, each, strict=True)) for each in (row, there))
     if (
-        ours["created_at"] != theirs["created_at"]
-        or ours["last_accessed"] < theirs["last_accessed"]
+        existing["created_at"] != cells["created_at"]
+        or existing["last_accessed"] > cells["last_accessed"]
     ):
-        raise SessionExistsError(row[0])
+        raise SessionExistsError(cells["id"])
 
 
 class _Reading:
-    """A session as it is read through, page by page, with its checksum and its counts."""
+    """A session that is read page by page, with its checksum and its counts."""
 
-    def __init__(self, tx: TransactionContext, row: Row) -> None:
-        self._context = tx
-        self._sid = row[0]
+    def __init__(self, tx: TransactionContext, cells: Cells) -> None:
+        self._tx = tx
+        self._sid = cells["id"]
         self._hash = hashlib.sha256()
-        self.counts = dict.fromkeys((part.name for part in sql.PARTS), 0)
-        # when a session expires follows from its access and ttl; how exactly that is kept is the
-        # database's own affair
-        self._hash_rows(
-            [
-                tuple(
-                    value
-                    for name, value in zip(sql.SESSION_COLUMNS, row, strict=True)
-                    if name != "expires_at"
-                )
-            ]
-        )
+        self.counts = Counter[str]()
+        # expires_at follows from the access and the ttl, and lags behind on some databases
+        self._hash_cells(value for name, value in cells.items() if name != "expires_at")
 
-    def pages(self) -> Iterator[tuple[sql.Part, list[Row]]]:
-        """All rows, in the order in which they may be written."""
-        for part in sql.PARTS:
-            self._hash.update(part.name.encode())
-            for rows in self._pages_of(part):
-                self.counts[part.name] += len(rows)
-                self._hash_rows(rows)
-                yield part, rows
+    def pages(self) -> Iterator[tuple[sql.CopiedTable, list[Row]]]:
+        """All rows, in the order in which they can be inserted."""
+        for table in sql.TABLES:
+            self._hash.update(table.name.encode())
+            for rows in self._pages_of(table):
+                self.counts[table.name] += len(rows)
+                for row in rows:
+                    self._hash_cells(row)
+                yield table, rows
 
     def finish(self) -> _Reading:
-        """Read to the end, for the checksum alone."""
+        """Read to the end, for the checksum."""
         for _ in self.pages():
             pass
         return self
 
-    def digest(self) -> bytes:
+    def checksum(self) -> bytes:
         """The checksum of what was read."""
         return self._hash.digest()
 
-    def _pages_of(self, part: sql.Part) -> Iterator[list[Row]]:
-        width = len(part.key)
-        after: tuple[Any, ...] = part.before
-        while keys := self._context.fetch_all(
-            part.sizes, sid=self._sid, most=MOST_KEYS, **_named("after", after)
+    def _pages_of(self, table: sql.CopiedTable) -> Iterator[list[Row]]:
+        after: tuple[Any, ...] = table.start
+        while page := self._tx.fetch_all(
+            table.keys, sid=self._sid, limit=KEYS_PER_PAGE, **_numbered("after", after)
         ):
-            first, size = 0, 0
-            for number, key in enumerate(keys):
-                size += key[width]
-                if size >= MAX_BYTES or number == len(keys) - 1:
-                    bounds = _named("first", keys[first][:width]) | _named("last", key[:width])
-                    yield self._context.fetch_all(part.rows, sid=self._sid, **bounds)
-                    first, size = number + 1, 0
-            after = keys[-1][:width]
+            keys = [key_and_size(row) for row in page]
+            first, size = None, 0
+            for number, (key, of_row) in enumerate(keys, start=1):
+                first = key if first is None else first
+                size += of_row
+                if size >= MAX_BYTES or number == len(keys):
+                    bounds = _numbered("first", first) | _numbered("last", key)
+                    yield self._tx.fetch_all(table.rows, sid=self._sid, **bounds)
+                    first, size = None, 0
+                after = key
 
-    def _hash_rows(self, rows: list[Row]) -> None:
-        for row in rows:
-            for value in row:
-                kind, content = _plain(value)
-                self._hash.update(b"%s%d:" % (kind, len(content)))
-                self._hash.update(content)
+    def _hash_cells(self, cells: Iterable[Any]) -> None:
+        for value in cells:
+            kind, content = _hashed(value)
+            self._hash.update(b"%s%d:" % (kind, len(content)))
+            self._hash.update(content)
 
 
-def _named(prefix: str, key: tuple[Any, ...]) -> dict[str, Any]:
+def _numbered(prefix: str, key: tuple[Any, ...]) -> dict[str, Any]:
     return {f"{prefix}_{number}": value for number, value in enumerate(key)}
 
 
-def _plain(value: Any) -> tuple[bytes, bytes]:
-    """A column's value as bytes that are the same whatever database it came from, and one letter for its type."""
+def _hashed(value: Any) -> tuple[bytes, bytes]:
+    """A letter for a value's type, and bytes that are the same whatever database it came from."""
     if value is None:
         return b"n", b""
     if isinstance(value, datetime):

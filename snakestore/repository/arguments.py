@@ -9,12 +9,12 @@ from typing import Any, Final, Literal
 
 from snakestore.errors import InvalidNameError, ValidationError, shorten
 from snakestore.names import checked_name, identifier_text, invalid_name_reason
+from snakestore.session import MAX_TTL
 from snakestore.variable import Variable
 from snakestore.versioning import checked_object
 
-LONGEST_TTL = timedelta(days=36525)
-SHORTEST_TTL = timedelta(microseconds=1)
-MOST_CONNECTIONS = 65_536
+MIN_TTL = timedelta(microseconds=1)
+MAX_CONNECTIONS = 65_536
 """More than a process can have open."""
 
 
@@ -60,10 +60,8 @@ def checked_ttl(ttl: object) -> float | None:
     # what is out of range is refused below; NaN compares false, and an int may be larger than any
     # float
     else:
-        length = (
-            timedelta(seconds=ttl) if abs(ttl) <= LONGEST_TTL.total_seconds() else LONGEST_TTL * 2
-        )
-    if not SHORTEST_TTL < length <= LONGEST_TTL:
+        length = timedelta(seconds=ttl) if abs(ttl) <= MAX_TTL.total_seconds() else MAX_TTL * 2
+    if not MIN_TTL < length <= MAX_TTL:
         message = (
             f"ttl must be more than a microsecond and at most 100 years, not {shorten(ttl)}; None"
             " never expires"
@@ -95,7 +93,7 @@ def checked_max_connections(count: object) -> int:
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         message = f"max_connections must be an int of at least 1, not {shorten(count)}"
         raise ValidationError(message, value=count)
-    return min(int(count), MOST_CONNECTIONS)
+    return min(int(count), MAX_CONNECTIONS)
 
 
 def checked_expected_version(expected: object) -> int | None:

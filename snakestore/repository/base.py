@@ -142,7 +142,11 @@ def _runner_for(bind: object, options: Options) -> Runner:
         connection = bind
         backend = backend_of(bind)
         return CallerTransactionRunner(
-            lambda: connection, backend, _clock_for(backend, options.clock), record_read
+            lambda: connection,
+            backend,
+            _clock_for(backend, options.clock),
+            record_read,
+            max_value_bytes=options.max_value_bytes,
         )
     if isinstance(bind, orm.Session):
         session = bind
@@ -153,6 +157,7 @@ def _runner_for(bind: object, options: Options) -> Runner:
             backend,
             _clock_for(backend, options.clock),
             record_read,
+            max_value_bytes=options.max_value_bytes,
         )
     message = (
         "a repository binds to an Engine, a Connection or an orm.Session, not"
@@ -182,6 +187,7 @@ def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
         backend,
         _clock_for(backend, options.clock),
         record_read,
+        max_value_bytes=options.max_value_bytes,
         busy_timeout=busy_timeout,
         sole=memory or limit == 1,
     )

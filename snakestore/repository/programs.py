@@ -1,4 +1,4 @@
-"""Verbs about programs: any JSON document under an id."""
+"""Methods about programs: JSON documents under an id."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from snakestore.names import checked_name, identifier_text
 from snakestore.repository.arguments import NOT_GIVEN, NotGiven, check_size, look_up_text
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import (
-    check_read,
+    check_access,
     load_session,
     lock_session,
-    record,
-    session_text,
+    lookup_key,
+    record_write,
 )
-from snakestore.storage import mapping
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.programs import (
+    ids_from,
+    program_beside,
+    program_id_beside,
+    programs_from,
+)
 from snakestore.storage.queries import programs as sql
 from snakestore.storage.queries.statement import Row
 
@@ -25,19 +30,20 @@ D = TypeVar("D")
 
 
 class ProgramMethods(RepositoryBase):
-    """The part of a repository that is about programs."""
+    """Methods about programs."""
 
     def put_program(self, sid: str, program_id: str, program: Any) -> None:
-        """Store a program: any JSON value, None, False and 0 included; one of the same id is replaced.
+        """Store a program, replacing one of the same id.
+
+        Args:
+            program: any JSON value, including None, False and 0.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError: there is no such session.
-            InvalidNameError: the id may not be.
-            ValidationError: the program holds what JSON cannot say; ``.path`` says where.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            InvalidNameError: if the id is not a valid name.
+            ValidationError: if the program is not JSON (``.path`` says where) or too large.
         """
-        self._runner.write(
-            _put, sid, program_id, program, max_value_bytes=self._options.max_value_bytes
-        )
+        self._runner.write(_put, sid, program_id, program)
 
     @overload
     def get_program(self, sid: str, program_id: str) -> Any: ...
@@ -46,123 +52,115 @@ class ProgramMethods(RepositoryBase):
     def get_program(self, sid: str, program_id: str, default: D) -> Any | D: ...
 
     def get_program(self, sid: str, program_id: str, default: Any = NOT_GIVEN) -> Any:
-        """The program of this id. An access.
+        """Return the program with this id. Counts as an access (updates ``last_accessed``).
 
         Args:
-            default: what to return where there is no such program; it never stands in for a missing
-                session.
+            default: what to return if there is no such program. A missing session still raises.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError: there is no such session.
-            ProgramNotFoundError: no such program, and no default.
-            CorruptStoreError: what is stored is no JSON.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            ProgramNotFoundError: if there is no such program and no default.
+            CorruptStoreError: if the stored program is not JSON.
         """
         return self._runner.lookup(_get, sid, program_id, default)
 
     def list_programs(self, sid: str) -> list[Any]:
-        """The session's programs, by id, by code point. An access.
+        """Return the session's programs, ordered by id (by code point).
+
+        Counts as an access (updates ``last_accessed``).
 
         Raises:
-            SessionNotFoundError, SessionExpiredError: there is no such session.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
         """
         return list(self._runner.read(_all, sid).values())
 
     def get_programs(self, sid: str) -> dict[str, Any]:
-        """The session's programs by their ids. An access.
+        """Return the session's programs by id. Counts as an access (updates ``last_accessed``).
 
         Raises:
-            SessionNotFoundError, SessionExpiredError: there is no such session.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
         """
         return self._runner.read(_all, sid)
 
     def program_ids(self, sid: str) -> list[str]:
-        """The ids of the session's programs, by code point. An access.
+        """Return the ids of the session's programs, ordered by code point.
+
+        Counts as an access (updates ``last_accessed``).
 
         Raises:
-            SessionNotFoundError, SessionExpiredError: there is no such session.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
         """
         return self._runner.read(_ids, sid)
 
     def has_program(self, sid: str, program_id: str) -> bool:
-        """Whether there is such a program; False also for a missing or expired session. No access.
+        """Return whether there is such a program. Does not update ``last_accessed``.
+
+        False for a missing or expired session.
 
         Raises:
-            InvalidNameError: the session id or the program id is neither str nor Enum.
+            InvalidNameError: if the session id or the program id is neither str nor Enum.
         """
         return self._runner.lookup(_has, sid, program_id)
 
     def delete_program(self, sid: str, program_id: str) -> bool:
-        """Delete a program; whether there was one (if not, it is no access).
+        """Delete a program. Counts as an access if there was one.
+
+        Returns:
+            Whether a program was deleted.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError: there is no such session.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
         """
         return self._runner.write(_delete, sid, program_id)
 
 
-def _looked_up(tx: TransactionContext, sid: object, program_id: object) -> tuple[str, str, Row]:
-    session = session_text(sid)
-    # no program is called "", so an id that none can have finds nothing
-    wanted = (look_up_text(program_id, "program id") or "") if isinstance(program_id, str) else None
-    if wanted is None:
-        load_session(tx, session)  # the session comes first in the order of refusals
-        wanted = look_up_text(program_id, "program id") or ""
-    row = tx.fetch_first(sql.SELECT_PROGRAM, sid=session, pid=wanted)
-    if row is None:
-        raise SessionNotFoundError(session)
-    tx.set_server_time(row[2])
-    check_read(tx, session, row[0], row[1])
-    return session, identifier_text(program_id), row
+def _look_up(
+    tx: TransactionContext, sid: object, program_id: object, *, touch: bool = True
+) -> tuple[str, Row]:
+    """The session's id, and ACCESS_COLUMNS with PROGRAM_COLUMNS."""
+    session, pid = lookup_key(tx, sid, program_id, "program id")
+    row = tx.fetch_first(sql.SELECT_PROGRAM, sid=session, pid=pid)
+    return session, check_access(tx, session, row, touch=touch)
 
 
 def _get(
     tx: TransactionContext, sid: object, program_id: object, default: object | NotGiven
 ) -> object:
-    session, text, row = _looked_up(tx, sid, program_id)
-    if row[3] is not None:
-        return mapping.program_from(session, text, row[4])
-    if default is NOT_GIVEN:
-        raise ProgramNotFoundError(session, text)
-    return default
+    session, row = _look_up(tx, sid, program_id)
+    program = program_beside(session, row, default)
+    if program is NOT_GIVEN:
+        raise ProgramNotFoundError(session, identifier_text(program_id))
+    return program
 
 
 def _has(tx: TransactionContext, sid: object, program_id: object) -> bool:
     identifier_text(sid, "session id")
     identifier_text(program_id, "program id")
     try:
-        _, _, row = _looked_up(tx, sid, program_id)
+        _, row = _look_up(tx, sid, program_id, touch=False)
     except SessionNotFoundError:
         return False
-    tx.access_due = None  # to ask whether is no access
-    return row[3] is not None
+    return program_id_beside(row) is not None
 
 
 def _all(tx: TransactionContext, sid: object) -> dict[str, Any]:
     session = load_session(tx, sid)
-    return {
-        pid: mapping.program_from(session, pid, text)
-        for pid, text in tx.fetch_all(sql.SELECT_PROGRAMS, sid=session)
-    }
+    return programs_from(session, tx.fetch_all(sql.SELECT_PROGRAMS, sid=session))
 
 
 def _ids(tx: TransactionContext, sid: object) -> list[str]:
     session = load_session(tx, sid)
-    return [pid for (pid,) in tx.fetch_all(sql.SELECT_IDS, sid=session)]
+    return ids_from(session, tx.fetch_all(sql.SELECT_IDS, sid=session))
 
 
-def _put(
-    tx: TransactionContext,
-    sid: object,
-    program_id: object,
-    program: object,
-    *,
-    max_value_bytes: int | None,
-) -> None:
+def _put(tx: TransactionContext, sid: object, program_id: object, program: object) -> None:
     locked = lock_session(tx, sid)
     pid = checked_name(program_id, "program id")
     text = types.dumps(types.checked_document(program, "program"))
-    check_size("a program", text, None, max_value_bytes)
-    replaced = tx.execute(sql.UPDATE, sid=locked.sid, pid=pid, new_program=text, written=tx.now)
+    check_size("a program", text, None, tx.max_value_bytes)
+    replaced = tx.execute(
+        sql.UPDATE, sid=locked.sid, pid=pid, new_program=text, new_last_updated_at=tx.now
+    )
     if not replaced:
         tx.execute(
             sql.INSERT,
@@ -172,7 +170,7 @@ def _put(
             created_at=tx.now,
             last_updated_at=tx.now,
         )
-    record(tx, locked, programs=1 - replaced)
+    record_write(tx, locked, programs=1 - replaced)
 
 
 def _delete(tx: TransactionContext, sid: object, program_id: object) -> bool:
@@ -180,5 +178,5 @@ def _delete(tx: TransactionContext, sid: object, program_id: object) -> bool:
     pid = look_up_text(program_id, "program id")
     if pid is None or not tx.execute(sql.DELETE, sid=locked.sid, pid=pid):
         return False
-    record(tx, locked, programs=-1)
+    record_write(tx, locked, programs=-1)
     return True

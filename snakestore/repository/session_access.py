@@ -1,97 +1,29 @@
-"""The gate of every verb: the session must be there and alive; and the record of having been there."""
+"""Loads and locks sessions, checks their expiry, and records accesses.
+
+Every operation on a session starts here.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from snakestore.errors import CorruptStoreError, SessionExpiredError, SessionNotFoundError, shorten
+from snakestore.errors import InvalidNameError, SessionExpiredError, SessionNotFoundError
 from snakestore.names import identifier_text, is_simple_name
 from snakestore.repository.arguments import look_up_text
-from snakestore.session import is_expired
+from snakestore.session import exceeds_ttl, is_expired
 from snakestore.storage.dialects.base import access_is_due
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.sessions import LockedSession, access_from, locked_session_from
 from snakestore.storage.queries import sessions as sql
-from snakestore.storage.queries.statement import Row, Statement
-
-
-class LockedSession:
-    """What a write knows of its session, whose row it has locked."""
-
-    __slots__ = ("expires_at", "history_limit", "last_accessed", "sid", "ttl")
-
-    def __init__(
-        self,
-        sid: str,
-        last_accessed: datetime,
-        ttl: float | None,
-        expires_at: datetime | None,
-        history_limit: int | None,
-    ) -> None:
-        self.sid = sid
-        self.last_accessed = last_accessed
-        self.ttl = ttl
-        self.expires_at = expires_at
-        self.history_limit = history_limit
-
-
-def check_alive(sid: str, last_accessed: datetime, ttl: float | None, now: datetime) -> float:
-    """Refuse a session that has expired; how many seconds it has been idle.
-
-    Raises:
-        SessionExpiredError: it had been idle for longer than its ttl.
-        CorruptStoreError: its ttl is no number.
-    """
-    idle = (
-        now - last_accessed
-    ).total_seconds()  # exact: both are whole microseconds, as is the ttl
-    try:
-        expired = (
-            ttl is not None and idle > ttl
-        )  # as is_expired says, without reckoning the idle time twice
-    except TypeError as problem:
-        raise _damaged(sid, ttl) from problem
-    if expired:
-        raise SessionExpiredError(sid)
-    return idle
-
-
-def has_expired(sid: str, last_accessed: datetime, ttl: float | None, now: datetime) -> bool:
-    """Whether a stored session has expired.
-
-    Raises:
-        CorruptStoreError: its ttl is no number.
-    """
-    try:
-        return is_expired(last_accessed, ttl, now)
-    except TypeError as problem:
-        raise _damaged(sid, ttl) from problem
-
-
-def _damaged(sid: str, ttl: object) -> CorruptStoreError:
-    return CorruptStoreError(
-        f"the ttl of session {sid!r} is damaged: {shorten(ttl)} is no number of seconds"
-    )
-
-
-def check_read(
-    tx: TransactionContext, sid: str, last_accessed: datetime, ttl: float | None
-) -> None:
-    """Refuse a session that has expired; note the read as an access where the recorded one lags enough to be worth a write.
-
-    Raises:
-        SessionExpiredError, CorruptStoreError: as ``check_alive``.
-    """
-    idle = check_alive(sid, last_accessed, ttl, tx.now)
-    if access_is_due(idle, ttl):
-        tx.access_due = sid
+from snakestore.storage.queries.statement import Row
 
 
 def session_text(sid: object) -> str:
-    """A session id that is looked for.
+    """The text of a session id to look up.
 
     Raises:
-        InvalidNameError: it is neither str nor Enum.
-        SessionNotFoundError: no session can have it.
+        InvalidNameError: if it is neither str nor Enum.
+        SessionNotFoundError: if no session can have this id.
     """
     if is_simple_name(sid):
         return sid
@@ -101,48 +33,93 @@ def session_text(sid: object) -> str:
     return text
 
 
-def session_state(tx: TransactionContext, statement: Statement, sid: str) -> Row | None:
-    """The session's SESSION_STATE_COLUMNS by one of the gate's statements, or None."""
-    row = tx.fetch_first(statement, sid=sid)
-    if row is not None:
-        tx.set_server_time(row[4])
+def lookup_key(
+    tx: TransactionContext, sid: object, identifier: object, what: str = "identifier"
+) -> tuple[str, str]:
+    """The texts of a session id and an identifier to look up.
+
+    Text that cannot be a name becomes "", which nothing is called.
+
+    Raises:
+        SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired, and
+            one of them is not simple text. An invalid identifier is refused after its session.
+        InvalidNameError: if one of them is neither str nor Enum; ``what`` names the identifier.
+    """
+    if is_simple_name(sid) and is_simple_name(identifier):
+        return sid, identifier
+    session = session_text(sid)
+    try:
+        return session, look_up_text(identifier, what) or ""
+    except InvalidNameError:
+        load_session(tx, session)
+        raise
+
+
+def check_access(tx: TransactionContext, sid: str, row: Row | None, *, touch: bool = True) -> Row:
+    """Check the session of a row that begins with ACCESS_COLUMNS, and return the row.
+
+    ``touch`` marks the access as due if the recorded one lags behind enough.
+
+    Raises:
+        SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+    """
+    if row is None:
+        raise SessionNotFoundError(sid)
+    last_accessed, ttl, server_now = access_from(sid, row)
+    if server_now is not None:
+        tx.set_server_time(server_now)
+    idle = (tx.now - last_accessed).total_seconds()
+    if exceeds_ttl(idle, ttl):
+        raise SessionExpiredError(sid)
+    if touch and access_is_due(idle, ttl):
+        tx.access_due = sid
     return row
 
 
-def ping(tx: TransactionContext) -> None:
-    """Ask the database for nothing: for a verb that can find nothing, and must notice a closed store all the same."""
-    tx.set_server_time(None)
+def load_session(tx: TransactionContext, sid: object, *, touch: bool = True) -> str:
+    """Check that a session exists and has not expired. The first statement of reads with several.
 
-
-def load_session(tx: TransactionContext, sid: object) -> str:
-    """The session is there and alive; a first statement for verbs that take several. The read counts as an access.
+    Args:
+        touch: whether the read counts as an access.
 
     Raises:
-        SessionNotFoundError, SessionExpiredError: it is not.
+        InvalidNameError: if the id is neither str nor Enum.
+        SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
     """
     text = session_text(sid)
-    row = session_state(tx, sql.SELECT_SESSION_STATE, text)
-    if row is None:
-        raise SessionNotFoundError(text)
-    check_read(tx, text, row[0], row[1])
+    check_access(tx, text, tx.fetch_first(sql.SELECT_SESSION_STATE, sid=text), touch=touch)
     return text
 
 
 def lock_session(tx: TransactionContext, sid: object) -> LockedSession:
-    """The session is there and alive, and its row ours until the transaction ends.
+    """Check a session and lock its row until the transaction ends.
 
     Raises:
-        SessionNotFoundError, SessionExpiredError: it is not.
+        InvalidNameError: if the id is neither str nor Enum.
+        SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
     """
     text = session_text(sid)
-    row = session_state(tx, sql.SELECT_SESSION_STATE_FOR_UPDATE, text)
-    if row is None:
-        raise SessionNotFoundError(text)
-    check_alive(text, row[0], row[1], tx.now)
-    return LockedSession(text, row[0], row[1], row[2], row[3])
+    row = tx.fetch_first(sql.SELECT_SESSION_STATE_FOR_UPDATE, sid=text)
+    return locked_session_from(text, check_access(tx, text, row, touch=False))
 
 
-def record(
+def has_expired(tx: TransactionContext, sid: object, row: Row) -> bool:
+    """Whether the session of a row that begins with ACCESS_COLUMNS has expired.
+
+    Raises:
+        CorruptStoreError: if a column is damaged.
+    """
+    last_accessed, ttl, server_now = access_from(sid, row)
+    tx.set_server_time(server_now)
+    return is_expired(last_accessed, ttl, tx.now)
+
+
+def ping(tx: TransactionContext) -> None:
+    """Do nothing: for methods that can find nothing, but must notice a closed repository."""
+    tx.set_server_time(None)
+
+
+def record_write(
     tx: TransactionContext,
     locked: LockedSession,
     *,
@@ -150,7 +127,10 @@ def record(
     programs: int = 0,
     updates: int = 0,
 ) -> None:
-    """Record a write: the access, which never moves back, and the counts, in the same transaction as what they count."""
+    """Record the access that a write is, and add to the session's counts.
+
+    ``last_accessed`` never moves back.
+    """
     accessed = max(locked.last_accessed, tx.now)
     expires = tx.backend.expires_at(
         recorded=locked.expires_at, ttl=locked.ttl, last_accessed=accessed
@@ -167,11 +147,18 @@ def record(
 
 
 def record_read(tx: TransactionContext, sid: str) -> tuple[datetime, datetime | None] | None:
-    """Record a read as an access, unless the session is gone, expired or locked by a write, which records one itself."""
+    """Record the access that a read was.
+
+    Does nothing if the session is gone, has expired or is locked by a write, which records the
+    access itself. Returns ``last_accessed`` and ``expires_at``, or None.
+    """
     row = tx.fetch_first(sql.SELECT_SESSION_STATE_SKIP_LOCKED, sid=sid)
-    if row is None or has_expired(sid, row[0], row[1], tx.now):
+    if row is None or has_expired(tx, sid, row):
         return None
-    accessed = max(row[0], tx.now)
-    expires = tx.backend.expires_at(recorded=row[2], ttl=row[1], last_accessed=accessed)
+    locked = locked_session_from(sid, row)
+    accessed = max(locked.last_accessed, tx.now)
+    expires = tx.backend.expires_at(
+        recorded=locked.expires_at, ttl=locked.ttl, last_accessed=accessed
+    )
     tx.execute(sql.UPDATE_ACCESS, sid=sid, accessed=accessed, expires=expires)
     return accessed, expires

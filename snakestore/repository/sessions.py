@@ -1,4 +1,4 @@
-"""Verbs about sessions: make, look, change, touch, delete."""
+"""Methods about sessions: create, read, list, update, touch, delete."""
 
 from __future__ import annotations
 
@@ -23,27 +23,32 @@ from snakestore.repository.arguments import (
 )
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import (
-    LockedSession,
-    check_alive,
-    check_read,
+    check_access,
     has_expired,
     lock_session,
     ping,
-    record,
-    session_state,
+    record_write,
     session_text,
 )
 from snakestore.session import Session, SessionStats, expiry
-from snakestore.storage import mapping
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.sessions import (
+    LockedSession,
+    last_worker_id_from,
+    metadata_from,
+    session_from,
+    session_id_from,
+)
+from snakestore.storage.mapping.variables import keys_from
 from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import sessions as sql
 
 PAGE = 500
+"""Rows that are read at once."""
 
 
 class SessionMethods(RepositoryBase):
-    """The part of a repository that is about sessions."""
+    """Methods about sessions."""
 
     def create_session(
         self,
@@ -55,22 +60,22 @@ class SessionMethods(RepositoryBase):
         history: int | NotGiven | None = NOT_GIVEN,
         exist_ok: bool = False,
     ) -> Session:
-        """Make a session. One that expired under the same id goes first, with all it held.
+        """Create a session. An expired session of the same id is deleted first, with its contents.
 
         Args:
-            session_id: its id; a fresh unique one where None.
-            ttl: seconds or timedelta that it may be idle; None: never expires; not given: the
-                repository's ``default_ttl``.
+            session_id: the id; None: a new unique id.
+            ttl: how long the session may be idle, in seconds or as a timedelta; None: it never
+                expires; not given: the repository's ``default_ttl``.
             metadata: a JSON object.
-            worker_id: who makes it, kept as ``last_worker_id``.
-            history: how many replaced values each variable keeps; None all, 0 none; not given: the
+            worker_id: stored as ``last_worker_id``.
+            history: how many past values each variable keeps; None: all; 0: none; not given: the
                 repository's ``history``.
-            exist_ok: return a live session as it is, as an access; ttl, metadata and history are
-                then not applied, worker_id is.
+            exist_ok: return an existing live session. This counts as an access and applies
+                ``worker_id``, but not ``ttl``, ``metadata`` or ``history``.
 
         Raises:
-            SessionExistsError: a live session has the id, and not ``exist_ok``.
-            InvalidNameError, ValidationError: an argument may not be.
+            SessionExistsError: if a live session has this id and ``exist_ok`` is False.
+            InvalidNameError, ValidationError: if an argument is invalid.
         """
         sid = f"session_{uuid.uuid4().hex}" if session_id is None else session_id
         given = {
@@ -82,10 +87,13 @@ class SessionMethods(RepositoryBase):
         return self._runner.write(_create, sid, given, exist_ok=exist_ok)
 
     def get_session(self, sid: str) -> Session:
-        """The session, as recorded after this access. To look without touching use get_stats or list_sessions.
+        """Return the session as recorded after this access.
+
+        Counts as an access (updates ``last_accessed``). ``get_stats`` and ``list_sessions`` read
+        without an access.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError: there is none.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
         """
         tx, session = self._runner.lookup(_get, sid)
         if tx.recorded_access is None:
@@ -102,10 +110,10 @@ class SessionMethods(RepositoryBase):
         )
 
     def session_exists(self, sid: str) -> bool:
-        """Whether there is a live session of this id; no access.
+        """Return whether a live session has this id. Does not update ``last_accessed``.
 
         Raises:
-            InvalidNameError: the id is neither str nor Enum.
+            InvalidNameError: if the id is neither str nor Enum.
         """
         return self._runner.lookup(_exists, sid)
 
@@ -117,25 +125,25 @@ class SessionMethods(RepositoryBase):
         after: str | None = None,
         include_expired: bool = False,
     ) -> list[Session]:
-        """Sessions by id, by code point; no access.
+        """Return sessions ordered by id (by code point). Does not update ``last_accessed``.
 
         Args:
-            pattern: only ids that it describes (``*`` any run of characters, all else literal).
-            limit: at most so many.
-            after: only ids beyond this one, for pages: give the last id of the page before.
-            include_expired: also those that expired and were not swept yet.
+            pattern: only ids that match (``*`` matches any run of characters, all else is literal).
+            limit: the maximum number of sessions; None: no limit.
+            after: only ids after this one: the last id of the previous page.
+            include_expired: include expired sessions that were not deleted yet.
 
         Raises:
-            InvalidNameError: pattern or after is neither str nor Enum.
-            ValidationError: the limit may not be.
+            InvalidNameError: if ``pattern`` or ``after`` is neither str nor Enum.
+            ValidationError: if ``limit`` is neither None nor an int >= 0.
         """
-        wanted = Pattern.parse("*" if pattern is None else pattern)
-        most = checked_count(limit, "limit")
+        parsed = Pattern.parse("*" if pattern is None else pattern)
+        count = checked_count(limit, "limit")
         beyond = None if after is None else look_up_after(after)
-        if not wanted.possible or most == 0:
+        if not parsed.possible or count == 0:
             self._runner.lookup(ping)
             return []
-        return self._runner.read(_list, wanted, most, beyond, include_expired=include_expired)
+        return self._runner.read(_list, parsed, count, beyond, include_expired=include_expired)
 
     def update_session(
         self,
@@ -147,97 +155,100 @@ class SessionMethods(RepositoryBase):
         worker_id: str | NotGiven | None = NOT_GIVEN,
         history: int | NotGiven | None = NOT_GIVEN,
     ) -> Session:
-        """Change a session; what is not given stays. Metadata is merged one level deep, or replaced. An access.
+        """Change a session. Arguments that are not given stay as they are.
 
-        A smaller ``history`` forgets at once what it no longer holds.
+        Counts as an access (updates ``last_accessed``).
+
+        Args:
+            metadata: merged one level deep into the present metadata.
+            replace_metadata: replace the present metadata instead.
+            ttl: as in ``create_session``.
+            worker_id: stored as ``last_worker_id``.
+            history: as in ``create_session``. Past values beyond a smaller limit are deleted.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError: there is none.
-            InvalidNameError, ValidationError: an argument may not be.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            InvalidNameError, ValidationError: if an argument is invalid.
         """
         given = {"ttl": ttl, "worker": worker_id, "history": history, "metadata": metadata}
         return self._runner.write(_update, sid, given, replace_metadata=replace_metadata)
 
     def touch(self, sid: str, *, worker_id: str | None = None) -> Session:
-        """Record an access, and who made it where ``worker_id`` is given.
+        """Record an access (update ``last_accessed``), and ``last_worker_id`` if it is given.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError: there is none.
-            InvalidNameError: the worker_id may not be.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            InvalidNameError: if ``worker_id`` is not a valid name.
         """
         return self._runner.write(_update, sid, {} if worker_id is None else {"worker": worker_id})
 
     def expired(self, sid: str) -> bool:
-        """Whether the session has expired and was not swept yet; no access.
+        """Return whether the session has expired. Does not update ``last_accessed``.
 
         Raises:
-            SessionNotFoundError: there is none, swept ones among them.
+            SessionNotFoundError: if the session does not exist, or was deleted since it expired.
         """
         return self._runner.lookup(_expired, sid)
 
     def delete_session(self, sid: str) -> bool:
-        """Delete a session, expired or not, with its variables, their history and its programs; whether there was one.
+        """Delete a session, expired or not, with its variables, their history and its programs.
+
+        Returns:
+            Whether a session was deleted.
 
         Raises:
-            InvalidNameError: the id is neither str nor Enum.
+            InvalidNameError: if the id is neither str nor Enum.
         """
         return self._runner.write(_delete, sid)
 
     def get_stats(self, sid: str) -> SessionStats:
-        """What the session holds, in numbers; no access.
+        """Return the session's counts and ages. Does not update ``last_accessed``.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError: there is none.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
         """
-        return self._runner.lookup(_look, sid).stats
+        return self._runner.lookup(_read, sid).stats
 
 
 def look_up_after(after: object) -> str:
-    """The id that a page starts beyond; any text will do, but what no database takes is cut where it stops being one."""
-    text = Pattern.parse(after)
-    whole = "*".join(text.pieces)
-    return whole.split("\0", 1)[0].encode("utf-8", "ignore").decode("utf-8")
+    """The text that a page of ids starts beyond. Text that no id can have is cut where it ends."""
+    text = "*".join(Pattern.parse(after).pieces)
+    return text.split("\0", 1)[0].encode("utf-8", "ignore").decode("utf-8")
 
 
-def _look(tx: TransactionContext, sid: str) -> Session:
+def _read(tx: TransactionContext, sid: str, *, touch: bool = False) -> Session:
     text = session_text(sid)
     row = tx.fetch_first(sql.SELECT_SESSION, sid=text)
-    if row is None:
-        raise SessionNotFoundError(text)
-    tx.set_server_time(row[9])
-    check_alive(text, row[2], row[3], tx.now)
-    return mapping.session_from(row, tx.now)
+    return session_from(check_access(tx, text, row, touch=touch), tx.now)
 
 
 def _get(tx: TransactionContext, sid: str) -> tuple[TransactionContext, Session]:
-    session = _look(tx, sid)
-    check_read(tx, session.id, session.last_accessed, session.ttl)
-    return tx, session
+    return tx, _read(tx, sid, touch=True)
 
 
 def _exists(tx: TransactionContext, sid: str) -> bool:
     text = look_up_text(sid, "session id")
-    row = None if text is None else session_state(tx, sql.SELECT_SESSION_STATE, text)
-    return row is not None and text is not None and not has_expired(text, row[0], row[1], tx.now)
+    row = None if text is None else tx.fetch_first(sql.SELECT_SESSION_STATE, sid=text)
+    return row is not None and not has_expired(tx, text, row)
 
 
 def _expired(tx: TransactionContext, sid: str) -> bool:
     text = session_text(sid)
-    row = session_state(tx, sql.SELECT_SESSION_STATE, text)
+    row = tx.fetch_first(sql.SELECT_SESSION_STATE, sid=text)
     if row is None:
         raise SessionNotFoundError(text)
-    return has_expired(text, row[0], row[1], tx.now)
+    return has_expired(tx, text, row)
 
 
 def _list(
     tx: TransactionContext,
     pattern: Pattern,
-    most: int | None,
+    limit: int | None,
     after: str | None,
     *,
     include_expired: bool,
 ) -> list[Session]:
-    """Pages of the index range, until enough of them are wanted and alive."""
+    """Read pages of the index range until the limit is reached."""
     found: list[Session] = []
     upper = pattern.upper
     beyond = after is not None and after >= pattern.lower
@@ -246,47 +257,48 @@ def _list(
         bounds = {"lower": lower} | ({} if upper is None else {"upper": upper})
         page = tx.fetch_all(
             sql.SELECT_SESSIONS.variant(after=beyond, bounded=upper is not None, limited=True),
-            most=PAGE,
+            limit=PAGE,
             **bounds,
         )
         for row in page:
-            if (include_expired or not has_expired(row[0], row[2], row[3], tx.now)) and (
-                pattern.only_a_prefix or pattern.matches(row[0])
+            lower = session_id_from(row)
+            if (include_expired or not has_expired(tx, lower, row)) and (
+                pattern.only_a_prefix or pattern.matches(lower)
             ):
-                found.append(mapping.session_from(row, tx.now))
-                if len(found) == most:
+                found.append(session_from(row, tx.now))
+                if len(found) == limit:
                     return found
         if len(page) < PAGE:
             return found
-        lower, beyond = page[-1][0], True
+        beyond = True
 
 
 def _create(
     tx: TransactionContext, session_id: object, given: dict[str, Any], *, exist_ok: bool
 ) -> Session:
     sid = checked_name(session_id, "session id")
-    row = session_state(tx, sql.SELECT_SESSION_STATE_FOR_UPDATE, sid)
-    if row is not None and not has_expired(sid, row[0], row[1], tx.now):
+    row = tx.fetch_first(sql.SELECT_SESSION_STATE_FOR_UPDATE, sid=sid)
+    if row is not None and not has_expired(tx, sid, row):
         if not exist_ok:
             raise SessionExistsError(sid)
         worker = given["worker"]
         return _update(tx, sid, {} if worker is None else {"worker": worker})
-    wanted = _checked_changes(given)
+    checked = _checked_changes(given)
     if row is not None:
         delete_sessions(tx, [sid])
     tx.execute(
         sql.INSERT,
         id=sid,
-        metadata=types.dumps(wanted["metadata"]),
+        metadata=types.dumps(checked["metadata"]),
         created_at=tx.now,
         last_accessed=tx.now,
-        ttl=wanted["ttl"],
-        expires_at=expiry(tx.now, wanted["ttl"]),
-        last_worker_id=wanted["worker"],
-        history_limit=wanted["history"],
+        ttl=checked["ttl"],
+        expires_at=expiry(tx.now, checked["ttl"]),
+        last_worker_id=checked["worker"],
+        history_limit=checked["history"],
         **dict.fromkeys(("variable_count", "program_count", "total_variable_updates"), 0),
     )
-    return _look(tx, sid)
+    return _read(tx, sid)
 
 
 def _update(
@@ -294,39 +306,39 @@ def _update(
 ) -> Session:
     locked = lock_session(tx, sid)
     changes = _checked_changes(given)
-    row = tx.fetch_one(sql.SELECT_SESSION, sid=locked.sid)
     if changes or replace_metadata:
-        old = (
-            {}
-            if replace_metadata
-            else mapping.decoded(row[5], f"the metadata of session {locked.sid!r}")
-        )
+        row = tx.fetch_one(sql.SELECT_SESSION, sid=locked.sid)
+        old = {} if replace_metadata else metadata_from(row)
         metadata = types.dumps(old | changes.pop("metadata", {}))
-        new = {"ttl": locked.ttl, "worker": row[4], "history": locked.history_limit} | changes
+        stored = {
+            "ttl": locked.ttl,
+            "worker": last_worker_id_from(row),
+            "history": locked.history_limit,
+        }
+        new = stored | changes
         accessed = max(locked.last_accessed, tx.now)
-        # ttl and expires_at change together, or the CHECK that ties them would refuse
-        expires = expiry(accessed, new["ttl"])
+        # ttl and expires_at change together, as their CHECK demands
         tx.execute(
             sql.UPDATE_SESSION,
             sid=locked.sid,
             new_metadata=metadata,
             new_ttl=new["ttl"],
-            expires=expires,
+            expires=expiry(accessed, new["ttl"]),
             worker=new["worker"],
             history=new["history"],
         )
         if changes.get("history") is not None:
             _prune(tx, locked.sid, new["history"])
         locked = LockedSession(locked.sid, locked.last_accessed, new["ttl"], None, new["history"])
-    record(tx, locked)
-    return _look(tx, locked.sid)
+    record_write(tx, locked)
+    return _read(tx, locked.sid)
 
 
 def _checked_changes(given: dict[str, Any]) -> dict[str, Any]:
-    """Those of the changes that were given, each checked."""
+    """The changes that were given, each checked."""
     checks: dict[str, Callable[[Any], Any]] = {
         "ttl": checked_ttl,
-        "worker": lambda worker: checked_optional_name(worker, "a worker_id"),
+        "worker": lambda worker: checked_optional_name(worker, "worker_id"),
         "history": lambda history: checked_count(history, "history"),
         "metadata": checked_metadata,
     }
@@ -334,15 +346,16 @@ def _checked_changes(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _prune(tx: TransactionContext, sid: str, keep: int) -> None:
-    """Forget what a smaller history no longer holds, a variable at a time: each costs an index probe."""
+    """Delete past values beyond a smaller history, a variable at a time: one index probe each."""
     after = ""
-    while page := tx.fetch_all(
-        history_sql.SELECT_WITH_HISTORY_IN_SESSION, sid=sid, vid=after, most=PAGE
+    while page := keys_from(
+        tx.fetch_all(history_sql.SELECT_WITH_HISTORY_IN_SESSION, sid=sid, vid=after, limit=PAGE)
     ):
         tx.execute_many(
-            history_sql.PRUNE_HISTORY, [{"sid": sid, "vid": vid, "keep": keep} for _, vid in page]
+            history_sql.PRUNE_HISTORY,
+            [{"sid": sid, "vid": key.vid, "keep": keep} for key in page],
         )
-        after = page[-1][1]
+        after = page[-1].vid
 
 
 def _delete(tx: TransactionContext, sid: str) -> bool:
@@ -354,6 +367,9 @@ def _delete(tx: TransactionContext, sid: str) -> bool:
 
 
 def delete_sessions(tx: TransactionContext, ids: list[str]) -> None:
-    """Delete sessions with all they hold, children first: quicker than a cascade, and right where foreign keys are off."""
+    """Delete sessions with all that they hold.
+
+    Children first: that is faster than a cascade, and works where foreign keys are off.
+    """
     for statement in sql.DELETE_SESSIONS:
         tx.execute_in(statement, ids)

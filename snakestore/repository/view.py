@@ -19,7 +19,7 @@ from snakestore.errors import InvalidNameError, VariableNotFoundError
 from snakestore.names import identifier_text
 from snakestore.repository.methods import RepositoryMethods
 from snakestore.repository.naming import named
-from snakestore.repository.variables.reads import named_value, names_and_values
+from snakestore.repository.variables.reads import get_named_value, get_values, is_name
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,7 +84,7 @@ class SessionView(MutableMapping[str, Any]):
     # --- one key
 
     def __getitem__(self, key: str) -> Any:
-        return self.repository._runner.lookup(named_value, self.session_id, _name(key))  # noqa: SLF001 - a view is the repository's other face
+        return self.repository._runner.lookup(get_named_value, self.session_id, _name(key))  # noqa: SLF001 - a view is the repository's other face
 
     def __setitem__(self, key: str, value: Any) -> None:
         name = _name(key)
@@ -114,7 +114,7 @@ class SessionView(MutableMapping[str, Any]):
             name = identifier_text(key)
         except InvalidNameError:
             return False
-        return self.repository._runner.lookup(_is_name, self.session_id, name)  # noqa: SLF001 - a view is the repository's other face
+        return self.repository._runner.lookup(is_name, self.session_id, name)  # noqa: SLF001 - a view is the repository's other face
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value under ``key``, or ``default`` where there is none: one look, and an access either way."""
@@ -122,7 +122,7 @@ class SessionView(MutableMapping[str, Any]):
             name = _name(key)
         except KeyError:
             return default
-        return self.repository._runner.lookup(named_value, self.session_id, name, default)  # noqa: SLF001 - a view is the repository's other face
+        return self.repository._runner.lookup(get_named_value, self.session_id, name, default)  # noqa: SLF001 - a view is the repository's other face
 
     # --- all of them
 
@@ -142,7 +142,7 @@ class SessionView(MutableMapping[str, Any]):
 
     def snapshot(self) -> dict[str, Any]:
         """All names and values as a dict of its own, from one snapshot."""
-        return self.repository._runner.read(names_and_values, self.session_id)  # noqa: SLF001 - a view is the repository's other face
+        return self.repository._runner.read(get_values, self.session_id)  # noqa: SLF001 - a view is the repository's other face
 
     # --- changes of several, each one transaction
 
@@ -276,16 +276,6 @@ def inferred_type(value: object) -> str:
         if isinstance(value, kind):
             return name
     return "json"
-
-
-def _is_name(tx: Any, session_id: str, name: str) -> bool:
-    try:
-        named_value(tx, session_id, name, decode=False)
-    except LookupError:
-        return False
-    finally:
-        tx.access_due = None  # to ask whether is no access
-    return True
 
 
 def _name(key: object) -> str:

@@ -277,10 +277,15 @@ def loads_each(texts: list[str]) -> list[Any]:
     """The documents in several JSON texts, decoded in one call.
 
     Raises:
-        ValueError, TypeError: if one of them is not a str or not JSON. Decode them one by one to
-            find out which.
+        ValueError: if one of them is not a str or not JSON. Decode them one by one to find out
+            which.
     """
-    documents = loads(f"[{','.join(texts)}]") if texts else []
+    try:
+        joined = ",".join(texts)
+    except TypeError:
+        message = "one of the texts is not a str"
+        raise ValueError(message) from None
+    documents = loads(f"[{joined}]") if texts else []
     if len(documents) != len(texts):
         message = "one of the texts contains more than one document"
         raise ValueError(message)

@@ -48,7 +48,7 @@ def test_a_lease_that_ran_out_is_a_note(repo, filled, clock):
 
 def test_more_rows_than_a_page_are_all_gone_through(repo, filled, monkeypatch):
     monkeypatch.setattr("snakestore.repository.store.check_store.PAGE", 2)
-    monkeypatch.setattr("snakestore.repository.store.check_store.LARGEST_GROUP", 10)
+    monkeypatch.setattr("snakestore.repository.store.check_store.MAX_GROUP_SIZE", 10)
     for number in range(5):
         repo.create_session(f"n{number}")
         repo.put_program(f"n{number}", "p", number)

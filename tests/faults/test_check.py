@@ -232,7 +232,7 @@ def test_a_type_that_is_not_registered_is_a_note_and_the_rest_of_its_variable_is
 
 
 def test_more_problems_than_anyone_reads_are_counted_and_not_all_kept(path, monkeypatch):
-    monkeypatch.setattr("snakestore.repository.store.check_rows.MOST_LISTED", 3)
+    monkeypatch.setattr("snakestore.repository.store.check_rows.MAX_FINDINGS", 3)
     with SessionRepository.open(path) as repo:
         for number in range(20):
             repo.put_program("s", f"n{number}", number)

@@ -12,7 +12,7 @@ from snakestore.storage.execution.driver_errors import translate_errors
 
 
 class BackupMethods(RepositoryBase):
-    """The part of a repository that copies the whole store."""
+    """The method that backs up the store."""
 
     def backup(
         self,
@@ -21,30 +21,30 @@ class BackupMethods(RepositoryBase):
         overwrite: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Copy the store, as it is at this moment, into a single file that is a store itself (SQLite). No access.
+        """Copy a SQLite store, as it is at this moment, into a single file.
 
-        Others go on reading and writing meanwhile. The copy appears at ``path`` complete, synced to
-        the disk and readable by its owner only (mode 0600), or not at all. What a transaction has
-        not committed is not in it.
+        Other connections read and write meanwhile. The copy is itself a store. It appears at
+        ``path`` complete, synced to disk and readable by its owner only (mode 0600), or not at all.
+        It has no uncommitted changes. Does not update ``last_accessed``.
 
         Args:
-            path: where the copy is to be; the folder must be there.
-            overwrite: take the place of a file that is there, unless that is a store in use.
-            progress: called with the pages copied so far and the pages in all, now and then; what
-                it raises ends the copy.
+            path: the file to create, in an existing folder.
+            overwrite: replace an existing file, unless it is a store in use.
+            progress: called now and then with the pages copied so far and the number of pages. An
+                exception that it raises ends the copy.
 
         Raises:
-            StoreError: there is a file at ``path``, the folder is missing, or the database is
-                PostgreSQL, which has ``pg_dump``.
-            StoreFullError: no room is left.
-            ValidationError: ``path`` is no path.
+            StoreError: if the file exists, the folder does not, or the database is PostgreSQL (use
+                ``pg_dump``).
+            StoreFullError: if the disk is full.
+            ValidationError: if ``path`` is not a path.
         """
         if not isinstance(path, str | os.PathLike):
-            message = f"a backup goes to a path, not to {type(path).__name__}"
+            message = f"path must be a str or a path object, not {type(path).__name__}"
             raise ValidationError(message)
         target = os.path.abspath(os.fsdecode(path))
         source = self._runner.lookup(_source)
-        if not source:
+        if not source:  # in memory
             self._runner.lookup(_copy_memory, target, overwrite=overwrite, progress=progress)
             return
         with translate_errors():
@@ -52,7 +52,7 @@ class BackupMethods(RepositoryBase):
 
 
 def _source(tx: TransactionContext) -> str:
-    return str(tx.fetch_one(tx.backend.backup_source())[0] or "")
+    return str(tx.fetch_scalar(tx.backend.backup_source()) or "")
 
 
 def _copy_memory(

@@ -1,4 +1,4 @@
-"""The verb that checks a whole store; what it takes to do so is loaded with its first call."""
+"""The method ``check()``; the modules that it needs are loaded on first use."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
 
 
 class CheckMethods(RepositoryBase):
-    """The part of a repository that tells whether the store is sound."""
+    """The method that checks the store."""
 
     def check(self, *, repair: bool = False) -> CheckReport:
-        """Go through the whole store: is it what the library would have written? It takes time in proportion to it; no access.
+        """Check whether the whole store is what the library would have written.
 
-        Checked are the database's own integrity and foreign keys (SQLite), triggers of others on
-        our tables (SQLite), the schema, the counts of each session against a recount, every value,
-        past value, program and document, names and ids, constraints, versions against the history,
-        and recorded expiries. A type that is not registered here is a note, and so is a lease that
-        ran out. Nobody waits for a check.
+        It checks the database's own integrity and foreign keys (SQLite), foreign triggers (SQLite),
+        the schema, the counts of each session, every value, past value, program and document, names
+        and ids, constraints, versions against the history, and recorded expiries. An unregistered
+        type and an expired lease are notes, not problems. It takes time in proportion to the store;
+        nobody waits for it. Does not update ``last_accessed``.
 
         Args:
-            repair: mend the counts of sessions, each in a small transaction; nothing else is ever
-                changed.
+            repair: recount the sessions whose counts are wrong, each in a small transaction.
+                Nothing else is ever changed.
 
         Raises:
-            StoreReadOnlyError: counts are to be mended and the store may only be read.
-            StoreError: the store is out of reach.
+            StoreReadOnlyError: if counts are to be repaired and the store is read-only.
+            StoreError: if the database cannot be reached.
         """
         from snakestore.repository.store.check_store import check_store  # noqa: PLC0415 - loaded on use
 

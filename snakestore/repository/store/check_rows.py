@@ -1,29 +1,40 @@
-"""Whether a row of a store is what the library would have written: one judge for each table."""
+"""Checks whether one row is what the library would have written; one function per table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from snakestore import types
-from snakestore.errors import ConstraintError, CorruptStoreError, UnknownTypeError, shorten
+from snakestore.errors import (
+    ConstraintError,
+    CorruptStoreError,
+    UnknownTypeError,
+    ValidationError,
+    shorten,
+)
 from snakestore.names import invalid_name_reason
 from snakestore.reports import Finding
-from snakestore.storage import mapping
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.cells import array_from, object_from
+from snakestore.storage.mapping.programs import program_from
+from snakestore.storage.mapping.sessions import recounted, session_from
+from snakestore.storage.mapping.variables import is_library_type, value_from, variable_from
 from snakestore.storage.queries.statement import Row
 
-MOST_LISTED = 1000
+MAX_FINDINGS = 1000
+"""How many problems, and how many notes, a report lists."""
 KINDS = {
     "sessions": "session",
     "variables": "variable",
     "variable_versions": "history",
     "programs": "program",
 }
+"""The kind of a problem with a row, by table."""
 
 
 class Findings:
-    """Problems and notes, counted all, listed as far as memory should go."""
+    """Problems and notes: all are counted, up to MAX_FINDINGS of each are listed."""
 
     def __init__(self) -> None:
         self.problems: list[Finding] = []
@@ -34,170 +45,188 @@ class Findings:
         """Sessions whose counts are wrong."""
 
     def problem(self, kind: str, where: str, message: str) -> None:
-        """Something is wrong."""
+        """Add a problem."""
         self.problem_count += 1
-        if len(self.problems) < MOST_LISTED:
+        if len(self.problems) < MAX_FINDINGS:
             self.problems.append(Finding(kind, where, message))
 
     def note(self, kind: str, where: str, message: str) -> None:
-        """Something is worth knowing."""
+        """Add a note."""
         self.note_count += 1
-        if len(self.notes) < MOST_LISTED:
+        if len(self.notes) < MAX_FINDINGS:
             self.notes.append(Finding(kind, where, message))
 
     def add(self, others: Findings) -> None:
-        """Take over what a page found."""
+        """Add the findings of a page."""
         self.problem_count += others.problem_count
         self.note_count += others.note_count
-        self.problems += others.problems[: MOST_LISTED - len(self.problems)]
-        self.notes += others.notes[: MOST_LISTED - len(self.notes)]
+        self.problems += others.problems[: MAX_FINDINGS - len(self.problems)]
+        self.notes += others.notes[: MAX_FINDINGS - len(self.notes)]
 
 
-Judge = Callable[[TransactionContext, Row, Row, Findings], None]
+Cells = Mapping[str, Any]
+"""The cells of a row by the names of its columns, unchecked."""
+RowCheck = Callable[[TransactionContext, Cells, Row, Cells, Findings], None]
+"""Checks a row: its key with what was read beside it, the row, and its cells."""
 
 
-def place(table: str, key: Row) -> str:
-    """Where a row is, for whoever reads a finding."""
+def location(table: str, key: Cells) -> str:
+    """Where a row is, as a finding says it."""
     if table == "sessions":
-        return f"session {shorten(key[0])}"
-    what = "program" if table == "programs" else "variable"
-    version = f" at version {key[2]}" if table == "variable_versions" else ""
-    return f"{what} {shorten(key[1])}{version} of session {shorten(key[0])}"
+        return f"session {shorten(key['id'])}"
+    session = f"session {shorten(key['session_id'])}"
+    if table == "variable_versions":
+        return f"variable {shorten(key['variable_id'])} at version {key['version']} of {session}"
+    return f"{KINDS[table]} {shorten(key['id'])} of {session}"
 
 
-def mended_updates(updates: object, least: int) -> int:
-    """What ``total_variable_updates`` should be, given what stands there: each value that is there was written once."""
-    return max(updates, least) if isinstance(updates, int) else least
+def repaired_updates(updates: object, values: int) -> int:
+    """What ``total_variable_updates`` should be: at least one update for each value that exists."""
+    return max(updates, values) if isinstance(updates, int) else values
 
 
-def session(tx: TransactionContext, key: Row, row: Row, found: Findings) -> None:
-    """Name, counts, history limit, expiry, and what else a session is made of."""
-    where = place("sessions", key)
-    _judge_name(row[0], "the id", where, found)
-    if row[4] is not None:
-        _judge_name(row[4], "the last worker's id", where, found)
-    expires_at, history, variables, programs, versions = row[9:14]
-    counts, wanted = (
-        tuple(row[6:9]),
-        (variables, programs, mended_updates(row[8], variables + versions)),
+def check_session(
+    tx: TransactionContext, key: Cells, row: Row, cells: Cells, found: Findings
+) -> None:
+    """Check a session's names, counts, history limit, expiry and metadata."""
+    where = location("sessions", key)
+    _check_name(cells["id"], "id", where, found)
+    if cells["last_worker_id"] is not None:
+        _check_name(cells["last_worker_id"], "last_worker_id", where, found)
+    stored = (
+        cells["variable_count"],
+        cells["program_count"],
+        cells["total_variable_updates"],
     )
-    if counts != wanted:
-        told = "variables, programs, updates"
-        found.problem(
-            "stats",
-            where,
-            f"its counts ({told}) are {shorten(counts)}, a recount gives {wanted}: check with"
-            " repair=True mends them",
+    counted = (
+        cells["variables"],
+        cells["programs"],
+        repaired_updates(cells["total_variable_updates"], cells["variables"] + cells["versions"]),
+    )
+    if stored != counted:
+        message = (
+            f"the counts (variables, programs, updates) are {shorten(stored)}, a recount gives"
+            f" {counted}: check(repair=True) corrects them"
         )
-        found.miscounted.append(str(row[0]))
-    if history is not None and not (isinstance(history, int) and history >= 0):
-        found.problem("session", where, f"its history limit is {shorten(history)}, no count")
+        found.problem("stats", where, message)
+        found.miscounted.append(str(cells["id"]))
+    limit = cells["history_limit"]
+    if limit is not None and not (isinstance(limit, int) and limit >= 0):
+        found.problem("session", where, f"history_limit {shorten(limit)} is not a count")
     try:
-        whole = mapping.session_from((*row[:6], *wanted), tx.now)
-        recorded = tx.backend.expires_at(
-            recorded=expires_at, ttl=whole.ttl, last_accessed=whole.last_accessed
-        )
-    except (CorruptStoreError, TypeError, OverflowError) as error:
+        session = session_from(recounted(row, *counted), tx.now)
+    except CorruptStoreError as error:
         found.problem("session", where, f"it cannot be read: {error}")
         return
-    if recorded != expires_at:
-        found.problem(
-            "session", where, f"it is recorded to expire at {expires_at}, but expires at {recorded}"
-        )
+    expires_at = tx.backend.expires_at(
+        recorded=cells["expires_at"], ttl=session.ttl, last_accessed=session.last_accessed
+    )
+    if expires_at != cells["expires_at"]:
+        message = f"expires_at is {cells['expires_at']}, but it expires at {expires_at}"
+        found.problem("session", where, message)
 
 
-def variable(tx: TransactionContext, key: Row, row: Row, found: Findings) -> None:
-    """Names, value, type, constraints, lease, and the versions in its history."""
-    where = place("variables", key)
-    sid, _, _, clashes, newest, kept, limit = key
-    if clashes:
+def check_variable(
+    tx: TransactionContext, key: Cells, row: Row, cells: Cells, found: Findings
+) -> None:
+    """Check a variable's names, value, constraints, lease, and its version against its history."""
+    where = location("variables", key)
+    if key["id_is_a_name"]:
         found.problem("name", where, "its id is the name of another variable of the session")
-    version = row[8]
-    if not isinstance(version, int) or version < 0:
-        found.problem("history", where, f"its version is {shorten(version)}, no count")
-    if isinstance(newest, int) and isinstance(version, int) and newest >= version:
-        found.problem(
-            "history", where, f"it is at version {version}, and its history holds version {newest}"
-        )
-    if isinstance(limit, int) and kept > limit:
-        found.problem(
-            "history",
-            where,
-            f"its history holds {kept} values, more than the session's limit of {limit}",
-        )
-    for what, name in (("the id", row[1]), ("the name", row[2]), ("the type's name", row[3])):
-        _judge_name(name, what, where, found)
-    if row[11] is not None:
-        _judge_name(row[11], "the optimiser's id", where, found)
+    _check_versions(key, cells["version"], where, found)
+    for column in ("id", "name", "type"):
+        _check_name(cells[column], column, where, found)
+    optimizer = cells["optimizer_id"]
+    if optimizer is not None:
+        _check_name(optimizer, "optimizer_id", where, found)
     try:
-        whole = mapping.variable_from(sid, row[1:], tx.now)
+        variable = variable_from(key["session_id"], row, tx.now)
     except UnknownTypeError as error:
         found.note("type", where, str(error))
-        _judge_documents(row, where, found)
+        _check_documents(cells, where, found)
         return
-    except (CorruptStoreError, ValueError, TypeError) as error:
+    except CorruptStoreError as error:
         found.problem("variable", where, f"it cannot be read: {error}")
         return
-    if row[11] is not None and not whole.optimizing:
-        found.note(
-            "lease",
-            where,
-            f"the lease of {shorten(row[11])} ran out at {row[14]} and was not ended",
-        )
-    _judge_value(whole.value, whole.type, whole.constraints, where, found)
+    if optimizer is not None and not variable.optimizing:
+        expired = cells["optimization_expires_at"]
+        message = f"the lease of {shorten(optimizer)} expired at {expired} and was not ended"
+        found.note("lease", where, message)
+    _check_value(variable.value, variable.type, variable.constraints, where, found)
 
 
-def past_value(_context: TransactionContext, key: Row, row: Row, found: Findings) -> None:
-    """A past value decodes, and so does its metadata; today's constraints are none of its business."""
-    where = place("variable_versions", key)
-    sid, vid, _, type_name, text, blob, metadata, _ = row
+def _check_versions(key: Cells, version: object, where: str, found: Findings) -> None:
+    newest, count, limit = key["newest_version"], key["version_count"], key["history_limit"]
+    if not isinstance(version, int) or version < 0:
+        found.problem("history", where, f"version {shorten(version)} is not a count")
+    if isinstance(newest, int) and isinstance(version, int) and newest >= version:
+        message = f"it is at version {version}, but its history has version {newest}"
+        found.problem("history", where, message)
+    if isinstance(limit, int) and count > limit:
+        message = f"its history has {count} values, more than the session's limit of {limit}"
+        found.problem("history", where, message)
+
+
+def check_past_value(
+    _tx: TransactionContext, key: Cells, _row: Row, cells: Cells, found: Findings
+) -> None:
+    """Check that a past value and its metadata can be read. Constraints are of today."""
+    where = location("variable_versions", key)
+    sid, vid = key["session_id"], key["variable_id"]
     try:
-        mapping.decoded(metadata, f"the metadata column of {where}")
-        mapping.value_from(sid, vid, type_name, text, blob)
+        object_from(cells["metadata"], "metadata", _label(where))
+        value_from(sid, vid, cells["type"], cells["value"], cells["value_blob"])
     except UnknownTypeError as error:
         found.note("type", where, str(error))
     except CorruptStoreError as error:
         found.problem("history", where, f"it cannot be read: {error}")
 
 
-def program(_context: TransactionContext, key: Row, row: Row, found: Findings) -> None:
-    """A program's id, and its document."""
-    where = place("programs", key)
-    _judge_name(row[1], "the id", where, found)
+def check_program(
+    _tx: TransactionContext, key: Cells, _row: Row, cells: Cells, found: Findings
+) -> None:
+    """Check a program's id and document."""
+    where = location("programs", key)
+    _check_name(cells["id"], "id", where, found)
     try:
-        mapping.program_from(row[0], row[1], row[2])
+        program_from(key["session_id"], cells["id"], cells["program"])
     except CorruptStoreError as error:
         found.problem("program", where, f"it cannot be read: {error}")
 
 
-def _judge_name(name: object, what: str, where: str, found: Findings) -> None:
+def _check_name(name: object, column: str, where: str, found: Findings) -> None:
     reason = (
         invalid_name_reason(name) if isinstance(name, str) else f"must be text, not {shorten(name)}"
     )
     if reason is not None:
-        found.problem("name", where, f"{what} {reason}")
+        found.problem("name", where, f"{column} {reason}")
 
 
-def _judge_documents(row: Row, where: str, found: Findings) -> None:
-    """What of a variable can be read without knowing its type."""
-    kinds: tuple[tuple[str, Any, type[Any]], ...] = (
-        ("constraints", row[6], dict),
-        ("metadata", row[7], dict),
-        ("access_rules", row[15], list),
-    )
-    for column, text, kind in kinds:
+def _check_documents(cells: Cells, where: str, found: Findings) -> None:
+    """Check what can be read of a variable without knowing its type."""
+    for column, read in (
+        ("constraints", object_from),
+        ("metadata", object_from),
+        ("access_rules", array_from),
+    ):
         try:
-            mapping.decoded(text, f"the {column} column of {where}", kind)
+            read(cells[column], column, _label(where))
         except CorruptStoreError as error:
             found.problem("variable", where, str(error))
 
 
-def _judge_value(
+def _label(where: str) -> Callable[[], str]:
+    return lambda: where[:1].upper() + where[1:]
+
+
+def _check_value(
     value: object, type_name: str, constraints: dict[str, Any], where: str, found: Findings
 ) -> None:
     try:
         types.validate(value, type_name, constraints)
     except ConstraintError as error:
         found.problem("constraint", where, str(error))
-    except Exception as error:  # noqa: BLE001 - a type of the user's may raise anything; its value is then not sound
-        found.problem("variable", where, f"its value is refused by its type: {error}")
+    except Exception as error:
+        if not isinstance(error, ValidationError) and is_library_type(type_name):
+            raise
+        found.problem("variable", where, f"its type refuses the value: {error}")

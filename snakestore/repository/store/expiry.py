@@ -10,22 +10,27 @@ from snakestore.repository.session_access import has_expired, ping
 from snakestore.repository.sessions import delete_sessions
 from snakestore.repository.store.sweep import WriterYield, incremental_vacuum
 from snakestore.session import Session, expiry
-from snakestore.storage import mapping
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.sessions import (
+    access_from,
+    session_from,
+    session_id_from,
+    unchecked_session_id_from,
+)
 from snakestore.storage.queries import sessions as sql
 
 
 class ExpiryMethods(RepositoryBase):
-    """The part of a repository that finds and removes what has expired."""
+    """Methods about expired sessions."""
 
     def list_expired(self, limit: int | None = None) -> list[Session]:
-        """Sessions that have expired and were not swept yet, the longest expired first; no access.
+        """Return the expired sessions, longest expired first. Does not update ``last_accessed``.
 
         Args:
-            limit: at most so many.
+            limit: the maximum number of sessions; None: no limit.
 
         Raises:
-            ValidationError: the limit may not be.
+            ValidationError: if ``limit`` is neither None nor an int >= 0.
         """
         return self._runner.lookup(_list, checked_count(limit, "limit"))
 
@@ -36,61 +41,65 @@ class ExpiryMethods(RepositoryBase):
         batch_size: int = 100,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """Delete expired sessions with all they held, in small transactions between which others write; how many.
+        """Delete expired sessions and their contents, in small transactions.
 
-        Several sweepers share the tx: what they return adds up to the sessions removed. The space
-        that they took is given back to the disk (SQLite, in a file that this library made), in
-        small transactions too.
+        Other writers get their turn between transactions. Several sweepers share the work: what
+        they return adds up to the number of sessions deleted. On SQLite, free space is then
+        returned to the disk if the file was created by snakestore.
 
         Args:
-            limit: at most so many.
-            batch_size: sessions a transaction.
+            limit: the maximum number of sessions; None: no limit.
+            batch_size: sessions per transaction.
             progress: called with the number deleted so far after each transaction.
 
+        Returns:
+            How many sessions were deleted.
+
         Raises:
-            ValidationError: an argument may not be.
+            ValidationError: if an argument is invalid.
         """
-        most, size = checked_count(limit, "limit"), checked_positive(batch_size, "batch_size")
+        count, size = checked_count(limit, "limit"), checked_positive(batch_size, "batch_size")
         deleted, yielding = 0, WriterYield(self._runner)
-        if most == 0:
+        if count == 0:
             self._runner.lookup(ping)
-        while most is None or deleted < most:
-            wanted = size if most is None else min(size, most - deleted)
+        while count is None or deleted < count:
+            batch = size if count is None else min(size, count - deleted)
             with yielding.slice():
-                met, gone = self._runner.write(_sweep, wanted)
-            deleted += gone
-            if gone and progress is not None:
+                met, removed = self._runner.write(_sweep, batch)
+            deleted += removed
+            if removed and progress is not None:
                 progress(deleted)
-            if met < wanted:
+            if met < batch:
                 break
         if deleted:
             incremental_vacuum(self._runner, yielding)
         return deleted
 
 
-def _list(tx: TransactionContext, most: int | None) -> list[Session]:
+def _list(tx: TransactionContext, limit: int | None) -> list[Session]:
     bound = tx.backend.sweep_bound(tx.now)
-    found = (
+    rows = (
         tx.fetch_all(sql.SELECT_EXPIRED, bound=bound)
-        if most is None
-        else tx.fetch_all(sql.SELECT_EXPIRED_LIMITED, bound=bound, most=most)
+        if limit is None
+        else tx.fetch_all(sql.SELECT_EXPIRED_LIMITED, bound=bound, limit=limit)
     )
-    return [
-        mapping.session_from(row, tx.now)
-        for row in found
-        if has_expired(row[0], row[2], row[3], tx.now)
-    ]
+    return [session_from(row, tx.now) for row in rows if has_expired(tx, session_id_from(row), row)]
 
 
-def _sweep(tx: TransactionContext, most: int) -> tuple[int, int]:
-    """Delete of the next ``most`` sessions that may have expired those that have; how many were met, and how many deleted."""
-    met = tx.fetch_all(sql.LOCK_EXPIRED, bound=tx.backend.sweep_bound(tx.now), most=most)
-    gone = []
-    for accessed, ttl, sid in met:
-        if has_expired(sid, accessed, ttl, tx.now):
-            gone.append(sid)
-        else:  # its recorded expiry lagged behind: let it catch up, or it is met again
-            tx.execute(sql.REFRESH_EXPIRY, sid=sid, expires=expiry(accessed, ttl))
-    if gone:
-        delete_sessions(tx, gone)
-    return len(met), len(gone)
+def _sweep(tx: TransactionContext, limit: int) -> tuple[int, int]:
+    """Delete what has expired of the next ``limit`` sessions that may have.
+
+    Returns how many sessions were looked at, and how many deleted.
+    """
+    rows = tx.fetch_all(sql.LOCK_EXPIRED, bound=tx.backend.sweep_bound(tx.now), limit=limit)
+    expired = []
+    for row in rows:
+        sid = unchecked_session_id_from(row)
+        if has_expired(tx, sid, row):
+            expired.append(sid)
+        else:  # its recorded expiry lags behind: update it, or it is found again
+            last_accessed, ttl, _ = access_from(sid, row)
+            tx.execute(sql.REFRESH_EXPIRY, sid=sid, expires=expiry(last_accessed, ttl))
+    if expired:
+        delete_sessions(tx, expired)
+    return len(rows), len(expired)

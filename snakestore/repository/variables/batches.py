@@ -1,4 +1,4 @@
-"""Verbs on several variables at once: one transaction, one snapshot."""
+"""Methods that read or update several variables in one transaction."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from snakestore.repository.arguments import (
     key_text,
 )
 from snakestore.repository.base import RepositoryBase
-from snakestore.repository.session_access import LockedSession, load_session, lock_session, record
+from snakestore.repository.session_access import load_session, lock_session, record_write
 from snakestore.repository.variables.point_in_time import as_of
 from snakestore.repository.variables.update import (
     NewValue,
-    StoredVariable,
-    check_may_write,
+    Replacement,
+    archive,
+    check_lease,
     check_version,
-    keep_history,
     prepare,
-    written,
 )
-from snakestore.storage import mapping
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.sessions import LockedSession
+from snakestore.storage.mapping.stored_variable import StoredVariable, stored_from
+from snakestore.storage.mapping.variables import by_id, by_name, variable_from
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row
 from snakestore.variable import Variable
@@ -43,33 +44,37 @@ from snakestore.versioning import merged_metadata
 
 
 class BatchMethods(RepositoryBase):
-    """The part of a repository that reads and writes many variables."""
+    """Methods that read or update several variables."""
 
     def get_variables(
         self, sid: str, identifiers: Iterable[str], *, at: datetime | None = None
     ) -> VariableBatch:
-        """Several variables from one snapshot. An access.
+        """Return several variables from one snapshot.
+
+        Counts as an access (updates ``last_accessed``).
 
         Args:
-            identifiers: ids or names; one given twice is read once.
-            at: as they were at this time; variables that were made later, or are deleted since, are
+            identifiers: ids or names; duplicates are read once.
+            at: return them as they were at this time. Variables created later or deleted since are
                 missing.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError: there is no such session.
-            InvalidNameError: an identifier is neither str nor Enum.
-            ValidationError: ``identifiers`` is no collection, or ``at`` naive.
-            VersionNotFoundError: the history no longer holds what a variable was ``at`` that time.
-            UnknownTypeError, CorruptStoreError: what is stored cannot be read as its type.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            InvalidNameError: if an identifier is neither str nor Enum.
+            ValidationError: if ``identifiers`` is not a collection, or ``at`` not an aware
+                datetime.
+            VersionNotFoundError: if the history no longer has a variable's value ``at`` that time.
+            UnknownTypeError: if a variable's type is not registered.
+            CorruptStoreError: if a stored variable is damaged.
         """
-        # an iterator can be read once, and the verb may be run again
-        wanted = (
+        # an iterator can be read only once, and the operation may be run again
+        listed = (
             identifiers
             if isinstance(identifiers, str | bytes | Mapping)
             or not isinstance(identifiers, Iterable)
             else list(identifiers)
         )
-        return self._runner.read(_get, sid, wanted, at)
+        return self._runner.read(_get, sid, listed, at)
 
     @overload
     def update_variables(
@@ -108,20 +113,26 @@ class BatchMethods(RepositoryBase):
         source: str = "python",
         optimizer_id: str | None = None,
     ) -> Mapping[str, Variable | SnakeStoreError]:
-        """Replace the values of several variables in one transaction; the variables as stored, by identifier as text.
+        """Replace the values of several variables in one transaction.
+
+        Counts as an access (updates ``last_accessed``).
 
         Args:
-            updates: value by id or name.
-            expected_versions: by the same keys: only if the variable is at this version.
-            atomic: all or nothing; False applies what it can and returns the error instance under
-                each refused key.
-            metadata: merged into the metadata of each.
+            updates: id or name -> value.
+            expected_versions: id or name -> expected version, with the keys of ``updates``.
+            atomic: all or nothing. False applies the valid updates and returns errors for others.
+            metadata: merged into the metadata of each variable.
+            source: recorded in the metadata of each variable.
+            optimizer_id: as in ``update_variable``.
+
+        Returns:
+            Identifier as text -> the updated variable or, with ``atomic=False``, an error.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError: there is no such session.
-            BatchError: a key was refused (not found, locked, conflict, invalid); ``.errors`` holds
-                every one of them.
-            ValidationError: an argument that concerns the whole call may not be.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            BatchError: if ``atomic`` is True and an update is refused (not found, locked, conflict,
+                invalid); ``.errors`` has every refused key.
+            ValidationError: if an argument that concerns the whole call is invalid.
         """
         return self._runner.write(
             _update,
@@ -132,13 +143,13 @@ class BatchMethods(RepositoryBase):
             source,
             optimizer_id,
             atomic=atomic,
-            max_value_bytes=self._options.max_value_bytes,
         )
 
 
 def _expected(
     updates: Mapping[Any, Any], versions: Mapping[Any, Any] | None
 ) -> dict[str, int | None]:
+    """The expected versions by identifier as text."""
     if versions is None:
         return {}
     if not isinstance(versions, Mapping):
@@ -152,48 +163,41 @@ def _expected(
     }
     unknown = sorted(expected.keys() - {key_text(key) for key in updates})
     if unknown:
-        message = (
-            f"expected_versions names what is not updated: {unknown!r}; use the same keys as in the"
-            " updates"
-        )
+        message = f"expected_versions has keys that are not in updates: {unknown!r}"
         raise ValidationError(message, value=unknown)
     return expected
 
 
-def _called(tx: TransactionContext, sid: str, identifiers: Iterable[str]) -> dict[str, Row]:
-    """Rows (VARIABLE_COLUMNS) by identifier: first by id, and those that no id answers by name."""
-    askable = [each for each in identifiers if invalid_name_reason(each) is None]
-    by_id = {row[0]: row for row in tx.fetch_in(sql.SELECT_BY_ID, askable, sid=sid)}
-    left = [each for each in askable if each not in by_id]
-    return by_id | {row[1]: row for row in tx.fetch_in(sql.SELECT_BY_NAME, left, sid=sid)}
+def _find(tx: TransactionContext, sid: str, identifiers: Iterable[str]) -> dict[str, Row]:
+    """Rows of VARIABLE_COLUMNS by identifier: by id first, and by name where no id matches."""
+    possible = [each for each in identifiers if invalid_name_reason(each) is None]
+    found = by_id(tx.fetch_in(sql.SELECT_BY_ID, possible, sid=sid))
+    others = [each for each in possible if each not in found]
+    return found | by_name(tx.fetch_in(sql.SELECT_BY_NAME, others, sid=sid))
 
 
 def _get(
-    tx: TransactionContext, sid: object, given: object, moment: datetime | None
+    tx: TransactionContext, sid: object, given: object, when: datetime | None
 ) -> VariableBatch:
     session = load_session(tx, sid)
     identifiers = checked_identifiers(given)
-    at = None if moment is None else as_utc(moment, "at")
-    found = _called(tx, session, identifiers)
+    at = None if when is None else as_utc(when, "at")
+    rows = _find(tx, session, identifiers)
+    found = [each for each in identifiers if each in rows]
     if at is None:
-        variables = {
-            each: mapping.variable_from(session, found[each], tx.now)
-            for each in identifiers
-            if each in found
-        }
+        variables = {each: variable_from(session, rows[each], tx.now) for each in found}
     else:
-        then = as_of(tx, session, list({row[0]: row for row in found.values()}.values()), at)
+        stored = {each: stored_from(session, rows[each]) for each in found}
+        then = as_of(tx, {each.id: each for each in stored.values()}.values(), at)
         variables = {
-            each: then[found[each][0]]
-            for each in identifiers
-            if each in found and found[each][0] in then
+            each: then[variable.id] for each, variable in stored.items() if variable.id in then
         }
     return VariableBatch(
         found=variables, missing=[each for each in identifiers if each not in variables]
     )
 
 
-def _update(  # noqa: PLR0913 - the verb's arguments
+def _update(  # noqa: PLR0913 - the method's arguments
     tx: TransactionContext,
     sid: object,
     updates: Mapping[Any, Any],
@@ -203,87 +207,69 @@ def _update(  # noqa: PLR0913 - the verb's arguments
     optimizer_id: object,
     *,
     atomic: bool,
-    max_value_bytes: int | None,
 ) -> dict[str, Variable | SnakeStoreError]:
     locked = lock_session(tx, sid)
     if not isinstance(updates, Mapping):
         message = f"updates must be a dict of values by identifier, not {type(updates).__name__}"
         raise ValidationError(message, value=updates)
     expected = _expected(updates, expected_versions)
-    merged_metadata(
-        {}, checked_metadata(metadata), source, tx.now
-    )  # what concerns every key concerns the call
-    targets, errors = _targets(tx, locked, updates)
+    # an error in these concerns the whole call
+    merged_metadata({}, checked_metadata(metadata), source, tx.now)
+    found, errors = _stored(tx, locked, updates)
     accepted: dict[str, tuple[StoredVariable, NewValue]] = {}
     for key, value in updates.items():
         text = key_text(key)
         if text in errors:
             continue
+        stored = found[text]
         try:
-            check_may_write(targets[text], optimizer_id, tx.now)
-            check_version(targets[text], expected.get(text))
-            accepted[text] = (
-                targets[text],
-                prepare(
-                    targets[text], value, metadata, source, tx.now, max_value_bytes=max_value_bytes
-                ),
-            )
+            check_lease(stored, optimizer_id, tx.now)
+            check_version(stored, expected.get(text))
+            accepted[text] = stored, prepare(tx, stored, Replacement(value, metadata, source))
         except StoreError:
-            raise  # the store's trouble is the whole call's
-        except SnakeStoreError as refusal:
-            errors[text] = refusal
+            raise  # concerns the whole call
+        except SnakeStoreError as error:
+            errors[text] = error
     if errors and atomic:
         raise BatchError({text: errors[text] for text in map(key_text, updates) if text in errors})
-    if accepted or not updates:  # where all was refused nothing happened, and it is no access
-        _write(tx, locked, accepted)
-    return {
-        text: errors[text] if text in errors else written(*accepted[text])
-        for text in map(key_text, updates)
-    }
+    if accepted or not updates:  # if every update is refused, it is no access
+        _write(tx, locked, list(accepted.values()))
+    done = {text: new.variable(stored) for text, (stored, new) in accepted.items()}
+    return {text: errors[text] if text in errors else done[text] for text in map(key_text, updates)}
 
 
-def _targets(
+def _stored(
     tx: TransactionContext, locked: LockedSession, updates: Mapping[Any, Any]
 ) -> tuple[dict[str, StoredVariable], dict[str, SnakeStoreError]]:
-    """What each key is about, and the keys that are about nothing, or about the same variable as another."""
+    """The variables to update, and the errors of keys that name none, or one named twice."""
     errors: dict[str, SnakeStoreError] = {}
     texts: list[str] = []
     for key in updates:
         try:
             texts.append(identifier_text(key))
-        except ValidationError as refusal:
-            errors[key_text(key)] = refusal
-    found = _called(tx, locked.sid, texts)
-    targets = {
-        text: StoredVariable(locked.sid, text, found[text]) for text in texts if text in found
-    }
+        except ValidationError as error:
+            errors[key_text(key)] = error
+    rows = _find(tx, locked.sid, texts)
+    found = {text: StoredVariable(locked.sid, text, rows[text]) for text in texts if text in rows}
     keys_of: dict[str, list[str]] = {}
     for text in texts:
-        if text in targets:
-            keys_of.setdefault(targets[text].id, []).append(text)
+        if text in found:
+            keys_of.setdefault(found[text].id, []).append(text)
         else:
             errors[text] = VariableNotFoundError(locked.sid, text)
     for keys in keys_of.values():
         if len(keys) > 1:
-            message = (
-                f"one variable is updated under {len(keys)} keys, {sorted(keys)!r}: give it once"
-            )
+            message = f"{len(keys)} keys name the same variable: {sorted(keys)!r}. Give it once."
             errors |= {text: ValidationError(message, value=keys) for text in keys}
-    return targets, errors
+    return found, errors
 
 
 def _write(
-    tx: TransactionContext,
-    locked: LockedSession,
-    accepted: dict[str, tuple[StoredVariable, NewValue]],
+    tx: TransactionContext, locked: LockedSession, accepted: list[tuple[StoredVariable, NewValue]]
 ) -> None:
-    targets = [stored for stored, _ in accepted.values()]
-    keep_history(tx, locked, targets)
+    archive(tx, locked, [stored for stored, _ in accepted])
     tx.execute_many(
         sql.UPDATE,
-        [
-            {"sid": locked.sid, "vid": stored.id, **new.parameters}
-            for stored, new in accepted.values()
-        ],
+        [{"sid": locked.sid, "vid": stored.id, **new.parameters()} for stored, new in accepted],
     )
-    record(tx, locked, updates=len(accepted))
+    record_write(tx, locked, updates=len(accepted))

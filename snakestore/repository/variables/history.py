@@ -1,4 +1,4 @@
-"""Verbs about the values that a variable had."""
+"""Methods about past values of variables."""
 
 from __future__ import annotations
 
@@ -8,57 +8,52 @@ from typing import Any
 
 from snakestore.clock import as_utc, shifted
 from snakestore.errors import ValidationError, VersionNotFoundError
-from snakestore.repository.arguments import (
-    checked_count,
-    checked_expected_version,
-    checked_positive,
-)
+from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.base import RepositoryBase
-from snakestore.repository.session_access import load_session, record
-from snakestore.repository.variables.update import (
-    StoredVariable,
-    apply,
-    check_may_write,
-    check_version,
-    find,
-    lock_variable,
-    prepare,
-)
-from snakestore.storage import mapping
+from snakestore.repository.session_access import load_session
+from snakestore.repository.variables.update import Replacement, get_stored, replace_value
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.stored_variable import StoredVariable
+from snakestore.storage.mapping.variables import VariableKey, keys_from
 from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries.statement import Row
 from snakestore.variable import Variable
 
 
 class HistoryMethods(RepositoryBase):
-    """The part of a repository that is about past values."""
+    """Methods about past values."""
 
     def variable_history(
         self, sid: str, identifier: str, *, limit: int | None = None
     ) -> list[Variable]:
-        """The values that the variable had and the session's ``history_limit`` still holds, newest first. An access.
+        """Return the past values of a variable that the history has, newest first.
 
-        A past Variable has the id, name, constraints, created_at and access rules of today, and the
-        type, value, metadata and version of then; its ``last_updated_at`` is when that version was
-        written.
+        A past Variable has today's id, name, constraints, created_at and access rules. It has the
+        type, value, metadata and version of that time. Its ``last_updated_at`` is when that version
+        was written. Counts as an access (updates ``last_accessed``).
 
         Args:
-            limit: at most so many.
+            limit: the maximum number of values; None: no limit.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
-            ValidationError: the limit may not be.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            VariableNotFoundError: if there is no such variable.
+            ValidationError: if ``limit`` is neither None nor an int >= 0.
+            UnknownTypeError: if a past type is not registered.
+            CorruptStoreError: if a stored value is damaged.
         """
         return self._runner.read(_history, sid, identifier, limit)
 
     def get_variable_version(self, sid: str, identifier: str, version: int) -> Variable:
-        """The variable as it was at ``version``, the present one too. An access.
+        """Return the variable as it was at ``version``, which may be the current one.
+
+        Counts as an access (updates ``last_accessed``).
 
         Raises:
-            SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
-            VersionNotFoundError: it never had that version, or the history no longer holds it.
-            ValidationError: ``version`` is no int.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            VariableNotFoundError: if there is no such variable.
+            VersionNotFoundError: if that version never existed or has been pruned.
+            ValidationError: if ``version`` is not an int.
         """
         return self._runner.read(_get, sid, identifier, version)
 
@@ -72,28 +67,39 @@ class HistoryMethods(RepositoryBase):
         reason: str | None = None,
         optimizer_id: str | None = None,
     ) -> Variable:
-        """Write the value of an earlier ``version`` again, as a new version; nothing is taken out of the history.
+        """Store the value of an earlier version as a new version.
 
-        The metadata is the present one with ``rolled_back_to``, ``reason`` if given, and source
-        "rollback".
+        The metadata is the present metadata with ``rolled_back_to``, ``reason`` if it is given, and
+        source "rollback". Counts as an access (updates ``last_accessed``).
+
+        Args:
+            version: the version whose value is stored again.
+            expected_version, optimizer_id: as in ``update_variable``.
+            reason: recorded in the metadata.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
-            VariableLockedError: it is being optimised by another, or not by ``optimizer_id``.
-            VersionConflictError: it is not at ``expected_version``.
-            VersionNotFoundError: it never had ``version``, or the history no longer holds it.
-            ConstraintError, ValidationError: the old value does not satisfy today's type and
-                constraints.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            VariableNotFoundError, VariableLockedError, VersionConflictError: as
+                ``update_variable``.
+            VersionNotFoundError: if ``version`` never existed or has been pruned.
+            ConstraintError, ValidationError: if the old value violates today's type or constraints.
         """
+
+        def compute(tx: TransactionContext, stored: StoredVariable) -> Replacement:
+            number = _checked_version_number(version)
+            value, blob = _value_at(tx, stored, number)
+            details: dict[str, Any] = {"rolled_back_to": number}
+            if reason is not None:
+                details["reason"] = reason
+            return Replacement(value, details, "rollback", blob)
+
         return self._runner.write(
-            _rollback,
+            replace_value,
             sid,
             identifier,
-            version,
-            expected_version,
-            reason,
-            optimizer_id,
-            max_value_bytes=self._options.max_value_bytes,
+            compute,
+            expected_version=expected_version,
+            optimizer_id=optimizer_id,
         )
 
     def prune_history(
@@ -105,21 +111,24 @@ class HistoryMethods(RepositoryBase):
         batch_size: int = 100,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """Forget past values, in small transactions; how many were forgotten. Present values stay; it is no access.
+        """Delete past values, in small transactions. Does not update ``last_accessed``.
 
         Args:
-            sid: of this session; None: of all, expired ones too.
-            older_than: only values written before this time, or longer ago than this.
-            keep: never the newest so many of each variable; without ``older_than``, all but those.
-            batch_size: variables a transaction.
-            progress: called with the number forgotten so far after each transaction.
+            sid: only of this session; None: of all sessions, including expired ones.
+            older_than: only values written before this time, or longer ago than this timedelta.
+            keep: never the newest ``keep`` of each variable. Without ``older_than``: all others.
+            batch_size: variables per transaction.
+            progress: called with the number deleted so far after each transaction.
+
+        Returns:
+            How many past values were deleted.
 
         Raises:
-            ValidationError: neither ``older_than`` nor ``keep`` is given, or one may not be.
-            SessionNotFoundError: there is no session ``sid``.
+            ValidationError: if neither ``older_than`` nor ``keep`` is given, or one is invalid.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
         """
         if older_than is None and keep is None:
-            message = "prune_history needs older_than=, keep= or both: say what may be forgotten"
+            message = "prune_history() needs older_than, keep or both: say what may be deleted."
             raise ValidationError(message)
         bound = (
             older_than
@@ -127,55 +136,59 @@ class HistoryMethods(RepositoryBase):
             else as_utc(older_than, "older_than")
         )
         kept, size = checked_count(keep, "keep") or 0, checked_positive(batch_size, "batch_size")
-        session = None if sid is None else self._runner.lookup(_existing, sid)
-        forgotten, after = 0, ("", "")
+        session = None if sid is None else self._runner.lookup(load_session, sid, touch=False)
+        deleted, after = 0, VariableKey("", "")
         while True:
             count, last = self._runner.write(_prune, session, after, bound, kept, size)
-            forgotten += count
+            deleted += count
             if last is None:
-                return forgotten
+                return deleted
             after = last
             if progress is not None:
-                progress(forgotten)
+                progress(deleted)
 
 
-def _asked(version: object) -> int:
+def _checked_version_number(version: object) -> int:
     if isinstance(version, bool) or not isinstance(version, int):
-        message = f"a version is an int, not {type(version).__name__}"
+        message = f"version must be an int, not {type(version).__name__}"
         raise ValidationError(message, value=version)
     return int(version)
-
-
-def _target(tx: TransactionContext, sid: object, identifier: object) -> StoredVariable:
-    session = load_session(tx, sid)
-    return find(tx, session, identifier)
 
 
 def _history(
     tx: TransactionContext, sid: object, identifier: object, limit: object
 ) -> list[Variable]:
-    stored = _target(tx, sid, identifier)
-    most = checked_count(limit, "limit")
-    which = {"sid": stored.sid, "vid": stored.id}
-    found = (
-        tx.fetch_all(history_sql.SELECT_HISTORY, **which)
-        if most is None
-        else tx.fetch_all(history_sql.SELECT_HISTORY_LIMITED, **which, most=most)
+    stored = get_stored(tx, load_session(tx, sid), identifier)
+    count = checked_count(limit, "limit")
+    key = {"sid": stored.sid, "vid": stored.id}
+    rows = (
+        tx.fetch_all(history_sql.SELECT_HISTORY, **key)
+        if count is None
+        else tx.fetch_all(history_sql.SELECT_HISTORY_LIMITED, **key, limit=count)
     )
-    return [mapping.past_variable_from(stored.sid, stored.row, row) for row in found]
+    return [stored.past(row) for row in rows]
 
 
-def _get(tx: TransactionContext, sid: object, identifier: object, asked: object) -> Variable:
-    stored = _target(tx, sid, identifier)
-    version = _asked(asked)
+def _get(tx: TransactionContext, sid: object, identifier: object, number: object) -> Variable:
+    stored = get_stored(tx, load_session(tx, sid), identifier)
+    version = _checked_version_number(number)
     if version == stored.version:
         return stored.variable(tx.now)
-    return mapping.past_variable_from(stored.sid, stored.row, _version_row(tx, stored, version))
+    return stored.past(_version_row(tx, stored, version))
+
+
+def _value_at(
+    tx: TransactionContext, stored: StoredVariable, version: int
+) -> tuple[Any, bytes | None]:
+    """The value of a version, and its binary part."""
+    if version == stored.version:
+        return stored.value(), stored.blob
+    return stored.past_value(_version_row(tx, stored, version))
 
 
 def _version_row(tx: TransactionContext, stored: StoredVariable, version: int) -> Row:
     row = (
-        tx.fetch_first(history_sql.SELECT_VERSION, sid=stored.sid, vid=stored.id, wanted=version)
+        tx.fetch_first(history_sql.SELECT_VERSION, sid=stored.sid, vid=stored.id, version=version)
         if 0 <= version < stored.version
         else None
     )
@@ -184,69 +197,32 @@ def _version_row(tx: TransactionContext, stored: StoredVariable, version: int) -
     return row
 
 
-def _rollback(  # noqa: PLR0913 - the verb's arguments
-    tx: TransactionContext,
-    sid: object,
-    identifier: object,
-    asked: object,
-    expected_version: object,
-    reason: object,
-    optimizer_id: object,
-    *,
-    max_value_bytes: int | None,
-) -> Variable:
-    locked, stored = lock_variable(tx, sid, identifier)
-    check_may_write(stored, optimizer_id, tx.now)
-    check_version(stored, checked_expected_version(expected_version))
-    version = _asked(asked)
-    if version == stored.version:
-        value, like = stored.value(), stored.row[4]
-    else:
-        _, type_name, text, like, *_ = _version_row(tx, stored, version)
-        value = mapping.value_from(stored.sid, stored.identifier, type_name, text, like)
-    told: dict[str, Any] = {"rolled_back_to": version} | (
-        {} if reason is None else {"reason": reason}
-    )
-    changed = apply(
-        tx,
-        locked,
-        stored,
-        prepare(
-            stored, value, told, "rollback", tx.now, max_value_bytes=max_value_bytes, like=like
-        ),
-    )
-    record(tx, locked, updates=1)
-    return changed
-
-
-def _existing(tx: TransactionContext, sid: object) -> str:
-    session = load_session(tx, sid)
-    tx.access_due = None  # forgetting the past is no access
-    return session
-
-
 def _prune(
     tx: TransactionContext,
     session: str | None,
-    after: tuple[str, str],
+    after: VariableKey,
     bound: datetime | timedelta | None,
     keep: int,
     size: int,
-) -> tuple[int, tuple[str, str] | None]:
-    """Forget of the next ``size`` variables with a past; how many, and the last variable looked at."""
-    if session is None:
-        page = tx.fetch_all(history_sql.SELECT_WITH_HISTORY, sid=after[0], vid=after[1], most=size)
-    else:
-        page = tx.fetch_all(
-            history_sql.SELECT_WITH_HISTORY_IN_SESSION, sid=session, vid=after[1], most=size
+) -> tuple[int, VariableKey | None]:
+    """Prune the next ``size`` variables that have past values.
+
+    Returns how many values were deleted, and the last of these variables; None: there are none.
+    """
+    page = keys_from(
+        tx.fetch_all(history_sql.SELECT_WITH_HISTORY, sid=after.sid, vid=after.vid, limit=size)
+        if session is None
+        else tx.fetch_all(
+            history_sql.SELECT_WITH_HISTORY_IN_SESSION, sid=session, vid=after.vid, limit=size
         )
-    moment = shifted(tx.now, bound, back=True) if isinstance(bound, timedelta) else bound
-    forgotten = 0
+    )
+    time = shifted(tx.now, bound, back=True) if isinstance(bound, timedelta) else bound
+    deleted = 0
     for sid, vid in page:
-        which = {"sid": sid, "vid": vid, "keep": keep}
-        forgotten += (
-            tx.execute(history_sql.PRUNE_HISTORY, **which)
-            if moment is None
-            else tx.execute(history_sql.PRUNE_HISTORY_BEFORE, **which, moment=moment)
+        parameters = {"sid": sid, "vid": vid, "keep": keep}
+        deleted += (
+            tx.execute(history_sql.PRUNE_HISTORY, **parameters)
+            if time is None
+            else tx.execute(history_sql.PRUNE_HISTORY_BEFORE, **parameters, time=time)
         )
-    return forgotten, tuple(page[-1]) if page else None
+    return deleted, page[-1] if page else None

@@ -1,4 +1,4 @@
-"""Verbs about who is optimising a variable: a lease, taken by compare-and-set."""
+"""Methods that start and end the optimisation of a variable: a lease, taken by compare-and-set."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from datetime import timedelta
 from snakestore import types
 from snakestore.clock import shifted
 from snakestore.errors import VariableLockedError
-from snakestore.lease import checked_lease, checked_pid
+from snakestore.lease import OptimizationStatus, checked_lease, checked_pid
 from snakestore.names import checked_name, identifier_text
 from snakestore.repository.base import RepositoryBase
-from snakestore.repository.session_access import record
-from snakestore.repository.variables.update import find, lock_variable
-from snakestore.storage import mapping
+from snakestore.repository.session_access import record_write
+from snakestore.repository.variables.update import get_stored, lock_variable
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.stored_variable import StoredVariable
 from snakestore.storage.queries import variables as sql
 from snakestore.variable import Variable
 
 
 class LeaseMethods(RepositoryBase):
-    """The part of a repository that is about optimisation."""
+    """Methods about the optimisation of a variable."""
 
     def start_optimization(
         self,
@@ -30,33 +30,39 @@ class LeaseMethods(RepositoryBase):
         *,
         lease: float | timedelta | None = None,
     ) -> Variable:
-        """Take the variable for one optimiser: until it ends the optimisation, or the lease runs out, only it may write.
+        """Start the optimisation of a variable, or renew it.
 
-        The holder renews its lease this way. A lease that ran out is no lease, and the next one
-        takes over. Value, version and stats stay. An access.
+        Until the optimisation ends or its lease expires, only this optimiser may write the
+        variable. Value, version and stats do not change. Counts as an access (updates
+        ``last_accessed``).
 
         Args:
-            lease: seconds or timedelta; None: until ended.
+            optimizer_pid: the optimiser's process; None keeps the recorded one on renewal.
+            lease: length in seconds or as a timedelta; None: until the optimisation ends.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
-            VariableLockedError: another holds it; ``.holder`` and ``.expires_at`` say who and until
-                when.
-            InvalidNameError, ValidationError: an argument may not be.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            VariableNotFoundError: if there is no such variable.
+            VariableLockedError: if another optimiser holds the variable (``.holder``,
+                ``.expires_at``).
+            InvalidNameError, ValidationError: if an argument is invalid.
         """
         return self._runner.write(_start, sid, identifier, optimizer_id, optimizer_pid, lease)
 
     def end_optimization(
         self, sid: str, identifier: str, optimizer_id: str | None = None
     ) -> Variable:
-        """Let everybody write again. A variable that nobody holds is returned unchanged. An access.
+        """End the optimisation of a variable, so that anyone may write it again.
+
+        A free variable is returned unchanged. Counts as an access (updates ``last_accessed``).
 
         Args:
-            optimizer_id: only if it is the holder; None: whoever holds it.
+            optimizer_id: end it only if this optimiser holds the variable; None: no matter who.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
-            VariableLockedError: another than ``optimizer_id`` holds it.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            VariableNotFoundError: if there is no such variable.
+            VariableLockedError: if another optimiser than ``optimizer_id`` holds the variable.
         """
         return self._runner.write(_end, sid, identifier, optimizer_id)
 
@@ -71,34 +77,30 @@ def _start(
 ) -> Variable:
     locked, stored = lock_variable(tx, sid, identifier)
     optimizer = checked_name(optimizer_id, "optimizer_id")
-    status = mapping.status_from(stored.row[10:14], tx.now)
+    status = stored.lease(tx.now)
     if status.optimizing and status.optimizer_id != optimizer:
-        raise VariableLockedError(
-            locked.sid, stored.identifier, status.optimizer_id, status.expires_at
-        )
+        raise _held(stored, status)
     pid, length = checked_pid(optimizer_pid), checked_lease(lease)
-    kept_pid = status.optimizer_pid if pid is None else pid
+    recorded_pid = status.optimizer_pid if pid is None else pid
     tx.execute(
         sql.UPDATE_LEASE,
         sid=locked.sid,
         vid=stored.id,
         optimizer=optimizer,
-        pid=None if kept_pid is None else types.dumps(kept_pid),
+        pid=None if recorded_pid is None else types.dumps(recorded_pid),
         started=status.started_at or tx.now,
         expires=None if length is None else shifted(tx.now, length),
     )
-    record(tx, locked)
-    return find(tx, locked.sid, stored.id).variable(tx.now)
+    record_write(tx, locked)
+    return get_stored(tx, locked.sid, stored.id).variable(tx.now)
 
 
 def _end(tx: TransactionContext, sid: object, identifier: object, optimizer_id: object) -> Variable:
     locked, stored = lock_variable(tx, sid, identifier)
-    status = mapping.status_from(stored.row[10:14], tx.now)
-    named = None if optimizer_id is None else identifier_text(optimizer_id, "optimizer_id")
-    if status.optimizing and named not in (None, status.optimizer_id):
-        raise VariableLockedError(
-            locked.sid, stored.identifier, status.optimizer_id, status.expires_at
-        )
+    status = stored.lease(tx.now)
+    optimizer = None if optimizer_id is None else identifier_text(optimizer_id, "optimizer_id")
+    if status.optimizing and optimizer not in (None, status.optimizer_id):
+        raise _held(stored, status)
     tx.execute(
         sql.UPDATE_LEASE,
         sid=locked.sid,
@@ -108,5 +110,11 @@ def _end(tx: TransactionContext, sid: object, identifier: object, optimizer_id: 
         started=None,
         expires=None,
     )
-    record(tx, locked)
-    return find(tx, locked.sid, stored.id).variable(tx.now)
+    record_write(tx, locked)
+    return get_stored(tx, locked.sid, stored.id).variable(tx.now)
+
+
+def _held(stored: StoredVariable, status: OptimizationStatus) -> VariableLockedError:
+    return VariableLockedError(
+        stored.sid, stored.identifier, status.optimizer_id, status.expires_at
+    )

@@ -1,32 +1,34 @@
-"""A session as it was at a moment in the past."""
+"""Variables as they were at a time in the past."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from snakestore.errors import VersionNotFoundError
-from snakestore.storage import mapping
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.stored_variable import StoredVariable
 from snakestore.storage.queries import history as history_sql
-from snakestore.storage.queries.statement import Row
 from snakestore.variable import Variable
 
 
 def as_of(
-    tx: TransactionContext, session: str, today: list[Row], at: datetime
+    tx: TransactionContext, variables: Iterable[StoredVariable], at: datetime
 ) -> dict[str, Variable]:
-    """Variables as they were ``at`` that time, by id; those made later are left out.
+    """Variables as they were ``at`` that time, by id, without those created later.
 
     Raises:
-        VersionNotFoundError: the history no longer holds what one was.
+        VersionNotFoundError: if the history no longer has the value of that time.
     """
     then: dict[str, Variable] = {}
-    for row in today:
-        if row[9] <= at:
-            then[row[0]] = mapping.variable_from(session, row, tx.now)
-        elif row[8] <= at:
-            past = tx.fetch_first(history_sql.SELECT_VERSION_AT, sid=session, vid=row[0], moment=at)
-            if past is None:
-                raise VersionNotFoundError(session, row[1], None, at=at)
-            then[row[0]] = mapping.past_variable_from(session, row, past)
+    for stored in variables:
+        if stored.last_updated_at <= at:
+            then[stored.id] = stored.variable(tx.now)
+        elif stored.created_at <= at:
+            row = tx.fetch_first(
+                history_sql.SELECT_VERSION_AT, sid=stored.sid, vid=stored.id, time=at
+            )
+            if row is None:
+                raise VersionNotFoundError(stored.sid, stored.identifier, None, at=at)
+            then[stored.id] = stored.past(row)
     return then

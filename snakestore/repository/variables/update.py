@@ -1,88 +1,50 @@
-"""The variable that a write is about: found, free to be written, at the version expected; and how its value is replaced."""
+"""Loads one variable for a write, checks its lease and version, and replaces its value."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from snakestore import types
 from snakestore.errors import (
-    SessionNotFoundError,
     UnknownTypeError,
     VariableLockedError,
     VariableNotFoundError,
     VersionConflictError,
 )
-from snakestore.lease import NOT_OPTIMIZING, OptimizationStatus
+from snakestore.lease import OptimizationStatus
 from snakestore.names import identifier_text, is_simple_name
-from snakestore.repository.arguments import check_size, checked_metadata, look_up_text
+from snakestore.repository.arguments import (
+    check_size,
+    checked_expected_version,
+    checked_metadata,
+    look_up_text,
+)
 from snakestore.repository.session_access import (
-    LockedSession,
-    check_alive,
+    check_access,
     lock_session,
+    record_write,
     session_text,
 )
-from snakestore.storage import mapping
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.sessions import LockedSession, locked_session_from
+from snakestore.storage.mapping.stored_variable import StoredVariable, stored_beside
 from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import sessions as sessions_sql
 from snakestore.storage.queries import variables as sql
-from snakestore.storage.queries.statement import Row
-from snakestore.variable import Variable, unchecked_variable
+from snakestore.variable import Variable
 from snakestore.versioning import merged_metadata, next_version
 
-
-class StoredVariable:
-    """A variable's row (VARIABLE_COLUMNS), under the lock of its session."""
-
-    __slots__ = ("id", "identifier", "row", "sid", "type")
-
-    def __init__(self, sid: str, identifier: str, row: Row) -> None:
-        self.sid = sid
-        self.identifier = identifier
-        self.row = row
-        self.id: str = row[0]
-        self.type: str = row[2]
-
-    @property
-    def version(self) -> int:
-        """The version that is stored."""
-        return int(self.row[7])
-
-    def value(self) -> Any:
-        """The stored value, read anew, so that it is the caller's."""
-        return mapping.value_from(self.sid, self.identifier, self.row[2], self.row[3], self.row[4])
-
-    def constraints(self) -> dict[str, Any]:
-        """The stored constraints."""
-        return self._object(5, "constraints")
-
-    def metadata(self) -> dict[str, Any]:
-        """The stored metadata."""
-        return self._object(6, "metadata")
-
-    def _object(self, index: int, column: str) -> dict[str, Any]:
-        try:
-            return mapping.object_of(self.row[index])
-        except (ValueError, TypeError):
-            told: dict[str, Any] = mapping.decoded(
-                self.row[index],
-                f"the {column} column of variable {self.row[1]!r} of session {self.sid!r}",
-            )
-            return told
-
-    def variable(self, now: datetime) -> Variable:
-        """The variable as it is stored."""
-        return mapping.variable_from(self.sid, self.row, now)
+# --- loading
 
 
-def find(tx: TransactionContext, sid: str, identifier: object) -> StoredVariable:
-    """The variable of this id or name.
+def get_stored(tx: TransactionContext, sid: str, identifier: object) -> StoredVariable:
+    """Read the variable with this id or name.
 
     Raises:
-        VariableNotFoundError: there is none.
-        InvalidNameError: the identifier is neither str nor Enum.
+        VariableNotFoundError: if there is no such variable.
+        InvalidNameError: if the identifier is neither str nor Enum.
     """
     text = look_up_text(identifier, "identifier")
     row = (
@@ -96,70 +58,68 @@ def find(tx: TransactionContext, sid: str, identifier: object) -> StoredVariable
 def lock_variable(
     tx: TransactionContext, sid: object, identifier: object, *, with_value: bool = True
 ) -> tuple[LockedSession, StoredVariable]:
-    """The session is there and alive, its row ours until the transaction ends, and the variable in it: one look at both.
+    """Lock a session and read a variable in it, with one statement if possible.
 
-    ``with_value`` False leaves the present value unread, which is about to be replaced.
+    Args:
+        with_value: False leaves out the present value, which is about to be replaced.
 
     Raises:
-        SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
-        InvalidNameError: the identifier is neither str nor Enum.
+        SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+        VariableNotFoundError: if there is no such variable.
+        InvalidNameError: if the identifier is neither str nor Enum.
     """
     if not is_simple_name(identifier):
         locked = lock_session(tx, sid)
-        return locked, find(tx, locked.sid, identifier)
-    locked, found = lock_session_and_variable(tx, sid, identifier, with_value=with_value)
-    if found[0] is None:
+        return locked, get_stored(tx, locked.sid, identifier)
+    locked, stored = lock_session_and_variable(tx, sid, identifier, with_value=with_value)
+    if stored is None:
         raise VariableNotFoundError(locked.sid, identifier)
-    return locked, StoredVariable(locked.sid, identifier, found)
+    return locked, stored
 
 
 def lock_session_and_variable(
     tx: TransactionContext, sid: object, identifier: str, *, with_value: bool
-) -> tuple[LockedSession, Row]:
-    """The session, as ``lock_session`` has it, and in the same look the variable of this id or name: NULLs where there is none.
+) -> tuple[LockedSession, StoredVariable | None]:
+    """``lock_variable`` that returns None if there is no such variable.
 
     Raises:
-        SessionNotFoundError, SessionExpiredError: there is no such session.
+        SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
     """
     session = session_text(sid)
     if tx.backend.locks_rows:
         tx.fetch_first(sessions_sql.LOCK_SESSION, sid=session)
-    row = tx.fetch_first(
+    found = tx.fetch_first(
         sql.SELECT_FOR_UPDATE if with_value else sql.SELECT_FOR_OVERWRITE,
         sid=session,
         identifier=identifier,
     )
-    if row is None:
-        raise SessionNotFoundError(session)
-    accessed, ttl, expires_at, history_limit, server_now = row[:5]
-    if server_now is not None:
-        tx.set_server_time(server_now)
-    check_alive(session, accessed, ttl, tx.now)
-    return LockedSession(session, accessed, ttl, expires_at, history_limit), row[5:]
+    row = check_access(tx, session, found, touch=False)
+    return locked_session_from(session, row), stored_beside(session, identifier, row)
 
 
-def check_may_write(stored: StoredVariable, optimizer_id: object, now: datetime) -> None:
-    """While a variable is being optimised only the holder writes; and who names an optimizer_id must be the holder.
+# --- checks
+
+
+def check_lease(stored: StoredVariable, optimizer_id: object, now: datetime) -> None:
+    """Check that ``optimizer_id``, or anyone if it is None, may write.
 
     Raises:
-        VariableLockedError: somebody else holds it, or nobody does and an ``optimizer_id`` was
-            named.
-        InvalidNameError: the ``optimizer_id`` is neither str nor Enum.
+        VariableLockedError: if another optimiser holds the variable, or if ``optimizer_id`` is
+            given and does not hold it.
+        InvalidNameError: if ``optimizer_id`` is neither str nor Enum.
     """
-    if optimizer_id is None and stored.row[10] is None:
-        return  # nearly always: nobody holds it, nobody claims to
-    check_holder(
-        stored.sid, stored.identifier, mapping.status_from(stored.row[10:14], now), optimizer_id
-    )
+    if optimizer_id is None and not stored.is_held:
+        return
+    check_holder(stored.sid, stored.identifier, stored.lease(now), optimizer_id)
 
 
 def check_holder(
     sid: str, identifier: str, status: OptimizationStatus, optimizer_id: object
 ) -> None:
-    """``check_may_write`` for a variable whose status alone was read.
+    """``check_lease`` of a status.
 
     Raises:
-        VariableLockedError, InvalidNameError: as there.
+        VariableLockedError, InvalidNameError: as ``check_lease``.
     """
     writer = None if optimizer_id is None else identifier_text(optimizer_id, "optimizer_id")
     if writer != status.optimizer_id:
@@ -167,118 +127,165 @@ def check_holder(
 
 
 def check_version(stored: StoredVariable, expected: int | None) -> None:
-    """The variable is at the version that the caller saw.
+    """Check that the variable is at the expected version; None: at any.
 
     Raises:
-        VersionConflictError: it is not.
+        VersionConflictError: if it is at another version.
     """
     if expected is not None and expected != stored.version:
         raise VersionConflictError(stored.sid, stored.identifier, expected, stored.version)
 
 
-class NewValue(NamedTuple):
-    """What a variable is about to hold, checked and in its stored form."""
+# --- replacing the value
 
-    value: Any
-    text: str | None
-    blob: bytes | None
-    metadata: dict[str, Any]
-    constraints: dict[str, Any]
-    version: int
-    written: datetime
 
-    @property
+class Replacement:
+    """A new value as the caller gave it."""
+
+    __slots__ = ("metadata", "previous_blob", "source", "value")
+
+    def __init__(
+        self,
+        value: object,
+        metadata: Mapping[str, Any] | None,
+        source: object,
+        previous_blob: bytes | None = None,
+    ) -> None:
+        """Take the arguments of a method.
+
+        Args:
+            value: the new value.
+            metadata: merged into the present metadata.
+            source: recorded in the metadata.
+            previous_blob: the bytes that ``value`` was read from, so that an array keeps its dtype.
+        """
+        self.value = value
+        self.metadata = metadata
+        self.source = source
+        self.previous_blob = previous_blob
+
+
+def replace_value(
+    tx: TransactionContext,
+    sid: object,
+    identifier: object,
+    compute: Callable[[TransactionContext, StoredVariable], Replacement],
+    *,
+    expected_version: object = None,
+    optimizer_id: object = None,
+    with_value: bool = True,
+) -> Variable:
+    """Replace a variable's value. Every update of one variable is this sequence.
+
+    Lock the session, read the variable, check its lease and its version, compute and check the new
+    value, move the old one into the history, update, record the access.
+
+    Args:
+        compute: returns the new value, given the stored variable.
+        expected_version: refuse to write if the variable is at another version.
+        optimizer_id: who writes; None: anyone but an optimiser.
+        with_value: False if ``compute`` does not read the present value.
+
+    Raises:
+        SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+        VariableNotFoundError: if there is no such variable.
+        VariableLockedError, VersionConflictError: as ``check_lease`` and ``check_version``.
+        UnknownTypeError, ValidationError: if the new value or metadata is refused.
+    """
+    locked, stored = lock_variable(tx, sid, identifier, with_value=with_value)
+    check_lease(stored, optimizer_id, tx.now)
+    check_version(stored, checked_expected_version(expected_version))
+    new = prepare(tx, stored, compute(tx, stored))
+    archive(tx, locked, [stored])
+    tx.execute(sql.UPDATE, sid=locked.sid, vid=stored.id, **new.parameters())
+    record_write(tx, locked, updates=1)
+    return new.variable(stored)
+
+
+class NewValue:
+    """A new value, checked and encoded."""
+
+    # slots, as above: a write makes one, and a NamedTuple takes twice as long
+    __slots__ = ("blob", "constraints", "metadata", "text", "value", "version", "when")
+
+    def __init__(
+        self,
+        value: Any,
+        text: str | None,
+        blob: bytes | None,
+        metadata: dict[str, Any],
+        constraints: dict[str, Any],
+        version: int,
+        when: datetime,
+    ) -> None:
+        self.value = value
+        self.text = text
+        self.blob = blob
+        self.metadata = metadata
+        self.constraints = constraints
+        self.version = version
+        self.when = when
+
     def parameters(self) -> dict[str, Any]:
-        """For the statement UPDATE, but for whose value it is."""
+        """The parameters of the statement UPDATE, without the key."""
         return {
             "new_value": self.text,
-            "new_blob": self.blob,
+            "new_value_blob": self.blob,
             "new_metadata": types.dumps(self.metadata),
-            "written": self.written,
+            "new_last_updated_at": self.when,
         }
 
-
-def packed(
-    stored: StoredVariable, value: object, constraints: dict[str, Any], like: bytes | None = None
-) -> tuple[Any, str | None, bytes | None]:
-    """A value checked against the variable's type and ``constraints``, in its stored form.
-
-    Raises:
-        UnknownTypeError: nobody registered the type; says which variable needs it.
-        ValidationError: the value may not be.
-    """
-    try:
-        return types.encode_value(stored.type, value, constraints, like)
-    except UnknownTypeError as problem:
-        where = f"variable {stored.identifier!r} of session {stored.sid!r}"
-        raise UnknownTypeError(stored.type, known=types.supported_types(), where=where) from problem
+    def variable(self, stored: StoredVariable) -> Variable:
+        """The variable after the update."""
+        return stored.with_value(
+            value=self.value,
+            blob=self.blob,
+            constraints=self.constraints,
+            metadata=self.metadata,
+            version=self.version,
+            when=self.when,
+        )
 
 
-def prepare(
-    stored: StoredVariable,
-    value: object,
-    metadata: Mapping[str, Any] | None,
-    source: object,
-    now: datetime,
-    *,
-    max_value_bytes: int | None,
-    like: bytes | None = None,
-) -> NewValue:
-    """Check a new value and its metadata, before anything is changed; ``like`` is the form that the value was read in, if it was.
+def prepare(tx: TransactionContext, stored: StoredVariable, given: Replacement) -> NewValue:
+    """Check and encode a new value and its metadata, before anything is written.
 
     Raises:
-        UnknownTypeError, ValidationError: the value or the metadata may not be.
+        UnknownTypeError, ValidationError: if the value or the metadata is refused.
     """
     constraints = stored.constraints()
-    normal, text, blob = packed(stored, value, constraints, like)
-    check_size(stored.type, text, blob, max_value_bytes)
-    merged = merged_metadata(stored.metadata(), checked_metadata(metadata), source, now)
-    return NewValue(normal, text, blob, merged, constraints, next_version(stored.version), now)
-
-
-def apply(
-    tx: TransactionContext, locked: LockedSession, stored: StoredVariable, new: NewValue
-) -> Variable:
-    """Replace the value in one transaction with its move into the history; the version rises by one, in SQL."""
-    keep_history(tx, locked, [stored])
-    tx.execute(sql.UPDATE, sid=locked.sid, vid=stored.id, **new.parameters)
-    return written(stored, new)
-
-
-def written(stored: StoredVariable, new: NewValue) -> Variable:
-    """The variable as it is stored now."""
-    row = stored.row
-    rules = (
-        ()
-        if row[14] == "[]"
-        else tuple(
-            mapping.decoded(row[14], f"the access_rules column of variable {row[1]!r}", list)
-        )
+    value, text, blob = encode_value(stored, given.value, constraints, given.previous_blob)
+    check_size(stored.type, text, blob, tx.max_value_bytes)
+    metadata = merged_metadata(
+        stored.metadata(), checked_metadata(given.metadata), given.source, tx.now
     )
-    status = NOT_OPTIMIZING if row[10] is None else mapping.status_from(row[10:14], new.written)
-    return unchecked_variable(
-        blob=new.blob,
-        id=row[0],
-        name=row[1],
-        type=row[2],
-        value=new.value,
-        created_at=row[8],
-        constraints=new.constraints,
-        metadata=new.metadata,
-        version=new.version,
-        last_updated_at=new.written,
-        optimization_status=status,
-        access_rules=rules,
-    )
+    return NewValue(value, text, blob, metadata, constraints, next_version(stored.version), tx.now)
 
 
-def keep_history(
-    tx: TransactionContext, locked: LockedSession, targets: list[StoredVariable]
-) -> None:
-    """Move values that are about to be replaced into the history, by SQL, where the session keeps one.
+def encode_value(
+    stored: StoredVariable,
+    value: object,
+    constraints: dict[str, Any],
+    previous_blob: bytes | None = None,
+) -> tuple[Any, str | None, bytes | None]:
+    """Check a value against the variable's type and ``constraints``, and encode it.
 
-    What its history_limit has no room for is forgotten first: the pages that this frees are used
-    again at once. Variables of fewer versions than that have room.
+    Raises:
+        UnknownTypeError: if the type is not registered; names the variable.
+        ValidationError: if the value is refused.
+    """
+    try:
+        return types.encode_value(stored.type, value, constraints, previous_blob)
+    except UnknownTypeError as error:
+        where = f"variable {stored.identifier!r} of session {stored.sid!r}"
+        raise UnknownTypeError(stored.type, known=types.supported_types(), where=where) from error
+
+
+def archive(tx: TransactionContext, locked: LockedSession, replaced: list[StoredVariable]) -> None:
+    """Copy values that are about to be replaced into the history, as far as its limit allows.
+
+    Old versions are pruned first, so that SQLite reuses their pages at once. A variable with fewer
+    versions than the limit has none to prune.
     """
     limit = locked.history_limit
     if limit == 0:
@@ -288,10 +295,10 @@ def keep_history(
             history_sql.PRUNE_HISTORY,
             [
                 {"sid": locked.sid, "vid": stored.id, "keep": limit - 1}
-                for stored in targets
+                for stored in replaced
                 if stored.version >= limit
             ],
         )
     tx.execute_many(
-        history_sql.ARCHIVE_VERSION, [{"sid": locked.sid, "vid": stored.id} for stored in targets]
+        history_sql.ARCHIVE_VERSION, [{"sid": locked.sid, "vid": stored.id} for stored in replaced]
     )

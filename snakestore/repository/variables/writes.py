@@ -1,4 +1,4 @@
-"""Verbs that change a variable that is there."""
+"""Methods that change one existing variable."""
 
 from __future__ import annotations
 
@@ -7,31 +7,27 @@ from typing import Any
 
 from snakestore import types
 from snakestore.errors import ValidationError
-from snakestore.repository.arguments import (
-    checked_expected_version,
-    look_up_text,
-)
+from snakestore.repository.arguments import look_up_text
 from snakestore.repository.base import RepositoryBase
-from snakestore.repository.session_access import lock_session, record
+from snakestore.repository.session_access import lock_session, record_write
 from snakestore.repository.variables.update import (
-    apply,
+    Replacement,
     check_holder,
-    check_may_write,
-    check_version,
-    find,
+    encode_value,
+    get_stored,
     lock_variable,
-    packed,
-    prepare,
+    replace_value,
 )
-from snakestore.storage import mapping
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.stored_variable import StoredVariable
+from snakestore.storage.mapping.variables import lease_from
 from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import variables as sql
 from snakestore.variable import Variable
 
 
 class VariableWriteMethods(RepositoryBase):
-    """The part of a repository that changes variables, one at a time."""
+    """Methods that change one variable."""
 
     def update_variable(
         self,
@@ -44,30 +40,37 @@ class VariableWriteMethods(RepositoryBase):
         source: str = "python",
         optimizer_id: str | None = None,
     ) -> Variable:
-        """Replace a variable's value; its version rises by one, also for an equal value. The old value goes into the history.
+        """Replace a variable's value. The old value moves into the history.
+
+        The version rises by one, also for an equal value. Counts as an access (updates
+        ``last_accessed``).
 
         Args:
-            expected_version: only if the variable is at this version.
-            metadata: merged one level deep into the present metadata, under ``source`` and
+            value: checked against the variable's type and constraints.
+            expected_version: refuse to write if the variable is at another version.
+            metadata: merged one level deep into the present metadata, before ``source`` and
                 ``updated_at``.
+            source: recorded in the metadata.
+            optimizer_id: the optimiser that writes and must hold the variable.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
-            VariableLockedError: it is being optimised by another, or not by ``optimizer_id``.
-            VersionConflictError: it is at another version. Nothing was changed, the session not
-                touched.
-            UnknownTypeError, ConstraintError, ValidationError: value or metadata may not be.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            VariableNotFoundError: if there is no such variable.
+            VariableLockedError: if another optimiser holds the variable, or if ``optimizer_id`` is
+                given and does not hold it.
+            VersionConflictError: if the variable is not at ``expected_version``. Nothing is
+                changed, and no access is recorded.
+            UnknownTypeError, ConstraintError, ValidationError: if ``value`` or ``metadata`` is
+                refused.
         """
         return self._runner.write(
-            _update,
+            replace_value,
             sid,
             identifier,
-            value,
-            expected=expected_version,
-            metadata=metadata,
-            source=source,
+            lambda _tx, _stored: Replacement(value, metadata, source),
+            expected_version=expected_version,
             optimizer_id=optimizer_id,
-            max_value_bytes=self._options.max_value_bytes,
+            with_value=False,
         )
 
     def modify_variable(
@@ -80,24 +83,25 @@ class VariableWriteMethods(RepositoryBase):
         source: str = "python",
         optimizer_id: str | None = None,
     ) -> Variable:
-        """Replace a variable's value by ``fn`` of it, atomically: read, compute, write, nobody in between.
+        """Replace a variable's value by ``fn(value)``, atomically.
 
-        ``fn`` runs inside the write transaction, and again if that is retried: keep it quick and
-        free of effects.
+        ``fn`` runs inside the write transaction, and again if that transaction is retried. Keep it
+        quick and free of side effects. Everything else is as in ``update_variable``.
 
         Raises:
-            As ``update_variable``, and whatever ``fn`` raises; nothing is changed then.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            VariableNotFoundError, VariableLockedError: as ``update_variable``.
+            UnknownTypeError, ConstraintError, ValidationError: as ``update_variable``, and if
+                ``fn`` is not callable.
+            Exception: whatever ``fn`` raises. Nothing is changed then.
         """
+
+        def compute(_tx: TransactionContext, stored: StoredVariable) -> Replacement:
+            return Replacement(_call(fn, stored), metadata, source)
+
         try:
             return self._runner.write_calling(
-                _modify,
-                sid,
-                identifier,
-                fn,
-                metadata,
-                source,
-                optimizer_id,
-                max_value_bytes=self._options.max_value_bytes,
+                replace_value, sid, identifier, compute, optimizer_id=optimizer_id
             )
         except _RaisedByFn as raised:
             raise raised.error from raised.error.__cause__
@@ -105,117 +109,85 @@ class VariableWriteMethods(RepositoryBase):
     def update_constraints(
         self, sid: str, identifier: str, constraints: dict[str, Any] | None
     ) -> Variable:
-        """Replace a variable's constraints, if its present value satisfies them. Value, version and stats stay. An access.
+        """Replace a variable's constraints if its present value satisfies them.
+
+        Value, version and stats do not change. Counts as an access (updates ``last_accessed``).
 
         Raises:
-            SessionNotFoundError, SessionExpiredError, VariableNotFoundError: nothing there.
-            ConstraintError, ValidationError: the constraints are unsound, or the present value
-                breaks them.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            VariableNotFoundError: if there is no such variable.
+            ConstraintError, ValidationError: if the constraints are invalid, or the present value
+                violates them.
         """
-        return self._runner.write(_constrain, sid, identifier, constraints)
+        return self._runner.write(_update_constraints, sid, identifier, constraints)
 
     def delete_variable(
         self, sid: str, identifier: str, *, optimizer_id: str | None = None
     ) -> bool:
-        """Delete a variable with its history; whether there was one (if not, it is no access).
+        """Delete a variable with its history. Counts as an access if there was one.
+
+        Returns:
+            Whether a variable was deleted.
 
         Raises:
-            SessionNotFoundError, SessionExpiredError: there is no such session.
-            VariableLockedError: it is being optimised by another, or not by ``optimizer_id``.
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            VariableLockedError: if another optimiser holds the variable, or if ``optimizer_id`` is
+                given and does not hold it.
         """
         return self._runner.write(_delete, sid, identifier, optimizer_id)
 
 
-def _update(  # noqa: PLR0913 - the verb's arguments
-    tx: TransactionContext,
-    sid: object,
-    identifier: object,
-    value: object,
-    *,
-    expected: object,
-    metadata: Mapping[str, Any] | None,
-    source: object,
-    optimizer_id: object,
-    max_value_bytes: int | None,
-) -> Variable:
-    locked, stored = lock_variable(tx, sid, identifier, with_value=False)
-    check_may_write(stored, optimizer_id, tx.now)
-    check_version(stored, checked_expected_version(expected))
-    changed = apply(
-        tx,
-        locked,
-        stored,
-        prepare(stored, value, metadata, source, tx.now, max_value_bytes=max_value_bytes),
-    )
-    record(tx, locked, updates=1)
-    return changed
-
-
-class _RaisedByFn(Exception):  # noqa: N818 - no error of its own: it carries one past the seam, which would take it for the driver's
+class _RaisedByFn(Exception):  # noqa: N818 - not an error, it carries one past the translation of driver errors
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
         self.error = error
 
 
-def _modify(  # noqa: PLR0913 - the verb's arguments
-    tx: TransactionContext,
-    sid: object,
-    identifier: object,
-    fn: Callable[[Any], Any],
-    metadata: Mapping[str, Any] | None,
-    source: object,
-    optimizer_id: object,
-    *,
-    max_value_bytes: int | None,
-) -> Variable:
-    locked, stored = lock_variable(tx, sid, identifier)
-    check_may_write(stored, optimizer_id, tx.now)
+def _call(fn: Callable[[Any], Any], stored: StoredVariable) -> Any:
+    """``fn`` of the stored value.
+
+    Raises:
+        ValidationError: if ``fn`` is not callable.
+        _RaisedByFn: if ``fn`` raises.
+    """
     if not callable(fn):
         message = (
-            f"fn must be callable, not {type(fn).__name__}: use update_variable for a plain value"
+            f"fn must be callable, not {type(fn).__name__}. Use update_variable() for a plain"
+            " value."
         )
         raise ValidationError(message, value=fn)
-    present = stored.value()
+    value = stored.value()
     try:
-        value = fn(present)
+        return fn(value)
     except Exception as error:
         raise _RaisedByFn(error) from error
-    changed = apply(
-        tx,
-        locked,
-        stored,
-        prepare(stored, value, metadata, source, tx.now, max_value_bytes=max_value_bytes),
-    )
-    record(tx, locked, updates=1)
-    return changed
 
 
-def _constrain(
+def _update_constraints(
     tx: TransactionContext, sid: object, identifier: object, constraints: dict[str, Any] | None
 ) -> Variable:
     locked, stored = lock_variable(tx, sid, identifier)
-    sound = types.check_constraints(stored.type, constraints)
-    packed(stored, stored.value(), sound, stored.row[4])
+    checked = types.check_constraints(stored.type, constraints)
+    encode_value(stored, stored.value(), checked, stored.blob)
     tx.execute(
-        sql.UPDATE_CONSTRAINTS, sid=locked.sid, vid=stored.id, new_constraints=types.dumps(sound)
+        sql.UPDATE_CONSTRAINTS, sid=locked.sid, vid=stored.id, new_constraints=types.dumps(checked)
     )
-    record(tx, locked)
-    return find(tx, locked.sid, stored.id).variable(tx.now)
+    record_write(tx, locked)
+    return get_stored(tx, locked.sid, stored.id).variable(tx.now)
 
 
 def _delete(tx: TransactionContext, sid: object, identifier: object, optimizer_id: object) -> bool:
     locked = lock_session(tx, sid)
     text = look_up_text(identifier, "identifier")
+    # only the lease is read, so that a damaged variable, or one of an unknown type, can be deleted
     row = (
         None if text is None else tx.fetch_first(sql.SELECT_LEASE, sid=locked.sid, identifier=text)
     )
     if row is None or text is None:
         return False
-    vid, *holding = (
-        row  # no more of it is read, so that what is damaged, or of a type unknown, can be deleted
-    )
-    check_holder(locked.sid, text, mapping.status_from(tuple(holding), tx.now), optimizer_id)
-    tx.execute(history_sql.DELETE_HISTORY, sid=locked.sid, vid=vid)
-    tx.execute(sql.DELETE, sid=locked.sid, vid=vid)
-    record(tx, locked, variables=-1)
+    lease = lease_from(locked.sid, row, tx.now)
+    check_holder(locked.sid, text, lease.status, optimizer_id)
+    tx.execute(history_sql.DELETE_HISTORY, sid=locked.sid, vid=lease.variable_id)
+    tx.execute(sql.DELETE, sid=locked.sid, vid=lease.variable_id)
+    record_write(tx, locked, variables=-1)
     return True

@@ -74,6 +74,7 @@ class AutocommitRunner(Runner, fork.Participant):
         clock: Clock | None,
         record: Recorder,
         *,
+        max_value_bytes: int | None,
         busy_timeout: float,
         sole: bool,
     ) -> None:
@@ -84,10 +85,11 @@ class AutocommitRunner(Runner, fork.Participant):
             backend: what differs by database.
             clock: the source of the time; None: the server.
             record: records an access.
+            max_value_bytes: the size limit of what is stored; None: no limit.
             busy_timeout: seconds to go on trying while the database is busy or unreachable.
             sole: whether there is only one connection (a database in memory).
         """
-        super().__init__(backend, clock, record)
+        super().__init__(backend, clock, record, max_value_bytes=max_value_bytes)
         self._connections = connections
         self._busy_timeout = busy_timeout
         self.sole = sole
@@ -245,7 +247,7 @@ class AutocommitRunner(Runner, fork.Participant):
 
     def _context(self, connection: ConnectionAdapter, mode: Mode) -> TransactionContext:
         del mode  # subclasses tell by it
-        return TransactionContext(connection, self._now())
+        return TransactionContext(connection, self._now(), self._max_value_bytes)
 
     def in_block(self) -> bool:
         """Whether the caller itself has an open write block of this runner."""
@@ -308,7 +310,12 @@ class AutocommitRunner(Runner, fork.Participant):
         mode = READ if read_only else WRITE
         connection = self._run(mode, self._begin_block, (), {}, keep_open=True)
         inner = TransactionBlockRunner(
-            connection, self.backend, self._clock, self._record, read_only=read_only
+            connection,
+            self.backend,
+            self._clock,
+            self._record,
+            read_only=read_only,
+            max_value_bytes=self._max_value_bytes,
         )
         finished = False
         left_by: BaseException | None = None

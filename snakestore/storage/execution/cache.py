@@ -16,6 +16,7 @@ from snakestore.storage.execution.autocommit import LOOKUP, AutocommitRunner, Mo
 from snakestore.storage.execution.connection import ConnectionAdapter, DriverConnection
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import is_driver_error, translate
+from snakestore.storage.mapping.sessions import access_from
 from snakestore.storage.queries.statement import Row, Statement
 
 MAX_BYTES = 16 * 2**20
@@ -24,13 +25,17 @@ ROW_BYTES = 500
 """Estimated size of a row besides its texts and binary values."""
 
 
+CachedRow = tuple[Row, datetime, float | None]
+"""A row that joins a variable to its session, and the session's ``last_accessed`` and ``ttl``."""
+
+
 class RowCache:
     """Rows by statement, session and identifier, as of one ``data_version``."""
 
     __slots__ = ("rows", "size", "version")
 
     def __init__(self) -> None:
-        self.rows: dict[tuple[Statement, str, str], Row] = {}
+        self.rows: dict[tuple[Statement, str, str], CachedRow] = {}
         self.version: int | None = None
         self.size = 0
 
@@ -40,11 +45,11 @@ class RowCache:
         self.size = 0
         self.version = version
 
-    def get(self, key: tuple[Statement, str, str]) -> Row | None:
-        """The row, or None."""
+    def get(self, key: tuple[Statement, str, str]) -> CachedRow | None:
+        """The row and its session's access, or None."""
         return self.rows.get(key)
 
-    def put(self, key: tuple[Statement, str, str], row: Row) -> None:
+    def put(self, statement: Statement, sid: str, identifier: str, row: Row) -> None:
         """Add a row that was read at ``version``; a full cache is cleared first."""
         if self.version is None:
             return
@@ -52,7 +57,8 @@ class RowCache:
         if self.size > MAX_BYTES:
             self.clear(self.version)
             return
-        self.rows[key] = row
+        last_accessed, ttl, _ = access_from(sid, row)
+        self.rows[statement, sid, identifier] = row, last_accessed, ttl
 
 
 class CachingContext(TransactionContext):
@@ -68,7 +74,7 @@ class CachingContext(TransactionContext):
         """Run a query; its first row, cached if it was looked up by session and identifier."""
         row = super().fetch_first(statement, **parameters)
         if row is not None and "identifier" in parameters:
-            self._cache.put((statement, parameters["sid"], parameters["identifier"]), row)
+            self._cache.put(statement, parameters["sid"], parameters["identifier"], row)
         return row
 
 
@@ -88,20 +94,21 @@ class CachingRunner(AutocommitRunner):
         connection = self._connections.acquire()
         try:
             cache = row_cache_of(connection)
-            version = connection.execute(self.backend.data_version).fetchone()[0]
+            [version] = connection.execute(self.backend.data_version).fetchone()
             if version != cache.version:
                 cache.clear(version)
                 return None
-            row = cache.get((statement, sid, identifier))
+            cached = cache.get((statement, sid, identifier))
             now = self._now()
-            if row is None or now is None:
+            if cached is None or now is None:
                 return None
         except Exception as error:
             if is_driver_error(error):
                 raise translate(error) from error
             raise
         else:
-            return None if access_is_due((now - row[0]).total_seconds(), row[1]) else (row, now)
+            row, last_accessed, ttl = cached
+            return None if access_is_due((now - last_accessed).total_seconds(), ttl) else (row, now)
         finally:
             self._connections.release(connection)
 
@@ -109,7 +116,7 @@ class CachingRunner(AutocommitRunner):
         if mode is not LOOKUP or not isinstance(connection, DriverConnection):
             return super()._context(connection, mode)
         cache = row_cache_of(connection)
-        version = connection.execute(self.backend.data_version).fetchone()[0]
+        [version] = connection.execute(self.backend.data_version).fetchone()
         if version != cache.version:
             cache.clear(version)
         return CachingContext(connection, self._now(), cache)

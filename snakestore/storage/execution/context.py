@@ -21,14 +21,34 @@ from snakestore.storage.queries.statement import (
 class TransactionContext:
     """Runs the statements of one operation and tells the time at which it runs."""
 
-    __slots__ = ("_dialect", "_now", "access_due", "backend", "connection", "recorded_access")
+    __slots__ = (
+        "_dialect",
+        "_now",
+        "access_due",
+        "backend",
+        "connection",
+        "max_value_bytes",
+        "recorded_access",
+    )
 
-    def __init__(self, connection: ConnectionAdapter, now: datetime | None) -> None:
-        """Use ``connection``; ``now`` None means the server's time."""
+    def __init__(
+        self,
+        connection: ConnectionAdapter,
+        now: datetime | None,
+        max_value_bytes: int | None = None,
+    ) -> None:
+        """Use ``connection``.
+
+        Args:
+            connection: where statements run.
+            now: the time of the operation; None: the server's.
+            max_value_bytes: the size limit of what is stored; None: no limit.
+        """
         self.connection = connection
         self._dialect = connection.dialect
         self._now = now
         self.backend = connection.backend
+        self.max_value_bytes = max_value_bytes
         self.access_due: str | None = None
         """The id of the session that was read, where the access is due to be recorded."""
         self.recorded_access: tuple[datetime, datetime | None] | None = None
@@ -43,7 +63,7 @@ class TransactionContext:
     def now(self) -> datetime:
         """The operation's one time: the repository's clock, or else the server's."""
         if self._now is None:
-            self._now = self.fetch_one(SERVER_NOW)[0]
+            self._now = self.fetch_scalar(SERVER_NOW)
         return self._now
 
     def set_server_time(self, server_now: datetime | None) -> None:
@@ -73,6 +93,15 @@ class TransactionContext:
     def fetch_one(self, statement: Statement, /, **parameters: Any) -> Row:
         """Run a query that returns exactly one row."""
         return self.fetch_all(statement, **parameters)[0]
+
+    def fetch_scalar(self, statement: Statement, /, **parameters: Any) -> Any:
+        """Run a query that returns exactly one row of one column; its value."""
+        [value] = self.fetch_one(statement, **parameters)
+        return value
+
+    def fetch_scalars(self, statement: Statement, /, **parameters: Any) -> list[Any]:
+        """Run a query that returns rows of one column; their values."""
+        return [value for (value,) in self.fetch_all(statement, **parameters)]
 
     def fetch_in(
         self, statement: Statement, values: Sequence[Any], /, **parameters: Any

@@ -42,6 +42,9 @@ class JoinedRunner(Runner):
     def _after_read(self, tx: TransactionContext) -> None:
         """Called after a read whose access is due to be recorded."""
 
+    def _context(self, connection: ConnectionAdapter) -> TransactionContext:
+        return TransactionContext(connection, self._now(), self._max_value_bytes)
+
     def lookup(
         self,
         operation: Callable[Concatenate[TransactionContext, P], R],
@@ -62,7 +65,7 @@ class JoinedRunner(Runner):
         """Run an operation that reads what the transaction sees."""
         with translate_errors():
             connection, began = self._join(write=False)
-            tx = TransactionContext(connection, self._now())
+            tx = self._context(connection)
             try:
                 result = operation(tx, *args, **kwargs)
             except BaseException as error:
@@ -88,7 +91,7 @@ class JoinedRunner(Runner):
             try:
                 return self._savepoint(
                     connection,
-                    lambda: operation(TransactionContext(connection, self._now()), *args, **kwargs),
+                    lambda: operation(self._context(connection), *args, **kwargs),
                     began=began,
                 )
             except Exception as error:
@@ -97,7 +100,7 @@ class JoinedRunner(Runner):
             # another transaction has inserted that key since (on a server): now it is visible
             return self._savepoint(
                 connection,
-                lambda: operation(TransactionContext(connection, self._now()), *args, **kwargs),
+                lambda: operation(self._context(connection), *args, **kwargs),
                 began=False,
             )
 
@@ -157,6 +160,7 @@ class JoinedRunner(Runner):
             self._clock,
             self._record,
             read_only=read_only,
+            max_value_bytes=self._max_value_bytes,
             record_accesses=False,
         )
         try:
@@ -177,9 +181,15 @@ class CallerTransactionRunner(JoinedRunner):
     """Joins the transaction of a Connection or orm.Session that the caller owns."""
 
     def __init__(
-        self, connect: Callable[[], Any], backend: Backend, clock: Clock | None, record: Recorder
+        self,
+        connect: Callable[[], Any],
+        backend: Backend,
+        clock: Clock | None,
+        record: Recorder,
+        *,
+        max_value_bytes: int | None,
     ) -> None:
-        super().__init__(backend, clock, record)
+        super().__init__(backend, clock, record, max_value_bytes=max_value_bytes)
         self._connect = connect
         self._closed = False
 
@@ -211,9 +221,10 @@ class TransactionBlockRunner(JoinedRunner):
         record: Recorder,
         *,
         read_only: bool,
+        max_value_bytes: int | None,
         record_accesses: bool = True,
     ) -> None:
-        super().__init__(backend, clock, record)
+        super().__init__(backend, clock, record, max_value_bytes=max_value_bytes)
         self._connection = connection
         self._read_only = read_only
         self._record_accesses = record_accesses

@@ -31,8 +31,16 @@ class Runner(ABC):
     commits: ClassVar[bool] = False
     """Whether each operation is a transaction of its own, so that others may write in between."""
 
-    def __init__(self, backend: Backend, clock: Clock | None, record: Recorder) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        clock: Clock | None,
+        record: Recorder,
+        *,
+        max_value_bytes: int | None,
+    ) -> None:
         self.backend = backend
+        self._max_value_bytes = max_value_bytes
         self._clock = clock
         self._record = record
         self._now = _now_of(clock)

@@ -1,12 +1,14 @@
-"""Statements that go through a whole store in pages, to see whether it is sound; and the one that mends counts.
+"""Statements that read the whole store in pages for ``check()``, and those that repair counts.
 
-A page is bounded by its keys: they are read first, with the size of what lies behind them, so that
-no group of rows is larger than wanted. Keys of the wrong kind, which only an edit by hand leaves
-behind, are counted and passed over.
+A page is bounded by its keys. They are read first, each with the size of its row, so that no group
+of rows is larger than wanted. Keys of the wrong type, which only manual edits leave behind, are
+counted and skipped.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -31,67 +33,112 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger
 
-from snakestore.storage.queries.columns import programs, sessions, variables, versions
-from snakestore.storage.queries.history import VERSION_COLUMNS
-from snakestore.storage.queries.sessions import SESSION_COLUMNS
+from snakestore.storage.queries.columns import (
+    SESSION_COLUMNS,
+    VARIABLE_COLUMNS,
+    VERSION_COLUMNS,
+    programs,
+    row_size,
+    sessions,
+    variables,
+    versions,
+)
 from snakestore.storage.queries.statement import Statement
-from snakestore.storage.queries.variables import VARIABLE_COLUMNS
 from snakestore.storage.schema.revisions import VERSION_TABLE
 
 
-class _kind_of(FunctionElement[str]):  # noqa: N801 - an SQL function, named as one
-    """The kind of value that a cell really holds."""
+class _typeof(FunctionElement[str]):  # noqa: N801 - an SQL function, named as one
+    """The type of the value that a cell holds, whatever the type of its column."""
 
     type = Text()
     inherit_cache = True
 
 
-@compiles(_kind_of)
-def _typeof(element: _kind_of, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_typeof)
+def _sqlite_typeof(element: _typeof, compiler: SQLCompiler, **options: Any) -> str:
     return f"typeof({compiler.process(element.clauses, **options)})"
 
 
-@compiles(_kind_of, "postgresql")
-def _pg_typeof(element: _kind_of, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_typeof, "postgresql")
+def _pg_typeof(element: _typeof, compiler: SQLCompiler, **options: Any) -> str:
     return f"CAST(pg_typeof({compiler.process(element.clauses, **options)}) AS TEXT)"
 
 
-def _sound(*keys: ColumnElement[Any]) -> ColumnElement[bool]:
-    numbers = [key for key in keys if isinstance(key.type, BigInteger)]
-    texts = [key for key in keys if not isinstance(key.type, BigInteger)]
-    return and_(
-        *(and_(_kind_of(key) == "text", key != "") for key in texts),
-        *(or_(_kind_of(key) == "integer", _kind_of(key) == "bigint") for key in numbers),
+@dataclass(frozen=True, slots=True)
+class CheckedTable:
+    """A table as ``check()`` reads it."""
+
+    name: str
+    key: tuple[str, ...]
+    """The columns of the primary key."""
+    start: tuple[str | int, ...]
+    """A key before all others."""
+    keys: Statement
+    """A page of keys after ``:after_0``, ..., at most ``:limit``, with what is read beside them."""
+    key_columns: tuple[str, ...]
+    """The names of what ``keys`` selects: the key, ``size``, and values to compare with."""
+    rows: Statement
+    """The rows of such a page."""
+    row_columns: tuple[str, ...]
+    """The names of what ``rows`` selects."""
+    invalid_keys: Statement
+    """How many rows have keys that are empty or of the wrong type."""
+
+
+def _checked(
+    of: Table,
+    start: tuple[str | int, ...],
+    columns: Sequence[ColumnElement[Any]],
+    *,
+    compared: Mapping[str, ColumnElement[Any]] | None = None,
+    counted: Mapping[str, ColumnElement[Any]] | None = None,
+) -> CheckedTable:
+    """``of`` in pages: keys with ``compared``, rows of ``columns`` with ``counted``."""
+    key = tuple(of.primary_key.columns)
+    beside_keys = {"size": row_size(of)} | dict(compared or {})
+    beside_rows = dict(counted or {})
+    return CheckedTable(
+        name=of.name,
+        key=tuple(each.name for each in key),
+        start=start,
+        keys=Statement(lambda: _page(select(*key, *beside_keys.values()), key)),
+        key_columns=(*(each.name for each in key), *beside_keys),
+        rows=Statement(lambda: _page(select(*columns, *beside_rows.values()), key)),
+        row_columns=(*(str(each.name) for each in columns), *beside_rows),
+        invalid_keys=Statement(
+            lambda: select(func.count()).select_from(of).where(~_are_valid(key))
+        ),
     )
 
 
-def _beyond(*keys: ColumnElement[Any]) -> ColumnElement[bool]:
+def _page(query: Select[Any], key: Sequence[ColumnElement[Any]]) -> Select[Any]:
     after = [
-        cast(bindparam(f"after_{number}"), BigInteger if isinstance(key.type, BigInteger) else Text)
-        for number, key in enumerate(keys)
+        cast(bindparam(f"after_{number}"), BigInteger if _is_integer(each) else Text)
+        for number, each in enumerate(key)
     ]
-    return tuple_(*keys) > tuple_(*after) if len(keys) > 1 else keys[0] > after[0]
+    return (
+        query.where(_are_valid(key), tuple_(*key) > tuple_(*after))
+        .order_by(*key)
+        .limit(bindparam("limit"))
+    )
 
 
-def _paged(query: Select[Any], *keys: ColumnElement[Any]) -> Select[Any]:
-    """``query`` beyond ``:after_0``, ... in the order of ``keys``, at most ``:most`` rows."""
-    return query.where(_sound(*keys), _beyond(*keys)).order_by(*keys).limit(bindparam("most"))
-
-
-def _size(*columns: ColumnElement[Any]) -> ColumnElement[int]:
-    total: ColumnElement[int] = func.coalesce(func.length(cast(columns[0], Text)), 0)
-    for other in columns[1:]:
-        total = total + func.coalesce(
-            func.length(other if other.name == "value_blob" else cast(other, Text)), 0
+def _are_valid(key: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
+    return and_(
+        *(
+            or_(_typeof(each) == "integer", _typeof(each) == "bigint")
+            if _is_integer(each)
+            else and_(_typeof(each) == "text", each != "")
+            for each in key
         )
-    return total
+    )
 
 
-def _unsound(of: Table, *keys: ColumnElement[Any]) -> Statement:
-    return Statement(lambda: select(func.count()).select_from(of).where(~_sound(*keys)))
+def _is_integer(column: ColumnElement[Any]) -> bool:
+    return isinstance(column.type, BigInteger)
 
 
-def _count_in(of: Table) -> Any:
+def _count_in_session(of: Table) -> ColumnElement[int]:
     return (
         select(func.count())
         .select_from(of)
@@ -100,25 +147,59 @@ def _count_in(of: Table) -> Any:
     )
 
 
-# --- sessions
+_RECOUNTED = {
+    "variables": _count_in_session(variables),
+    "programs": _count_in_session(programs),
+    "versions": _count_in_session(versions),
+}
+_other = variables.alias("other")
+_own_history = and_(
+    versions.c.session_id == variables.c.session_id, versions.c.variable_id == variables.c.id
+)
 
-_session_keys = (sessions.c.id,)
-_counted = (_count_in(variables), _count_in(programs), _count_in(versions))
-SESSIONS_UNSOUND = _unsound(sessions, *_session_keys)
-SESSION_KEYS = Statement(
-    lambda: _paged(select(sessions.c.id, _size(sessions.c.metadata)), *_session_keys)
+SESSIONS = _checked(
+    sessions,
+    ("",),
+    (*SESSION_COLUMNS, sessions.c.expires_at, sessions.c.history_limit),
+    counted=_RECOUNTED,
 )
-SESSION_PAGE = Statement(
-    lambda: _paged(
-        select(*SESSION_COLUMNS, sessions.c.expires_at, sessions.c.history_limit, *_counted),
-        *_session_keys,
-    )
+VARIABLES = _checked(
+    variables,
+    ("", ""),
+    VARIABLE_COLUMNS,
+    compared={
+        "id_is_a_name": exists().where(
+            _other.c.session_id == variables.c.session_id,
+            _other.c.name == variables.c.id,
+            _other.c.id != variables.c.id,
+        ),
+        "newest_version": (
+            select(func.max(versions.c.version)).where(_own_history).scalar_subquery()
+        ),
+        "version_count": (
+            select(func.count()).select_from(versions).where(_own_history).scalar_subquery()
+        ),
+        "history_limit": (
+            select(sessions.c.history_limit)
+            .where(sessions.c.id == variables.c.session_id)
+            .scalar_subquery()
+        ),
+    },
 )
+VERSIONS = _checked(versions, ("", "", -1), VERSION_COLUMNS)
+PROGRAMS = _checked(
+    programs,
+    ("", ""),
+    (programs.c.id, programs.c.program, programs.c.created_at, programs.c.last_updated_at),
+)
+
 RECOUNT = Statement(
-    lambda: select(sessions.c.total_variable_updates, *_counted).where(
+    lambda: select(sessions.c.total_variable_updates, *_RECOUNTED.values()).where(
         sessions.c.id == bindparam("sid")
     )
 )
+RECOUNT_COLUMNS = ("total_variable_updates", *_RECOUNTED)
+"""The names of what ``RECOUNT`` selects."""
 UPDATE_COUNTS = Statement(
     lambda: (
         update(sessions)
@@ -131,77 +212,6 @@ UPDATE_COUNTS = Statement(
     )
 )
 
-# --- variables
-
-_variable_keys = (variables.c.session_id, variables.c.id)
-_other = variables.alias("other")
-_of_this = and_(
-    versions.c.session_id == variables.c.session_id, versions.c.variable_id == variables.c.id
-)
-VARIABLES_UNSOUND = _unsound(variables, *_variable_keys)
-VARIABLE_KEYS = Statement(
-    lambda: _paged(
-        select(
-            *_variable_keys,
-            _size(
-                variables.c.value,
-                variables.c.value_blob,
-                variables.c.metadata,
-                variables.c.constraints,
-                variables.c.access_rules,
-            ),
-            exists().where(
-                _other.c.session_id == variables.c.session_id,
-                _other.c.name == variables.c.id,
-                _other.c.id != variables.c.id,
-            ),
-            select(func.max(versions.c.version)).where(_of_this).scalar_subquery(),
-            select(func.count()).select_from(versions).where(_of_this).scalar_subquery(),
-            select(sessions.c.history_limit)
-            .where(sessions.c.id == variables.c.session_id)
-            .scalar_subquery(),
-        ),
-        *_variable_keys,
-    )
-)
-VARIABLE_PAGE = Statement(
-    lambda: _paged(select(variables.c.session_id, *VARIABLE_COLUMNS), *_variable_keys)
-)
-
-# --- past values
-
-_version_keys = (versions.c.session_id, versions.c.variable_id, versions.c.version)
-VERSIONS_UNSOUND = _unsound(versions, *_version_keys)
-VERSION_KEYS = Statement(
-    lambda: _paged(
-        select(*_version_keys, _size(versions.c.value, versions.c.value_blob, versions.c.metadata)),
-        *_version_keys,
-    )
-)
-VERSION_PAGE = Statement(
-    lambda: _paged(
-        select(versions.c.session_id, versions.c.variable_id, *VERSION_COLUMNS), *_version_keys
-    )
-)
-
-# --- programs
-
-_program_keys = (programs.c.session_id, programs.c.id)
-PROGRAMS_UNSOUND = _unsound(programs, *_program_keys)
-PROGRAM_KEYS = Statement(
-    lambda: _paged(select(*_program_keys, _size(programs.c.program)), *_program_keys)
-)
-PROGRAM_PAGE = Statement(
-    lambda: _paged(
-        select(
-            *_program_keys, programs.c.program, programs.c.created_at, programs.c.last_updated_at
-        ),
-        *_program_keys,
-    )
-)
-
-# --- the schema
-
-REVISIONS_THERE = Statement(
+SELECT_REVISIONS = Statement(
     lambda: select(column("version_num", Text())).select_from(table(VERSION_TABLE))
 )

@@ -1,14 +1,24 @@
-"""Small pieces that statements share."""
+"""The columns that statements select, with a name for each position, and pieces they share.
+
+A statement selects a tuple of columns from this module, or several of them one after another. The
+constants below each tuple are the positions of its columns, in order: ``VARIABLE_NAME`` is where
+``VARIABLE_COLUMNS`` has ``name``. Only ``storage.mapping`` uses them. Python refuses to unpack the
+wrong number of names, and a test compares each name with its column.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
+from functools import reduce
+from operator import add
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, Table, bindparam
+from sqlalchemy import ColumnElement, LargeBinary, Select, Table, Text, bindparam, func
+from sqlalchemy import cast as cast_to
 
+from snakestore.storage.queries.server_time import server_now
 from snakestore.storage.queries.statement import IN_PARAMETERS, Statement
+from snakestore.storage.schema.column_types import JsonText
 from snakestore.storage.schema.tables import ProgramRow, SessionRow, VariableRow, VariableVersionRow
 
 sessions = cast("Table", SessionRow.__table__)
@@ -16,49 +26,192 @@ variables = cast("Table", VariableRow.__table__)
 versions = cast("Table", VariableVersionRow.__table__)
 programs = cast("Table", ProgramRow.__table__)
 
+# --- sessions
 
-SESSION_STATE_COLUMNS = (
-    sessions.c.last_accessed,
-    sessions.c.ttl,
-    sessions.c.expires_at,
-    sessions.c.history_limit,
+ACCESS_COLUMNS = (sessions.c.last_accessed, sessions.c.ttl, server_now())
+"""What every method reads of its session. Other tuples and joined rows begin with them."""
+ACCESS_LAST_ACCESSED, ACCESS_TTL, ACCESS_SERVER_NOW = range(len(ACCESS_COLUMNS))
+
+STATE_COLUMNS = (*ACCESS_COLUMNS, sessions.c.expires_at, sessions.c.history_limit)
+"""What every write reads of its session."""
+(
+    STATE_LAST_ACCESSED,
+    STATE_TTL,
+    STATE_SERVER_NOW,
+    STATE_EXPIRES_AT,
+    STATE_HISTORY_LIMIT,
+) = range(len(STATE_COLUMNS))
+
+SESSION_COLUMNS = (
+    *ACCESS_COLUMNS,
+    sessions.c.id,
+    sessions.c.created_at,
+    sessions.c.last_worker_id,
+    sessions.c.metadata,
+    sessions.c.variable_count,
+    sessions.c.program_count,
+    sessions.c.total_variable_updates,
 )
-"""What every write must know of its session."""
+"""A whole session."""
+(
+    SESSION_LAST_ACCESSED,
+    SESSION_TTL,
+    SESSION_SERVER_NOW,
+    SESSION_ID,
+    SESSION_CREATED_AT,
+    SESSION_LAST_WORKER_ID,
+    SESSION_METADATA,
+    SESSION_VARIABLE_COUNT,
+    SESSION_PROGRAM_COUNT,
+    SESSION_TOTAL_VARIABLE_UPDATES,
+) = range(len(SESSION_COLUMNS))
+
+# --- variables
+
+VARIABLE_COLUMNS = (
+    variables.c.id,
+    variables.c.name,
+    variables.c.type,
+    variables.c.value,
+    variables.c.value_blob,
+    variables.c.constraints,
+    variables.c.metadata,
+    variables.c.version,
+    variables.c.created_at,
+    variables.c.last_updated_at,
+    variables.c.optimizer_id,
+    variables.c.optimizer_pid,
+    variables.c.optimization_started_at,
+    variables.c.optimization_expires_at,
+    variables.c.access_rules,
+)
+"""A whole variable."""
+(
+    VARIABLE_ID,
+    VARIABLE_NAME,
+    VARIABLE_TYPE,
+    VARIABLE_VALUE,
+    VARIABLE_VALUE_BLOB,
+    VARIABLE_CONSTRAINTS,
+    VARIABLE_METADATA,
+    VARIABLE_VERSION,
+    VARIABLE_CREATED_AT,
+    VARIABLE_LAST_UPDATED_AT,
+    VARIABLE_OPTIMIZER_ID,
+    VARIABLE_OPTIMIZER_PID,
+    VARIABLE_OPTIMIZATION_STARTED_AT,
+    VARIABLE_OPTIMIZATION_EXPIRES_AT,
+    VARIABLE_ACCESS_RULES,
+) = range(len(VARIABLE_COLUMNS))
+
+VALUE_COLUMNS = (
+    variables.c.name,
+    variables.c.type,
+    variables.c.value,
+    variables.c.value_blob,
+)
+"""A variable's value."""
+VALUE_NAME, VALUE_TYPE, VALUE_VALUE, VALUE_VALUE_BLOB = range(len(VALUE_COLUMNS))
+
+LEASE_COLUMNS = (
+    variables.c.id,
+    variables.c.optimizer_id,
+    variables.c.optimizer_pid,
+    variables.c.optimization_started_at,
+    variables.c.optimization_expires_at,
+)
+"""Who holds a variable's lease."""
+(
+    LEASE_ID,
+    LEASE_OPTIMIZER_ID,
+    LEASE_OPTIMIZER_PID,
+    LEASE_OPTIMIZATION_STARTED_AT,
+    LEASE_OPTIMIZATION_EXPIRES_AT,
+) = range(len(LEASE_COLUMNS))
+
+IDENTITY_COLUMNS = (variables.c.id, variables.c.name)
+"""What is unique to a variable within its session."""
+IDENTITY_ID, IDENTITY_NAME = range(len(IDENTITY_COLUMNS))
+
+KEY_COLUMNS = (variables.c.session_id, variables.c.id)
+"""A variable's primary key."""
+KEY_SESSION_ID, KEY_ID = range(len(KEY_COLUMNS))
+
+VERSION_COLUMNS = (
+    versions.c.version,
+    versions.c.type,
+    versions.c.value,
+    versions.c.value_blob,
+    versions.c.metadata,
+    versions.c.created_at,
+)
+"""A past value."""
+(
+    VERSION_VERSION,
+    VERSION_TYPE,
+    VERSION_VALUE,
+    VERSION_VALUE_BLOB,
+    VERSION_METADATA,
+    VERSION_CREATED_AT,
+) = range(len(VERSION_COLUMNS))
+
+# --- programs
+
+PROGRAM_COLUMNS = (programs.c.id, programs.c.program)
+"""A program."""
+PROGRAM_ID, PROGRAM_PROGRAM = range(len(PROGRAM_COLUMNS))
+
+# --- pieces of statements
+
+
+def row_size(table: Table) -> ColumnElement[int]:
+    """About how many characters and bytes a row has: its values and JSON documents."""
+    sizes = [
+        func.coalesce(func.length(column if binary else cast_to(column, Text)), 0)
+        for column in table.c
+        if (binary := isinstance(column.type, LargeBinary))
+        or isinstance(column.type, JsonText)
+        or column.name == "value"
+    ]
+    return reduce(add, sizes)
 
 
 def each(column: ColumnElement[str], size: int) -> ColumnElement[bool]:
-    """``column IN (:each_0, :each_1, ...)``, for a expanding statement."""
+    """``column IN (:each_0, :each_1, ...)``, for an expanding statement."""
     return column.in_([bindparam(name, type_=column.type) for name in IN_PARAMETERS[:size]])
 
 
 class RangeQuery:
-    """A query over a range of names, in the forms that its bounds and a limit make.
+    """A query over a range of names, with a variant for each set of bounds.
 
-    Each form is a statement of its own, for a parameter that may be NULL would keep the database
+    Each variant is a statement of its own, because a parameter that may be NULL keeps the database
     from using its index.
     """
 
     def __init__(self, build: Callable[[], Select[Any]], column: ColumnElement[str]) -> None:
-        def made(*, after: bool, bounded: bool, limited: bool) -> Statement:
-            return Statement(
-                lambda: _ranged(build(), column, after=after, bounded=bounded, limited=limited)
-            )
-
-        self._forms = {
-            form: made(after=form[0], bounded=form[1], limited=form[2])
-            for form in product((False, True), repeat=3)
-        }
+        """Build variants of ``build()`` by ranges of ``column``."""
+        self._build = build
+        self._column = column
+        self._variants: dict[tuple[bool, bool, bool], Statement] = {}
 
     def variant(self, *, after: bool = False, bounded: bool, limited: bool = False) -> Statement:
-        """From ``:lower`` (``after``: beyond it) up to but without ``:upper`` (``bounded``), at most ``:most`` (``limited``)."""
-        return self._forms[after, bounded, limited]
+        """The statement for a range and a limit.
 
+        Args:
+            after: from beyond ``:lower``; otherwise from ``:lower``.
+            bounded: up to but without ``:upper``.
+            limited: at most ``:limit`` rows.
+        """
+        key = (after, bounded, limited)
+        statement = self._variants.get(key)
+        if statement is None:
+            statement = self._variants[key] = Statement(lambda: self._ranged(*key))
+        return statement
 
-def _ranged(
-    query: Select[Any], column: ColumnElement[str], *, after: bool, bounded: bool, limited: bool
-) -> Select[Any]:
-    lower = bindparam("lower", type_=column.type)
-    query = query.where(column > lower if after else column >= lower)
-    if bounded:
-        query = query.where(column < bindparam("upper", type_=column.type))
-    return query.limit(bindparam("most")) if limited else query
+    def _ranged(self, after: bool, bounded: bool, limited: bool) -> Select[Any]:  # noqa: FBT001 - see variant
+        column = self._column
+        lower = bindparam("lower", type_=column.type)
+        query = self._build().where(column > lower if after else column >= lower)
+        if bounded:
+            query = query.where(column < bindparam("upper", type_=column.type))
+        return query.limit(bindparam("limit")) if limited else query

@@ -1,118 +1,101 @@
-"""Statements that read a session whole, as it is stored, a page at a time, and write it elsewhere."""
+"""Statements that read whole sessions as they are stored, in pages, and insert them elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Insert,
     Select,
     Table,
-    Text,
     and_,
     bindparam,
-    cast,
     func,
     insert,
     select,
     tuple_,
 )
 
-from snakestore.storage.queries.columns import programs, sessions, variables, versions
+from snakestore.storage.queries.columns import programs, row_size, sessions, variables, versions
 from snakestore.storage.queries.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One table of what a session holds."""
+class CopiedTable:
+    """A table of what sessions hold."""
 
     name: str
     columns: tuple[str, ...]
     key: tuple[str, ...]
-    """The columns that tell its rows apart within the session."""
-    before: tuple[Any, ...]
+    """The columns of the primary key within a session."""
+    start: tuple[str | int, ...]
     """A key before all others."""
-    sizes: Statement
-    """The keys after ``:after_0, ...``, at most ``:most``, each with about how many bytes its row
-    has.
-    """
+    keys: Statement
+    """Keys after ``:after_0``, ..., at most ``:limit``, each with the size of its row."""
     rows: Statement
-    """The rows from key ``:first_0, ...`` to key ``:last_0, ...``."""
+    """The rows from key ``:first_0``, ... to key ``:last_0``, ...."""
     insert: Statement
 
 
-def _bound(prefix: str, key: list[ColumnElement[Any]]) -> Any:
+def _copied(table: Table, key: tuple[str, ...], start: tuple[str | int, ...]) -> CopiedTable:
+    keys: list[ColumnElement[Any]] = [table.c[name] for name in key]
+    own = table.c.session_id == bindparam("sid")
+
+    def select_keys() -> Select[Any]:
+        return (
+            select(*keys, row_size(table))
+            .where(own, tuple_(*keys) > _bound("after", keys))
+            .order_by(*keys)
+            .limit(bindparam("limit"))
+        )
+
+    def select_rows() -> Select[Any]:
+        within = and_(tuple_(*keys) >= _bound("first", keys), tuple_(*keys) <= _bound("last", keys))
+        return select(*table.c).where(own, within).order_by(*keys)
+
+    return CopiedTable(
+        table.name,
+        tuple(table.c.keys()),
+        key,
+        start,
+        Statement(select_keys),
+        Statement(select_rows),
+        _insertion(table),
+    )
+
+
+def _bound(prefix: str, key: Sequence[ColumnElement[Any]]) -> Any:
     return tuple_(
         *[bindparam(f"{prefix}_{number}", type_=column.type) for number, column in enumerate(key)]
     )
 
 
-def _part(
-    table: Table, key: tuple[str, ...], before: tuple[Any, ...], large: tuple[str, ...]
-) -> Part:
-    keys: list[ColumnElement[Any]] = [table.c[name] for name in key]
-    mine = table.c.session_id == bindparam("sid")
-    size: ColumnElement[int] = sum(
-        (
-            func.coalesce(
-                func.length(table.c[name] if name == "value_blob" else cast(table.c[name], Text)), 0
-            )
-            for name in large
-        ),
-        start=func.length(table.c.session_id),
-    )
-
-    def sizes() -> Select[Any]:
-        return (
-            select(*keys, size)
-            .where(mine, tuple_(*keys) > _bound("after", keys))
-            .order_by(*keys)
-            .limit(bindparam("most"))
-        )
-
-    def rows() -> Select[Any]:
-        within = and_(tuple_(*keys) >= _bound("first", keys), tuple_(*keys) <= _bound("last", keys))
-        return select(*table.c).where(mine, within).order_by(*keys)
-
-    return Part(
-        table.name,
-        tuple(table.c.keys()),
-        key,
-        before,
-        Statement(sizes),
-        Statement(rows),
-        _insertion(table),
-    )
-
-
 def _insertion(table: Table) -> Statement:
-    build: Callable[[], Any] = lambda: insert(table)  # noqa: E731 - a Statement takes a function
+    def build() -> Insert:
+        return insert(table)
+
     return Statement(build)
 
 
 SESSION_COLUMNS = tuple(sessions.c.keys())
-SESSION = Statement(lambda: select(*sessions.c).where(sessions.c.id == bindparam("sid")))
+SELECT_SESSION = Statement(lambda: select(*sessions.c).where(sessions.c.id == bindparam("sid")))
 INSERT_SESSION = _insertion(sessions)
-IDS = Statement(
+SELECT_IDS = Statement(
     lambda: (
         select(sessions.c.id)
         .where(sessions.c.id > bindparam("after"))
         .order_by(sessions.c.id)
-        .limit(bindparam("most"))
+        .limit(bindparam("limit"))
     )
 )
-COUNT = Statement(lambda: select(func.count()).select_from(sessions))
+COUNT_SESSIONS = Statement(lambda: select(func.count()).select_from(sessions))
 
-# in the order in which foreign keys let them be written
-PARTS = (
-    _part(
-        variables,
-        ("id",),
-        ("",),
-        ("value", "value_blob", "metadata", "constraints", "access_rules"),
-    ),
-    _part(versions, ("variable_id", "version"), ("", -1), ("value", "value_blob", "metadata")),
-    _part(programs, ("id",), ("",), ("program",)),
+# in the order in which foreign keys let them be inserted
+TABLES = (
+    _copied(variables, ("id",), ("",)),
+    _copied(versions, ("variable_id", "version"), ("", -1)),
+    _copied(programs, ("id",), ("",)),
 )

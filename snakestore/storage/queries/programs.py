@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select, update
 
-from snakestore.storage.queries.columns import programs, sessions
-from snakestore.storage.queries.server_time import server_now
+from snakestore.storage.queries.columns import (
+    ACCESS_COLUMNS,
+    PROGRAM_COLUMNS,
+    programs,
+    sessions,
+)
 from snakestore.storage.queries.statement import Statement
 
 
@@ -15,13 +19,7 @@ def _this() -> ColumnElement[bool]:
 
 SELECT_PROGRAM = Statement(
     lambda: (
-        select(
-            sessions.c.last_accessed,
-            sessions.c.ttl,
-            server_now(),
-            programs.c.id,
-            programs.c.program,
-        )
+        select(*ACCESS_COLUMNS, *PROGRAM_COLUMNS)
         .select_from(
             sessions.outerjoin(
                 programs,
@@ -33,7 +31,7 @@ SELECT_PROGRAM = Statement(
 )
 SELECT_PROGRAMS = Statement(
     lambda: (
-        select(programs.c.id, programs.c.program)
+        select(*PROGRAM_COLUMNS)
         .where(programs.c.session_id == bindparam("sid"))
         .order_by(programs.c.id)
     )
@@ -50,7 +48,7 @@ UPDATE = Statement(
     lambda: (
         update(programs)
         .where(_this())
-        .values(program=bindparam("new_program"), last_updated_at=bindparam("written"))
+        .values(program=bindparam("new_program"), last_updated_at=bindparam("new_last_updated_at"))
     )
 )
 DELETE = Statement(lambda: delete(programs).where(_this()))

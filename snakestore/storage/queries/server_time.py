@@ -26,6 +26,7 @@ class _ServerTime(UtcDateTime):
 class server_now(FunctionElement[datetime]):  # noqa: N801 - an SQL function, named as one
     """The server's time at this very moment (not at the transaction's start); NULL where there is no server."""
 
+    name = "server_now"
     type = _ServerTime()
     inherit_cache = True
 

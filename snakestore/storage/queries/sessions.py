@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Select, Table, bindparam, delete, func, insert, select, update
 
 from snakestore.storage.queries.columns import (
-    SESSION_STATE_COLUMNS,
+    ACCESS_COLUMNS,
+    SESSION_COLUMNS,
+    STATE_COLUMNS,
     RangeQuery,
     each,
     programs,
@@ -13,33 +15,24 @@ from snakestore.storage.queries.columns import (
     variables,
     versions,
 )
-from snakestore.storage.queries.server_time import server_now
 from snakestore.storage.queries.statement import Statement
 
-SESSION_COLUMNS = (
-    sessions.c.id,
-    sessions.c.created_at,
-    sessions.c.last_accessed,
-    sessions.c.ttl,
-    sessions.c.last_worker_id,
-    sessions.c.metadata,
-    sessions.c.variable_count,
-    sessions.c.program_count,
-    sessions.c.total_variable_updates,
-)
 _this = sessions.c.id == bindparam("sid")
 
-SELECT_SESSION_STATE = Statement(lambda: select(*SESSION_STATE_COLUMNS, server_now()).where(_this))
+
+def _count(table: Table) -> Select[int]:
+    return select(func.count()).select_from(table)
+
+
+SELECT_SESSION_STATE = Statement(lambda: select(*STATE_COLUMNS).where(_this))
 SELECT_SESSION_STATE_FOR_UPDATE = Statement(
-    lambda: select(*SESSION_STATE_COLUMNS, server_now()).where(_this).with_for_update()
+    lambda: select(*STATE_COLUMNS).where(_this).with_for_update()
 )
 SELECT_SESSION_STATE_SKIP_LOCKED = Statement(
-    lambda: (
-        select(*SESSION_STATE_COLUMNS, server_now()).where(_this).with_for_update(skip_locked=True)
-    )
+    lambda: select(*STATE_COLUMNS).where(_this).with_for_update(skip_locked=True)
 )
 LOCK_SESSION = Statement(lambda: select(sessions.c.id).where(_this).with_for_update())
-SELECT_SESSION = Statement(lambda: select(*SESSION_COLUMNS, server_now()).where(_this))
+SELECT_SESSION = Statement(lambda: select(*SESSION_COLUMNS).where(_this))
 SELECT_SESSIONS = RangeQuery(
     lambda: select(*SESSION_COLUMNS).order_by(sessions.c.id), sessions.c.id
 )
@@ -79,7 +72,7 @@ UPDATE_SESSION = Statement(
     )
 )
 
-# Oldest first, so that several sweeps of a few go on where the last one ended.
+# longest expired first, so that a sweep with a limit continues where the last one ended
 SELECT_EXPIRED = Statement(
     lambda: (
         select(*SESSION_COLUMNS)
@@ -92,15 +85,15 @@ SELECT_EXPIRED_LIMITED = Statement(
         select(*SESSION_COLUMNS)
         .where(sessions.c.expires_at < bindparam("bound"))
         .order_by(sessions.c.expires_at, sessions.c.id)
-        .limit(bindparam("most"))
+        .limit(bindparam("limit"))
     )
 )
 LOCK_EXPIRED = Statement(
     lambda: (
-        select(sessions.c.last_accessed, sessions.c.ttl, sessions.c.id)
+        select(*ACCESS_COLUMNS, sessions.c.id)
         .where(sessions.c.expires_at < bindparam("bound"))
         .order_by(sessions.c.expires_at)
-        .limit(bindparam("most"))
+        .limit(bindparam("limit"))
         .with_for_update(skip_locked=True)
     )
 )
@@ -108,7 +101,7 @@ REFRESH_EXPIRY = Statement(
     lambda: update(sessions).where(_this).values(expires_at=bindparam("expires"))
 )
 
-# Children first: a connection of the user's may have foreign keys off.
+# children first, because the caller's connection may have foreign keys off
 DELETE_SESSIONS = (
     Statement(
         lambda size: delete(versions).where(each(versions.c.session_id, size)), expanding=True
@@ -122,15 +115,12 @@ DELETE_SESSIONS = (
     Statement(lambda size: delete(sessions).where(each(sessions.c.id, size)), expanding=True),
 )
 
-SELECT_COUNTS = Statement(
-    lambda: select(
-        select(func.count()).select_from(sessions).scalar_subquery(),
-        select(func.count())
-        .select_from(sessions)
-        .where(sessions.c.expires_at < bindparam("bound"))
-        .scalar_subquery(),
-        select(func.count()).select_from(variables).scalar_subquery(),
-        select(func.count()).select_from(programs).scalar_subquery(),
-        select(func.count()).select_from(versions).scalar_subquery(),
-    )
-)
+COUNTS = {
+    "sessions": _count(sessions),
+    "expired_sessions": _count(sessions).where(sessions.c.expires_at < bindparam("bound")),
+    "variables": _count(variables),
+    "programs": _count(programs),
+    "versions": _count(versions),
+}
+"""What ``SELECT_COUNTS`` counts, in order."""
+SELECT_COUNTS = Statement(lambda: select(*(each.scalar_subquery() for each in COUNTS.values())))

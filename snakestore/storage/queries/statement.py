@@ -1,9 +1,8 @@
-"""Statements written in SQLAlchemy's language, compiled once a dialect, run on the driver's cursor.
+"""Statements in SQLAlchemy's expression language, compiled once per dialect.
 
-One SQLAlchemy execute costs several times the SQLite call under it; a statement compiled once costs
-almost nothing over it. So a ``Statement`` keeps, for each dialect, the SQL text, the order of its
-parameters and the conversions that the column types ask for, and hands plain tuples to and from the
-driver. What it runs is exactly what SQLAlchemy would.
+One SQLAlchemy execute costs several times the SQLite call under it. So a ``Statement`` keeps, for
+each dialect, the SQL text, the order of its parameters and the conversions of the column types, and
+passes plain tuples to and from the driver's cursor. It runs exactly what SQLAlchemy would.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from snakestore.storage.schema.column_types import Convert, DriverType
 Row = tuple[Any, ...]
 MAX_IN_PARAMETERS = 256
 IN_PARAMETERS = tuple(f"each_{number}" for number in range(MAX_IN_PARAMETERS))
-"""The parameters of a expanding statement."""
+"""The parameters of an expanding statement."""
 
 
 def _converter(type_: TypeEngine[Any], dialect: Dialect, *, incoming: bool) -> Convert | None:
-    """What turns a parameter, or a cell that is read, into the driver's form or back."""
+    """Converts a parameter to the driver's form, or a cell from it; None: nothing to convert."""
     if isinstance(type_, DriverType):
         return type_.bind_converter(dialect) if incoming else type_.result_converter(dialect)
     if isinstance(type_, Integer | Float | Numeric):
@@ -38,8 +37,7 @@ def _converter(type_: TypeEngine[Any], dialect: Dialect, *, incoming: bool) -> C
 class CompiledStatement:
     """A statement as one dialect's driver takes it."""
 
-    # by hand, as are others that every verb reads: quicker to read than a tuple's names, and to
-    # define than a dataclass
+    # a class with slots: faster to read than a NamedTuple, and to import than a dataclass
     __slots__ = ("bind", "convert_row", "sql")
 
     def __init__(
@@ -53,17 +51,17 @@ class CompiledStatement:
         self.convert_row = convert_row
 
     def convert_rows(self, fetched: Iterable[Row]) -> list[Row]:
-        """Rows from the driver, converted as their column types ask."""
+        """Rows from the driver, converted by the types of their columns."""
         if self.convert_row is None:
             return list(fetched)
         return [self.convert_row(each) for each in fetched]
 
 
 class Statement:
-    """A statement built on first use and compiled once a dialect.
+    """A statement that is built on first use and compiled once per dialect.
 
-    ``build`` returns the statement. One that takes a number is expanding: it has ``IN (...)`` lists of
-    that many parameters named as ``IN_PARAMETERS`` says and is compiled for a few sizes.
+    ``build`` returns the statement. An expanding one takes a number: it has ``IN (...)`` lists of
+    that many parameters, named as in ``IN_PARAMETERS``, and is compiled for a few sizes.
     """
 
     __slots__ = ("_build", "_compiled", "_expanding", "expanding")
@@ -82,14 +80,14 @@ class Statement:
         return compiled
 
     def compile_expanding(self, dialect: Dialect, size: int) -> CompiledStatement:
-        """The expanding statement for ``dialect`` and ``size`` parameters; compiled at the first call."""
+        """The expanding statement for ``size`` parameters; compiled at the first call."""
         compiled = self._expanding.get((dialect.driver, size))
         if compiled is None:
             compiled = self._expanding[dialect.driver, size] = _compile(self._build(size), dialect)
         return compiled
 
     def expression(self) -> Executable:
-        """The statement for SQLAlchemy itself to run: what tests hold against the compiled form."""
+        """The statement for SQLAlchemy itself to run; tests compare it with the compiled form."""
         return self._build()
 
 
@@ -100,7 +98,10 @@ def _compile(built: Executable, dialect: Dialect) -> CompiledStatement:
     return CompiledStatement(
         compiled.string,
         _binder(compiled, dialect),
-        _row_converter([_converter(each.type, dialect, incoming=False) for each in returned]),
+        _row_converter(
+            [_converter(each.type, dialect, incoming=False) for each in returned],
+            [str(getattr(each, "name", "")) for each in returned],
+        ),
     )
 
 
@@ -136,41 +137,51 @@ def _binder(compiled: SQLCompiler, dialect: Dialect) -> Callable[[dict[str, Any]
     return lambda parameters: pick(converted(parameters))
 
 
-def _row_converter(converters: Sequence[Convert | None]) -> Callable[[Row], Row] | None:
-    wanted = [(index, convert) for index, convert in enumerate(converters) if convert is not None]
-    if not wanted:
-        return None
+FIRST = 0
+OTHERS = slice(1, None)
 
-    first = wanted[0][1]
+
+def _row_converter(
+    converters: Sequence[Convert | None], names: Sequence[str]
+) -> Callable[[Row], Row] | None:
+    """A function that converts the cells of a row; None if there is nothing to convert."""
+    needed = [(index, convert) for index, convert in enumerate(converters) if convert is not None]
+    if not needed:
+        return None
+    _, convert_cell = needed[FIRST]
 
     def convert_first(row: Row) -> Row:
         try:
-            return (first(row[0]),) + row[1:]  # noqa: RUF005 - quicker than to unpack, in every lookup
-        except CorruptStoreError as problem:
-            raise _with_row(problem, row) from problem
+            return (convert_cell(row[FIRST]),) + row[OTHERS]
+        except CorruptStoreError as error:
+            raise _with_row(error, names[FIRST], row) from error
 
     def convert_row(row: Row) -> Row:
-        values = list(row)
+        cells = list(row)
+        index = FIRST
         try:
-            for index, convert in wanted:
-                if values[index] is not None:
-                    values[index] = convert(values[index])
-        except CorruptStoreError as problem:
-            raise _with_row(problem, row) from problem
-        return tuple(values)
+            for index, convert in needed:
+                if cells[index] is not None:
+                    cells[index] = convert(cells[index])
+        except CorruptStoreError as error:
+            raise _with_row(error, names[index], row) from error
+        return tuple(cells)
 
-    # nearly every lookup has one time to read, the session's access, and has it first
-    return convert_first if [index for index, _ in wanted] == [0] else convert_row
+    # nearly every lookup converts one time, last_accessed, which comes first
+    return convert_first if [index for index, _ in needed] == [FIRST] else convert_row
 
 
-def _with_row(problem: CorruptStoreError, row: Row) -> CorruptStoreError:
+def _with_row(error: CorruptStoreError, column: str, row: Row) -> CorruptStoreError:
     texts = [cell for cell in row if isinstance(cell, str)][:5]
-    return CorruptStoreError(f"{problem}; the row has {texts!r}")
+    return CorruptStoreError(f"column {column}: {error}; the row has {texts!r}")
 
 
 def padded_chunks(values: Sequence[Any]) -> Iterable[list[Any]]:
-    """``values`` in pieces whose lengths are few: powers of two up to 256, the last one filled up by repetition."""
+    """``values`` in chunks of few different lengths: powers of two up to 256.
+
+    The last chunk is filled up by repeating its last value.
+    """
     for start in range(0, len(values), MAX_IN_PARAMETERS):
-        piece = list(values[start : start + MAX_IN_PARAMETERS])
-        size = 1 << (len(piece) - 1).bit_length()
-        yield piece + piece[-1:] * (size - len(piece))
+        chunk = list(values[start : start + MAX_IN_PARAMETERS])
+        size = 1 << (len(chunk) - 1).bit_length()
+        yield chunk + chunk[-1:] * (size - len(chunk))

@@ -117,7 +117,10 @@ class _Definition(NamedTuple):
 
 def _definition(connection: Connection, name: str) -> _Definition:
     storage = connection.scalar(_STORAGE, {"name": name}) or ""
-    constraints = [(row[0], row[1]) for row in connection.execute(_CONSTRAINTS, {"name": name})]
+    constraints = [
+        (constraint, definition)
+        for constraint, definition in connection.execute(_CONSTRAINTS, {"name": name})
+    ]
     return _Definition(storage, constraints, list(connection.scalars(_INDEXES, {"name": name})))
 
 

@@ -27,7 +27,7 @@ _ALONE = frozenset(
 def begin_for(statement: str) -> str | None:
     """The BEGIN to send before ``statement`` if no transaction is open; None if none is needed."""
     found = _FIRST_WORD.match(statement)
-    word = found[1].upper() if found else ""
+    word = found.group(1).upper() if found else ""
     if word in _ALONE:
         return None
     if word in _READS or (word == "WITH" and not _CHANGES.search(statement)):

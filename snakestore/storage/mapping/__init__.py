@@ -1,0 +1,12 @@
+"""Converts rows to values: the only place that knows what a position in a row means.
+
+Other modules pass rows on without looking inside. SQLite lets anyone store anything in a cell, so
+each cell is checked here, once. One that is not what its column holds raises CorruptStoreError,
+which names the row and the column. Any other exception is a bug and is raised as it is.
+
+cells            text and JSON in one cell, and the error for a damaged one
+sessions         sessions, and what a write needs of the one it has locked
+variables        whole variables, values, leases, names
+stored_variable  a variable as it is stored, for writes and history
+programs         programs
+"""

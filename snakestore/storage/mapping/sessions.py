@@ -1,0 +1,214 @@
+"""Sessions from rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from snakestore.clock import seconds_between
+from snakestore.errors import CorruptStoreError
+from snakestore.session import MAX_TTL_SECONDS, Session, SessionStats, expiry
+from snakestore.storage.mapping.cells import (
+    named,
+    object_from,
+    session_label,
+    text_from,
+    unexpected,
+)
+from snakestore.storage.queries import columns as at
+from snakestore.storage.queries.statement import Row
+
+
+class LockedSession:
+    """A session whose row is locked until the transaction ends, as far as a write needs it."""
+
+    __slots__ = ("_history_limit", "expires_at", "last_accessed", "sid", "ttl")
+
+    def __init__(
+        self,
+        sid: str,
+        last_accessed: datetime,
+        ttl: float | None,
+        expires_at: datetime | None,
+        history_limit: object,
+    ) -> None:
+        self.sid = sid
+        self.last_accessed = last_accessed
+        self.ttl = ttl
+        self.expires_at = expires_at
+        self._history_limit = history_limit
+
+    @property
+    def history_limit(self) -> int | None:
+        """How many past values each variable keeps; None: all.
+
+        Raises:
+            CorruptStoreError: if the stored limit is not a count.
+        """
+        limit = self._history_limit
+        if limit is None or (type(limit) is int and limit >= 0):
+            return limit
+        raise unexpected(limit, "a count", "history_limit", session_label, self.sid)
+
+
+def access_from(sid: object, row: Row) -> tuple[datetime, float | None, datetime | None]:
+    """``last_accessed``, ``ttl`` and the server's time, from a row that begins with ACCESS_COLUMNS.
+
+    Raises:
+        CorruptStoreError: if one of them is damaged.
+    """
+    last_accessed, ttl = row[at.ACCESS_LAST_ACCESSED], row[at.ACCESS_TTL]
+    if last_accessed is None:
+        raise unexpected(None, "a time", "last_accessed", session_label, sid)
+    if ttl is not None and type(ttl) is not float:
+        raise _bad_ttl(sid, ttl)
+    return last_accessed, ttl, row[at.ACCESS_SERVER_NOW]
+
+
+def _is_ttl(ttl: object) -> bool:
+    return ttl is None or (type(ttl) is float and 0 < ttl <= MAX_TTL_SECONDS)
+
+
+def _bad_ttl(sid: object, ttl: object) -> CorruptStoreError:
+    return unexpected(ttl, "a number of seconds", "ttl", session_label, sid)
+
+
+def locked_session_from(sid: str, row: Row) -> LockedSession:
+    """A session from a row that begins with STATE_COLUMNS.
+
+    Raises:
+        CorruptStoreError: if a column is damaged.
+    """
+    last_accessed, ttl = row[at.STATE_LAST_ACCESSED], row[at.STATE_TTL]
+    if last_accessed is None:
+        raise unexpected(None, "a time", "last_accessed", session_label, sid)
+    if ttl is not None and not (type(ttl) is float and 0 < ttl <= MAX_TTL_SECONDS):
+        raise _bad_ttl(sid, ttl)
+    return LockedSession(
+        sid, last_accessed, ttl, row[at.STATE_EXPIRES_AT], row[at.STATE_HISTORY_LIMIT]
+    )
+
+
+def session_id_from(row: Row) -> str:
+    """The id in SESSION_COLUMNS.
+
+    Raises:
+        CorruptStoreError: if it is not text.
+    """
+    sid = row[at.SESSION_ID]
+    return text_from(sid, "id", session_label, sid)
+
+
+def unchecked_session_id_from(row: Row) -> Any:
+    """The id in SESSION_COLUMNS, whatever it is, so that a damaged session can be deleted."""
+    return row[at.SESSION_ID]
+
+
+def metadata_from(row: Row) -> dict[str, Any]:
+    """The metadata in SESSION_COLUMNS.
+
+    Raises:
+        CorruptStoreError: if it is not a JSON object.
+    """
+    return object_from(row[at.SESSION_METADATA], "metadata", session_label, row[at.SESSION_ID])
+
+
+def last_worker_id_from(row: Row) -> str | None:
+    """The last worker's id in SESSION_COLUMNS.
+
+    Raises:
+        CorruptStoreError: if it is neither text nor NULL.
+    """
+    worker = row[at.SESSION_LAST_WORKER_ID]
+    return (
+        None
+        if worker is None
+        else text_from(worker, "last_worker_id", session_label, row[at.SESSION_ID])
+    )
+
+
+def session_from(row: Row, now: datetime) -> Session:
+    """A session from SESSION_COLUMNS, with its statistics as of ``now``.
+
+    Raises:
+        CorruptStoreError: if a column is damaged.
+    """
+    (
+        last_accessed,
+        ttl,
+        _,
+        sid,
+        created_at,
+        _,
+        _,
+        variable_count,
+        program_count,
+        updates,
+    ) = row
+    text_from(sid, "id", session_label, sid)
+    if last_accessed is None or created_at is None:
+        column = "created_at" if created_at is None else "last_accessed"
+        raise unexpected(None, "a time", column, session_label, sid)
+    if not _is_ttl(ttl):
+        raise _bad_ttl(sid, ttl)
+    if not (type(variable_count) is type(program_count) is type(updates) is int):
+        raise _bad_counts(row)
+    return Session(
+        id=sid,
+        created_at=created_at,
+        last_accessed=last_accessed,
+        ttl=ttl,
+        expires_at=expiry(last_accessed, ttl),
+        last_worker_id=last_worker_id_from(row),
+        metadata=metadata_from(row),
+        stats=SessionStats(
+            variable_count=variable_count,
+            program_count=program_count,
+            total_variable_updates=updates,
+            age=seconds_between(created_at, now),
+            time_since_access=seconds_between(last_accessed, now),
+            total_items=variable_count + program_count,
+        ),
+    )
+
+
+def _bad_counts(row: Row) -> CorruptStoreError:
+    counts = {
+        "variable_count": row[at.SESSION_VARIABLE_COUNT],
+        "program_count": row[at.SESSION_PROGRAM_COUNT],
+        "total_variable_updates": row[at.SESSION_TOTAL_VARIABLE_UPDATES],
+    }
+    column, count = next(each for each in counts.items() if type(each[1]) is not int)
+    return unexpected(
+        count,
+        "a count (check(repair=True) recounts)",
+        column,
+        session_label,
+        row[at.SESSION_ID],
+    )
+
+
+def recounted(row: Row, variables: int, programs: int, updates: int) -> Row:
+    """SESSION_COLUMNS, from a row that begins with them, with other counts."""
+    cells = list(row[: len(at.SESSION_COLUMNS)])
+    cells[at.SESSION_VARIABLE_COUNT] = variables
+    cells[at.SESSION_PROGRAM_COUNT] = programs
+    cells[at.SESSION_TOTAL_VARIABLE_UPDATES] = updates
+    return tuple(cells)
+
+
+def session_cells_from(names: Sequence[str], row: Row) -> dict[str, Any]:
+    """All cells of a session by ``names``; those that its expiry depends on are checked.
+
+    Raises:
+        CorruptStoreError: if one of them is damaged.
+    """
+    cells = named(names, row)
+    sid, ttl = cells["id"], cells["ttl"]
+    for column in ("created_at", "last_accessed"):
+        if cells[column] is None:
+            raise unexpected(None, "a time", column, session_label, sid)
+    if not _is_ttl(ttl):
+        raise _bad_ttl(sid, ttl)
+    return cells
