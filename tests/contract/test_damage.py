@@ -77,7 +77,9 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize(("name", "column", "content"), DAMAGED)
-def test_reading_a_damaged_variable_says_which_row_is_damaged(repo, damage, name, column, content):
+def test_reading_a_damaged_variable_names_the_row_and_the_column(
+    repo, damage, name, column, content
+):
     damage(f"UPDATE variables SET {column} = ? WHERE name = ?", content, name)
 
     for read in (
@@ -89,6 +91,7 @@ def test_reading_a_damaged_variable_says_which_row_is_damaged(repo, damage, name
             read()
         assert f"id-{name}" in str(caught.value) or repr(name) in str(caught.value)
         assert "'s'" in str(caught.value)
+        assert f" {column}" in str(caught.value) or column == "type"  # then it is the value
 
 
 @pytest.mark.parametrize(("name", "column", "content"), DAMAGED)
@@ -222,6 +225,7 @@ def test_a_damaged_session_is_told_and_may_be_deleted(repo, damage, column, cont
         with pytest.raises(CorruptStoreError) as caught:
             read()
         assert "'s'" in str(caught.value)
+        assert f" {column}" in str(caught.value)
 
     assert repo.delete_session("s") is True
     assert repo.list_sessions() == []

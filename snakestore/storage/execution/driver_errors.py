@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy import exc
 
-from snakestore.errors import (
-    CorruptStoreError,
-    SnakeStoreError,
-    StoreBusyError,
-    StoreError,
-)
+from snakestore.errors import SnakeStoreError, StoreBusyError, StoreError
 from snakestore.storage import descriptors
 from snakestore.storage.dialects import backend_of_error, driver_error_types
 from snakestore.storage.dialects.base import CONNECTION_LOST
-
-_OF_DAMAGE = (TypeError, ValueError, OverflowError, AttributeError)
-_OUR_CODE = str(Path(__file__).resolve().parents[2]) + os.sep
 
 
 def driver_error(error: BaseException) -> BaseException | None:
@@ -31,26 +21,8 @@ def driver_error(error: BaseException) -> BaseException | None:
 
 
 def is_driver_error(error: BaseException) -> bool:
-    """Whether ``error`` is a driver's or SQLAlchemy's, or comes of damaged data."""
-    return (
-        isinstance(error, exc.SQLAlchemyError)
-        or driver_error(error) is not None
-        or is_damage(error)
-    )
-
-
-def is_damage(error: BaseException) -> bool:
-    """Whether snakestore's code failed on a cell that holds what its column must not.
-
-    Arguments were checked before, and what a user's function or type raises comes from a frame that
-    is not ours.
-    """
-    if not isinstance(error, _OF_DAMAGE) or isinstance(error, SnakeStoreError):
-        return False
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    return last is not None and last.tb_frame.f_code.co_filename.startswith(_OUR_CODE)
+    """Whether ``error`` is a driver's or SQLAlchemy's. Any other is raised unchanged."""
+    return isinstance(error, exc.SQLAlchemyError) or driver_error(error) is not None
 
 
 def is_busy(error: BaseException) -> bool:
@@ -73,11 +45,6 @@ def is_out_of_reach(error: BaseException) -> bool:
 def _of_no_driver(error: BaseException) -> SnakeStoreError:
     if descriptors.says_exhausted(error):
         return StoreError(f"{descriptors.EXHAUSTED} ({error})")
-    if is_damage(error):
-        return CorruptStoreError(
-            f"a row in the database is damaged, and `check` tells which ({type(error).__name__}:"
-            f" {error})"
-        )
     if isinstance(error, exc.TimeoutError):
         return StoreBusyError(
             "others used all connections of the engine's pool for too long; nothing was changed,"
@@ -107,8 +74,6 @@ def translate_errors() -> Iterator[None]:
     """Translate a driver's error that leaves the block, the original chained as the cause."""
     try:
         yield
-    except exc.SQLAlchemyError as error:
-        raise translate(error) from error
     except Exception as error:
         if not is_driver_error(error) and not descriptors.says_exhausted(error):
             raise

@@ -58,7 +58,9 @@ def _raise_decode_error(
     misfit = not (isinstance(text, str | None) and isinstance(blob, bytes | None))
     if not isinstance(error, ValueError) and not misfit and is_library_type(type_name):
         raise error
-    column = "value" if blob is None else "value_blob"
+    column = (
+        "value" if text is not None else "value_blob" if blob is not None else "value, value_blob"
+    )
     reason = f"not a valid {type_name} ({error})"
     raise damaged(reason, column, variable_label, sid, name) from error
 
