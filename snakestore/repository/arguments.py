@@ -1,4 +1,4 @@
-"""What verbs take: refused here, with a typed error that names the cure, before anything is asked of the database."""
+"""Checks of the arguments of methods. Each raises a typed error that names the remedy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_CONNECTIONS = 65_536
 
 
 class Missing(enum.Enum):
-    """The one value that stands for an argument that was not given, where None means something."""
+    """The default of arguments for which None has a meaning."""
 
     NOT_GIVEN = "not given"
 
@@ -32,20 +32,20 @@ NotGiven = Literal[Missing.NOT_GIVEN]
 
 
 def look_up_text(name: object, what: str) -> str | None:
-    """The text of a name that is looked for; None where no name can be that text, so that nothing is found.
+    """The text of a name to look up; None if nothing can have that name.
 
     Raises:
-        InvalidNameError: it is neither str nor Enum.
+        InvalidNameError: if it is neither str nor Enum.
     """
     text = identifier_text(name, what)
     return text if invalid_name_reason(text) is None else None
 
 
 def checked_ttl(ttl: object) -> float | None:
-    """A time to live in seconds, None where a session never expires.
+    """A time to live in seconds; None: the session never expires.
 
     Raises:
-        ValidationError: it is no number of seconds or timedelta, or out of range.
+        ValidationError: if it is neither a number, a timedelta nor None, or out of range.
     """
     if ttl is None:
         return None
@@ -53,12 +53,11 @@ def checked_ttl(ttl: object) -> float | None:
         length = ttl
     elif isinstance(ttl, bool) or not isinstance(ttl, int | float):
         message = (
-            "ttl is a number of seconds, a timedelta or None (never expires), not"
+            "ttl must be a number of seconds, a timedelta or None (never expires), not"
             f" {type(ttl).__name__}"
         )
         raise ValidationError(message, value=ttl)
-    # what is out of range is refused below; NaN compares false, and an int may be larger than any
-    # float
+    # out of range is refused below; NaN compares false, and an int may be beyond all floats
     else:
         length = timedelta(seconds=ttl) if abs(ttl) <= MAX_TTL.total_seconds() else MAX_TTL * 2
     if not MIN_TTL < length <= MAX_TTL:
@@ -71,15 +70,15 @@ def checked_ttl(ttl: object) -> float | None:
 
 
 def checked_count(count: object, what: str) -> int | None:
-    """A limit: None (no limit) or an int of at least 0; one beyond 64 bits is as good as none.
+    """A limit: None (no limit) or an int >= 0, capped at 64 bits.
 
     Raises:
-        ValidationError: it is neither.
+        ValidationError: if it is neither.
     """
     if count is None:
         return None
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        message = f"{what} must be None or an int of at least 0, not {shorten(count)}"
+        message = f"{what} must be None or an int >= 0, not {shorten(count)}"
         raise ValidationError(message, value=count)
     return min(int(count), 2**63 - 1)
 
@@ -97,10 +96,10 @@ def checked_max_connections(count: object) -> int:
 
 
 def checked_expected_version(expected: object) -> int | None:
-    """The version a caller saw, or None.
+    """An expected version, or None.
 
     Raises:
-        ValidationError: it is no int.
+        ValidationError: if it is neither an int nor None.
     """
     if expected is None:
         return None
@@ -111,56 +110,56 @@ def checked_expected_version(expected: object) -> int | None:
 
 
 def checked_optional_name(name: object, what: str) -> str | None:
-    """A name, or None where none is given.
+    """A valid name, or None.
 
     Raises:
-        InvalidNameError: it may not be one.
+        InvalidNameError: if it is neither.
     """
     return None if name is None else checked_name(name, what)
 
 
 def checked_metadata(metadata: object) -> dict[str, Any]:
-    """Metadata as a JSON object of its own; None is the empty one.
+    """A copy of metadata as a JSON object; None: an empty one.
 
     Raises:
-        ValidationError: it is no dict, or holds what JSON cannot say; ``.path`` says where.
+        ValidationError: if it is not a dict, or not JSON-serialisable; ``.path`` says where.
     """
     return checked_object(metadata, "metadata")
 
 
 def checked_positive(number: object, what: str) -> int:
-    """An int of at least 1.
+    """An int >= 1.
 
     Raises:
-        ValidationError: it is none.
+        ValidationError: if it is not.
     """
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        message = f"{what} must be an int of at least 1, not {shorten(number)}"
+        message = f"{what} must be an int >= 1, not {shorten(number)}"
         raise ValidationError(message, value=number)
     return int(number)
 
 
 def checked_variable(variable: object) -> Variable:
-    """A Variable, and nothing like one.
+    """A Variable.
 
     Raises:
-        ValidationError: it is something else.
+        ValidationError: if it is anything else.
     """
     if not isinstance(variable, Variable):
         message = (
-            f"a Variable is wanted, not {type(variable).__name__}: make one with create_variable or"
-            " Variable.new"
+            f"expected a Variable, got {type(variable).__name__}. Create one with"
+            " create_variable() or Variable.new()."
         )
         raise ValidationError(message, value=variable)
     return variable
 
 
 def checked_identifiers(identifiers: object) -> list[str]:
-    """Identifiers as texts, each once, in the order given.
+    """The texts of identifiers in the given order, without duplicates.
 
     Raises:
-        ValidationError: it is no collection of identifiers (a lone str is one name, not many).
-        InvalidNameError: one of them is neither str nor Enum.
+        ValidationError: if it is not a collection of identifiers, such as a single str.
+        InvalidNameError: if one of them is neither str nor Enum.
     """
     if isinstance(identifiers, str | bytes | Mapping) or not isinstance(identifiers, Iterable):
         message = f"identifiers must be a list of ids or names, not {type(identifiers).__name__}"
@@ -168,32 +167,31 @@ def checked_identifiers(identifiers: object) -> list[str]:
     return list(dict.fromkeys(identifier_text(each) for each in identifiers))
 
 
-def check_size(what: str, text: str | None, blob: bytes | None, most: int | None) -> None:
-    """Refuse what is larger, in its stored form, than the repository's ``max_value_bytes``.
+def check_size(what: str, text: str | None, blob: bytes | None, limit: int | None) -> None:
+    """Check an encoded value against the repository's ``max_value_bytes``; None: no limit.
 
     Raises:
-        ValidationError: it is; says how large.
+        ValidationError: if it is larger.
     """
     binary = 0 if blob is None else len(blob)
-    if (
-        most is None or binary + (0 if text is None else len(text) * 4) <= most
-    ):  # UTF-8 takes at most 4 a character
+    # UTF-8 has at most 4 bytes per character
+    if limit is None or binary + (0 if text is None else len(text) * 4) <= limit:
         return
     size = binary + (0 if text is None else len(text.encode()))
-    if size > most:
+    if size > limit:
         message = (
-            f"{what}: {size:,} bytes are more than max_value_bytes, {most:,}: keep it in a file and"
-            " store its name, or raise the limit"
+            f"{what}: value is {size:,} bytes, the limit is max_value_bytes={limit:,}. Store large"
+            " data in a file and keep its path, or raise the limit."
         )
         raise ValidationError(message, type=what, value=text if blob is None else blob)
 
 
 def key_text(key: object) -> str:
-    """A batch's key as text, also where it is no identifier at all and will be refused as such."""
+    """A key of a batch as text, even if it is not an identifier and will be refused."""
     try:
         return identifier_text(key)
     except InvalidNameError:
         try:
             return repr(key)
-        except Exception:  # noqa: BLE001 - somebody else's __repr__ may raise anything, and a long int's does
+        except Exception:  # noqa: BLE001 - a user's __repr__ may raise anything
             return shorten(key)

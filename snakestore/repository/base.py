@@ -36,8 +36,8 @@ class RepositoryBase:
     def __init__(self, bind: Bind, **options: Unpack[RepositoryOptions]) -> None:
         """Bind to an Engine, Connection or ``orm.Session`` that the caller owns.
 
-        Nothing is installed on it, and no statement is sent yet. On an Engine each verb is one
-        transaction, retried while the database is busy. On a Connection or ``orm.Session`` a verb
+        Nothing is installed on it, and no statement is sent yet. On an Engine each method is one
+        transaction, retried while the database is busy. On a Connection or ``orm.Session`` a method
         joins the caller's transaction and never commits.
 
         Args:
@@ -97,7 +97,10 @@ class RepositoryBase:
         return bound
 
     def close(self) -> None:
-        """Take no more verbs, and close what ``open`` opened; verbs that are at work end first. Closing again is fine."""
+        """Close the repository and what ``open`` opened, after running calls have ended.
+
+        Every later call raises StoreError. Closing again does nothing.
+        """
         self._runner.close()
         if self._owned is not None:
             self._owned.dispose()
@@ -115,19 +118,19 @@ class RepositoryBase:
 
     @contextmanager
     def transaction(self, *, read_only: bool = False) -> Iterator[Self]:
-        """A repository whose verbs make one transaction: kept at the end of the block, undone by an exception.
+        """Run several methods as one transaction.
 
-        Use the repository that the block gives, in this thread. Inside another transaction it is a
-        savepoint.
+        The block gets a repository bound to the transaction; use that one, in this thread. The
+        transaction commits at the end of the block, and rolls back if the block raises. Inside
+        another transaction it is a savepoint.
 
         Args:
-            read_only: read one snapshot, writing nothing and keeping no writer waiting.
+            read_only: read one snapshot, without writing and without blocking writers.
 
         Raises:
-            StoreBusyError: others kept the database busy, or this thread holds a transaction of
-                this repository.
-            StoreError: the repository is closed, or the database rolled the transaction back by
-                itself.
+            StoreBusyError: if the database stays locked, or this thread already has an open
+                transaction of this repository.
+            StoreError: if the repository is closed, or the database rolled the transaction back.
         """
         with self._runner.transaction(read_only=read_only) as runner:
             yield self._on(self._options, runner)
@@ -137,7 +140,7 @@ def _runner_for(bind: object, options: Options) -> Runner:
     if isinstance(bind, Engine):
         return _engine_runner(bind, options)
     if options.cache:
-        _refuse_cache("a Connection or orm.Session of yours")
+        _refuse_cache("a Connection or an orm.Session")
     if isinstance(bind, Connection):
         connection = bind
         backend = backend_of(bind)
@@ -195,8 +198,8 @@ def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
 
 def _refuse_cache(bind: str) -> NoReturn:
     message = (
-        f"cache=True needs SQLite's own word on whether anything changed, which {bind} does not"
-        " give: open() a file, or leave it out"
+        f"cache=True does not work with {bind}: it needs SQLite's PRAGMA data_version on the"
+        " repository's own connections. Use SessionRepository.open(), or leave it out."
     )
     raise ValidationError(message, value=True)
 

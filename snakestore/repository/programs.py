@@ -157,7 +157,7 @@ def _put(tx: TransactionContext, sid: object, program_id: object, program: objec
     locked = lock_session(tx, sid)
     pid = checked_name(program_id, "program id")
     text = types.dumps(types.checked_document(program, "program"))
-    check_size("a program", text, None, tx.max_value_bytes)
+    check_size("program", text, None, tx.max_value_bytes)
     replaced = tx.execute(
         sql.UPDATE, sid=locked.sid, pid=pid, new_program=text, new_last_updated_at=tx.now
     )

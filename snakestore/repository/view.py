@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import (
     Callable,
@@ -20,6 +21,7 @@ from snakestore.names import identifier_text
 from snakestore.repository.methods import RepositoryMethods
 from snakestore.repository.naming import named
 from snakestore.repository.variables.reads import get_named_value, get_values, is_name
+from snakestore.storage.execution.runner import Runner
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,34 +29,29 @@ _NONE_GIVEN = object()
 
 
 def _without_session_id(
-    verb: Callable[Concatenate[RepositoryMethods, str, P], R],
+    method: Callable[Concatenate[RepositoryMethods, str, P], R],
 ) -> Callable[Concatenate[SessionView, P], R]:
-    """The verb as a method of a view: the same, without the session's id."""
-    verb = named(verb, "SessionView")
+    """A method of the repository as a method of the view, without the session id."""
+    method = named(method, "SessionView")
 
-    @wraps(verb)
+    @wraps(method)
     def bound(view: SessionView, *args: P.args, **kwargs: P.kwargs) -> R:
-        return verb(view.repository, view.session_id, *args, **kwargs)
+        return method(view.repository, view.session_id, *args, **kwargs)
 
-    bound.__signature__ = _signature_without_sid(verb)  # type: ignore[attr-defined] # what inspect.signature shows
+    signature = inspect.signature(method)
+    this, _, *others = signature.parameters.values()
+    shown = signature.replace(parameters=[this, *others])
+    bound.__signature__ = shown  # type: ignore[attr-defined] # read by inspect
     return cast("Callable[Concatenate[SessionView, P], R]", bound)
 
 
-def _signature_without_sid(verb: Callable[..., Any]) -> Any:
-    import inspect  # noqa: PLC0415 - needed once a verb, at import: inspect is loaded by dataclasses anyway
-
-    signature = inspect.signature(verb)
-    this, _, *rest = signature.parameters.values()
-    return signature.replace(parameters=[this, *rest])
-
-
 class SessionView(MutableMapping[str, Any]):
-    """A session as a mapping of variable name to value; names are in the order of their code points.
+    """A session as a mapping of variable name to value. Names are ordered by code point.
 
-    Reading and writing a key is a verb of the repository: a versioned update, an access, a
-    transaction. ``items()``, ``values()``, ``update()`` and ``clear()`` are one transaction each.
-    Making a view touches nothing. A missing session raises SessionNotFoundError from everything but
-    ``in``. Every verb that takes a session's id is a method without it.
+    Reading a key counts as an access. Assigning to it is a versioned update. ``items()``,
+    ``values()``, ``update()`` and ``clear()`` are one transaction each. Creating a view touches
+    nothing. A missing session raises SessionNotFoundError, except from ``in``, which returns False.
+    Every method of the repository that takes a session id is a method of the view without it.
     """
 
     __slots__ = ("repository", "session_id", "strict")
@@ -62,21 +59,25 @@ class SessionView(MutableMapping[str, Any]):
     def __init__(
         self, repository: RepositoryMethods, session_id: str, *, strict: bool = False
     ) -> None:
-        """View session ``session_id`` of ``repository``.
+        """View a session.
 
         Args:
-            repository: whose verbs the view calls.
-            session_id: the session's id; it need not exist yet.
-            strict: assigning to a name that no variable has raises VariableNotFoundError, instead
-                of registering a variable of an inferred type (bool boolean, int integer, float
-                float, str string, numpy array tensor, all else json).
+            repository: the repository to read from and write to.
+            session_id: the session's id; the session need not exist yet.
+            strict: assigning to a missing name raises VariableNotFoundError. Otherwise it registers
+                a variable of an inferred type (bool: boolean, int: integer, float: float,
+                str: string, numpy array: tensor, all else: json).
 
         Raises:
-            InvalidNameError: the id is neither str nor Enum.
+            InvalidNameError: if the id is neither str nor Enum.
         """
         self.repository = repository
         self.session_id = identifier_text(session_id, "session id")
         self.strict = strict
+
+    @property
+    def _runner(self) -> Runner:
+        return self.repository._runner  # noqa: SLF001 - a view shares its repository's runner
 
     def __repr__(self) -> str:
         return f"SessionView({self.session_id!r}, strict={self.strict})"
@@ -84,7 +85,7 @@ class SessionView(MutableMapping[str, Any]):
     # --- one key
 
     def __getitem__(self, key: str) -> Any:
-        return self.repository._runner.lookup(get_named_value, self.session_id, _name(key))  # noqa: SLF001 - a view is the repository's other face
+        return self._runner.lookup(get_named_value, self.session_id, _name(key))
 
     def __setitem__(self, key: str, value: Any) -> None:
         name = _name(key)
@@ -92,9 +93,7 @@ class SessionView(MutableMapping[str, Any]):
             if name in SessionView(transaction, self.session_id):
                 transaction.update_variable(self.session_id, name, value)
             elif self.strict:
-                transaction.touch(
-                    self.session_id
-                )  # a missing session is told before a missing variable
+                transaction.touch(self.session_id)  # raises first for a missing session
                 raise VariableNotFoundError(self.session_id, name)
             else:
                 transaction.register_variable(self.session_id, name, inferred_type(value), value)
@@ -103,9 +102,7 @@ class SessionView(MutableMapping[str, Any]):
         name = _name(key)
         with self.repository.transaction() as transaction:
             if name not in SessionView(transaction, self.session_id):
-                transaction.touch(
-                    self.session_id
-                )  # a missing session is told before a missing variable
+                transaction.touch(self.session_id)  # raises first for a missing session
                 raise VariableNotFoundError(self.session_id, name)
             transaction.delete_variable(self.session_id, name)
 
@@ -114,15 +111,15 @@ class SessionView(MutableMapping[str, Any]):
             name = identifier_text(key)
         except InvalidNameError:
             return False
-        return self.repository._runner.lookup(is_name, self.session_id, name)  # noqa: SLF001 - a view is the repository's other face
+        return self._runner.lookup(is_name, self.session_id, name)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The value under ``key``, or ``default`` where there is none: one look, and an access either way."""
+        """Return the value of ``key``, or ``default``. Counts as an access either way."""
         try:
             name = _name(key)
         except KeyError:
             return default
-        return self.repository._runner.lookup(get_named_value, self.session_id, name, default)  # noqa: SLF001 - a view is the repository's other face
+        return self._runner.lookup(get_named_value, self.session_id, name, default)
 
     # --- all of them
 
@@ -133,25 +130,25 @@ class SessionView(MutableMapping[str, Any]):
         return self.repository.get_stats(self.session_id).variable_count
 
     def items(self) -> ItemsView[str, Any]:
-        """Names and values, from one snapshot at each iteration."""
+        """Return names and values; each iteration reads one snapshot."""
         return _Items(self)
 
     def values(self) -> ValuesView[Any]:
-        """Values in the order of their names, from one snapshot at each iteration."""
+        """Return values ordered by name; each iteration reads one snapshot."""
         return _Values(self)
 
     def snapshot(self) -> dict[str, Any]:
-        """All names and values as a dict of its own, from one snapshot."""
-        return self.repository._runner.read(get_values, self.session_id)  # noqa: SLF001 - a view is the repository's other face
+        """Return all names and values of one snapshot as a new dict."""
+        return self._runner.read(get_values, self.session_id)
 
     # --- changes of several, each one transaction
 
     def update(self, other: Any = (), /, **values: Any) -> None:
-        """Assign every name and value of ``other`` and of the keywords, all or none.
+        """Assign all names and values of ``other`` and of the keywords, all or nothing.
 
         Raises:
-            What assigning one of them raises; nothing is changed then. TypeError: ``other`` is
-            neither mapping nor pairs.
+            TypeError: if ``other`` is neither a mapping nor an iterable of pairs.
+            SnakeStoreError: what assigning one of them raises. Nothing is changed then.
         """
         given = dict(_pairs(other)) | values
         with self.repository.transaction() as transaction:
@@ -162,16 +159,16 @@ class SessionView(MutableMapping[str, Any]):
                 view[key] = value
 
     def clear(self) -> None:
-        """Delete every variable, all or none."""
+        """Delete all variables, all or nothing."""
         with self.repository.transaction() as transaction:
             for name in transaction.variable_names(self.session_id):
                 transaction.delete_variable(self.session_id, name)
 
     def pop(self, key: str, default: Any = _NONE_GIVEN) -> Any:
-        """Delete a variable and return its value; ``default`` where there is none.
+        """Delete a variable and return its value, or return ``default`` if there is none.
 
         Raises:
-            VariableNotFoundError: there is none, and no default.
+            VariableNotFoundError: if there is no such variable and no default.
         """
         with self.repository.transaction() as transaction:
             view = SessionView(transaction, self.session_id)
@@ -185,10 +182,10 @@ class SessionView(MutableMapping[str, Any]):
             return value
 
     def popitem(self) -> tuple[str, Any]:
-        """Delete the first variable by name and return its name and value.
+        """Delete the variable whose name comes first. Return its name and value.
 
         Raises:
-            KeyError: there are none.
+            KeyError: if there are no variables.
         """
         with self.repository.transaction() as transaction:
             view = SessionView(transaction, self.session_id)
@@ -199,7 +196,7 @@ class SessionView(MutableMapping[str, Any]):
         raise KeyError(message)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """The value under ``key``; where there is none, ``default`` is assigned first."""
+        """Return the value of ``key``, after assigning ``default`` to it if it is missing."""
         with self.repository.transaction() as transaction:
             view = SessionView(transaction, self.session_id, strict=self.strict)
             try:
@@ -208,7 +205,7 @@ class SessionView(MutableMapping[str, Any]):
                 view[key] = default
                 return view[key]
 
-    # --- the verbs, without the session's id
+    # --- the methods of the repository, without the session id
 
     create_session = _without_session_id(RepositoryMethods.create_session)
     get_session = _without_session_id(RepositoryMethods.get_session)
@@ -268,7 +265,7 @@ class _Values(ValuesView[Any]):
 
 
 def inferred_type(value: object) -> str:
-    """The type of the variable that an assignment to a new name makes."""
+    """The type of the variable that assigning ``value`` to a new name registers."""
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.ndarray):
         return "tensor"
@@ -282,7 +279,7 @@ def _name(key: object) -> str:
     """A key as the text of a name.
 
     Raises:
-        KeyError: it is neither str nor Enum, so it is no key.
+        KeyError: if it is neither str nor Enum, and so cannot be a key.
     """
     try:
         return identifier_text(key)
@@ -294,5 +291,5 @@ def _pairs(other: Any) -> Iterable[tuple[Any, Any]]:
     if isinstance(other, Mapping):
         return other.items()
     if hasattr(other, "keys"):
-        return ((key, other[key]) for key in other.keys())  # noqa: SIM118 - what has keys() is a mapping to dict.update too
+        return ((key, other[key]) for key in other.keys())  # noqa: SIM118 - not a Mapping, as dict.update() takes it
     return [(key, value) for key, value in other]

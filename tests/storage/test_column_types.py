@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -97,12 +99,23 @@ def statements() -> dict[str, Executable]:
         for name, member in vars(module).items():
             several = member if isinstance(member, tuple) else (member,)
             for number, one in enumerate(several):
-                forms = one._forms.values() if isinstance(one, RangeQuery) else (one,)
-                for form, statement in enumerate(forms):
+                for form, statement in enumerate(forms(one)):
                     if isinstance(statement, Statement):
                         built = statement._build(2) if statement.expanding else statement._build()
                         found[f"{place}.{name}.{number}.{form}"] = built
     return found
+
+
+def forms(one: object) -> Iterable[object]:
+    """The variants of a range query, the statements of a table, or the object itself."""
+    if isinstance(one, RangeQuery):
+        flags = itertools.product((False, True), repeat=3)
+        return [one.variant(after=a, bounded=b, limited=c) for a, b, c in flags]
+    if isinstance(one, checks.CheckedTable):
+        return one.keys, one.rows, one.invalid_keys
+    if isinstance(one, copying.CopiedTable):
+        return one.keys, one.rows, one.insert
+    return (one,)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)

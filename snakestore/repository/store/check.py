@@ -30,6 +30,6 @@ class CheckMethods(RepositoryBase):
             StoreReadOnlyError: if counts are to be repaired and the store is read-only.
             StoreError: if the database cannot be reached.
         """
-        from snakestore.repository.store.check_store import check_store  # noqa: PLC0415 - loaded on use
+        from snakestore.repository.store.check_store import check_store  # noqa: PLC0415 - on use
 
         return check_store(self._runner, repair=repair)

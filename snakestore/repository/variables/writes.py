@@ -137,7 +137,9 @@ class VariableWriteMethods(RepositoryBase):
         return self._runner.write(_delete, sid, identifier, optimizer_id)
 
 
-class _RaisedByFn(Exception):  # noqa: N818 - not an error, it carries one past the translation of driver errors
+class _RaisedByFn(Exception):  # noqa: N818 - carries an error
+    """Carries an error of ``fn`` past the translation of driver errors."""
+
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
         self.error = error

@@ -247,7 +247,7 @@ class AutocommitRunner(Runner, fork.Participant):
 
     def _context(self, connection: ConnectionAdapter, mode: Mode) -> TransactionContext:
         del mode  # subclasses tell by it
-        return TransactionContext(connection, self._now(), self._max_value_bytes)
+        return TransactionContext(connection, self._now(), self.max_value_bytes)
 
     def in_block(self) -> bool:
         """Whether the caller itself has an open write block of this runner."""
@@ -315,7 +315,7 @@ class AutocommitRunner(Runner, fork.Participant):
             self._clock,
             self._record,
             read_only=read_only,
-            max_value_bytes=self._max_value_bytes,
+            max_value_bytes=self.max_value_bytes,
         )
         finished = False
         left_by: BaseException | None = None

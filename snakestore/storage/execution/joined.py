@@ -43,7 +43,7 @@ class JoinedRunner(Runner):
         """Called after a read whose access is due to be recorded."""
 
     def _context(self, connection: ConnectionAdapter) -> TransactionContext:
-        return TransactionContext(connection, self._now(), self._max_value_bytes)
+        return TransactionContext(connection, self._now(), self.max_value_bytes)
 
     def lookup(
         self,
@@ -160,7 +160,7 @@ class JoinedRunner(Runner):
             self._clock,
             self._record,
             read_only=read_only,
-            max_value_bytes=self._max_value_bytes,
+            max_value_bytes=self.max_value_bytes,
             record_accesses=False,
         )
         try:

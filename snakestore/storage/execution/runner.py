@@ -40,7 +40,7 @@ class Runner(ABC):
         max_value_bytes: int | None,
     ) -> None:
         self.backend = backend
-        self._max_value_bytes = max_value_bytes
+        self.max_value_bytes = max_value_bytes
         self._clock = clock
         self._record = record
         self._now = _now_of(clock)

@@ -205,10 +205,12 @@ class RangeQuery:
         key = (after, bounded, limited)
         statement = self._variants.get(key)
         if statement is None:
-            statement = self._variants[key] = Statement(lambda: self._ranged(*key))
+            statement = self._variants[key] = Statement(
+                lambda: self._ranged(after=after, bounded=bounded, limited=limited)
+            )
         return statement
 
-    def _ranged(self, after: bool, bounded: bool, limited: bool) -> Select[Any]:  # noqa: FBT001 - see variant
+    def _ranged(self, *, after: bool, bounded: bool, limited: bool) -> Select[Any]:
         column = self._column
         lower = bindparam("lower", type_=column.type)
         query = self._build().where(column > lower if after else column >= lower)

@@ -24,7 +24,7 @@ class _ServerTime(UtcDateTime):
 
 
 class server_now(FunctionElement[datetime]):  # noqa: N801 - an SQL function, named as one
-    """The server's time at this very moment (not at the transaction's start); NULL where there is no server."""
+    """The server's time now, not at the transaction's start; NULL without a server."""
 
     name = "server_now"
     type = _ServerTime()

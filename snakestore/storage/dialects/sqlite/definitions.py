@@ -257,7 +257,7 @@ def _tokens(sql: str) -> Iterator[str]:
     Names of snakestore's lose their quotes. Others keep them, for a quoted keyword is a name.
     """
     for found in _TOKEN.finditer(sql):
-        token = found[0]
+        token = found.group()
         if found["blank"]:
             continue
         if found["quoted"]:
