@@ -17,7 +17,6 @@ from snakestore.aio.scheduler import Scheduler, scheduler_of
 from snakestore.errors import StoreError
 from snakestore.repository import SessionRepository
 from snakestore.repository.options import DEFAULTS, RepositoryOptions
-from snakestore.storage.sqlalchemy_internals import pool_limit
 
 
 class _Closing(Protocol):
@@ -26,8 +25,6 @@ class _Closing(Protocol):
 
 A = TypeVar("A", bound=_Closing)
 AsyncBind = AsyncEngine | AsyncConnection | AsyncSession
-
-MAX_CONNECTIONS = 16
 
 
 class Opening(Generic[A]):
@@ -68,7 +65,9 @@ async def open_in_thread(
         raise
     runner = runner_of(repository)
     scheduler = Scheduler(
-        connections=MAX_CONNECTIONS, sole=runner.sole, locks_rows=runner.backend.locks_rows
+        connections=runner.connection_limit,
+        sole=runner.sole,
+        locks_rows=runner.backend.locks_rows,
     )
     dispatcher = EngineDispatcher(
         repository, executor, scheduler, busy_timeout=_busy_timeout(options)
@@ -95,7 +94,7 @@ def dispatcher_on(bind: AsyncBind, options: RepositoryOptions) -> Dispatcher:
     runner = runner_of(repository)
     scheduler = scheduler_of(
         synchronous,
-        connections=pool_limit(synchronous.pool, MAX_CONNECTIONS),
+        connections=runner.connection_limit,
         sole=runner.sole,
         locks_rows=backend.locks_rows,
     )

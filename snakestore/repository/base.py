@@ -172,11 +172,10 @@ def _runner_for(bind: object, options: Options) -> Runner:
 def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
     backend = backend_of(engine)
     busy_timeout, limit = options.settings.busy_timeout, options.max_connections
-    memory = isinstance(engine.pool, StaticPool)
     connections: ConnectionSource
     if not is_ours(engine):
         connections = BorrowedConnections(engine, backend, limit=limit, wait=busy_timeout)
-    elif memory:
+    elif isinstance(engine.pool, StaticPool):
         connections = MemoryConnection(engine, backend, wait=busy_timeout)
     else:
         connections = OwnedConnections(engine, backend, limit=limit, wait=busy_timeout)
@@ -192,7 +191,6 @@ def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
         record_read,
         max_value_bytes=options.max_value_bytes,
         busy_timeout=busy_timeout,
-        sole=memory or limit == 1,
     )
 
 

@@ -61,7 +61,7 @@ def stored():
 """
 
 
-def run(script: str, path: Path, *arguments: str) -> str:
+def run(script: str, path: Path | str, *arguments: str) -> str:
     """What the script prints."""
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + script, str(path), *arguments],

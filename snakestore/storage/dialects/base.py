@@ -258,6 +258,10 @@ class Backend(ABC):
         """End the statement that the server still runs for a connection that is to be closed."""
         del driver_connection  # in this process, none outlives the call
 
+    def abandon(self, driver_connection: Any) -> None:
+        """In a forked child: let go of the parent's connection without a word to the server."""
+        del driver_connection
+
     def file_watch(self, info: Mapping[Any, Any]) -> FileWatch | None:
         """The watch of a connection on a file, from the ``info`` of its pool's entry."""
         del info

@@ -49,6 +49,10 @@ class ConnectionSource(Protocol):
     """Where a runner gets its connections from."""
 
     @property
+    def limit(self) -> int:
+        """How many connections are used at once."""
+
+    @property
     def copied_by_fork(self) -> bool:
         """Whether a forked child has a copy of the database, and of an open transaction."""
 
@@ -76,7 +80,6 @@ class AutocommitRunner(Runner, fork.Participant):
         *,
         max_value_bytes: int | None,
         busy_timeout: float,
-        sole: bool,
     ) -> None:
         """Run operations on ``connections``.
 
@@ -87,12 +90,13 @@ class AutocommitRunner(Runner, fork.Participant):
             record: records an access.
             max_value_bytes: the size limit of what is stored; None: no limit.
             busy_timeout: seconds to go on trying while the database is busy or unreachable.
-            sole: whether there is only one connection (a database in memory).
         """
         super().__init__(backend, clock, record, max_value_bytes=max_value_bytes)
         self._connections = connections
         self._busy_timeout = busy_timeout
-        self.sole = sole
+        self.connection_limit = connections.limit
+        self.sole = connections.limit == 1
+        """Whether there is one connection for all, so that reads too wait for a block."""
         self._recording = RecordingPause()
         self._reached = False
         self._retry: RetryPolicy | None = None

@@ -171,6 +171,7 @@ class DriverConnection:
         self.broken = True
         self.inherited = True
         self.execute = self.execute_many = _refuse_inherited
+        self.backend.abandon(self._driver_connection)
         leak_deliberately(self)
 
 

@@ -35,7 +35,7 @@ class OwnedConnections(fork.Participant):
         """
         self._engine = engine
         self._backend = backend
-        self._limit = limit
+        self.limit = limit
         self._wait = wait
         self._closed = False
         self._start_anew()
@@ -43,7 +43,7 @@ class OwnedConnections(fork.Participant):
 
     def _start_anew(self) -> None:
         # a slot is an idle connection, or None where one may be opened
-        self._slots: FairQueue[DriverConnection | None] = FairQueue([None] * self._limit)
+        self._slots: FairQueue[DriverConnection | None] = FairQueue([None] * self.limit)
         self._open: fork.WeakRegistry[DriverConnection] = fork.WeakRegistry()
         self._held_back = 0
         self._period = 0
@@ -71,7 +71,7 @@ class OwnedConnections(fork.Participant):
             connection = self._slots.get(self._wait)
         except TimeoutError:
             message = (
-                f"all {self._limit} connections of this repository were in use for more than"
+                f"all {self.limit} connections of this repository were in use for more than"
                 f" {self._wait} s. Nothing was written; retry, or increase max_connections or"
                 " busy_timeout."
             )
@@ -175,7 +175,7 @@ class OwnedConnections(fork.Participant):
             return False
         empty = self._held_back + self._slots.free().count(None)
         here = threading.get_ident()
-        return self._limit - empty > sum(connection.holder == here for connection in self._open)
+        return self.limit - empty > sum(connection.holder == here for connection in self._open)
 
     def after_fork_in_parent(self) -> None:
         """Give out connections again."""

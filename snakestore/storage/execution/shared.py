@@ -21,7 +21,7 @@ from snakestore.storage.execution.connection import (
 from snakestore.storage.execution.fair_queue import FairQueue
 from snakestore.storage.execution.pool import CLOSED
 from snakestore.storage.execution.retry import Backoff
-from snakestore.storage.sqlalchemy_internals import only_connection
+from snakestore.storage.sqlalchemy_internals import only_connection, pool_limit
 
 
 class Turns(fork.Participant):
@@ -34,7 +34,7 @@ class Turns(fork.Participant):
             limit: how many may use it at a time.
             copy: the pool of a database in memory, of which a forked child has a copy of its own.
         """
-        self._limit = limit
+        self.limit = limit
         self._places: FairQueue[None] = FairQueue([None] * limit)
         self._copy = None if copy is None else weakref.ref(copy)
         self._holder: int | None = None
@@ -60,7 +60,7 @@ class Turns(fork.Participant):
             self._places.get(wait)
         except TimeoutError:
             connections = (
-                "the engine's only connection" if self._limit == 1 else f"{self._limit} connections"
+                "the engine's only connection" if self.limit == 1 else f"{self.limit} connections"
             )
             message = (
                 f"other callers used {connections} for more than {wait} s. Nothing was written;"
@@ -81,7 +81,7 @@ class Turns(fork.Participant):
     def after_fork_in_child(self) -> None:
         """Free all places, but for a caller in this thread that goes on in its own copy."""
         if self._copy is None or self._holder is None:
-            self._places = FairQueue([None] * self._limit)
+            self._places = FairQueue([None] * self.limit)
         elif self._holder == threading.get_ident():
             self._places = FairQueue([])
         else:
@@ -102,6 +102,7 @@ class MemoryConnection:
     """The connection of a database in memory, which all repositories on its engine share."""
 
     copied_by_fork: ClassVar[bool] = True
+    limit: ClassVar[int] = 1
 
     def __init__(self, engine: Engine, backend: Backend, *, wait: float) -> None:
         """Use the connection of ``engine``.
@@ -179,7 +180,7 @@ class BorrowedConnections:
         Args:
             engine: the user's engine.
             backend: what differs by database.
-            limit: how many connections to use at once.
+            limit: how many connections to use at once, or fewer if its pool has fewer.
             wait: seconds to wait for a connection.
         """
         self._engine = engine
@@ -190,8 +191,15 @@ class BorrowedConnections:
         # a StaticPool gives its one connection to every thread
         self._static = engine.pool if isinstance(engine.pool, StaticPool) else None
         self._turns = (
-            Turns(limit) if self._static is None else _turns_of(self._static, in_memory=in_memory)
+            Turns(pool_limit(engine.pool, limit))
+            if self._static is None
+            else _turns_of(self._static, in_memory=in_memory)
         )
+
+    @property
+    def limit(self) -> int:
+        """How many connections are used at once."""
+        return self._turns.limit
 
     @property
     def copied_by_fork(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
@@ -153,6 +154,16 @@ class PostgreSQL(Backend):
     def cancel(self, driver_connection: Any) -> None:
         """With a request to cancel; a server that cannot be reached ends it by itself."""
         connect.cancel(driver_connection)
+
+    def abandon(self, driver_connection: Any) -> None:
+        """Replace the socket, so that the server notices when the parent's end is closed."""
+        if driver_connection.closed:
+            return
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        try:
+            os.dup2(nowhere, driver_connection.fileno(), inheritable=False)
+        finally:
+            os.close(nowhere)
 
     # --- SQLAlchemy connections
 
