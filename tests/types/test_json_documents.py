@@ -349,7 +349,9 @@ def test_white_space_around_a_document_is_json_too():
     assert types.loads(' \n[1, {"a": null}]\t') == [1, {"a": None}]
 
 
-def test_checking_a_document_costs_about_as_much_as_writing_it():
+def test_checking_a_document_costs_about_as_much_as_writing_it(pytestconfig):
+    if pytestconfig.getoption("cov_source", None):
+        pytest.skip("measuring coverage slows down Python code alone")
     document = [
         {"q": f"what is {number}", "a": number, "s": number / 3, "ok": True, "n": None}
         for number in range(2000)
