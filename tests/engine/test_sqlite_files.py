@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from snakestore import SessionRepository
 from snakestore.errors import CorruptStoreError, StoreError, StoreFullError
 from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.engine import create_engine
 from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.migrate.opening import open_engine
 from snakestore.storage.migrate.upgrade import current, upgrade
+from snakestore.storage.schema.revisions import HEAD
 from tests.engine.support import NOBODY, PRELUDE, as_ordinary_user, folder_state
 
 
@@ -264,3 +266,86 @@ def test_garbage_is_refused_unchanged(tmp_path: Path, content: bytes) -> None:
         with pytest.raises(CorruptStoreError):
             attempt(path)
     assert folder_state(tmp_path) == {"s.db": content}
+
+
+# --- names that are not UTF-8
+
+
+@pytest.fixture
+def latin(tmp_path: Path) -> Path:
+    path = tmp_path / os.fsdecode(b"caf\xe9.db")
+    try:
+        path.touch()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    path.unlink()
+    return path
+
+
+def test_a_path_that_is_not_utf_8_works_in_every_method(latin: Path) -> None:
+    with SessionRepository.open(latin) as repo:
+        repo.create_session("s", ttl=None)
+        repo.register_variable("s", "n", "integer", 1)
+        problems = repo.check().problems
+        stats = repo.store_stats()
+        repo.backup(latin.with_suffix(".bak"))
+        repo.delete_expired()
+    with SessionRepository.open(latin.with_suffix(".bak")) as copy:
+        found = copy.get_value("s", "n")
+
+    assert (problems, stats.sessions, found) == ([], 1, 1)
+    assert stats.wal_bytes > 0
+    assert current(latin) == HEAD
+
+
+def test_the_command_takes_a_path_that_is_not_utf_8(latin: Path) -> None:
+    open_engine(latin).dispose()
+    command = [sys.executable, "-m", "snakestore.cli"]
+
+    for arguments in (["check", latin], ["backup", latin, latin.with_suffix(".bak")]):
+        done = subprocess.run([*command, *arguments], capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+    done = subprocess.run(
+        [*command, "backup", latin, latin.with_suffix(".bak")], capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert b"already exists" in done.stderr
+
+
+def test_an_error_about_a_path_that_is_not_utf_8_can_be_printed(
+    latin: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    latin.mkdir()
+
+    with pytest.raises(StoreError) as caught:
+        SessionRepository.open(latin)
+
+    assert str(caught.value).encode("utf-8").startswith(str(latin.parent).encode())
+    assert r"caf\xe9.db" in caplog.text
+
+
+# --- locked for an instant
+
+
+@pytest.mark.parametrize("way", ["{}", "file:{}?mode=ro"])
+def test_a_read_waits_for_a_lock_of_an_instant_whatever_its_busy_timeout(
+    tmp_path: Path, way: str
+) -> None:
+    path = tmp_path / "s.db"
+    with SessionRepository.open(path) as repo:
+        repo.create_session("s", ttl=None)
+    script = (
+        "import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1]);"
+        " c.execute('PRAGMA locking_mode = EXCLUSIVE'); c.execute('SELECT * FROM sessions');"
+        " print(flush=True); sys.stdin.readline(); time.sleep(0.2)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdout.readline()
+        other.stdin.close()
+
+        with SessionRepository.open(way.format(path), busy_timeout=0) as repo:
+            assert repo.get_session("s").id == "s"

@@ -35,6 +35,7 @@ them.
 | power failure or kernel crash | a prefix of the commits survives, in order; the last ones may be missing | every acknowledged write survives, if the disk honours syncs |
 | the disk is full | every acknowledged write survives; writes raise `StoreFullError` until there is space | the same |
 | the file is removed or replaced while open | writes raise `StoreError` and change nothing; reads do so within a second | the same |
+| the log (`-wal`, `-shm`) is removed or replaced while open | writes raise `StoreError` and change nothing, and the process does not open the file again; what was only in the log is lost | the same |
 | network file system, or one that several machines share | not supported; `NetworkFileSystemWarning` | the same |
 | the file has several names (hard links) | not supported; `UnsafeFileWarning` | the same |
 | the file itself is a mount point (`docker run -v FILE:FILE`) | refused (`StoreError`), nothing is changed; mount its folder | the same |

@@ -67,7 +67,10 @@ class FileWatch(Protocol):
         """Whether a file that the connection reads as unchanging has changed."""
 
     def check_replaced(self) -> None:
-        """Raise StoreError if the file was removed or replaced."""
+        """Raise StoreError if the file or its log was removed or replaced."""
+
+    def check_before_commit(self) -> None:
+        """Likewise, if the transaction took long."""
 
     def check_replaced_throttled(self) -> None:
         """Likewise, and set ``next_check``."""

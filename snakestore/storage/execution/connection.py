@@ -87,6 +87,7 @@ class DriverConnection:
         self.broken = False
         self.inherited = False
         self.holder: int | None = None
+        self._writes = False
         self.period = 0
         """The period of the pool in which it was used last."""
         self.row_cache: Clearable | None = None
@@ -123,6 +124,7 @@ class DriverConnection:
                 self.row_cache.clear()
             if self.watch is not None:
                 self._check_file(self.watch.check_replaced)
+        self._writes = write
         self.execute(self.backend.begin_write if write else self.backend.begin_snapshot)
 
     def outdated(self) -> bool:
@@ -143,7 +145,13 @@ class DriverConnection:
             raise
 
     def commit(self) -> None:
-        """Send COMMIT."""
+        """Send COMMIT.
+
+        Raises:
+            StoreError: the file was removed or replaced during a long transaction.
+        """
+        if self._writes and self.watch is not None:
+            self._check_file(self.watch.check_before_commit)
         self.execute("COMMIT")
 
     def rollback(self) -> None:

@@ -12,6 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch
+
+BEGIN_WRITE = "BEGIN IMMEDIATE"
 READ_ONLY = "snakestore_read_only"
 """Under this key a pool's entry notes that its connection cannot write."""
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*|/\*[\s\S]*?\*/)*([A-Za-z]+)")
@@ -32,7 +35,29 @@ def begin_for(statement: str) -> str | None:
         return None
     if word in _READS or (word == "WITH" and not _CHANGES.search(statement)):
         return "BEGIN"
-    return "BEGIN IMMEDIATE"
+    return BEGIN_WRITE
+
+
+def check_file(connection: Connection) -> None:
+    """Check before a write that the file and its log are still those that were opened.
+
+    Raises:
+        StoreError: they were removed or replaced.
+    """
+    watch: Watch | None = connection.info.get(WATCH)
+    if watch is not None:
+        watch.check_replaced()
+
+
+def check_before_commit(connection: Connection) -> None:
+    """Listen to ``commit`` and check a transaction again that took long.
+
+    Raises:
+        StoreError: the file or its log was removed or replaced meanwhile.
+    """
+    watch: Watch | None = connection.info.get(WATCH)
+    if watch is not None:
+        watch.check_before_commit()
 
 
 def begin_before_statement(
@@ -45,6 +70,8 @@ def begin_before_statement(
     ):
         return
     begin = begin_for(statement)
+    if begin == BEGIN_WRITE:
+        check_file(connection)
     if begin is not None:
         # through SQLAlchemy, so that an error is wrapped and echo shows it
         connection.exec_driver_sql("BEGIN" if connection.info.get(READ_ONLY) else begin)

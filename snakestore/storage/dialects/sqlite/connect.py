@@ -24,9 +24,17 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 from snakestore.errors import CorruptStoreError, StoreError
 from snakestore.storage.descriptors import translate_exhaustion
 from snakestore.storage.dialects.sqlite import files
-from snakestore.storage.dialects.sqlite.begin import READ_ONLY, begin_before_statement
+from snakestore.storage.dialects.sqlite.begin import (
+    READ_ONLY,
+    begin_before_statement,
+    check_before_commit,
+)
 from snakestore.storage.dialects.sqlite.errors import primary_code
-from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch
+from snakestore.storage.dialects.sqlite.file_watch import (
+    WATCH,
+    Watch,
+    check_not_abandoned,
+)
 from snakestore.storage.dialects.sqlite.introspection import SQLiteSchemaReader
 from snakestore.storage.dialects.sqlite.location import check_not_mount_point, warn_if_unsafe
 from snakestore.storage.dialects.sqlite.tracked import FileConnection
@@ -91,6 +99,7 @@ def _listen(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
     event.listen(engine, "before_cursor_execute", begin_before_statement)
     if opener is not None:
         event.listen(engine, "checkout", _discard_stale)
+        event.listen(engine, "commit", check_before_commit)
 
 
 def open_for_inspection(path: str, busy_timeout: float) -> sqlite3.Connection:
@@ -100,6 +109,7 @@ def open_for_inspection(path: str, busy_timeout: float) -> sqlite3.Connection:
     can write deletes it on closing. But it would also copy the log into the database, so a database
     with a log is opened read-only.
     """
+    check_not_abandoned(path)
     has_log = files.size(os.path.realpath(path) + "-wal") > 0
     if not files.writable(path):
         return _open_read_only(path, {}, busy_timeout)[0]
@@ -155,6 +165,7 @@ class _FileOpener:
         """
         with translate_undecodable_schema(), translate_exhaustion():
             self._create_if_missing()
+            check_not_abandoned(self._path)
             if not self.inspected:
                 self.check_location()
                 self._check_unaltered()
@@ -163,10 +174,12 @@ class _FileOpener:
                 connection, watch = self._open_read_only()
                 entry.info[READ_ONLY] = True
             else:
-                connection, watch = self._open_writable(), Watch(self._path)
+                connection, watch = self._open_writable()
+            connection.start_watch(watch)
             entry.info[WATCH] = watch
         if not self._opened_before:
-            logger.debug("opened %s%s", self._path, " read-only" if READ_ONLY in entry.info else "")
+            name = files.printable(self._path)
+            logger.debug("opened %s%s", name, " read-only" if READ_ONLY in entry.info else "")
         self._opened_before = True
         return connection
 
@@ -203,30 +216,36 @@ class _FileOpener:
             raise StoreError(message)
         files.create_private(self._path)
 
-    def _open_read_only(self) -> tuple[sqlite3.Connection, Watch]:
+    def _open_read_only(self) -> tuple[FileConnection, Watch]:
         connection, unchanging = _open_read_only(
             self._path, dict(self._address.parameters), self._settings.busy_timeout
         )
-        _execute_or_close(connection, *_SAFE_PRAGMAS)
+        _execute_or_close(connection, self._lock_wait(), *_SAFE_PRAGMAS)
         return connection, Watch(self._path, unchanging=unchanging and not self._address.immutable)
 
-    def _open_writable(self) -> sqlite3.Connection:
+    def _lock_wait(self) -> str:
+        """The pragma that ends the longer wait of opening."""
+        return f"PRAGMA busy_timeout = {round(self._settings.busy_timeout * 1000)}"
+
+    def _open_writable(self) -> tuple[FileConnection, Watch]:
         connection = FileConnection(
             self._path, self._address.uri(mode="rw"), self._settings.busy_timeout
         )
         synchronous = "FULL" if self._settings.durability == "full" else "NORMAL"
         try:
-            _switch_to_wal(connection, self._settings.busy_timeout)
+            has_log = _switch_to_wal(connection, self._settings.busy_timeout)
+            watch = Watch(self._path, log_expected=has_log)
         except BaseException:
             connection.close()
             raise
         _execute_or_close(
             connection,
             f"PRAGMA synchronous = {synchronous}",
+            self._lock_wait(),
             f"PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT}",
             *_SAFE_PRAGMAS,
         )
-        return connection
+        return connection, watch
 
 
 _openers: weakref.WeakKeyDictionary[Dialect, _FileOpener] = weakref.WeakKeyDictionary()
@@ -253,7 +272,7 @@ def _open_memory(address: SQLiteAddress) -> sqlite3.Connection:
 
 def _open_read_only(
     path: str, parameters: dict[str, str], busy_timeout: float
-) -> tuple[sqlite3.Connection, bool]:
+) -> tuple[FileConnection, bool]:
     """A connection that cannot write, and whether it reads the file as unchanging.
 
     In WAL mode readers too need the log's index, which cannot be created in a folder that is not
@@ -287,28 +306,32 @@ def _execute_or_close(connection: sqlite3.Connection, *pragmas: str) -> None:
         raise
 
 
-def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: float) -> None:
+def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: float) -> bool:
     """Put the database into WAL mode if it is not; a new file also gets incremental vacuum.
 
     The switch takes an exclusive lock and does not wait for it as other statements do, so the
     waiting is done here.
+
+    Returns:
+        Whether the connection has a log open.
     """
     if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-        return
+        return True
     began, paused = time.monotonic(), 0.0
     limit = max(busy_timeout, _MIN_SECONDS_FOR_WAL)
     # takes effect only before the first page is written, which the switch does
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            connection.execute("PRAGMA schema_version").fetchone()  # opens the log
         except sqlite3.OperationalError as error:
             # a test tool may have stopped the clock
             waited = max(time.monotonic() - began, paused)
             if primary_code(error) != sqlite3.SQLITE_BUSY or waited > limit:
                 raise
         else:
-            return
+            return bool(mode == "wal")
         pause = random.uniform(_MIN_PAUSE, _MAX_PAUSE)  # noqa: S311 - jitter, no secret
         time.sleep(pause)
         paused += pause
@@ -321,6 +344,7 @@ def _discard_stale(connection: sqlite3.Connection, entry: ConnectionPoolEntry, _
         if watch.replaced:
             leak_deliberately(connection)
             forget_connection(entry)
-        logger.info("reconnecting to %s: the file was changed or replaced", watch.path)
+        name = files.printable(watch.path)
+        logger.info("reconnecting to %s: the file was changed or replaced", name)
         message = "the file is not the one that was opened"
         raise DisconnectionError(message)

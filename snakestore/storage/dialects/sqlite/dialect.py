@@ -22,6 +22,7 @@ from snakestore.storage.dialects.base import (
 )
 from snakestore.storage.dialects.sqlite import (
     backup,
+    begin,
     connect,
     errors,
     file_watch,
@@ -76,7 +77,8 @@ class SQLite(Backend):
 
     def describe(self, url: URL) -> str:
         """The plain path."""
-        return sqlite_url.address_of(url).path or IN_MEMORY
+        path = sqlite_url.address_of(url).path
+        return IN_MEMORY if path is None else files.printable(path)
 
     def file_path(self, url: URL) -> str | None:
         """The plain path."""
@@ -183,6 +185,8 @@ class SQLite(Backend):
         del own
         if self.driver_in_transaction(connection.connection.driver_connection):
             return False
+        if write:
+            begin.check_file(connection)
         connection.exec_driver_sql(self.begin_write if write else self.begin_snapshot)
         return True
 

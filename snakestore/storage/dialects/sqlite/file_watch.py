@@ -1,39 +1,71 @@
-"""Detect that a database file was removed or replaced while a connection has it open.
+"""Detect that a database file or its log was removed or replaced while a connection has it open.
 
 SQLite goes on writing to such a file, and what it acknowledges is lost. Closing the connection is
-worse: it would delete the log of that name, which may be the new file's by then.
+worse: it would copy a log that is gone into the file, or delete the new file's log.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from typing import Protocol
 
 from snakestore.errors import StoreError
+from snakestore.storage import fork
 from snakestore.storage.dialects.sqlite import files
+from snakestore.storage.fork import FileId, WeakRegistry, file_id
 
 WATCH = "snakestore_watch"
 """Under this key a pool's entry keeps the ``Watch`` of its connection."""
 SECONDS_BETWEEN_CHECKS = 1.0
-"""How often a connection that only reads checks its file."""
+"""How often a connection that only reads checks its file, and a writer all that it checks."""
+_SHORT_TRANSACTION = 0.01
+"""A write that takes longer checks again before COMMIT; seconds."""
+_FINE_CLOCK, _COARSE_CLOCK = 50_000_000, 3_000_000_000
+"""Nanoseconds within which two changes of a folder may get the same time."""
+_LOG_SUFFIXES = ("-wal", "-shm")
 
 
 class Watch:
-    """The file that a connection has open, identified by inode and device."""
+    """The file and the log that a connection has open, identified by inode and device."""
 
-    __slots__ = ("_identity", "_signature", "next_check", "path")
+    __slots__ = (
+        "_checked",
+        "_file",
+        "_folder",
+        "_fork_depth",
+        "_log",
+        "_next_full_check",
+        "_settled",
+        "_signature",
+        "next_check",
+        "path",
+    )
 
-    def __init__(self, path: str, *, unchanging: bool = False) -> None:
-        """Remember the file at ``path``.
+    def __init__(self, path: str, *, unchanging: bool = False, log_expected: bool = False) -> None:
+        """Remember the file at ``path``, and the log beside it.
 
         Args:
             path: the file.
             unchanging: whether the connection reads it as unchanging (``immutable``).
+            log_expected: whether the connection has just opened the log.
+
+        Raises:
+            StoreError: the log was removed since the connection opened it.
         """
         self.path = os.path.realpath(path)
         found = os.stat(self.path)
-        self._identity = found.st_ino, found.st_dev
+        self._file: FileId = found.st_dev, found.st_ino
+        self._folder = os.path.dirname(self.path)
+        self._fork_depth = fork.depth
+        logs = () if unchanging else [self.path + suffix for suffix in _LOG_SUFFIXES]
+        self._log = [(log, file_id(log)) for log in logs]
+        if log_expected and any(found is None for _, found in self._log):
+            raise self._abandon()
+        self._log = [(log, found) for log, found in self._log if found is not None]
         self._signature = self._present_signature() if unchanging else None
+        self._settled: int | None = None
+        self._next_full_check = self._checked = float("-inf")
         self.next_check = time.monotonic() + SECONDS_BETWEEN_CHECKS
         """When a reader is to check again: always, for a file that is read as unchanging."""
         if unchanging:
@@ -45,12 +77,12 @@ class Watch:
 
     @property
     def replaced(self) -> bool:
-        """Whether another file, or none, has the name now."""
-        try:
-            found = os.stat(self.path)
-        except OSError:
-            return True
-        return (found.st_ino, found.st_dev) != self._identity
+        """Whether another file, or none, has the name of the file or of its log now."""
+        return file_id(self.path) != self._file or self._log_replaced
+
+    @property
+    def _log_replaced(self) -> bool:
+        return any(file_id(log) != found for log, found in self._log)
 
     @property
     def stale(self) -> bool:
@@ -63,24 +95,116 @@ class Watch:
             return True
 
     def check_replaced(self) -> None:
-        """Check before a write that its file is still the one of that name.
+        """Check before a write that file and log are still those of their names.
+
+        That costs one look at the folder, whose time of change tells of each new and removed name,
+        and a look at everything once a second.
 
         Raises:
-            StoreError: the file was removed or replaced.
+            StoreError: the file or its log was removed or replaced.
         """
-        if self.replaced:
-            message = (
-                f"the file {self.path} was removed or replaced while it was open; nothing was"
-                " written. Put it back, or open the store again"
-            )
-            raise StoreError(message)
+        self._checked = now = time.monotonic()
+        changed = self._folder_changed()
+        if changed is not None and changed == self._settled and now < self._next_full_check:
+            return
+        self._check_all()
+        self._settled = changed if changed is not None and _is_settled(changed) else None
+        self._next_full_check = now + SECONDS_BETWEEN_CHECKS
+
+    def check_before_commit(self) -> None:
+        """Check a write again that took long.
+
+        Raises:
+            StoreError: the file or its log was removed or replaced.
+        """
+        if time.monotonic() - self._checked > _SHORT_TRANSACTION:
+            self.check_replaced()
 
     def check_replaced_throttled(self) -> None:
         """Check before a read, and set when the next one is to check.
 
         Raises:
-            StoreError: the file was removed or replaced.
+            StoreError: the file or its log was removed or replaced.
         """
         if self._signature is None:
             self.next_check = time.monotonic() + SECONDS_BETWEEN_CHECKS
-        self.check_replaced()
+        self._check_all()
+
+    def check_log_of(self, file: FileId) -> None:
+        """Check the log if the connection has ``file`` open, for another connection to it.
+
+        Raises:
+            StoreError: the log was removed or replaced.
+        """
+        if file == self._file and self._fork_depth == fork.depth and self._log_replaced:
+            raise self._abandon()
+
+    def _folder_changed(self) -> int | None:
+        """When the last name was added to the folder or removed; None if that is not known."""
+        try:
+            return os.stat(self._folder).st_ctime_ns if os.name == "posix" else None
+        except OSError:
+            return None
+
+    def _check_all(self) -> None:
+        if file_id(self.path) != self._file:
+            message = (
+                f"the file {self.path} was removed or replaced while it was open; nothing was"
+                " written. Put it back, or open the store again"
+            )
+            raise StoreError(message)
+        if self._log_replaced:
+            raise self._abandon()
+
+    def _abandon(self) -> StoreError:
+        """Have this process open the file no more; the error that says so."""
+        _abandoned.add(self._file)
+        return _log_error(self.path)
+
+
+class Watched(Protocol):
+    """A connection with a watch."""
+
+    watch: Watch | None
+
+
+watched: WeakRegistry[Watched] = WeakRegistry()
+"""The connections of this process that have a file open."""
+_abandoned: set[FileId] = set()
+"""Files whose log was removed or replaced under a connection of this process.
+
+SQLite shares the log's index among the connections of a process, so that a new one would use the
+old index with a new log. The connections are leaked, so no other file gets their inodes.
+"""
+
+
+def check_not_abandoned(path: str) -> None:
+    """Refuse a file whose log was removed or replaced under a connection of this process.
+
+    Raises:
+        StoreError: it is one.
+    """
+    file = file_id(path)
+    if file is None:
+        return
+    for connection in watched:
+        if connection.watch is not None:
+            connection.watch.check_log_of(file)
+    if file in _abandoned:
+        raise _log_error(path)
+
+
+def _log_error(path: str) -> StoreError:
+    message = (
+        f"the write-ahead log of {path} (its -wal and -shm files) was removed or replaced while the"
+        " file was open; nothing was written. End every process that has the file open before one"
+        " opens it again: writes that were only in the log are lost unless it is put back first"
+    )
+    return StoreError(message)
+
+
+def _is_settled(changed: int) -> bool:
+    """Whether a later change of a folder is bound to give it another time than ``changed``."""
+    # whole seconds come of a file system that counts no finer
+    granularity = _FINE_CLOCK if changed % 1_000_000_000 else _COARSE_CLOCK
+    return time.time_ns() - changed > granularity

@@ -55,6 +55,11 @@ def exists(path: str) -> bool:
     raise StoreError(message)
 
 
+def printable(path: str) -> str:
+    r"""The path with bytes that are not UTF-8 written as ``\xNN``, for messages and logs."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def size(path: str) -> int:
     """Bytes of the file at ``path``, 0 if there is none."""
     try:

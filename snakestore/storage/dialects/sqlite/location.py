@@ -126,23 +126,23 @@ def warn_if_unsafe(path: str) -> None:
 
     A NetworkFileSystemWarning tells of the file system, an UnsafeFileWarning of hard links.
     """
-    kind = shared_file_system(path)
+    kind, name = shared_file_system(path), files.printable(path)
     if kind is not None:
         message = (
-            f"{path} is on a network file system, or one that several machines share ({kind}):"
+            f"{name} is on a network file system, or one that several machines share ({kind}):"
             " SQLite's write-ahead log works there for processes of one machine at best, and a file"
             " used from several machines gets damaged. Keep it on a local disk, or use PostgreSQL."
         )
-        logger.warning("%s is on a network file system (%s)", path, kind)
+        logger.warning("%s is on a network file system (%s)", name, kind)
         warnings.warn(message, NetworkFileSystemWarning, stacklevel=2)
     links = files.hard_links(path)
     if links > 1:
         message = (
-            f"{path} has {links} names (hard links): a process that opens it under another name"
+            f"{name} has {links} names (hard links): a process that opens it under another name"
             " uses another write-ahead log and damages the file. Use one name, or remove the other"
             " links (copy the file instead: `snakestore backup`)."
         )
-        logger.warning("%s has %d hard links", path, links)
+        logger.warning("%s has %d hard links", name, links)
         warnings.warn(message, UnsafeFileWarning, stacklevel=2)
 
 

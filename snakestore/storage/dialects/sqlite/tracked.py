@@ -1,4 +1,7 @@
-"""SQLite connections that are tracked, so that a forked child neither uses nor closes them."""
+"""SQLite connections that are tracked.
+
+A forked child neither uses nor closes them, and none is closed whose file or log was replaced.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,19 @@ import sqlite3
 from typing import Any, NoReturn
 
 from snakestore.storage import fork
+from snakestore.storage.dialects.sqlite.file_watch import Watch, watched
+
+_MIN_SECONDS_TO_OPEN = 1.0
+"""Another connection that recovers or deletes the log locks the file for an instant."""
 
 
 class FileConnection(sqlite3.Connection):
-    """A connection to a file; it begins nothing by itself, and threads may use it in turn."""
+    """A connection to a file; it begins nothing by itself, and threads may use it in turn.
+
+    It is never closed once the file or its log was replaced.
+    """
+
+    watch: Watch | None = None
 
     def __init__(self, path: str, uri: str | None = None, busy_timeout: float = 5.0) -> None:
         """Open the file.
@@ -17,7 +29,8 @@ class FileConnection(sqlite3.Connection):
         Args:
             path: the file.
             uri: the file as SQLite's URI, with parameters.
-            busy_timeout: seconds for which SQLite itself waits for locks.
+            busy_timeout: seconds for which SQLite itself waits for locks, at least a second; a
+                pragma makes that less once the file is open.
 
         Raises:
             StoreError: the file was in use when this process was forked.
@@ -30,7 +43,7 @@ class FileConnection(sqlite3.Connection):
             super().__init__(
                 uri or path,
                 uri=uri is not None,
-                timeout=busy_timeout,
+                timeout=max(busy_timeout, _MIN_SECONDS_TO_OPEN),
                 isolation_level=None,
                 check_same_thread=False,
             )
@@ -39,8 +52,17 @@ class FileConnection(sqlite3.Connection):
             fork.untrack(self)
             raise
 
+    def start_watch(self, watch: Watch) -> None:
+        """Close no more once ``watch`` finds the file or its log replaced."""
+        self.watch = watch
+        watched.add(self)
+
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, or leak it until the process ends."""
+        if self.watch is not None and self.watch.replaced:
+            fork.leak_deliberately(self)
+            return
+        watched.discard(self)
         super().close()
         fork.untrack(self)
 
