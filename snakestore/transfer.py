@@ -25,6 +25,7 @@ from snakestore.storage.mapping.cells import key_and_size, named
 from snakestore.storage.mapping.sessions import session_cells_from
 from snakestore.storage.migrate.inspection import (
     check_not_newer,
+    check_unaltered,
     check_up_to_date,
     inspect_connection,
 )
@@ -109,6 +110,7 @@ def _opened(stack: ExitStack, place: Place, *, migrate: bool = False) -> Session
     else:
         with translate_errors(), place.connect() as connection:
             found, where = inspect_connection(connection), describe(place.url)
+        check_unaltered(found, where)
         check_not_newer(found, where)
         check_up_to_date(found, where)
     return stack.enter_context(SessionRepository(place))

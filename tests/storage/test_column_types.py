@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import Dialect, Executable, Text, select
+from sqlalchemy import Dialect, Executable, Text, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 import snakestore.storage.queries as queries_package
@@ -57,7 +57,21 @@ def test_a_naive_time_and_what_is_no_time_are_refused(dialect, value, reason):
     with pytest.raises(ValidationError, match=reason) as refused:
         bound(value, dialect)
 
-    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)  # noqa: S301 - its own
+    again = pickle.loads(pickle.dumps(refused.value))  # noqa: S301 - its own
+    assert str(again) == str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda: SessionRow.last_accessed - SessionRow.created_at,
+        lambda: SessionRow.created_at + timedelta(hours=1),
+        lambda: func.max(SessionRow.created_at) - func.min(SessionRow.created_at),
+    ],
+)
+def test_arithmetic_with_the_text_of_times_is_refused(compute):
+    with pytest.raises(ValidationError, match="no arithmetic in SQL"):
+        compute()
 
 
 def test_a_time_that_is_damaged_is_told():

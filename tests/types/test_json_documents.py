@@ -47,7 +47,7 @@ def test_every_document_comes_back_type_by_type_and_bit_by_bit(document):
 
 
 @given(every_document)
-def test_the_copy_shares_nothing_with_what_was_given(document):
+def test_the_copy_shares_nothing_with_the_given_document(document):
     def containers(value):
         if isinstance(value, dict | list):
             yield id(value)
@@ -81,7 +81,7 @@ def nested(levels):
     return document
 
 
-def test_two_hundred_levels_are_taken_and_one_more_refused():
+def test_two_hundred_levels_are_accepted_and_one_more_is_refused():
     assert there_and_back("json", nested(200)) == nested(200)
     assert there_and_back("json", {"a": nested(199)}) == {"a": nested(199)}
 
@@ -102,7 +102,7 @@ def test_ten_thousand_levels_are_refused():
         assert len(str(caught.value)) < 2000
 
 
-def test_a_document_that_holds_itself_is_refused_where_it_does():
+def test_a_document_that_contains_itself_is_refused_with_the_path():
     document = {"a": [1, {"b": []}]}
     document["a"][1]["b"].append(document)
 
@@ -113,7 +113,7 @@ def test_a_document_that_holds_itself_is_refused_where_it_does():
     assert "itself" in str(caught.value)
 
 
-def test_what_is_shared_but_no_cycle_is_taken():
+def test_an_object_in_two_places_without_a_cycle_is_accepted():
     shared = [1]
 
     assert there_and_back("json", {"a": shared, "b": [shared, shared]}) == {
@@ -237,7 +237,7 @@ def test_the_hints_work():
 
 
 @pytest.mark.parametrize("key", [1, 1.5, None, True, (1,), Word.A, Text("a"), "\ud800"])
-def test_a_key_that_is_no_plain_text_is_refused(key):
+def test_a_key_that_is_not_a_str_is_refused(key):
     with pytest.raises(ValidationError) as caught:
         types.validate({"a": {key: 1}}, "json")
 
@@ -257,14 +257,14 @@ def test_a_key_that_is_no_plain_text_is_refused(key):
         ("a.b", '$["a.b"]'),
     ],
 )
-def test_a_path_spells_its_keys_so_that_they_are_found(key, path):
+def test_a_path_quotes_keys_that_are_no_identifiers(key, path):
     with pytest.raises(ValidationError) as caught:
         types.validate({key: {1}}, "json")
 
     assert caught.value.path == path
 
 
-def test_the_refusal_says_what_was_refused():
+def test_the_message_names_the_document():
     with pytest.raises(
         ValidationError, match=r"^metadata is not JSON-serialisable at \$\.a: "
     ) as caught:
@@ -273,7 +273,7 @@ def test_the_refusal_says_what_was_refused():
     assert caught.value.type is None
 
 
-def test_the_document_itself_may_be_at_fault():
+def test_a_document_can_be_invalid_as_a_whole():
     with pytest.raises(ValidationError) as caught:
         types.validate((1,), "json")
 
@@ -310,19 +310,19 @@ def test_the_document_itself_may_be_at_fault():
         5,
     ],
 )
-def test_damaged_text_is_an_error_of_ours(text):
+def test_damaged_text_is_a_validation_error(text):
     with pytest.raises(ValueError):  # noqa: PT011 - any of that family, which the store wraps
         types.loads(text)
     with pytest.raises(ValidationError):
         types.decode_value("json", text, None)
 
 
-def test_a_binary_form_that_json_does_not_have_is_damage():
+def test_bytes_for_a_json_value_are_refused():
     with pytest.raises(ValidationError):
         types.decode_value("json", "1", b"1")
 
 
-def test_a_stack_that_is_nearly_used_up_is_not_taken_for_damage():
+def test_a_nearly_exhausted_stack_is_not_reported_as_damage():
     document = nested(190)
     text = types.dumps(document)
 
@@ -339,13 +339,13 @@ def test_a_stack_that_is_nearly_used_up_is_not_taken_for_damage():
     assert outcomes == {True, "no room"}
 
 
-def test_brackets_within_texts_are_no_levels():
+def test_brackets_inside_texts_do_not_count_as_levels():
     document = ['["[' * 1000, "\\", '"' * 7, {'[{"': "[" * 1000}]
 
     assert types.loads(types.dumps(document)) == document
 
 
-def test_white_space_around_a_document_is_json_too():
+def test_white_space_around_a_document_is_accepted():
     assert types.loads(' \n[1, {"a": null}]\t') == [1, {"a": None}]
 
 
@@ -383,7 +383,7 @@ def test_a_document_changed_while_it_is_read_is_still_refused(monkeypatch):
     assert calls == [{1}]
 
 
-def test_the_limit_of_the_interpreter_is_the_callers_own():
+def test_the_limit_of_the_interpreter_is_not_changed():
     before = sys.get_int_max_str_digits()
 
     types.loads(types.dumps([10**4000]))

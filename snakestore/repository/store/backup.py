@@ -52,7 +52,7 @@ class BackupMethods(RepositoryBase):
 
 
 def _source(tx: TransactionContext) -> str:
-    return str(tx.fetch_scalar(tx.backend.backup_source()) or "")
+    return os.fsdecode(tx.fetch_scalar(tx.backend.backup_source()) or b"")
 
 
 def _copy_memory(

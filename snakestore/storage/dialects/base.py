@@ -105,7 +105,7 @@ class Backend(ABC):
     findings: ClassVar[Mapping[str, Statement]] = {}
     """What the database itself finds wrong: by kind, rows of location and message."""
     file: ClassVar[Statement | None] = None
-    """One row: the path of the database, "" in memory. None for a server."""
+    """One row: the path of the database in bytes, empty in memory. None for a server."""
     data_version: ClassVar[str] = ""
     """Selects a number that changes with each commit of another connection; "" if there is none."""
     scratch_url: ClassVar[str | None] = None
@@ -311,7 +311,7 @@ class Backend(ABC):
     def identity(self, whereabouts: tuple[Any, ...]) -> object:
         """What is equal for two ways to the same database, and for no others."""
 
-    def log_bytes(self, path: str) -> int:
+    def log_bytes(self, path: bytes) -> int:
         """Bytes of the write-ahead log beside the file at ``path``."""
         del path
         return 0
@@ -331,7 +331,7 @@ class Backend(ABC):
 
     @abstractmethod
     def backup_source(self) -> Statement:
-        """The statement that gives the path of the file to copy, "" for a database in memory.
+        """The statement for the path of the file to copy, in bytes; empty in memory.
 
         Raises:
             StoreError: the database is not a file; the message names the tool to use.

@@ -54,7 +54,8 @@ def create_engine(url: URL, settings: Settings) -> Engine:
     """
     try:
         engine = sqlalchemy.create_engine(
-            url,
+            # without it, a database in SQL_ASCII returns bytes instead of texts
+            url.update_query_dict({"client_encoding": "utf8", **url.query}),
             isolation_level="READ COMMITTED",
             max_overflow=-1,
             pool_pre_ping=True,  # the server may have been restarted in between

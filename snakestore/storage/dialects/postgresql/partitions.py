@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import Connection, text
-from sqlalchemy.sql.elements import TextClause
+from sqlalchemy import Connection, TextClause, text
 
 from snakestore.errors import StoreError, ValidationError
 from snakestore.storage.schema.revisions import MAX_PARTITIONS, VIEW_NAMES

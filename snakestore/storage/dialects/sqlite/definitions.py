@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.ddl import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.schema.revisions import VERSION_TABLE

@@ -220,9 +220,9 @@ class SQLite(Backend):
         [path] = whereabouts
         return os.stat(path)[1:3] if path else object()
 
-    def log_bytes(self, path: str) -> int:
+    def log_bytes(self, path: bytes) -> int:
         """Of the ``-wal`` file."""
-        return files.size(os.path.realpath(path) + "-wal")
+        return files.size(os.path.realpath(os.fsdecode(path)) + "-wal")
 
     def incremental_vacuum(self, driver_connection: Any) -> bool:
         """Truncate some free pages, if the file was created for that (``auto_vacuum``)."""
