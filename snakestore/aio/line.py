@@ -73,6 +73,15 @@ class Line:
         self.holder: object = None
         """Who took a place last."""
 
+    def enter_at_once(self) -> bool:
+        """Take a place if one is free. Returns whether it was."""
+        if self._fork_depth != fork.depth:
+            return True
+        with self._mutex:
+            entered = self._free > 0
+            self._free -= entered
+            return entered
+
     async def enter(self, limit: float) -> None:
         """Take a place, after all tasks that came before.
 
@@ -82,13 +91,13 @@ class Line:
         Raises:
             StoreBusyError: nothing was done in any place of the line for ``limit`` seconds.
         """
-        if self._fork_depth != fork.depth:
+        if self.enter_at_once():
             return
+        ticket = _Ticket()
         with self._mutex:
-            if self._free:
+            if self._free:  # since a moment ago, by another thread
                 self._free -= 1
                 return
-            ticket = _Ticket()
             self._waiting.append(ticket)
         if limit != WITHOUT_LIMIT:
             self._look_after(ticket, limit, limit)

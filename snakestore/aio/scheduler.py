@@ -43,6 +43,14 @@ class Permit:
         line.holder = self
         self._lines.append(line)
 
+    def enter_at_once(self, line: Line) -> bool:
+        """Take a place of one more line, if one is free. Returns whether it was."""
+        if not line.enter_at_once():
+            return False
+        line.holder = self
+        self._lines.append(line)
+        return True
+
     def moved(self) -> None:
         """Note that something was done, so that those who wait in the same lines go on waiting."""
         now = time.monotonic()
@@ -145,7 +153,8 @@ class Scheduler:
         permit = Permit()
         try:
             for line in lines:
-                await permit.enter(line, limit)
+                if not permit.enter_at_once(line):
+                    await permit.enter(line, limit)
         except BaseException:
             permit.leave(moved=False)
             raise
