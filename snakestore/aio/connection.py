@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,26 +21,52 @@ from snakestore.aio.executors import Executor, Job, persist
 from snakestore.aio.line import WITHOUT_LIMIT, Line
 from snakestore.aio.scheduler import Permit, Scheduler
 from snakestore.repository import SessionRepository
-from snakestore.storage.execution.ownership import caller_of
+from snakestore.storage.execution.ownership import current_task_caller
+from snakestore.storage.execution.runner import Runner
 
 R = TypeVar("R")
+
+Cancelled = asyncio.CancelledError | None
+
+SECONDS_TO_END = 0.5
+"""How long the end of a block, or of a cancelled call, waits for a statement of a server."""
 
 
 class _Use:
     """The use of one connection: who waits for it, and what runs on it."""
 
-    def __init__(self) -> None:
-        self.line = Line(1, "the connection is in use")
+    def __init__(self, executor: Executor, runner: Runner) -> None:
+        self._executor = executor
+        self._runner = runner
+        self._line = Line(1, "the connection is in use")
+        self._interruption: Job[None] | None = None
         self.job: Job[Any] | None = None
 
     async def enter(self) -> None:
         """Wait for the calls that came before."""
-        await self.line.enter(WITHOUT_LIMIT)
+        await self._line.enter(WITHOUT_LIMIT)
 
     def leave(self) -> None:
         """Let the next call use the connection."""
         self.job = None
-        self.line.leave()
+        self._line.leave()
+
+    async def persist(self, start: Callable[[], Awaitable[None]]) -> Cancelled:
+        """Wait whatever is cancelled, and not long for a statement that waits for others."""
+        timer = asyncio.get_running_loop().call_later(SECONDS_TO_END, self._interrupt)
+        try:
+            cancelled = await persist(start)
+        finally:
+            timer.cancel()
+        interruption, self._interruption = self._interruption, None
+        if interruption is not None:
+            cancelled = await persist(interruption.wait) or cancelled
+            interruption.outcome()
+        return cancelled
+
+    def _interrupt(self) -> None:
+        if self.job is not None:
+            self._interruption = self._executor.interrupt(self.job, self._runner)
 
 
 class ConnectionDispatcher(BlockDispatcher):
@@ -68,7 +94,7 @@ class ConnectionDispatcher(BlockDispatcher):
         self._permit = permit
         self._scheduler = scheduler
         self._limit = limit
-        self._use = _Use()
+        self._use = _Use(executor, repository._runner)  # noqa: SLF001 - its other face
         self._nested = False
         self.when_ending: Callable[[], object] = _nothing
 
@@ -111,11 +137,10 @@ class ConnectionDispatcher(BlockDispatcher):
     async def end(self, block: Block, error: BaseException | None) -> bool:
         """End a block after what runs in it, whatever is cancelled meanwhile."""
         self.when_ending()
-        if error is not None and self._use.job is not None:
-            self._use.job.interrupt()
         job: Job[bool] | None = None
         try:
-            cancelled = await persist(self._use.enter)
+            wait = persist if error is None else self._use.persist
+            cancelled = await wait(self._use.enter)
             job = self._use.job = self.executor.start(partial(block.leave, error), block)
             cancelled = await persist(job.wait) or cancelled
         except BaseException:
@@ -140,7 +165,7 @@ class ConnectionDispatcher(BlockDispatcher):
         self.repository.close()
 
     async def _run(self, call: Callable[[], R], *, session: str | None = None) -> R:
-        caller = caller_of(asyncio.current_task())
+        caller = current_task_caller()
         await self._use.enter()
         try:
             if self._scheduler is not None and self._permit is not None:
@@ -155,8 +180,7 @@ class ConnectionDispatcher(BlockDispatcher):
         except BaseException as error:
             if self._permit is None and isinstance(error, asyncio.CancelledError):
                 # the caller goes on with its connection, which must not be in use then
-                job.interrupt()
-                await persist(job.wait)
+                await self._use.persist(job.wait)
             job.abandon(self._leave)
             raise
         self._leave()

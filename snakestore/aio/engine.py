@@ -25,7 +25,7 @@ from snakestore.aio.stepping import SteppingRunner
 from snakestore.errors import StoreBusyError, StoreError
 from snakestore.repository import SessionRepository
 from snakestore.storage.execution.autocommit import AutocommitRunner
-from snakestore.storage.execution.ownership import caller_of, run_for
+from snakestore.storage.execution.ownership import current_task_caller, run_for
 from snakestore.storage.execution.pool import CLOSED
 from snakestore.storage.execution.retry import RetryLater
 from snakestore.storage.execution.runner import Runner
@@ -188,7 +188,7 @@ class EngineDispatcher(Dispatcher):
     async def _admit(self, *, write: bool) -> object:
         """The caller, unless the repository is closed or the caller would wait for itself."""
         self._refuse_closed()
-        caller = caller_of(asyncio.current_task())
+        caller = current_task_caller()
         if self._runner.blocks:
             check = partial(self._runner.refuse_deadlock, write=write)
             for _ in range(_LOOP_TURNS):

@@ -15,10 +15,12 @@ import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from queue import Empty, SimpleQueue
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from snakestore.storage import fork
+from snakestore.storage.execution.joined import TransactionBlockRunner
 from snakestore.storage.execution.ownership import run_for
+from snakestore.storage.execution.runner import Runner
 from snakestore.storage.sqlalchemy_internals import greenlet_spawn
 
 R = TypeVar("R")
@@ -42,9 +44,6 @@ class Job(Protocol[R_co]):
     def abandon(self, then: Callable[[], None]) -> None:
         """Have ``then`` called once the call has ended, in whatever thread. Nobody waits then."""
 
-    def interrupt(self) -> None:
-        """End a statement that waits for another client of a server, if this can be done."""
-
 
 class Executor(Protocol):
     """Runs synchronous code."""
@@ -54,6 +53,12 @@ class Executor(Protocol):
 
     def start_unattended(self, call: Callable[[], object], then: Callable[[], None]) -> None:
         """Start a call that nobody waits for, from any thread. ``then`` is called at its end."""
+
+    def interrupt(self, job: Job[Any], runner: Runner) -> Job[None] | None:
+        """End a statement of ``job`` that waits for another client of a server.
+
+        Returns what to wait for before anything else is done with the connection of ``runner``.
+        """
 
     def close(self) -> None:
         """Keep no thread that waits for calls."""
@@ -120,9 +125,6 @@ class _ThreadJob(Generic[R]):
             self._claim.pop()
         except IndexError:
             then()
-
-    def interrupt(self) -> None:
-        pass
 
     def run(self) -> None:
         """Run the call. In a worker thread."""
@@ -218,6 +220,13 @@ class ThreadExecutor:
         except RuntimeError:  # the interpreter ends, or there are too many threads
             job.run()
 
+    def interrupt(self, job: Job[Any], runner: Runner) -> Job[None] | None:
+        """Ask the server to cancel, in another thread."""
+        del job
+        if not isinstance(runner, TransactionBlockRunner):
+            return None
+        return self.start(runner.interrupt, self)
+
     def close(self) -> None:
         """End idle threads, and the others after their call. Later calls start threads anew."""
         _close(self._queue)
@@ -259,9 +268,8 @@ def _work(queue: _Queue, job: _ThreadJob[object] | _UnattendedJob | None) -> Non
 class _TaskJob(Generic[R]):
     """A call that runs in a greenlet, in a task of its own."""
 
-    def __init__(self, task: asyncio.Task[R], *, remote: bool) -> None:
+    def __init__(self, task: asyncio.Task[R]) -> None:
         self._task = task
-        self._remote = remote
 
     async def wait(self) -> None:
         if not self._task.done():
@@ -278,9 +286,9 @@ class _TaskJob(Generic[R]):
 
         self._task.add_done_callback(end)
 
-    def interrupt(self) -> None:
-        if self._remote:  # aiosqlite cannot be interrupted, and its waits are bounded
-            self._task.cancel()
+    def cancel(self) -> None:
+        """Cancel the task, and so the driver."""
+        self._task.cancel()
 
 
 class GreenletExecutor:
@@ -300,7 +308,7 @@ class GreenletExecutor:
         task = asyncio.get_running_loop().create_task(greenlet_spawn(run_for, caller, call))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return _TaskJob(task, remote=self._remote)
+        return _TaskJob(task)
 
     def start_unattended(self, call: Callable[[], object], then: Callable[[], None]) -> None:
         """Start a call that nobody waits for, if an event loop is running here."""
@@ -311,6 +319,13 @@ class GreenletExecutor:
             then()
         else:
             job.abandon(then)
+
+    def interrupt(self, job: Job[Any], runner: Runner) -> Job[None] | None:
+        """Cancel the driver. SQLAlchemy then drops the connection."""
+        del runner
+        if self._remote and isinstance(job, _TaskJob):
+            job.cancel()  # aiosqlite cannot be interrupted, and its waits are bounded
+        return None
 
     def close(self) -> None:
         """Nothing is kept."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import multiprocessing
 import threading
 import time
@@ -14,16 +13,6 @@ import sqlalchemy
 
 from snakestore import AsyncSessionRepository, StoreBusyError
 from tests.postgresql.test_connections import TERMINATE
-
-# SQLAlchemy gives up an aiosqlite connection whose task is cancelled without closing it, which
-# Python tells from 3.13 on
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
-
-
-@pytest.fixture(autouse=True)
-def _collect_what_was_given_up():
-    yield
-    gc.collect()  # here, where that warning is expected
 
 
 @contextlib.asynccontextmanager

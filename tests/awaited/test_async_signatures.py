@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import inspect
+import textwrap
 
 import pytest
 
@@ -50,3 +53,51 @@ def test_what_is_no_verb_takes_the_same_arguments_too(name):
 
 def test_there_is_no_view():
     assert not hasattr(AsyncSessionRepository, "session")
+
+
+class Recorder:
+    """Says by which method of a dispatcher a method of the repository is run."""
+
+    def __getattr__(self, name):
+        async def run(_method, _args, _kwargs):
+            return name
+
+        return run
+
+
+def kind_of(name):
+    repository = AsyncSessionRepository._on(Recorder())
+    return asyncio.run(getattr(repository, name)())
+
+
+def runs_of(name):
+    """What a method of the synchronous repository has its runner do, in the order of the source."""
+    source = textwrap.dedent(inspect.getsource(getattr(SessionRepository, name)))
+    runner = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute) and node.attr == "_runner"
+    ]
+    calls = [
+        node.func.attr
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Attribute)
+        and node.func.value.attr == "_runner"
+    ]
+    return calls + ["elsewhere"] * (len(runner) - len(calls))
+
+
+@pytest.mark.parametrize("name", [name for name in VERBS if name != "close"])
+def test_a_method_waits_as_what_it_does_demands(name):
+    runs = set(runs_of(name))
+    reads = runs <= {"lookup", "read", "cached_row", "backend", "elsewhere"}
+
+    if kind_of(name) == "read":
+        assert reads
+    elif kind_of(name) == "write":
+        assert runs in ({"write"}, {"write_calling"})
+    else:
+        assert kind_of(name) == "in_steps"
+        assert "elsewhere" in runs or len(runs) > 1

@@ -276,6 +276,10 @@ class TransactionBlockRunner(JoinedRunner):
         if self._record_accesses and tx.access_due is not None:
             self.reads[tx.access_due] = tx
 
+    def interrupt(self) -> None:
+        """From another thread: end a statement that waits for another client of a server."""
+        self.backend.cancel(self._connection.driver_connection)
+
     def end(self) -> None:
         """Run no more operations: the block has ended."""
         self._ended = True

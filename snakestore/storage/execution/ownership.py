@@ -7,6 +7,7 @@ or task that a caller starts is another caller, whatever context variables it wa
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TypeVar
@@ -23,11 +24,15 @@ _substitute: ContextVar[tuple[object, object] | None] = ContextVar(
 
 def current_caller() -> object:
     """The caller whose work is being done now."""
-    return caller_of(_here())
+    return _caller_of(_here())
 
 
-def caller_of(here: object) -> object:
-    """The caller for whom ``here``, the present thread or task, works: itself, or another."""
+def current_task_caller() -> object:
+    """The caller for whom the present asyncio task works: itself, or another."""
+    return _caller_of(_task())
+
+
+def _caller_of(here: object) -> object:
     substitute = _substitute.get()
     # a copy of the context may have come to another thread or task, for which it does not hold
     return here if substitute is None or substitute[0] != here else substitute[1]
@@ -46,8 +51,12 @@ def run_for(caller: object, call: Callable[[], R]) -> R:
 
 
 def _here() -> object:
-    if in_greenlet():
-        import asyncio  # noqa: PLC0415 - loaded where there is such a greenlet
+    return _task() if in_greenlet() else threading.get_ident()
 
-        return asyncio.current_task()
-    return threading.get_ident()
+
+def _task() -> object:
+    import asyncio  # noqa: PLC0415 - loaded where there is a task
+
+    task = asyncio.current_task()
+    # a weak reference: a task that has ended may refer to what it leaves behind
+    return None if task is None else weakref.ref(task)
