@@ -16,7 +16,7 @@ from snakestore.aio.executors import GreenletExecutor, ThreadExecutor, persist
 from snakestore.aio.scheduler import Scheduler, scheduler_of
 from snakestore.errors import StoreError
 from snakestore.repository import SessionRepository
-from snakestore.repository.options import DEFAULTS, RepositoryOptions
+from snakestore.repository.options import RepositoryOptions
 
 
 class _Closing(Protocol):
@@ -51,9 +51,7 @@ class Opening(Generic[A]):
             await self._opened.close()
 
 
-async def open_in_thread(
-    open_repository: Callable[[], SessionRepository], options: RepositoryOptions
-) -> Dispatcher:
+async def open_in_thread(open_repository: Callable[[], SessionRepository]) -> Dispatcher:
     """Open a repository whose methods run in worker threads."""
     executor = ThreadExecutor()
     job = executor.start(open_repository, executor)
@@ -64,14 +62,8 @@ async def open_in_thread(
         executor.close()
         raise
     runner = runner_of(repository)
-    scheduler = Scheduler(
-        connections=runner.connection_limit,
-        sole=runner.sole,
-        locks_rows=runner.backend.locks_rows,
-    )
-    dispatcher = EngineDispatcher(
-        repository, executor, scheduler, busy_timeout=_busy_timeout(options)
-    )
+    scheduler = Scheduler(runner.connection_limit, locks_rows=runner.backend.locks_rows)
+    dispatcher = EngineDispatcher(repository, executor, scheduler)
     if cancelled is not None:
         await dispatcher.close()
         raise cancelled
@@ -91,18 +83,9 @@ def dispatcher_on(bind: AsyncBind, options: RepositoryOptions) -> Dispatcher:
     executor = GreenletExecutor(remote=backend.remote)
     if not isinstance(synchronous, Engine):
         return ConnectionDispatcher(repository, executor)
-    runner = runner_of(repository)
-    scheduler = scheduler_of(
-        synchronous,
-        connections=runner.connection_limit,
-        sole=runner.sole,
-        locks_rows=backend.locks_rows,
-    )
-    return EngineDispatcher(repository, executor, scheduler, busy_timeout=_busy_timeout(options))
-
-
-def _busy_timeout(options: RepositoryOptions) -> float:
-    return (DEFAULTS | options)["busy_timeout"]
+    connections = runner_of(repository).connection_limit
+    scheduler = scheduler_of(synchronous, connections, locks_rows=backend.locks_rows)
+    return EngineDispatcher(repository, executor, scheduler)
 
 
 def _synchronous(bind: object) -> Engine | Connection | orm.Session:

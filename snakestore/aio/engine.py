@@ -41,25 +41,14 @@ class EngineDispatcher(Dispatcher):
     """Runs each method in a transaction of its own."""
 
     def __init__(
-        self,
-        repository: SessionRepository,
-        executor: Executor,
-        scheduler: Scheduler,
-        *,
-        busy_timeout: float,
+        self, repository: SessionRepository, executor: Executor, scheduler: Scheduler
     ) -> None:
-        """Run methods when the scheduler lets them pass.
-
-        Args:
-            repository: a repository on an engine.
-            executor: where its methods run.
-            scheduler: who waits for whom.
-            busy_timeout: seconds for which a task waits while nothing moves.
-        """
+        """Run methods of a repository on an engine when the scheduler lets them pass."""
         super().__init__(repository, executor)
         self._scheduler = scheduler
-        self._limit = busy_timeout
         self._runner = runner_of(repository)
+        self._limit = self._runner.busy_timeout
+        """Seconds for which a task waits while nothing moves."""
         # the methods that write pause on the event loop, the others need not
         self._deferring = self._runner.deferring()
         self._deferring_repository = _on(repository, self._deferring)

@@ -169,54 +169,96 @@ class _UnattendedJob:
             self._then()
 
 
-class _Queue:
-    """The calls that wait for a worker thread, and the threads that wait for a call."""
+class _Workers:
+    """The worker threads of an executor that wait for a call."""
 
     def __init__(self) -> None:
-        self.jobs: SimpleQueue[_ThreadJob[object] | _UnattendedJob | None] = SimpleQueue()
         self.mutex = threading.Lock()
-        self.idle = 0
+        self.idle: list[_Worker] = []
         self.closed = False
 
+    def take(self) -> _Worker | None:
+        """A thread that waits: the one that worked last. None if all are at work."""
+        with self.mutex:
+            return self.idle.pop() if self.idle else None
 
-class ThreadExecutor:
+    def end_idle(self) -> list[_Worker]:
+        """Let the threads that wait end, and return them."""
+        with self.mutex:
+            workers, self.idle = self.idle, []
+        for worker in workers:
+            worker.jobs.put(None)
+        return workers
+
+    def close(self) -> None:
+        """Let each thread end, those at work after their call."""
+        self.closed = True
+        self.end_idle()
+
+
+class _Worker:
+    """A thread that runs one call after the other, until none comes for a while."""
+
+    def __init__(self, workers: _Workers, job: _ThreadJob[Any] | _UnattendedJob) -> None:
+        self._workers = workers
+        self.jobs: SimpleQueue[_ThreadJob[Any] | _UnattendedJob | None] = SimpleQueue()
+        self.jobs.put(job)
+        # a daemon: a thread that waits for a call must not keep the interpreter from ending
+        self.thread = threading.Thread(target=self._work, name="snakestore", daemon=True)
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            job.run()
+            del job
+            with self._workers.mutex:
+                if self._workers.closed:
+                    return
+                self._workers.idle.append(self)
+
+    def _next(self) -> _ThreadJob[Any] | _UnattendedJob | None:
+        while True:
+            try:
+                return self.jobs.get(timeout=IDLE_SECONDS)
+            except Empty:
+                with self._workers.mutex:
+                    if self in self._workers.idle:
+                        self._workers.idle.remove(self)
+                        return None
+                # it was taken at this moment, and gets a call
+
+
+class ThreadExecutor(fork.Participant):
     """Runs calls in worker threads, as many as there are calls at the same time.
 
-    The number of connections bounds them. The threads are daemons, so calls also run in an
-    ``atexit`` function, and where no thread can be started, a call runs in the caller's.
+    The number of connections bounds them. Calls also run in an ``atexit`` function. Where no thread
+    can be started, a call runs in the caller's.
     """
 
     def __init__(self) -> None:
         self._start_anew()
+        fork.register(self)
 
     def _start_anew(self) -> None:
-        self._fork_depth = fork.depth
-        self._queue = _Queue()
-        weakref.finalize(self, _close, self._queue).atexit = False
+        self._workers = _Workers()
+        weakref.finalize(self, self._workers.close).atexit = False
 
     def start(self, call: Callable[[], R], caller: object) -> Job[R]:
         """Start a call in a worker thread, with a copy of the present context."""
         job = _ThreadJob(call, caller)
-        self._put(job)
+        self._run(job)
         return job
 
     def start_unattended(self, call: Callable[[], object], then: Callable[[], None]) -> None:
         """Start a call that nobody waits for."""
-        self._put(_UnattendedJob(call, then))
+        self._run(_UnattendedJob(call, then))
 
-    def _put(self, job: _ThreadJob[R] | _UnattendedJob) -> None:
-        if self._fork_depth != fork.depth:
-            self._start_anew()  # the threads are the parent's
-        queue = self._queue
-        with queue.mutex:
-            found = queue.idle > 0
-            queue.idle -= found
-        if found:
-            queue.jobs.put(job)  # type: ignore[arg-type] # what a job returns is its own matter
+    def _run(self, job: _ThreadJob[Any] | _UnattendedJob) -> None:
+        worker = self._workers.take()
+        if worker is not None:
+            worker.jobs.put(job)
             return
-        thread = threading.Thread(target=_work, args=[queue, job], name="snakestore", daemon=True)
         try:
-            thread.start()
+            _Worker(self._workers, job).thread.start()
         except RuntimeError:  # the interpreter ends, or there are too many threads
             job.run()
 
@@ -229,37 +271,16 @@ class ThreadExecutor:
 
     def close(self) -> None:
         """End idle threads, and the others after their call. Later calls start threads anew."""
-        _close(self._queue)
+        self._workers.close()
 
+    def before_fork(self) -> None:
+        """End idle threads: a process with threads should not fork."""
+        for worker in self._workers.end_idle():
+            worker.thread.join()
 
-def _close(queue: _Queue) -> None:
-    with queue.mutex:
-        queue.closed = True
-        count, queue.idle = queue.idle, 0
-    for _ in range(count):
-        queue.jobs.put(None)
-
-
-def _work(queue: _Queue, job: _ThreadJob[object] | _UnattendedJob | None) -> None:
-    """A worker thread: run calls until none comes for a while."""
-    while job is not None:
-        job.run()
-        with queue.mutex:
-            if queue.closed:
-                return
-            queue.idle += 1
-        job = None
-        while job is None:
-            try:
-                job = queue.jobs.get(timeout=IDLE_SECONDS)
-            except Empty:
-                with queue.mutex:
-                    if queue.idle == 0:
-                        continue  # somebody counts on this thread, and puts a call at this moment
-                    queue.idle -= 1
-                    return
-            if job is None:
-                return
+    def after_fork_in_child(self) -> None:
+        """Start new threads: those of the parent are not in the child."""
+        self._start_anew()
 
 
 # --- greenlets

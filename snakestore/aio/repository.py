@@ -118,7 +118,7 @@ class AsyncSessionRepository:
         open_repository = partial(SessionRepository.open, path_or_url, migrate=migrate, **options)
 
         async def start() -> A:
-            return cls._on(await open_in_thread(open_repository, options))
+            return cls._on(await open_in_thread(open_repository))
 
         return Opening(start)
 

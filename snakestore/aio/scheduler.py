@@ -73,16 +73,14 @@ class Scheduler:
     its turn at a session with its first write there, and keeps it until it ends.
     """
 
-    def __init__(self, *, connections: int, sole: bool, locks_rows: bool) -> None:
+    def __init__(self, connections: int, *, locks_rows: bool) -> None:
         """Schedule the work on one engine.
 
         Args:
-            connections: how many connections there may be.
-            sole: whether there is one connection for all, reads too (a database in memory).
+            connections: how many connections there may be. If there is one, reads wait for writers.
             locks_rows: whether writers of different sessions run at the same time (a server).
         """
         self._count = connections
-        self._sole = sole or connections == 1
         self._locks_rows = locks_rows
         self._start_anew()
 
@@ -146,7 +144,7 @@ class Scheduler:
         """Whether there is one connection for all. Also starts anew in a forked child."""
         if self._fork_depth != fork.depth:
             self._start_anew()
-        return self._sole
+        return self._count == 1
 
     @staticmethod
     async def _enter(lines: Sequence[Line], limit: float) -> Permit:
@@ -183,11 +181,9 @@ class Scheduler:
 _shared: weakref.WeakKeyDictionary[Engine, Scheduler] = weakref.WeakKeyDictionary()
 
 
-def scheduler_of(engine: Engine, *, connections: int, sole: bool, locks_rows: bool) -> Scheduler:
+def scheduler_of(engine: Engine, connections: int, *, locks_rows: bool) -> Scheduler:
     """The scheduler of a user's engine, which all repositories on it share."""
     scheduler = _shared.get(engine)
     if scheduler is None:
-        scheduler = _shared[engine] = Scheduler(
-            connections=connections, sole=sole, locks_rows=locks_rows
-        )
+        scheduler = _shared[engine] = Scheduler(connections, locks_rows=locks_rows)
     return scheduler

@@ -93,7 +93,7 @@ class AutocommitRunner(Runner, fork.Participant):
         """
         super().__init__(backend, clock, record, max_value_bytes=max_value_bytes)
         self._connections = connections
-        self._busy_timeout = busy_timeout
+        self.busy_timeout = busy_timeout
         self.connection_limit = connections.limit
         self.sole = connections.limit == 1
         """Whether there is one connection for all, so that reads too wait for a block."""
@@ -241,7 +241,7 @@ class AutocommitRunner(Runner, fork.Participant):
         if connection is not None:
             self._roll_back_and_release(connection, error)
         retry = retry or RetryPolicy(
-            self.backend, self._busy_timeout, reached=self._reached, in_place=self._in_place
+            self.backend, self.busy_timeout, reached=self._reached, in_place=self._in_place
         )
         if retry.should_retry(error, connection):
             return retry
