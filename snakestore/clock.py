@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from snakestore.errors import ValidationError
 
 Clock = Callable[[], datetime]
+
+steady_seconds: Callable[[], float] = (
+    time.monotonic if sys.platform == "win32" else partial(time.clock_gettime, time.CLOCK_MONOTONIC)
+)
+"""Seconds for time-outs. Test tools that stop ``time.monotonic`` leave this clock alone."""
 
 
 class _RememberLast:

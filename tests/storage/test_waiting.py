@@ -7,9 +7,10 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
+import sqlalchemy
 
-from snakestore import SessionRepository
-from snakestore.clock import utc_now
+from snakestore import SessionRepository, StoreBusyError
+from snakestore.clock import steady_seconds, utc_now
 from snakestore.repository.store import sweep
 from snakestore.storage.execution import retry
 
@@ -29,7 +30,7 @@ class Time:
 @pytest.fixture
 def time(monkeypatch):
     time = Time()
-    monkeypatch.setattr(retry, "time", SimpleNamespace(monotonic=lambda: time.now))
+    monkeypatch.setattr(retry, "steady_seconds", lambda: time.now)
     monkeypatch.setattr(retry, "pause", time.pause)
     monkeypatch.setattr(
         retry, "random", SimpleNamespace(uniform=lambda _low, high: high)
@@ -59,13 +60,33 @@ def test_waiting_ends_at_its_limit_and_not_after(time):
     assert not backoff.wait()
 
 
-def test_waiting_ends_where_the_clock_stands_still(time, monkeypatch):
-    monkeypatch.setattr(retry, "time", SimpleNamespace(monotonic=lambda: 0.0))
+def test_waiting_ends_where_all_clocks_stand_still(time, monkeypatch):
+    monkeypatch.setattr(retry, "steady_seconds", lambda: 0.0)
     backoff = retry.Backoff(0.3)
     while backoff.wait():
         pass
 
     assert sum(time.pauses) == pytest.approx(0.3)
+
+
+def test_busy_timeout_holds_on_a_users_engine_whose_driver_waits_while_time_is_frozen(
+    tmp_path, monkeypatch
+):
+    with SessionRepository.open(tmp_path / "s.db") as other:
+        other.create_session("s")
+        engine = sqlalchemy.create_engine(
+            f"sqlite:///{tmp_path / 's.db'}", connect_args={"timeout": 0.05}
+        )
+        repo = SessionRepository(engine, busy_timeout=0.2)
+        repo.touch("s")
+        for name in ("time", "monotonic", "perf_counter"):
+            monkeypatch.setattr(f"time.{name}", lambda: 0.0)
+        began = steady_seconds()
+        with other.transaction(), pytest.raises(StoreBusyError):
+            repo.touch("s")
+
+        assert steady_seconds() - began < 20
+    engine.dispose()
 
 
 def test_no_wait_at_all_where_the_limit_is_zero(time):

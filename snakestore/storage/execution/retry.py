@@ -6,6 +6,7 @@ import logging
 import random
 import time
 
+from snakestore.clock import steady_seconds
 from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.driver_errors import (
@@ -34,7 +35,7 @@ class Backoff:
     different age have an even chance and catch the moments at which a sweep yields the write lock.
     Then it grows, so that waiting for a long transaction costs no processor time.
 
-    The limit also holds where a test tool has stopped the clock: no less time has passed than the
+    The limit also holds where a test tool has stopped all clocks: no less time has passed than the
     pauses took.
     """
 
@@ -42,7 +43,7 @@ class Backoff:
         self, limit: float, *, factor: float = JITTER_FACTOR, longest: float = MAX_PAUSE
     ) -> None:
         """Wait for at most ``limit`` seconds; no pause is longer than ``longest`` seconds."""
-        self._began = time.monotonic()
+        self._began = steady_seconds()
         self._paused = 0.0
         self._limit = limit
         self._factor = factor
@@ -50,7 +51,7 @@ class Backoff:
 
     def next_pause(self) -> float | None:
         """Seconds to pause before the next try; None if the limit is reached."""
-        waited = max(time.monotonic() - self._began, self._paused)
+        waited = max(steady_seconds() - self._began, self._paused)
         if waited >= self._limit:
             return None
         longest = min(max(MIN_PAUSE, waited * self._factor), self._longest)

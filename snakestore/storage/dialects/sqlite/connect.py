@@ -21,6 +21,7 @@ from sqlalchemy import URL, Dialect, Engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 
+from snakestore.clock import steady_seconds
 from snakestore.errors import CorruptStoreError, StoreError
 from snakestore.storage.descriptors import translate_exhaustion
 from snakestore.storage.dialects.sqlite import files
@@ -317,7 +318,7 @@ def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: float) -> bool:
     """
     if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
         return True
-    began, paused = time.monotonic(), 0.0
+    began, paused = steady_seconds(), 0.0
     limit = max(busy_timeout, _MIN_SECONDS_FOR_WAL)
     # takes effect only before the first page is written, which the switch does
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -326,8 +327,8 @@ def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: float) -> bool:
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
             connection.execute("PRAGMA schema_version").fetchone()  # opens the log
         except sqlite3.OperationalError as error:
-            # a test tool may have stopped the clock
-            waited = max(time.monotonic() - began, paused)
+            # a test tool may have stopped all clocks
+            waited = max(steady_seconds() - began, paused)
             if primary_code(error) != sqlite3.SQLITE_BUSY or waited > limit:
                 raise
         else:
