@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from snakestore.errors import ValidationError
+from snakestore.errors import ValidationError, shorten
 
 Clock = Callable[[], datetime]
 
@@ -102,6 +102,20 @@ def from_text(text: str) -> datetime:
     if when.tzinfo is not UTC:
         return as_utc(when)
     return when
+
+
+def from_iso(text: str, what: str = "time") -> datetime:
+    """The datetime of ISO 8601 text with an offset, in UTC; ``what`` names it in error messages.
+
+    Raises:
+        ValidationError: if the text is not in that form, or has no offset.
+    """
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError as error:
+        message = f"{what} must be ISO 8601 text, not {shorten(text)}"
+        raise ValidationError(message, value=text) from error
+    return as_utc(when, what)
 
 
 def shifted(when: datetime, by: timedelta, *, back: bool = False) -> datetime:

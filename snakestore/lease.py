@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from snakestore.clock import as_utc
 from snakestore.errors import ValidationError, shorten
 from snakestore.names import checked_name
 
@@ -23,6 +24,9 @@ class OptimizationStatus:
         optimizer_pid: its process id, if it gave one.
         started_at: when the optimisation started.
         expires_at: when the lease expires; None: it runs until it is ended.
+
+    Raises:
+        ValidationError: if a time is naive.
     """
 
     optimizing: bool = False
@@ -30,6 +34,14 @@ class OptimizationStatus:
     optimizer_pid: str | int | None = None
     started_at: datetime | None = None
     expires_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Check the times and convert them to UTC."""
+        put = object.__setattr__
+        if self.started_at is not None:
+            put(self, "started_at", as_utc(self.started_at, "started_at"))
+        if self.expires_at is not None:
+            put(self, "expires_at", as_utc(self.expires_at, "expires_at"))
 
 
 NOT_OPTIMIZING = OptimizationStatus()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from snakestore.clock import now_or, seconds_between, shifted
+from snakestore.clock import as_utc, now_or, seconds_between, shifted
 
 MAX_TTL = timedelta(days=36525)
 MAX_TTL_SECONDS = MAX_TTL.total_seconds()
@@ -47,6 +47,9 @@ class Session:
         last_worker_id: the worker that used the session last, if it gave its id.
         metadata: a JSON object.
         stats: how many variables and programs the session has.
+
+    Raises:
+        ValidationError: if a time is naive.
     """
 
     id: str
@@ -57,6 +60,14 @@ class Session:
     last_worker_id: str | None
     metadata: dict[str, Any]
     stats: SessionStats
+
+    def __post_init__(self) -> None:
+        """Check the times and convert them to UTC."""
+        put = object.__setattr__
+        put(self, "created_at", as_utc(self.created_at, "created_at"))
+        put(self, "last_accessed", as_utc(self.last_accessed, "last_accessed"))
+        if self.expires_at is not None:
+            put(self, "expires_at", as_utc(self.expires_at, "expires_at"))
 
     def expired(self, now: datetime | None = None) -> bool:
         """Whether the session is idle for longer than its ttl at ``now`` (default: the clock)."""

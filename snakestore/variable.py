@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import uuid
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, InitVar, dataclass, field, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from snakestore import types
-from snakestore.clock import as_utc, now_or, seconds_between
+from snakestore.clock import as_utc, from_iso, now_or, seconds_between
 from snakestore.errors import MissingFieldsError, ValidationError
 from snakestore.lease import NOT_OPTIMIZING, OptimizationStatus, checked_pid
 from snakestore.names import checked_name, identifier_text
@@ -24,19 +25,18 @@ MAX_NAME_LENGTH_IN_ID = 200
 class _StoredBytes:
     """Keeps the binary form of a read value, so that an array keeps its dtype when stored again.
 
-    It is no field of the dataclass: comparison, ``repr``, ``copy``, ``pickle`` and ``replace``
-    ignore it.
+    It is no field of the dataclass, so comparison and ``repr`` ignore it. ``copy``, ``pickle`` and
+    ``replace`` keep it.
     """
 
     __slots__ = ("_blob",)
-    _blob: bytes | None
 
     def stored_bytes(self) -> bytes | None:
         """The binary form in which the value was stored; None if there is none.
 
         The value itself may have been changed since it was read.
         """
-        return getattr(self, "_blob", None)  # unset in a copy
+        return cast("bytes | None", self._blob)  # type: ignore[attr-defined] # the slot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +75,12 @@ class Variable(_StoredBytes):
     last_updated_at: datetime = None  # type: ignore[assignment] # default: created_at
     optimization_status: OptimizationStatus = NOT_OPTIMIZING
     access_rules: tuple[dict[str, Any], ...] = ()
+    _blob: InitVar[bytes | None] = None  # given by ``replace``, which reads the slot
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, _blob: bytes | None) -> None:
         """Check and normalise names, times and version."""
         put = object.__setattr__
+        _set_blob(self, _blob)
         put(self, "id", checked_name(self.id, "variable id"))
         put(self, "name", checked_name(self.name, "variable name"))
         put(self, "type", checked_name(self.type, "variable type"))
@@ -115,6 +117,41 @@ class Variable(_StoredBytes):
             )
             raise ValidationError(message, value=unknown)
         return cls(**given)
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any]) -> Variable:
+        """The Variable of which ``to_dict`` made ``mapping``, also after a round trip through JSON.
+
+        It equals the original, except that it is not being optimised, and that what ``to_dict``
+        showed as text because JSON cannot represent it stays text. The value is not checked.
+
+        Raises:
+            MissingFieldsError: if id, name, type, value or created_at is missing.
+            ValidationError: if a key is unknown, or a name, time or version is invalid.
+        """
+        if not isinstance(mapping, Mapping):
+            message = f"Variable.from_dict takes a mapping, not {type(mapping).__name__}"
+            raise ValidationError(message, value=mapping)
+        given = {key: item for key, item in mapping.items() if key != "optimizing"}
+        for name in ("created_at", "last_updated_at"):
+            if isinstance(given.get(name), str):
+                given[name] = from_iso(given[name], name)
+        if "type" in given and "value" in given:
+            type_name = identifier_text(given["type"], "variable type")
+            given["value"] = types.from_jsonable(type_name, given["value"])
+        for name in ("constraints", "metadata"):
+            given[name] = checked_object(given.get(name), name)
+        given["access_rules"] = types.checked_document(
+            given.get("access_rules", []), "access_rules"
+        )
+        return cls.new(given)
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in _STATE)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        for name, kept in zip(_STATE, state, strict=True):
+            object.__setattr__(self, name, kept)
 
     @property
     def optimizing(self) -> bool:
@@ -191,6 +228,7 @@ class Variable(_StoredBytes):
             "created_at": self.created_at.isoformat(),
             "last_updated_at": self.last_updated_at.isoformat(),
             "optimizing": self.optimizing,
+            "access_rules": types.to_jsonable("json", self.access_rules),
         }
 
     def to_numpy(self) -> np.ndarray[Any, Any]:
@@ -221,7 +259,14 @@ class Variable(_StoredBytes):
         return seconds_between(self.last_updated_at, now_or(now))
 
 
+# the default of the argument, which hides the slot
+del Variable._blob  # type: ignore[attr-defined] # noqa: SLF001
+_signature = inspect.signature(Variable)
+Variable.__signature__ = _signature.replace(  # type: ignore[attr-defined] # read by inspect
+    parameters=[each for each in _signature.parameters.values() if each.name != "_blob"]
+)
 _FIELDS = {each.name for each in fields(Variable)}
+_STATE = (*(each.name for each in fields(Variable)), "_blob")
 _REQUIRED_FIELDS = [
     each.name
     for each in fields(Variable)

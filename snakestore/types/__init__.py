@@ -4,7 +4,7 @@ Read ``base`` first (``VariableType``), then ``registry``, which other packages 
 in ``scalars`` (float, integer, string, boolean), ``choice``, ``module``, ``json`` and ``arrays``
 (embedding, tensor). Helpers: ``documents`` (the rule of JSON), ``digits``, ``bounds`` (constraints
 that types share), ``regex`` and ``characters`` (patterns in linear time), ``binary``, ``shapes``
-and ``numpy_support`` (arrays), ``hints`` (for error messages), ``jsonable`` (values for display).
+and ``numpy_support`` (arrays), ``hints`` (for error messages), ``jsonable`` (values as JSON data).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from snakestore.types.base import VariableType
 from snakestore.types.choice import ChoiceType
 from snakestore.types.documents import checked_document, dumps, loads, loads_each
 from snakestore.types.json import JsonType
-from snakestore.types.jsonable import to_jsonable
+from snakestore.types.jsonable import from_jsonable, to_jsonable
 from snakestore.types.module import ModuleType
 from snakestore.types.registry import (
     check_constraints,
@@ -43,6 +43,7 @@ __all__ = [
     "decode_value",
     "dumps",
     "encode_value",
+    "from_jsonable",
     "get",
     "loads",
     "loads_each",

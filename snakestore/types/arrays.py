@@ -255,9 +255,7 @@ class TensorType(_ArrayType):
             self._check_array(array, "$.data")
             data = numpy_support.list_of(array)
         if not shape:
-            if shapes.is_row(data):
-                self.refuse("must be a single number if the shape is []", data, path="$.data")
-            layout, entries = shape, [data]
+            layout, entries = self._lone_entry(data)
         else:
             layout, entries = self._entries(data, shape)
         numbers = self._numbers(entries, layout, "$.data")
@@ -270,6 +268,15 @@ class TensorType(_ArrayType):
             reason = "an int of more than 64 bits; pass floats, or use a variable of type json"
             self.refuse(reason, numbers[index], path=shapes.path_of(index, layout, "$.data"))
         return numbers
+
+    def _lone_entry(self, data: Any) -> tuple[tuple[int, ...], list[Any]]:
+        """The layout and the entry of ``data`` for the shape []: a number, or a list of one."""
+        if not shapes.is_row(data):
+            return (), [data]
+        if len(data) != 1:
+            reason = "must be a single number, or a list of one, if the shape is []"
+            self.refuse(reason, data[:_MAX_ENTRIES_SHOWN], path="$.data")
+        return (1,), list(data)
 
     def _entries(self, data: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], list[Any]]:
         """The layout of ``data`` (``shape`` or flat) and its entries in C order."""

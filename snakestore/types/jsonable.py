@@ -1,4 +1,4 @@
-"""Convert any value to JSON-serialisable data, for display. Nothing is refused."""
+"""Convert any value to JSON-serialisable data, and back. Nothing is refused."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from snakestore.errors import shorten
+from snakestore.errors import SnakeStoreError, shorten
 from snakestore.types.digits import TOO_LONG
-from snakestore.types.documents import MAX_DEPTH, loads
-from snakestore.types.registry import encode_value
+from snakestore.types.documents import MAX_DEPTH, checked_document, dumps, loads
+from snakestore.types.registry import decode_value, encode_value, validate
 
 
 def to_jsonable(type_name: str, value: Any, ancestors: tuple[int, ...] = ()) -> Any:
@@ -27,6 +27,36 @@ def to_jsonable(type_name: str, value: Any, ancestors: tuple[int, ...] = ()) -> 
     if isinstance(value, Mapping):
         return {_text(key): to_jsonable("json", item, ancestors) for key, item in value.items()}
     return [to_jsonable("json", item, ancestors) for item in value]
+
+
+def from_jsonable(type_name: str, data: Any) -> Any:
+    """The value of which ``to_jsonable`` made ``data``.
+
+    ``data`` itself, if it does not come from a valid value of the type, or the type is not
+    registered.
+    """
+    for read in (_decoded, _decoded_text, _normalised):
+        try:
+            value = read(type_name, data)
+        except SnakeStoreError:
+            continue
+        if to_jsonable(type_name, value) == data:
+            return value
+    return data
+
+
+def _decoded(type_name: str, data: Any) -> Any:
+    return decode_value(type_name, dumps(checked_document(data, "data")), None)
+
+
+def _decoded_text(type_name: str, data: Any) -> Any:
+    """The value of a type whose text is not JSON."""
+    return decode_value(type_name, data if isinstance(data, str) else None, None)
+
+
+def _normalised(type_name: str, data: Any) -> Any:
+    """The value of a type with a binary form."""
+    return validate(data, type_name)
 
 
 def _scalar(value: str | float | None) -> str | float | None:

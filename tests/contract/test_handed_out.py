@@ -177,6 +177,20 @@ def test_what_was_read_is_put_into_another_session_with_its_dtype(repo, array_re
     assert repo.get_variable(other, "a").to_numpy().dtype == np.dtype("f4")
 
 
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda variable: pickle.loads(pickle.dumps(variable))],  # noqa: S301 - our own
+    ids=["copy", "deepcopy", "pickle"],
+)
+@every_array
+def test_a_copy_of_what_was_read_is_put_with_its_dtype(repo, array_read, copied):
+    other = repo.create_session("other").id
+
+    repo.put_variable(other, copied(array_read))
+
+    assert repo.get_variable(other, "a").to_numpy().dtype == np.dtype("f4")
+
+
 def test_a_rollback_gives_back_the_dtype_of_then(repo, sid):
     repo.register_variable(sid, "t", "tensor", np.ones((2, 2), "f4"))
     repo.update_variable(sid, "t", np.ones((2, 2), "i1"))

@@ -215,6 +215,7 @@ def test_tensors_given_nested_or_flat_come_back_nested(there_and_back, value):
             {"shape": [2], "data": [2**63 - 1, -(2**63)]},
         ),
         ({"shape": [], "data": 7}, {"shape": [], "data": 7}),
+        ({"shape": [], "data": [7.5]}, {"shape": [], "data": 7.5}),
         ({"shape": [2, 0], "data": [[], []]}, {"shape": [2, 0], "data": [[], []]}),
         ({"shape": [0, 2], "data": []}, {"shape": [0, 2], "data": []}),
         ({"shape": (1, 2), "data": ((1, 2),)}, {"shape": [1, 2], "data": [[1, 2]]}),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from snakestore import Session, SessionStats
+from snakestore import OptimizationStatus, Session, SessionStats, ValidationError
 
 NAIVE = datetime(2030, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 
@@ -128,3 +128,15 @@ def test_a_session_is_frozen_and_has_slots_alone(make):
 def test_a_session_is_keyword_only(clock):
     with pytest.raises(TypeError):
         Session("s", clock(), clock(), None, None, None, {}, make_stats())
+
+
+@pytest.mark.parametrize("field", ["created_at", "last_accessed", "expires_at"])
+def test_a_naive_time_is_refused(make, field):
+    with pytest.raises(ValidationError, match=f"{field} must be an aware datetime"):
+        make(**{field: NAIVE})
+
+
+@pytest.mark.parametrize("field", ["started_at", "expires_at"])
+def test_a_naive_time_of_an_optimisation_is_refused(field):
+    with pytest.raises(ValidationError, match=f"{field} must be an aware datetime"):
+        OptimizationStatus(optimizing=True, optimizer_id="opt", **{field: NAIVE})

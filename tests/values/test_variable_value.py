@@ -374,6 +374,7 @@ def test_to_dict_is_ready_for_json(make, clock):
         "created_at": shown["created_at"],
         "last_updated_at": shown["last_updated_at"],
         "optimizing": False,
+        "access_rules": [],
     }
     assert datetime.fromisoformat(shown["created_at"]) == clock()
     assert datetime.fromisoformat(shown["last_updated_at"]) == clock() + timedelta(seconds=1)
