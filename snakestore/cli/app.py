@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Annotated, Any
 
@@ -12,23 +14,43 @@ from typer.core import TyperGroup
 
 from snakestore import __version__
 from snakestore.cli import db, demo, maintenance, read, transfer, write
-from snakestore.cli.console import escaped
+from snakestore.cli.console import escaped, print_line
 from snakestore.errors import SnakeStoreError
+
+# typer contains a copy of click in some releases and imports it in others
+_UsageError: Any = typer.BadParameter.__bases__[0]
+
+
+@contextmanager
+def _escaped_usage_errors() -> Iterator[None]:
+    """Escape the message of an error that typer prints."""
+    try:
+        yield
+    except _UsageError as error:
+        # without arguments, the message is the help of the command
+        if error.ctx is None or error.message != error.ctx.get_help():
+            error.message = escaped(error.message)
+        raise
 
 
 class _Commands(TyperGroup):
     """The command. Errors of snakestore and of the system are one line on stderr, exit code 1."""
 
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with _escaped_usage_errors():
+            return super().make_context(*args, **options)
+
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _escaped_usage_errors():
+                return super().invoke(ctx)
         except SnakeStoreError as error:
-            typer.echo(f"snakestore: {escaped(str(error))}", err=True)
+            print_line(f"snakestore: {error}", err=True)
             raise typer.Exit(1) from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader closed the pipe: typer exits quietly
                 raise
-            typer.echo(f"snakestore: {escaped(str(error))}", err=True)
+            print_line(f"snakestore: {error}", err=True)
             raise typer.Exit(1) from error
 
 
@@ -48,7 +70,7 @@ app.add_typer(db.app, name="db")
 
 def _print_version(requested: bool) -> None:  # noqa: FBT001 - typer passes it by position
     if requested:
-        typer.echo(__version__)
+        print_line(__version__)
         raise typer.Exit
 
 

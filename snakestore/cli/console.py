@@ -1,10 +1,11 @@
-"""Print text, JSON and tables. Control characters in stored data are escaped."""
+"""Print text, JSON and tables. Characters that are not shown as themselves are escaped."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,20 +16,38 @@ from rich.table import Table
 from rich.text import Text
 
 MAX_CELL_LENGTH = 60
-# control characters; marks of direction, line and paragraph separators, which make text look like
-# other text; lone surrogates, which cannot be printed
-_UNSAFE_CHARACTERS = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+_NOT_ASCII = re.compile("[^ -~]")
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Control characters; characters without a width, and those that change the direction of text, so
+that it looks like other text; lone surrogates, which cannot be printed; line separators.
+"""
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
+"""Letters, marks and reserved characters that are not shown (Default_Ignorable_Code_Point)."""
 
 
 def _escape(match: re.Match[str]) -> str:
-    return f"\\u{ord(match[0]):04x}"
+    character = match[0]
+    if unicodedata.category(character) in _UNSAFE_CATEGORIES or _INVISIBLE.match(character):
+        units = character.encode("utf-16-be", "surrogatepass")
+        return "".join(
+            f"\\u{high:02x}{low:02x}" for high, low in zip(units[::2], units[1::2], strict=True)
+        )
+    return character
 
 
 def escaped(text: str) -> str:
-    r"""``text`` on one line, with control characters written as ``\uXXXX``."""
-    return _UNSAFE_CHARACTERS.sub(_escape, text)
+    r"""``text`` on one line, with characters that are not shown written as ``\uXXXX``.
+
+    These are control characters, and those without a width or that change the direction of text.
+    """
+    return _NOT_ASCII.sub(_escape, text)
+
+
+def print_line(text: str = "", *, err: bool = False) -> None:
+    """Print ``text`` on one line, escaped."""
+    typer.echo(escaped(text), err=err)
 
 
 def json_line(value: Any) -> str:
@@ -46,7 +65,7 @@ def print_json(document: Any) -> None:
     """Print ``document`` as indented JSON."""
     text = json.dumps(document, ensure_ascii=False, indent=2)
     for line in text.split("\n"):  # JSON escapes line breaks inside texts
-        typer.echo(escaped(line))
+        print_line(line)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -62,6 +81,6 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         return
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     for row in [head, *cells]:
-        typer.echo(
+        print_line(
             "  ".join(entry.ljust(width) for entry, width in zip(row, widths, strict=True)).rstrip()
         )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from snakestore import current, downgrade, upgrade
-from snakestore.cli.console import escaped
+from snakestore.cli.console import print_line
 from snakestore.cli.stores import Store, StoreCommand
 
 app = typer.Typer(
@@ -56,4 +56,4 @@ def current_(store: Store) -> None:
 
 
 def _print_current(store: str) -> None:
-    typer.echo(escaped(current(store) or NO_REVISION))
+    print_line(current(store) or NO_REVISION)

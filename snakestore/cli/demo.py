@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from snakestore.cli.console import escaped, print_table
+from snakestore.cli.console import print_line, print_table
 from snakestore.demo import run as demo
 from snakestore.demo.search import SETTING_NAMES, SPACE, ZLIB_DEFAULT
 
@@ -76,8 +76,8 @@ def demo_(
         )
     _print_results(outcome, corpus)
     _print_facts(outcome, corpus, workers)
-    quoted = escaped(shlex.quote(str(file)))
-    typer.echo(f'{_how_it_ended(outcome)} Look inside: sqlite3 {quoted} "{EXAMPLE_QUERY}"')
+    quoted = shlex.quote(str(file))
+    print_line(f'{_how_it_ended(outcome)} Look inside: sqlite3 {quoted} "{EXAMPLE_QUERY}"')
     if outcome.reports.interrupted:
         raise typer.Exit(_INTERRUPTED)
     if outcome.lost or len(outcome.reports.failures) >= workers:
@@ -121,7 +121,7 @@ def _progress_in_lines() -> Callable[[int, int], None]:
         tenth = min(10, 10 * done // target)
         if tenth > last_tenth:
             last_tenth = tenth
-            typer.echo(f"settings measured: {done} of {target}")
+            print_line(f"settings measured: {done} of {target}")
 
     return show
 
@@ -155,11 +155,11 @@ def _print_facts(outcome: demo.Outcome, corpus: demo.Corpus, workers: int) -> No
         ),
         "time": f"{outcome.seconds:.1f} s",
     }
-    typer.echo()
+    print_line()
     for name, text in facts.items():
-        typer.echo(f"{name:<14}{escaped(text)}")
+        print_line(f"{name:<14}{text}")
     for failure in outcome.reports.failures:
-        typer.echo(escaped(failure), err=True)
+        print_line(failure, err=True)
 
 
 def _compared(size: int, default_size: int) -> tuple[str, str]:

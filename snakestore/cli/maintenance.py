@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from snakestore import CheckReport, StoreError
-from snakestore.cli.console import escaped, print_json, print_table
+from snakestore.cli.console import print_json, print_line, print_table
 from snakestore.cli.stores import AsJson, Store, StoreCommand, opened_read_only, writing
 
 SECONDS_BETWEEN_LINES = 1.0
@@ -61,15 +61,15 @@ def _print(report: CheckReport) -> None:
         ("note", report.notes, report.note_count),
     ):
         if findings:
-            typer.echo()
+            print_line()
             print_table([title, "where", "message"], findings)
         if count > len(findings):
-            typer.echo(f"and {count - len(findings)} more")
+            print_line(f"and {count - len(findings)} more")
     remaining = report.problem_count - report.repaired
-    typer.echo()
+    print_line()
     if report.repaired:
-        typer.echo(f"{report.repaired} repaired")
-    typer.echo(f"{remaining or 'no'} {'problem' if remaining == 1 else 'problems'}")
+        print_line(f"{report.repaired} repaired")
+    print_line(f"{remaining or 'no'} {'problem' if remaining == 1 else 'problems'}")
 
 
 def backup(
@@ -89,11 +89,11 @@ def backup(
         nonlocal last_printed
         if time.monotonic() - last_printed >= SECONDS_BETWEEN_LINES:
             last_printed = time.monotonic()
-            typer.echo(f"{copied} of {total} pages", err=True)
+            print_line(f"{copied} of {total} pages", err=True)
 
     if os.path.lexists(path) and not overwrite:
         message = f"{path} already exists. Choose another name, or pass --overwrite."
         raise StoreError(message)
     with opened_read_only(store) as repository:
         repository.backup(path, overwrite=overwrite, progress=progress)
-    typer.echo(f"backup written to {escaped(path)}")
+    print_line(f"backup written to {path}")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from snakestore import Session, SessionRepository, Variable
-from snakestore.cli.console import cell, json_line, print_json, print_table
+from snakestore.cli.console import cell, json_line, print_json, print_line, print_table
 from snakestore.cli.stores import AsJson, Store, StoreCommand, reading, session_in
 from snakestore.errors import CorruptStoreError, UnknownTypeError
 
@@ -87,13 +87,13 @@ def show(store: Store, session_id: SessionId, *, as_json: AsJson = False) -> Non
     print_table(
         ["session", session.id], [[name, text] for name, text in _session_rows(session).items()]
     )
-    typer.echo()
+    print_line()
     print_table(
         ["variable", "type", "value", "version", "updated", "optimised by"],
         [_row(name, value) for name, value in variables.items()],
     )
     if programs:
-        typer.echo()
+        print_line()
         print_table(
             ["program", "document"],
             [[program_id, cell(document)] for program_id, document in programs.items()],
@@ -109,7 +109,7 @@ def get(
     if as_json:
         print_json(variable.to_dict())
     else:
-        typer.echo(json_line(variable.value))
+        print_line(json_line(variable.value))
 
 
 def history(

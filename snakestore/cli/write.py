@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from snakestore.cli.console import json_line
+from snakestore.cli.console import json_line, print_line
 from snakestore.cli.read import Identifier, SessionId
 from snakestore.cli.stores import Store, StoreCommand, writing
 
@@ -46,7 +46,7 @@ def set_(
         variable = repository.update_variable(
             session_id, identifier, document, expected_version=expected_version, source="cli"
         )
-    typer.echo(f"version {variable.version}: {json_line(variable.value)}")
+    print_line(f"version {variable.version}: {json_line(variable.value)}")
 
 
 def sweep(
@@ -59,7 +59,7 @@ def sweep(
     """Delete expired sessions."""
     with writing(store) as repository:
         deleted = repository.delete_expired(limit)
-    typer.echo(f"{deleted} expired {'session' if deleted == 1 else 'sessions'} deleted")
+    print_line(f"{deleted} expired {'session' if deleted == 1 else 'sessions'} deleted")
 
 
 def _parsed(value: str) -> Any:

@@ -22,8 +22,8 @@ from typing import Any, Final, NamedTuple
 
 MAGIC: Final = b"snk\x01"
 MAX_DIMENSIONS: Final = 64
-MAX_EMPTY_LISTS: Final = 1_000_000
-"""How many empty lists an array without numbers may have; [10**9, 0] would fill the memory."""
+MAX_EMPTY_LISTS: Final = 10_000
+"""How many empty lists an array without numbers may have: reading a few bytes takes a few ms."""
 
 _BIG_ENDIAN = sys.byteorder == "big"
 _HEADER: Final = struct.Struct("<4s2sBx")

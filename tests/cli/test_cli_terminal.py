@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,16 @@ from hypothesis import strategies as st
 from snakestore import SessionRepository
 from snakestore.cli.console import escaped, json_line
 
-HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m[red]\u202egnp.exe\r\n[/red]\x7f"
-CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+HOSTILE = (
+    "\x1b]0;owned\x07\x1b[2J\x9b31m[red]\u202egnp.exe\r\n[/red]\x7f"
+    "\u200b\u2060\ufeff\u2067\u00ad\u3164\ufe0f\U000e0041"
+)
+UNSAFE = "".join(
+    re.escape(character)
+    for character in map(chr, range(sys.maxunicode + 1))
+    if character != "\n" and unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+)
+CONTROL = re.compile(f"[{UNSAFE}\u034f\u115f\u1160\u3164\uffa0\ufe0f\U000e0100]")
 VERBS: list[tuple[str, ...]] = [
     ("sessions",),
     ("show", HOSTILE),
@@ -69,6 +79,30 @@ def test_a_terminal_gets_only_the_drawing_of_the_table(processes: Any, hostile: 
     assert "\\u001b" in drawn
     assert "red" in drawn  # as text: no markup was made of it
     assert CONTROL.findall(drawn) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (HOSTILE,),
+        (f"--{HOSTILE}",),
+        ("sessions",),
+        ("sessions", "a.db", "chat-1", HOSTILE),
+        ("sessions", "a.db", f"--{HOSTILE}"),
+        ("sessions", "a.db", "--limit", HOSTILE),
+        ("set", "a.db", "chat-1", "prompt", HOSTILE),
+        ("db", HOSTILE),
+        ("db", "upgrade", "a.db", f"--{HOSTILE}"),
+    ],
+    ids=lambda arguments: " ".join(arguments).replace(HOSTILE, "HOSTILE"),
+)
+def test_no_control_character_of_an_argument_is_printed_in_a_usage_error(
+    cli: Any, arguments: tuple[str, ...]
+) -> None:
+    output = cli(*arguments, code=2)
+
+    assert CONTROL.findall(output) == []
+    assert "Usage: " in output
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=50))

@@ -294,6 +294,8 @@ def test_a_tensor_takes_data_nested_to_its_shape_or_flat(value, becomes):
         ({"shape": "11", "data": [1]}, "0 or more", "$.shape"),
         ({"shape": [1] * 65, "data": [1]}, "64", "$.shape"),
         ({"shape": [10**9, 0], "data": []}, "no numbers", "$.shape"),
+        ({"shape": [10_001, 0], "data": []}, "no numbers", "$.shape"),
+        (np.empty((10, 1001, 0)), "no numbers", None),
         ({"shape": [2**64], "data": []}, "2**63", "$.shape"),
         ({"shape": [2, 2], "data": [1, 2, 3]}, "flat list", "$.data"),
         ({"shape": [2, 2], "data": [[1, 2], [3]]}, "1 entries", "$.data[1]"),
