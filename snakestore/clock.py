@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +12,9 @@ from functools import partial
 from snakestore.errors import ValidationError, shorten
 
 Clock = Callable[[], datetime]
+_TEXT_FORM = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"
+)
 
 steady_seconds: Callable[[], float] = (
     time.monotonic if sys.platform == "win32" else partial(time.clock_gettime, time.CLOCK_MONOTONIC)
@@ -98,10 +102,10 @@ def from_text(text: str) -> datetime:
     Raises:
         ValueError: if the text is not in that form.
     """
-    when = datetime.fromisoformat(text)
-    if when.tzinfo is not UTC:
-        return as_utc(when)
-    return when
+    if _TEXT_FORM.fullmatch(text) is None:
+        message = f"{text!r} is not of the form YYYY-MM-DDTHH:MM:SS.ffffffZ"
+        raise ValueError(message)
+    return datetime.fromisoformat(text)
 
 
 def from_iso(text: str, what: str = "time") -> datetime:

@@ -5,17 +5,31 @@ Every operation on a session starts here.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
-from snakestore.errors import InvalidNameError, SessionExpiredError, SessionNotFoundError
+from snakestore.errors import (
+    CorruptStoreError,
+    InvalidNameError,
+    SessionExpiredError,
+    SessionNotFoundError,
+)
 from snakestore.names import identifier_text, is_simple_name
 from snakestore.repository.arguments import look_up_text
-from snakestore.session import exceeds_ttl, is_expired
+from snakestore.session import Session, exceeds_ttl, is_expired
 from snakestore.storage.dialects.base import access_is_due
 from snakestore.storage.execution.context import TransactionContext
-from snakestore.storage.mapping.sessions import LockedSession, access_from, locked_session_from
+from snakestore.storage.mapping.sessions import (
+    LockedSession,
+    access_from,
+    locked_session_from,
+    session_from,
+    unchecked_session_id_from,
+)
 from snakestore.storage.queries import sessions as sql
 from snakestore.storage.queries.statement import Row
+
+logger = logging.getLogger("snakestore.sessions")
 
 
 def session_text(sid: object) -> str:
@@ -112,6 +126,24 @@ def has_expired(tx: TransactionContext, sid: object, row: Row) -> bool:
     last_accessed, ttl, server_now = access_from(sid, row)
     tx.set_server_time(server_now)
     return is_expired(last_accessed, ttl, tx.now)
+
+
+def undamaged_session(
+    tx: TransactionContext, row: Row, *, expired: bool | None = None
+) -> Session | None:
+    """The session of SESSION_COLUMNS, or None if it is damaged, which is logged.
+
+    Args:
+        expired: also None unless the session has expired (True) or has not (False).
+    """
+    sid = unchecked_session_id_from(row)
+    try:
+        if expired is not None and has_expired(tx, sid, row) is not expired:
+            return None
+        return session_from(row, tx.now)
+    except CorruptStoreError as error:
+        logger.warning("skipped a damaged session: %s", error)
+        return None
 
 
 def ping(tx: TransactionContext) -> None:

@@ -29,6 +29,7 @@ from snakestore.repository.session_access import (
     ping,
     record_write,
     session_text,
+    undamaged_session,
 )
 from snakestore.session import Session, SessionStats, expiry
 from snakestore.storage.execution.context import TransactionContext
@@ -37,7 +38,7 @@ from snakestore.storage.mapping.sessions import (
     last_worker_id_from,
     metadata_from,
     session_from,
-    session_id_from,
+    unchecked_session_id_from,
 )
 from snakestore.storage.mapping.variables import keys_from
 from snakestore.storage.queries import history as history_sql
@@ -126,6 +127,8 @@ class SessionMethods(RepositoryBase):
         include_expired: bool = False,
     ) -> list[Session]:
         """Return sessions ordered by id (by code point). Does not update ``last_accessed``.
+
+        Damaged sessions are omitted, and logged as a warning. ``check()`` lists them.
 
         Args:
             pattern: only ids that match (``*`` matches any run of characters, all else is literal).
@@ -255,17 +258,18 @@ def _list(
     lower = after if beyond and after is not None else pattern.lower
     while True:
         bounds = {"lower": lower} | ({} if upper is None else {"upper": upper})
-        page = tx.fetch_all(
+        page = tx.fetch_with_damaged(
             sql.SELECT_SESSIONS.variant(after=beyond, bounded=upper is not None, limited=True),
             limit=PAGE,
             **bounds,
         )
         for row in page:
-            lower = session_id_from(row)
-            if (include_expired or not has_expired(tx, lower, row)) and (
-                pattern.only_a_prefix or pattern.matches(lower)
-            ):
-                found.append(session_from(row, tx.now))
+            lower = unchecked_session_id_from(row)
+            if not (pattern.only_a_prefix or pattern.matches(str(lower))):
+                continue
+            session = undamaged_session(tx, row, expired=None if include_expired else False)
+            if session is not None:
+                found.append(session)
                 if len(found) == limit:
                     return found
         if len(page) < PAGE:

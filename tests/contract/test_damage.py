@@ -52,7 +52,21 @@ def repo(path):
 
 NO_JSON = ["{oops", "", "[1, 2", "NaN,", b"\xff\xfe"]
 NO_OBJECT = ["[1]", "5", "null", '"text"']
-NO_TIME = ["yesterday", "", "2021-01-01T00:00:00", 5, "2021-13-45T00:00:00.000000Z"]
+NO_TIME = [
+    "yesterday",
+    "",
+    "2021-01-01T00:00:00",
+    5,
+    b"\xff",
+    "2021-13-45T00:00:00.000000Z",
+    "2021-01-01T24:00:00.000000Z",
+    "2021-W01-1T00:00:00.000000Z",
+    "2021-01-01T00:00:00.000000+00:00",
+    "2021-01-01T05:30:00.000000+05:30",
+    "2021-01-01 00:00:00.000000Z",
+    "2021-01-01T00:00:00.000000z",
+    "2021-01-01T00:00:00.000000Z ",
+]
 DAMAGED = [
     *[
         ("number", "value", content)
@@ -208,27 +222,95 @@ def test_a_past_of_a_type_that_nobody_registered_is_told(repo, damage):
     assert repo.get_value("s", "number") == 2
 
 
-@pytest.mark.parametrize(
-    ("column", "content"),
-    [
-        *[("metadata", content) for content in [*NO_JSON, *NO_OBJECT]],
-        *[("created_at", content) for content in NO_TIME],
-        *[("last_accessed", content) for content in NO_TIME],
-        ("ttl", "long"),
-        ("variable_count", "many"),
-    ],
-)
+DAMAGED_SESSIONS = [
+    *[("metadata", content) for content in [*NO_JSON, *NO_OBJECT]],
+    *[("created_at", content) for content in NO_TIME],
+    *[("last_accessed", content) for content in NO_TIME],
+    ("ttl", "long"),
+    ("variable_count", "many"),
+]
+
+
+@pytest.mark.parametrize(("column", "content"), DAMAGED_SESSIONS)
 def test_a_damaged_session_is_told_and_may_be_deleted(repo, damage, column, content):
     damage(f"UPDATE sessions SET {column} = ? WHERE id = 's'", content)
 
-    for read in (lambda: repo.get_session("s"), repo.list_sessions):
-        with pytest.raises(CorruptStoreError) as caught:
-            read()
-        assert "'s'" in str(caught.value)
-        assert f" {column}" in str(caught.value)
+    with pytest.raises(CorruptStoreError) as caught:
+        repo.get_session("s")
+    assert "'s'" in str(caught.value)
+    assert f" {column}" in str(caught.value)
 
     assert repo.delete_session("s") is True
     assert repo.list_sessions() == []
+
+
+@pytest.mark.parametrize(("column", "content"), [*DAMAGED_SESSIONS, ("ttl", -1.0), ("ttl", 9e999)])
+def test_listing_omits_a_damaged_session_and_logs_it(repo, damage, caplog, column, content):
+    repo.create_session("a")
+    repo.create_session("z")
+    damage(f"UPDATE sessions SET {column} = ? WHERE id = 's'", content)
+
+    for listed in (repo.list_sessions(), repo.list_sessions(limit=2, include_expired=True)):
+        assert [session.id for session in listed] == ["a", "z"]
+
+    assert {record.name for record in caplog.records} == {"snakestore.sessions"}
+    assert f"'s': column {column} is damaged" in caplog.text
+    assert any("'s'" in problem.where for problem in repo.check().problems)
+    caplog.clear()
+    assert [session.id for session in repo.list_sessions("a*")] == ["a"]
+    assert caplog.records == []
+
+
+DAMAGED_TIMES = [
+    *[("last_accessed", content) for content in NO_TIME],
+    *[("ttl", content) for content in ["long", -1.0, 0.0, 9e999, b"\x00", ""]],
+]
+
+
+@pytest.mark.parametrize(("column", "content"), DAMAGED_TIMES)
+@pytest.mark.parametrize("batch_size", [1, 2, 100])
+def test_a_sweep_passes_damaged_sessions_and_logs_them(
+    repo, damage, caplog, column, content, batch_size
+):
+    for name in ("a", "b", "c", "d", "e"):
+        repo.create_session(name, ttl=1)
+        damage(
+            "UPDATE sessions SET last_accessed = '2020-01-01T00:00:00.000000Z',"
+            " expires_at = '2020-01-01T00:00:01.000000Z' WHERE id = ?",
+            name,
+        )
+    for name in ("a", "b", "d"):
+        damage(f"UPDATE sessions SET {column} = ? WHERE id = ?", content, name)
+
+    assert [session.id for session in repo.list_expired()] == ["c", "e"]
+    assert [session.id for session in repo.list_expired(1)] == ["c"]
+    assert repo.delete_expired(1, batch_size=batch_size) == 1
+    caplog.clear()
+    assert repo.delete_expired(batch_size=batch_size) == 1
+    assert repo.delete_expired(batch_size=batch_size) == 0
+
+    assert [session.id for session in repo.list_sessions(include_expired=True)] == ["s"]
+    found = [record.getMessage() for record in caplog.records if record.name == "snakestore.sweep"]
+    assert [f"Session '{name}'" in text for name, text in zip("abd", found, strict=False)] == [
+        True,
+        True,
+        True,
+    ]
+    problems = repo.check().problems
+    assert [any(f"'{name}'" in each.where for each in problems) for name in "abd"] == [True] * 3
+    assert repo.delete_session("a") is True
+
+
+def test_a_sweep_logs_what_it_deleted(repo, damage, caplog):
+    caplog.set_level("INFO", "snakestore.sweep")
+    damage(
+        "UPDATE sessions SET ttl = 1.0, last_accessed = '2020-01-01T00:00:00.000000Z',"
+        " expires_at = '2020-01-01T00:00:01.000000Z' WHERE id = 's'"
+    )
+
+    repo.delete_expired()
+
+    assert [record.getMessage() for record in caplog.records] == ["deleted 1 expired sessions"]
 
 
 @pytest.mark.parametrize("content", NO_JSON)

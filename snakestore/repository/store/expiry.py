@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Callable
+from typing import NamedTuple
 
+from snakestore.errors import CorruptStoreError
 from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.base import RepositoryBase
-from snakestore.repository.session_access import has_expired, ping
+from snakestore.repository.session_access import has_expired, ping, undamaged_session
 from snakestore.repository.sessions import delete_sessions
 from snakestore.repository.store.sweep import WriterYield, incremental_vacuum
 from snakestore.session import Session, expiry
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.sessions import (
     access_from,
-    session_from,
-    session_id_from,
     unchecked_session_id_from,
 )
 from snakestore.storage.queries import sessions as sql
+
+logger = logging.getLogger("snakestore.sweep")
+MIN_PAGE = 100
+"""Rows that are read at once, at least."""
 
 
 class ExpiryMethods(RepositoryBase):
@@ -26,13 +32,15 @@ class ExpiryMethods(RepositoryBase):
     def list_expired(self, limit: int | None = None) -> list[Session]:
         """Return the expired sessions, longest expired first. Does not update ``last_accessed``.
 
+        Damaged sessions are omitted, and logged as a warning. ``check()`` lists them.
+
         Args:
             limit: the maximum number of sessions; None: no limit.
 
         Raises:
             ValidationError: if ``limit`` is neither None nor an int >= 0.
         """
-        return self._runner.lookup(_list, checked_count(limit, "limit"))
+        return self._runner.read(_list, checked_count(limit, "limit"))
 
     def delete_expired(
         self,
@@ -45,7 +53,8 @@ class ExpiryMethods(RepositoryBase):
 
         Other writers get their turn between transactions. Several sweepers share the work: what
         they return adds up to the number of sessions deleted. On SQLite, free space is then
-        returned to the disk if the file was created by snakestore.
+        returned to the disk if the file was created by snakestore. Sessions whose ``last_accessed``
+        or ``ttl`` is damaged are not deleted, but logged as a warning. ``check()`` lists them.
 
         Args:
             limit: the maximum number of sessions; None: no limit.
@@ -59,47 +68,70 @@ class ExpiryMethods(RepositoryBase):
             ValidationError: if an argument is invalid.
         """
         count, size = checked_count(limit, "limit"), checked_positive(batch_size, "batch_size")
-        deleted, yielding = 0, WriterYield(self._runner)
+        deleted, damaged, yielding = 0, 0, WriterYield(self._runner)
         if count == 0:
             self._runner.lookup(ping)
         while count is None or deleted < count:
             batch = size if count is None else min(size, count - deleted)
             with yielding.slice():
-                met, removed = self._runner.write(_sweep, batch)
-            deleted += removed
-            if removed and progress is not None:
+                swept = self._runner.write(_sweep, batch, damaged)
+            deleted += swept.deleted
+            damaged += len(swept.errors)
+            for error in swept.errors:
+                logger.warning("skipped a damaged session: %s", error)
+            logger.debug("deleted %d of %d sessions", swept.deleted, swept.found)
+            if swept.deleted and progress is not None:
                 progress(deleted)
-            if met < batch:
+            if swept.found < batch:
                 break
         if deleted:
+            logger.info("deleted %d expired sessions", deleted)
             incremental_vacuum(self._runner, yielding)
         return deleted
 
 
 def _list(tx: TransactionContext, limit: int | None) -> list[Session]:
+    """Read the index range until the limit is reached."""
     bound = tx.backend.sweep_bound(tx.now)
-    rows = (
-        tx.fetch_all(sql.SELECT_EXPIRED, bound=bound)
-        if limit is None
-        else tx.fetch_all(sql.SELECT_EXPIRED_LIMITED, bound=bound, limit=limit)
-    )
-    return [session_from(row, tx.now) for row in rows if has_expired(tx, session_id_from(row), row)]
+    page = sys.maxsize if limit is None else max(limit, MIN_PAGE)
+    found: list[Session] = []
+    read = 0
+    while limit is None or len(found) < limit:
+        rows = tx.fetch_with_damaged(sql.SELECT_EXPIRED, bound=bound, limit=page, skip=read)
+        sessions = (undamaged_session(tx, row, expired=True) for row in rows)
+        found += [session for session in sessions if session is not None]
+        read += len(rows)
+        if len(rows) < page:
+            break
+    return found[:limit]
 
 
-def _sweep(tx: TransactionContext, limit: int) -> tuple[int, int]:
-    """Delete what has expired of the next ``limit`` sessions that may have.
+class _Swept(NamedTuple):
+    """What a transaction of a sweep did."""
 
-    Returns how many sessions were looked at, and how many deleted.
-    """
-    rows = tx.fetch_all(sql.LOCK_EXPIRED, bound=tx.backend.sweep_bound(tx.now), limit=limit)
-    expired = []
+    found: int
+    """Sessions that may have expired."""
+    deleted: int
+    errors: list[CorruptStoreError]
+    """One for each damaged session. These stay where they are in the order."""
+
+
+def _sweep(tx: TransactionContext, limit: int, skip: int) -> _Swept:
+    """Delete what has expired of the next ``limit`` sessions that may have, after ``skip``."""
+    bound = tx.backend.sweep_bound(tx.now)
+    rows = tx.fetch_with_damaged(sql.LOCK_EXPIRED, bound=bound, limit=limit, skip=skip)
+    expired, errors = [], []
     for row in rows:
         sid = unchecked_session_id_from(row)
-        if has_expired(tx, sid, row):
-            expired.append(sid)
-        else:  # its recorded expiry lags behind: update it, or it is found again
+        try:
+            if has_expired(tx, sid, row):
+                expired.append(sid)
+                continue
             last_accessed, ttl, _ = access_from(sid, row)
+        except CorruptStoreError as error:
+            errors.append(error)
+        else:  # its recorded expiry lags behind: update it, or it is found again
             tx.execute(sql.REFRESH_EXPIRY, sid=sid, expires=expiry(last_accessed, ttl))
     if expired:
         delete_sessions(tx, expired)
-    return len(rows), len(expired)
+    return _Swept(len(rows), len(expired), errors)

@@ -81,6 +81,15 @@ class TransactionContext:
         except CorruptStoreError as problem:
             raise _with_parameters(problem, parameters) from problem
 
+    def fetch_with_damaged(self, statement: Statement, /, **parameters: Any) -> list[Row]:
+        """Run a query; all its rows, with damaged cells as the driver returned them.
+
+        The mapping raises CorruptStoreError for such a cell, so that the other rows can be read.
+        """
+        compiled = statement.compile_for(self._dialect)
+        fetched = self.connection.execute(compiled.sql, compiled.bind(parameters)).fetchall()
+        return compiled.convert_sound_cells(fetched)
+
     def fetch_first(self, statement: Statement, /, **parameters: Any) -> Row | None:
         """Run a query; its first row, or None."""
         compiled = statement.compile_for(self._dialect)

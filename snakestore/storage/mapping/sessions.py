@@ -59,9 +59,9 @@ def access_from(sid: object, row: Row) -> tuple[datetime, float | None, datetime
         CorruptStoreError: if one of them is damaged.
     """
     last_accessed, ttl = row[at.ACCESS_LAST_ACCESSED], row[at.ACCESS_TTL]
-    if last_accessed is None:
-        raise unexpected(None, "a time", "last_accessed", session_label, sid)
-    if ttl is not None and type(ttl) is not float:
+    if type(last_accessed) is not datetime:
+        raise unexpected(last_accessed, "a time", "last_accessed", session_label, sid)
+    if ttl is not None and not (type(ttl) is float and 0 < ttl <= MAX_TTL_SECONDS):
         raise _bad_ttl(sid, ttl)
     return last_accessed, ttl, row[at.ACCESS_SERVER_NOW]
 
@@ -147,9 +147,10 @@ def session_from(row: Row, now: datetime) -> Session:
         updates,
     ) = row
     text_from(sid, "id", session_label, sid)
-    if last_accessed is None or created_at is None:
-        column = "created_at" if created_at is None else "last_accessed"
-        raise unexpected(None, "a time", column, session_label, sid)
+    if type(created_at) is not datetime:
+        raise unexpected(created_at, "a time", "created_at", session_label, sid)
+    if type(last_accessed) is not datetime:
+        raise unexpected(last_accessed, "a time", "last_accessed", session_label, sid)
     if not _is_ttl(ttl):
         raise _bad_ttl(sid, ttl)
     if not (type(variable_count) is type(program_count) is type(updates) is int):

@@ -78,14 +78,8 @@ SELECT_EXPIRED = Statement(
         select(*SESSION_COLUMNS)
         .where(sessions.c.expires_at < bindparam("bound"))
         .order_by(sessions.c.expires_at, sessions.c.id)
-    )
-)
-SELECT_EXPIRED_LIMITED = Statement(
-    lambda: (
-        select(*SESSION_COLUMNS)
-        .where(sessions.c.expires_at < bindparam("bound"))
-        .order_by(sessions.c.expires_at, sessions.c.id)
         .limit(bindparam("limit"))
+        .offset(bindparam("skip"))
     )
 )
 LOCK_EXPIRED = Statement(
@@ -94,6 +88,7 @@ LOCK_EXPIRED = Statement(
         .where(sessions.c.expires_at < bindparam("bound"))
         .order_by(sessions.c.expires_at)
         .limit(bindparam("limit"))
+        .offset(bindparam("skip"))
         .with_for_update(skip_locked=True)
     )
 )

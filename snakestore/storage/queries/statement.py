@@ -38,23 +38,32 @@ class CompiledStatement:
     """A statement as one dialect's driver takes it."""
 
     # a class with slots: faster to read than a NamedTuple, and to import than a dataclass
-    __slots__ = ("bind", "convert_row", "sql")
+    __slots__ = ("_converters", "bind", "convert_row", "sql")
 
     def __init__(
         self,
         sql: str,
         bind: Callable[[dict[str, Any]], Any],
         convert_row: Callable[[Row], Row] | None,
+        converters: Sequence[Convert | None] = (),
     ) -> None:
         self.sql = sql
         self.bind = bind
         self.convert_row = convert_row
+        self._converters = converters
 
     def convert_rows(self, fetched: Iterable[Row]) -> list[Row]:
         """Rows from the driver, converted by the types of their columns."""
         if self.convert_row is None:
             return list(fetched)
         return [self.convert_row(each) for each in fetched]
+
+    def convert_sound_cells(self, fetched: Iterable[Row]) -> list[Row]:
+        """Likewise, but damaged cells stay as the driver returned them."""
+        return [
+            tuple(map(_converted_if_sound, self._converters, row)) if self._converters else row
+            for row in fetched
+        ]
 
 
 class Statement:
@@ -95,13 +104,12 @@ def _compile(built: Executable, dialect: Dialect) -> CompiledStatement:
     compiled = cast("SQLCompiler", cast("Any", built).compile(dialect=dialect))
     # of a change without RETURNING there are none
     returned = cast("Any", built).exported_columns
+    converters = [_converter(each.type, dialect, incoming=False) for each in returned]
     return CompiledStatement(
         compiled.string,
         _binder(compiled, dialect),
-        _row_converter(
-            [_converter(each.type, dialect, incoming=False) for each in returned],
-            [str(getattr(each, "name", "")) for each in returned],
-        ),
+        _row_converter(converters, [str(getattr(each, "name", "")) for each in returned]),
+        converters,
     )
 
 
@@ -135,6 +143,15 @@ def _binder(compiled: SQLCompiler, dialect: Dialect) -> Callable[[dict[str, Any]
     if not fixed and not converters:
         return pick
     return lambda parameters: pick(converted(parameters))
+
+
+def _converted_if_sound(convert: Convert | None, cell: Any) -> Any:
+    if convert is None or cell is None:
+        return cell
+    try:
+        return convert(cell)
+    except CorruptStoreError:
+        return cell
 
 
 FIRST = 0
