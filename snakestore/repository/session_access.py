@@ -13,6 +13,7 @@ from snakestore.errors import (
     InvalidNameError,
     SessionExpiredError,
     SessionNotFoundError,
+    shorten,
 )
 from snakestore.names import identifier_text, is_simple_name
 from snakestore.repository.arguments import look_up_text
@@ -141,8 +142,8 @@ def undamaged_session(
         if expired is not None and has_expired(tx, sid, row) is not expired:
             return None
         return session_from(row, tx.now)
-    except CorruptStoreError as error:
-        logger.warning("skipped a damaged session: %s", error)
+    except CorruptStoreError:
+        logger.warning("omitted the session %s, which is damaged: see check()", shorten(sid))
         return None
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from snakestore.errors import CorruptStoreError
+from snakestore.errors import CorruptStoreError, shorten
 from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import has_expired, ping, undamaged_session
@@ -76,9 +76,9 @@ class ExpiryMethods(RepositoryBase):
             with yielding.slice():
                 swept = self._runner.write(_sweep, batch, damaged)
             deleted += swept.deleted
-            damaged += len(swept.errors)
-            for error in swept.errors:
-                logger.warning("skipped a damaged session: %s", error)
+            damaged += len(swept.damaged)
+            for sid in swept.damaged:
+                logger.warning("did not delete the session %s, which is damaged: see check()", sid)
             logger.debug("deleted %d of %d sessions", swept.deleted, swept.found)
             if swept.deleted and progress is not None:
                 progress(deleted)
@@ -112,15 +112,15 @@ class _Swept(NamedTuple):
     found: int
     """Sessions that may have expired."""
     deleted: int
-    errors: list[CorruptStoreError]
-    """One for each damaged session. These stay where they are in the order."""
+    damaged: list[str]
+    """The ids of damaged sessions, shortened. These stay where they are in the order."""
 
 
 def _sweep(tx: TransactionContext, limit: int, skip: int) -> _Swept:
     """Delete what has expired of the next ``limit`` sessions that may have, after ``skip``."""
     bound = tx.backend.sweep_bound(tx.now)
     rows = tx.fetch_with_damaged(sql.LOCK_EXPIRED, bound=bound, limit=limit, skip=skip)
-    expired, errors = [], []
+    expired, damaged = [], []
     for row in rows:
         sid = unchecked_session_id_from(row)
         try:
@@ -128,10 +128,10 @@ def _sweep(tx: TransactionContext, limit: int, skip: int) -> _Swept:
                 expired.append(sid)
                 continue
             last_accessed, ttl, _ = access_from(sid, row)
-        except CorruptStoreError as error:
-            errors.append(error)
+        except CorruptStoreError:
+            damaged.append(shorten(sid))
         else:  # its recorded expiry lags behind: update it, or it is found again
             tx.execute(sql.REFRESH_EXPIRY, sid=sid, expires=expiry(last_accessed, ttl))
     if expired:
         delete_sessions(tx, expired)
-    return _Swept(len(rows), len(expired), errors)
+    return _Swept(len(rows), len(expired), damaged)
