@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy.orm import Mapper
 from sqlalchemy_utils import generic_repr
 
+from snakestore.storage.schema.copied import copied_sessions
 from snakestore.storage.schema.overviews import (
     Overview,
     SessionOverview,
@@ -45,7 +46,9 @@ __all__ = [
 metadata = Base.metadata
 """The tables, without the views. Leave it out of the ``target_metadata`` of your own migrations."""
 
-_NAMES = frozenset({VERSION_TABLE, *Base.metadata.tables, *Overview.metadata.tables})
+_NAMES = frozenset(
+    {VERSION_TABLE, copied_sessions.name, *Base.metadata.tables, *Overview.metadata.tables}
+)
 _PARTITION = re.compile(rf"({'|'.join(Base.metadata.tables)})_(0|[1-9]\d*)")
 _SHOWN = ("name", "type", "version", "state")
 

@@ -21,7 +21,14 @@ from snakestore.session import expiry
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.execution.runner import Runner
-from snakestore.storage.mapping.cells import key_and_size, named
+from snakestore.storage.mapping.cells import (
+    SchemaPart,
+    key_and_size,
+    named,
+    schema_parts_from,
+    session_label,
+    text_from,
+)
 from snakestore.storage.mapping.sessions import session_cells_from
 from snakestore.storage.migrate.inspection import (
     check_not_newer,
@@ -33,6 +40,7 @@ from snakestore.storage.migrate.upgrade import upgrade
 from snakestore.storage.queries import copying as sql
 from snakestore.storage.queries.sessions import LOCK_SESSION
 from snakestore.storage.queries.statement import Row
+from snakestore.storage.schema.copied import copied_sessions
 from snakestore.storage.url import describe
 
 Place = str | os.PathLike[str] | URL | Engine
@@ -74,7 +82,8 @@ def copy(source: Place, target: Place, *, progress: Progress | None = None) -> C
     Texts, bytes, times, versions and counters are the same at the target, also of expired sessions.
     Nothing counts as an access. A missing or outdated target is created or migrated first. Its
     other sessions stay. Copying again skips sessions that are equal at the target and replaces
-    those that the source has changed since. So an interrupted copy can continue, and a store in use
+    those that the source has changed since, unless they are no longer as they were copied. For this
+    the target has a table of checksums, ``snakestore_copied_sessions``. So an interrupted copy can continue, and a store in use
     is moved by a long copy, then a short one after its users stopped. Memory stays bounded.
 
     Args:
@@ -87,7 +96,7 @@ def copy(source: Place, target: Place, *, progress: Progress | None = None) -> C
     Raises:
         ValidationError: if source and target are the same database.
         SessionExistsError: if the target has another session of the same id, or that session was
-            used at the target since it was copied.
+            used at the target since it was copied, or it is not known that it was copied.
         SchemaError: if the source does not have the present schema, or the target has tables that
             are not snakestore's.
         StoreError: if a database cannot be reached, or the target does not return what was written.
@@ -138,11 +147,14 @@ class _Copying:
         self._source = _runner(source)
         self._target = _runner(target)
         self._progress = progress
+        self._source_has_records = False
         self._counts = Counter[str]()
         self._checksum = hashlib.sha256()
 
     def run(self) -> CopyReport:
         """Copy in pages: each is one snapshot of the source and one transaction of the target."""
+        self._target.write(_prepare_records)
+        self._source_has_records = self._source.lookup(_has_records)
         total: int = self._source.lookup(_count_sessions)
         after = ""
         while ids := self._source.lookup(_ids, after):
@@ -169,7 +181,9 @@ class _Copying:
     def _copy_page(
         self, source: TransactionContext, ids: list[str]
     ) -> tuple[Counter[str], list[bytes]]:
-        return self._target.write(_copy_page, source, ids)
+        return self._target.write(
+            _copy_page, source, ids, source_has_records=self._source_has_records
+        )
 
 
 def _count_sessions(tx: TransactionContext) -> int:
@@ -181,8 +195,37 @@ def _ids(tx: TransactionContext, after: str) -> list[str]:
     return tx.fetch_scalars(sql.SELECT_IDS, after=after, limit=SESSIONS_PER_TRANSACTION)
 
 
+def _prepare_records(tx: TransactionContext) -> None:
+    """Create the table of what was copied, and remove records of sessions that are gone."""
+    tx.create_table(copied_sessions)
+    tx.execute(sql.DELETE_COPIED_WITHOUT_SESSION)
+
+
+def _has_records(tx: TransactionContext) -> bool:
+    """Whether the store was the target of a copy itself."""
+    records = SchemaPart("table", copied_sessions.name, "")
+    return records in schema_parts_from(tx.fetch_all(tx.backend.parts))
+
+
+def _recorded(tx: TransactionContext, sid: str) -> str | None:
+    """The checksum of a session as it was copied to this store."""
+    row = tx.fetch_first(sql.SELECT_COPIED, sid=sid)
+    return None if row is None else text_from(*row, "checksum", session_label, sid)
+
+
+def _record(tx: TransactionContext, sid: str, checksum: bytes) -> None:
+    """Record that the session has this checksum at both stores."""
+    if _recorded(tx, sid) != checksum.hex():
+        tx.execute(sql.DELETE_COPIED, sid=sid)
+        tx.execute(sql.INSERT_COPIED, session_id=sid, checksum=checksum.hex())
+
+
 def _copy_page(
-    target: TransactionContext, source: TransactionContext, ids: list[str]
+    target: TransactionContext,
+    source: TransactionContext,
+    ids: list[str],
+    *,
+    source_has_records: bool,
 ) -> tuple[Counter[str], list[bytes]]:
     """Copy sessions. Returns counts by outcome and by table, and the checksum of each session."""
     counts = Counter[str]()
@@ -191,7 +234,9 @@ def _copy_page(
         cells = _session_cells(source, sid)
         if cells is None:
             continue  # deleted since
-        outcome, reading = _copy_session(target, source, cells)
+        # a store that the source itself was copied from has a state that the source had
+        copied = {_recorded(source, sid)} if source_has_records else set()
+        outcome, reading = _copy_session(target, source, cells, copied)
         counts.update({"sessions": 1, outcome: 1})
         counts.update(reading.counts)
         checksums.append(reading.checksum())
@@ -204,19 +249,27 @@ def _session_cells(tx: TransactionContext, sid: str) -> Cells | None:
 
 
 def _copy_session(
-    target: TransactionContext, source: TransactionContext, cells: Cells
+    target: TransactionContext,
+    source: TransactionContext,
+    cells: Cells,
+    copied: set[str | None],
 ) -> tuple[str, _Reading]:
     """Copy a session and read it back.
 
-    Returns whether it was copied, replaced or skipped, and how it was read from the source.
+    ``copied`` has checksums that the session is known to have had at the source, besides the one
+    that the target recorded. Returns whether it was copied, replaced or skipped, and how it was read from the source.
     """
     sid = cells["id"]
     target.fetch_first(LOCK_SESSION, sid=sid)
     existing = _session_cells(target, sid)
     if existing is not None:
         of_source = _Reading(source, cells).finish()
-        if _Reading(target, existing).finish().checksum() == of_source.checksum():
+        present = _Reading(target, existing).finish().checksum()
+        if present == of_source.checksum():
+            _record(target, sid, present)
             return "skipped", of_source
+        if present.hex() not in {*copied, _recorded(target, sid)}:
+            raise SessionExistsError(sid)
         _check_is_earlier(existing, cells)
         delete_sessions(target, [sid])
     reading = _Reading(source, cells)
@@ -231,14 +284,15 @@ def _copy_session(
             f"the target does not return session {sid!r} as it was written. Nothing of it was kept."
         )
         raise StoreError(message)
+    _record(target, sid, reading.checksum())
     return "copied" if existing is None else "replaced", reading
 
 
 def _check_is_earlier(existing: Cells, cells: Cells) -> None:
-    """Check that what the target has is an earlier state of the session.
+    """Check that what the target has is not a later state of the session, or another session.
 
     Raises:
-        SessionExistsError: if it is another session, or was used since it was copied.
+        SessionExistsError: if it is.
     """
     if (
         existing["created_at"] != cells["created_at"]

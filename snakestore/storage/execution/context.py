@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Table
+from sqlalchemy.schema import CreateTable
+
 from snakestore.errors import CorruptStoreError
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.queries.server_time import SERVER_NOW
@@ -132,6 +135,11 @@ class TransactionContext:
         compiled = statement.compile_for(self._dialect)
         count: int = self.connection.execute(compiled.sql, compiled.bind(parameters)).rowcount
         return count
+
+    def create_table(self, table: Table) -> None:
+        """Create a table unless there is one of its name."""
+        ddl = CreateTable(table, if_not_exists=True).compile(dialect=self._dialect)
+        self.connection.execute(str(ddl), ())
 
     def execute_in(self, statement: Statement, values: Sequence[Any], /, **parameters: Any) -> None:
         """Run an expanding change over ``values``, in chunks."""

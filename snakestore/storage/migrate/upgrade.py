@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.schema import DropTable
 
 from snakestore.storage.dialects import backend_of
 from snakestore.storage.execution.driver_errors import translate_errors
@@ -25,6 +26,7 @@ from snakestore.storage.migrate.inspection import (
     inspect_engine,
 )
 from snakestore.storage.migrate.leftovers import ignore_leftover_views, remove_leftovers
+from snakestore.storage.schema.copied import copied_sessions
 from snakestore.storage.schema.revisions import HEAD
 from snakestore.storage.url import PathOrUrl, describe
 
@@ -162,3 +164,5 @@ def _downgrade(connection: Connection, revision: str) -> None:
     check_can_downgrade(found, where)
     logger.info("downgrading %s from %s to %s", where, found.current, revision)
     migrate(connection, "downgrade", revision)
+    if inspect_connection(connection).current is None:
+        connection.execute(DropTable(copied_sessions, if_exists=True))

@@ -13,6 +13,8 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    delete,
+    exists,
     func,
     insert,
     select,
@@ -21,6 +23,7 @@ from sqlalchemy import (
 
 from snakestore.storage.queries.columns import programs, row_size, sessions, variables, versions
 from snakestore.storage.queries.statement import Statement
+from snakestore.storage.schema.copied import copied_sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,20 @@ SELECT_IDS = Statement(
     )
 )
 COUNT_SESSIONS = Statement(lambda: select(func.count()).select_from(sessions))
+
+# --- what was copied
+
+_this_copied = copied_sessions.c.session_id == bindparam("sid")
+SELECT_COPIED = Statement(lambda: select(copied_sessions.c.checksum).where(_this_copied))
+INSERT_COPIED = _insertion(copied_sessions)
+DELETE_COPIED = Statement(lambda: delete(copied_sessions).where(_this_copied))
+DELETE_COPIED_WITHOUT_SESSION = Statement(
+    lambda: delete(copied_sessions).where(
+        ~exists().where(sessions.c.id == copied_sessions.c.session_id)
+    )
+)
+
+# --- what sessions hold
 
 # in the order in which foreign keys let them be inserted
 TABLES = (
