@@ -134,10 +134,10 @@ class ConnectionDispatcher(BlockDispatcher):
             raise cancelled
         return inside
 
-    async def end(self, block: Block, error: BaseException | None) -> bool:
+    async def end(self, block: Block, error: BaseException | None) -> None:
         """End a block after what runs in it, whatever is cancelled meanwhile."""
         self.when_ending()
-        job: Job[bool] | None = None
+        job: Job[None] | None = None
         try:
             wait = persist if error is None else self._use.persist
             cancelled = await wait(self._use.enter)
@@ -150,10 +150,9 @@ class ConnectionDispatcher(BlockDispatcher):
                 job.abandon(self._leave_block)
             raise
         self._leave_block()
-        swallow = job.outcome()
+        job.outcome()
         if cancelled is not None and not isinstance(error, asyncio.CancelledError):
             raise cancelled
-        return swallow
 
     def discard(self, block: Block) -> None:
         """Roll back a block that no task can leave any more. From any thread."""

@@ -56,8 +56,8 @@ class BlockDispatcher(Dispatcher):
     """Runs the methods inside a ``transaction()`` block."""
 
     @abstractmethod
-    async def end(self, block: Block, error: BaseException | None) -> bool:
-        """End the block, whatever is cancelled meanwhile. Returns whether to swallow ``error``."""
+    async def end(self, block: Block, error: BaseException | None) -> None:
+        """End the block, whatever is cancelled meanwhile."""
 
     @abstractmethod
     def discard(self, block: Block) -> None:
@@ -79,13 +79,14 @@ class Block:
         self.open = True
         return inside
 
-    def leave(self, error: BaseException | None) -> bool:
-        """Commit, or roll back because of ``error``. Returns whether to swallow it."""
+    def leave(self, error: BaseException | None) -> None:
+        """Commit, or roll back because of ``error``, which is the caller's to raise."""
         manager, self._manager, self.open = self._manager, None, False
         assert manager is not None  # noqa: S101 - it was entered
         if error is None:
-            return bool(manager.__exit__(None, None, None))
-        return bool(manager.__exit__(type(error), error, error.__traceback__))
+            manager.__exit__(None, None, None)
+        else:
+            manager.__exit__(type(error), error, error.__traceback__)
 
 
 def discard(executor: Executor, block: Block | None, then: Callable[[], None]) -> None:

@@ -42,10 +42,10 @@ class AsyncTransaction(Generic[A]):
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> bool:
+    ) -> None:
         inside, self._inside = self._inside, None
         assert inside is not None  # noqa: S101 - it was entered
-        return await inside.end(self._block, error)
+        await inside.end(self._block, error)
 
     def __del__(self) -> None:
         if self._inside is not None:

@@ -1,4 +1,4 @@
-"""The recipes of docs/concurrency.md, with the real servers and start methods."""
+"""The recipes of docs/concurrency.md and docs/asyncio.md, with real servers and start methods."""
 
 from __future__ import annotations
 
@@ -20,26 +20,30 @@ import pytest
 
 from snakestore import SessionRepository
 
-PAGE = Path(__file__).parents[2] / "docs" / "concurrency.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = [DOCS / "concurrency.md", DOCS / "asyncio.md"]
+STORES = ["shared.db", "agent.db"]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the store of the page, and its recipes as files."""
-    with SessionRepository.open(tmp_path / "shared.db") as repo:
-        repo.create_session("s", ttl=None)
-        repo.register_variable("s", "count", "integer", 0)
-    for body in re.findall(
-        r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
-    ):
-        named = re.match(r"# (\w+\.py)\n", body)
-        if named:
-            (tmp_path / named[1]).write_text(body)
+    """A folder with the stores of the pages, and their recipes as files."""
+    for store in STORES:
+        with SessionRepository.open(tmp_path / store) as repo:
+            repo.create_session("s", ttl=None)
+            repo.register_variable("s", "count", "integer", 0)
+    for page in PAGES:
+        for body in re.findall(
+            r"^```python\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
+        ):
+            named = re.match(r"# (\w+\.py)\n", body)
+            if named:
+                (tmp_path / named[1]).write_text(body)
     return tmp_path
 
 
-def count(folder: Path) -> int:
-    with SessionRepository.open(folder / "shared.db") as repo:
+def count(folder: Path, store: str = "shared.db") -> int:
+    with SessionRepository.open(folder / store) as repo:
         assert repo.check().problems == []
         return repo.get_value("s", "count")
 
@@ -52,40 +56,36 @@ class UnixConnection(HTTPConnection):
         self._path = str(path)
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(self._path)
+        deadline = time.monotonic() + 60
+        while True:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(60)
+            try:
+                self.sock.connect(self._path)
+            except ConnectionRefusedError:  # uvicorn makes the file before its workers listen
+                self.sock.close()
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            else:
+                return
 
 
-def visit(path: Path) -> int:
+def visit(path: Path, method: str = "GET", target: str = "/") -> int:
     connection = UnixConnection(path)
-    connection.request("GET", "/")
+    connection.request(method, target)
     answer = connection.getresponse().read()
     connection.close()
     return int(answer)
 
 
 @contextmanager
-def gunicorn(folder: Path, *arguments: str) -> Iterator[Path]:
-    """A server of the recipe. It ends with the block, and has reported nothing."""
+def serving(folder: Path, *command: str) -> Iterator[Path]:
+    """A server at the file ``socket``. It ends with the block, and has reported nothing."""
     place = folder / "socket"
     log = folder / "log"
     with log.open("w") as file:
         server = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "--bind",
-                f"unix:{place}",
-                "--log-level",
-                "warning",
-                *arguments,
-                "app:application",
-            ],
-            cwd=folder,
-            stdout=file,
-            stderr=file,
+            [sys.executable, "-m", *command], cwd=folder, stdout=file, stderr=file
         )
         try:
             while not place.exists():
@@ -96,6 +96,22 @@ def gunicorn(folder: Path, *arguments: str) -> Iterator[Path]:
             server.send_signal(signal.SIGTERM)
             server.wait(60)
     assert log.read_text() == ""
+
+
+@contextmanager
+def gunicorn(folder: Path, *arguments: str) -> Iterator[Path]:
+    """The application of the recipe in gunicorn."""
+    bind = ["--bind", "unix:socket", "--log-level", "warning"]
+    with serving(folder, "gunicorn", *bind, *arguments, "app:application") as place:
+        yield place
+
+
+@contextmanager
+def uvicorn(folder: Path, *arguments: str) -> Iterator[Path]:
+    """The application of the recipe in uvicorn."""
+    bind = ["--uds", "socket", "--log-level", "warning"]
+    with serving(folder, "uvicorn", *bind, *arguments, "service:app") as place:
+        yield place
 
 
 @pytest.mark.parametrize("preload", [["--preload"], []], ids=["preload", "each worker"])
@@ -130,8 +146,35 @@ def test_workers_of_every_start_method_count_together(folder: Path, start_method
         text=True,
         check=False,
         timeout=120,
-        env={**os.environ, "PYTHONPATH": str(PAGE.parents[1])},
+        env={**os.environ, "PYTHONPATH": str(DOCS.parent)},
     )
 
     assert (done.returncode, done.stderr, done.stdout.strip()) == (0, "", "20")
     assert count(folder) == 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "4"])
+def test_uvicorn_counts_every_request(folder: Path, workers: str) -> None:
+    pytest.importorskip("fastapi")
+    pytest.importorskip("uvicorn")
+    with uvicorn(folder, "--workers", workers) as place, ThreadPoolExecutor(20) as clients:
+        counts = list(clients.map(lambda _: visit(place, "POST", "/count"), range(80)))
+
+    assert sorted(counts) == list(range(1, 81))
+    assert count(folder, "agent.db") == 80
+
+
+@pytest.mark.slow
+def test_clients_that_go_away_leave_no_block_behind(folder: Path) -> None:
+    pytest.importorskip("fastapi")
+    pytest.importorskip("uvicorn")
+    with uvicorn(folder) as place:
+        for _ in range(20):
+            hasty = UnixConnection(place)
+            hasty.request("POST", "/count")
+            hasty.close()
+        seen = visit(place, "POST", "/count")
+
+    assert 1 <= seen <= 21
+    assert count(folder, "agent.db") >= seen
