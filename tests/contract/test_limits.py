@@ -83,7 +83,7 @@ def test_a_byte_more_is_refused_with_the_size_and_nothing_changes(
 
     assert isinstance(refused, ValidationError)
     assert f"{size} bytes" in str(refused)
-    assert f"max_value_bytes, {LIMIT}" in str(refused)
+    assert f"max_value_bytes={LIMIT}" in str(refused)
 
 
 @pytest.mark.parametrize(

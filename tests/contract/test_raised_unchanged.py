@@ -8,7 +8,7 @@ from sqlalchemy import orm
 import snakestore
 from snakestore import SessionRepository
 from snakestore.storage.execution.context import TransactionContext
-from snakestore.storage.mapping import stored_variable, variables
+from snakestore.storage.mapping import variables
 from snakestore.types import FloatType
 
 CALLS = {
@@ -126,12 +126,7 @@ def test_a_bug_in_a_type_of_the_library_is_no_damage(x, monkeypatch, method, err
     ["get_variable", "list_variables", "get_variables", "update_variable", "variable_history"],
 )
 def test_a_bug_in_the_mapping_is_no_damage(x, monkeypatch, method):
-    plant(
-        monkeypatch,
-        TypeError,
-        (variables, "unchecked_variable"),
-        (stored_variable, "unchecked_variable"),
-    )
+    plant(monkeypatch, TypeError, (variables, "unchecked_variable"))
 
     with pytest.raises(TypeError, match=MESSAGE):
         CALLS[method](x)

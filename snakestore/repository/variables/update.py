@@ -253,13 +253,13 @@ def prepare(tx: TransactionContext, stored: StoredVariable, given: Replacement) 
     Raises:
         UnknownTypeError, ValidationError: if the value or the metadata is refused.
     """
-    constraints = stored.constraints()
+    now, constraints = tx.now, stored.constraints()
     value, text, blob = encode_value(stored, given.value, constraints, given.previous_blob)
     check_size(stored.type, text, blob, tx.max_value_bytes)
     metadata = merged_metadata(
-        stored.metadata(), checked_metadata(given.metadata), given.source, tx.now
+        stored.metadata(), checked_metadata(given.metadata), given.source, now
     )
-    return NewValue(value, text, blob, metadata, constraints, next_version(stored.version), tx.now)
+    return NewValue(value, text, blob, metadata, constraints, next_version(stored.version), now)
 
 
 def encode_value(

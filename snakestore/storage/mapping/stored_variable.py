@@ -7,7 +7,6 @@ from typing import Any
 
 from snakestore.lease import NOT_OPTIMIZING, OptimizationStatus
 from snakestore.storage.mapping.cells import (
-    array_from,
     object_from,
     variable_label,
 )
@@ -17,10 +16,11 @@ from snakestore.storage.mapping.variables import (
     lease_status,
     value_from,
     variable_from,
+    variable_with,
 )
 from snakestore.storage.queries import columns as at
 from snakestore.storage.queries.statement import Row
-from snakestore.variable import Variable, unchecked_variable
+from snakestore.variable import Variable
 
 _AFTER_STATE = len(at.STATE_COLUMNS)
 """Where the variable's columns begin in rows that join them to the session's."""
@@ -129,13 +129,6 @@ class StoredVariable:
             self._row[at.VARIABLE_METADATA], "metadata", variable_label, self.sid, self.identifier
         )
 
-    def access_rules(self) -> tuple[dict[str, Any], ...]:
-        """The access rules."""
-        rules = self._row[at.VARIABLE_ACCESS_RULES]
-        if rules == "[]":
-            return ()
-        return array_from(rules, "access_rules", variable_label, self.sid, self.identifier)
-
     def variable(self, now: datetime) -> Variable:
         """The whole variable, with its lease as of ``now``."""
         return variable_from(self.sid, self._row, now)
@@ -151,19 +144,17 @@ class StoredVariable:
         when: datetime,
     ) -> Variable:
         """The variable after an update; ``constraints`` are the stored ones, decoded."""
-        return unchecked_variable(
-            blob=blob,
-            id=self.id,
-            name=self.name,
-            type=self.type,
+        return variable_with(
+            self.sid,
+            self._row,
+            type_name=self.type,
             value=value,
-            created_at=self.created_at,
+            blob=blob,
             constraints=constraints,
             metadata=metadata,
             version=version,
-            last_updated_at=when,
-            optimization_status=self.lease(when) if self.is_held else NOT_OPTIMIZING,
-            access_rules=self.access_rules(),
+            when=when,
+            status=self.lease(when) if self.is_held else NOT_OPTIMIZING,
         )
 
     def past(self, row: Row) -> Variable:
@@ -176,19 +167,17 @@ class StoredVariable:
         version, type_name, text, blob, metadata, written_at = row
         if not (type(version) is int and version >= 0 and written_at):
             raise damaged_version(self.sid, self.identifier, row)
-        return unchecked_variable(
-            blob=blob,
-            id=self.id,
-            name=self.name,
-            type=type_name,
+        return variable_with(
+            self.sid,
+            self._row,
+            type_name=type_name,
             value=value_from(self.sid, self.identifier, type_name, text, blob),
-            created_at=self.created_at,
+            blob=blob,
             constraints=self.constraints(),
             metadata=object_from(metadata, "metadata", variable_label, self.sid, self.identifier),
             version=version,
-            last_updated_at=written_at,
-            optimization_status=NOT_OPTIMIZING,
-            access_rules=self.access_rules(),
+            when=written_at,
+            status=NOT_OPTIMIZING,
         )
 
     def past_value(self, row: Row) -> tuple[Any, bytes | None]:

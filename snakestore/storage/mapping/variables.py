@@ -217,6 +217,43 @@ def _variable_from(
     )
 
 
+def variable_with(  # noqa: PLR0913 - what differs between versions
+    sid: str,
+    row: Row,
+    *,
+    type_name: str,
+    value: Any,
+    blob: bytes | None,
+    constraints: dict[str, Any],
+    metadata: dict[str, Any],
+    version: int,
+    when: datetime,
+    status: OptimizationStatus,
+) -> Variable:
+    """Another version of the variable in VARIABLE_COLUMNS, of which the names were checked.
+
+    Raises:
+        CorruptStoreError: if the access rules are damaged.
+    """
+    name, rules = row[at.VARIABLE_NAME], row[at.VARIABLE_ACCESS_RULES]
+    return unchecked_variable(
+        blob=blob,
+        id=row[at.VARIABLE_ID],
+        name=name,
+        type=type_name,
+        value=value,
+        created_at=row[at.VARIABLE_CREATED_AT],
+        constraints=constraints,
+        metadata=metadata,
+        version=version,
+        last_updated_at=when,
+        optimization_status=status,
+        access_rules=(
+            () if rules == "[]" else array_from(rules, "access_rules", variable_label, sid, name)
+        ),
+    )
+
+
 def damaged_variable(sid: str, row: Row) -> CorruptStoreError:
     """The error of the first damaged cell among a variable's names, version and times."""
     name = row[at.VARIABLE_NAME]
