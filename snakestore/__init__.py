@@ -53,13 +53,13 @@ if TYPE_CHECKING:
     from snakestore.storage.engine import create_engine
     from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
     from snakestore.transfer import CopyReport, copy
-    from snakestore.types import VariableType, register_type, supported_types, validate
+    from snakestore.types import UNCHANGED, VariableType, register_type, supported_types, validate
     from snakestore.variable import Variable, create_variable
     from snakestore.view import SessionView
 
 __version__ = "0.1.0"
 
-__all__ = [
+__all__ = [  # noqa: RUF022 - in the order of sorted()
     "AsyncSessionRepository",
     "BatchError",
     "CheckReport",
@@ -92,6 +92,7 @@ __all__ = [
     "StoreFullError",
     "StoreReadOnlyError",
     "StoreStats",
+    "UNCHANGED",
     "UnknownTypeError",
     "UnsafeFileWarning",
     "ValidationError",
@@ -148,6 +149,7 @@ _MODULES = {
     "StoreFullError": "errors",
     "StoreReadOnlyError": "errors",
     "StoreStats": "reports",
+    "UNCHANGED": "types",
     "UnknownTypeError": "errors",
     "UnsafeFileWarning": "errors",
     "ValidationError": "errors",

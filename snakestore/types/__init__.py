@@ -4,7 +4,7 @@ Read ``base`` first (``VariableType``), then ``registry``, which other packages 
 in ``scalars`` (float, integer, string, boolean), ``choice``, ``module``, ``json`` and ``arrays``
 (embedding, tensor). Helpers: ``documents`` (the rule of JSON), ``digits``, ``bounds`` (constraints
 that types share), ``regex`` and ``characters`` (patterns in linear time), ``binary``, ``shapes``
-and ``numpy_support`` (arrays), ``hints`` (for error messages), ``jsonable`` (values as JSON data).
+and ``numpy_support`` (arrays), ``hints`` (for error messages), ``unchanged`` (``UNCHANGED``), ``jsonable`` (values as JSON data).
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from snakestore.types.registry import (
     validate,
 )
 from snakestore.types.scalars import BooleanType, FloatType, IntegerType, StringType
+from snakestore.types.unchanged import UNCHANGED, Unchanged
 
 __all__ = [
+    "UNCHANGED",
     "BooleanType",
     "ChoiceType",
     "EmbeddingType",
@@ -37,6 +39,7 @@ __all__ = [
     "ModuleType",
     "StringType",
     "TensorType",
+    "Unchanged",
     "VariableType",
     "check_constraints",
     "checked_document",

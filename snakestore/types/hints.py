@@ -13,6 +13,8 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from snakestore.types.unchanged import UNCHANGED
+
 _HINTS_BY_CLASS: Final[tuple[tuple[Any, str], ...]] = (
     (enum.Enum, "store its .value"),
     ((dt.date, dt.time), "store its .isoformat()"),
@@ -37,6 +39,8 @@ NONE_HINT: Final = "only variables of type json accept None"
 
 def hint(value: object) -> str:
     """What to store instead of ``value``, which is not of a JSON type."""
+    if value is UNCHANGED:
+        return "only fn of modify_variable() may return it, in place of the whole value"
     if hasattr(type(value), "model_dump"):
         return 'store its .model_dump(mode="json")'
     if dataclasses.is_dataclass(value):

@@ -18,9 +18,11 @@ from snakestore.types.arrays import EmbeddingType, TensorType
 from snakestore.types.base import VariableType
 from snakestore.types.choice import ChoiceType
 from snakestore.types.documents import checked_document
+from snakestore.types.hints import hint
 from snakestore.types.json import JsonType
 from snakestore.types.module import ModuleType
 from snakestore.types.scalars import BooleanType, FloatType, IntegerType, StringType
+from snakestore.types.unchanged import UNCHANGED
 
 T = TypeVar("T", bound=type[VariableType])
 
@@ -154,6 +156,7 @@ def validate(
     """
     variable_type = get(type)
     checked = check_constraints(type, constraints)
+    _refuse_unchanged(variable_type, value)
     try:
         normalised = variable_type.normalise(value)
         variable_type.check(normalised, checked)
@@ -162,6 +165,12 @@ def validate(
     except (ValueError, TypeError) as error:
         raise _as_validation_error(variable_type, value, error) from error
     return normalised
+
+
+def _refuse_unchanged(variable_type: VariableType, value: object) -> None:
+    """Refuse UNCHANGED, which a user's type might accept as it accepts anything."""
+    if value is UNCHANGED:
+        variable_type.refuse(hint(value), value)
 
 
 def _as_validation_error(
@@ -188,6 +197,7 @@ def encode_value(
         ValidationError: if the value is refused.
     """
     variable_type = get(type_name)
+    _refuse_unchanged(variable_type, value)
     try:
         return variable_type.check_and_encode(value, constraints, previous_blob)
     except ValidationError:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from snakestore import (
+    UNCHANGED,
     SessionExpiredError,
     SessionRepository,
     StoreError,
@@ -79,11 +80,13 @@ def test_variables_are_registered_put_and_read_one_by_one_and_together(repo, fil
 def test_variables_are_updated_modified_constrained_and_deleted(repo, filled):
     updated = repo.update_variable(filled, "x", 3.0, expected_version=1, metadata={"a": 1})
     modified = repo.modify_variable(filled, "x", lambda value: value + 1)
+    same = repo.modify_variable(filled, "x", lambda _: UNCHANGED)
     both = repo.update_variables(filled, {"x": 5.0, "note": "bye"})
     constrained = repo.update_constraints(filled, "x", {"max": 5})
 
     assert (updated.value, updated.version, updated.metadata["a"]) == (3.0, 2, 1)
     assert (modified.value, modified.version) == (4.0, 3)
+    assert same == modified
     assert {name: variable.value for name, variable in both.items()} == {"x": 5.0, "note": "bye"}
     assert (constrained.constraints, constrained.value) == ({"max": 5}, 5.0)
     with pytest.raises(VersionConflictError):

@@ -8,7 +8,15 @@ from datetime import datetime
 import pytest
 import sqlalchemy
 
-from snakestore import SessionNotFoundError, StoreBusyError, ValidationError, VariableNotFoundError
+from snakestore import (
+    UNCHANGED,
+    BatchError,
+    SessionNotFoundError,
+    StoreBusyError,
+    ValidationError,
+    VariableLockedError,
+    VariableNotFoundError,
+)
 
 
 @pytest.fixture
@@ -173,3 +181,97 @@ def test_two_repositories_modify_one_variable_in_turn(repo, second, counter):
         each.modify_variable(counter, "n", lambda value: value + 1)
 
     assert repo.get_value(counter, "n") == second.get_value(counter, "n") == 5
+
+
+# --- nothing to do, or nothing returned
+
+
+def test_unchanged_leaves_the_variable_and_counts_as_an_access(repo, counter, clock):
+    before = repo.get_variable(counter, "n")
+    clock.advance(100)
+
+    found = repo.modify_variable(
+        counter, "n", lambda _: UNCHANGED, metadata={"why": "test"}, source="worker"
+    )
+
+    assert found == repo.get_variable(counter, "n") == before
+    assert repo.variable_history(counter, "n") == []
+    assert repo.get_stats(counter).total_variable_updates == 1
+    assert repo.list_sessions()[0].last_accessed == clock()
+    assert repo.modify_variable(counter, "n", lambda value: value + 1).version == 1
+
+
+def test_unchanged_after_a_change_in_place_returns_what_is_stored(repo, sid):
+    repo.register_variable(sid, "doc", "json", [1])
+
+    found = repo.modify_variable(sid, "doc", lambda value: value.clear() or UNCHANGED)
+
+    assert found.value == repo.get_value(sid, "doc") == [1]
+
+
+def test_unchanged_of_a_held_variable_is_refused_like_a_write(repo, counter, unchanged):
+    repo.start_optimization(counter, "n", "opt")
+
+    with unchanged(), pytest.raises(VariableLockedError):
+        repo.modify_variable(counter, "n", lambda _: UNCHANGED)
+
+
+def test_unchanged_in_a_transaction_keeps_the_other_changes(repo, counter):
+    with repo.transaction() as transaction:
+        transaction.update_variable(counter, "n", 5)
+        same = transaction.modify_variable(counter, "n", lambda _: UNCHANGED)
+
+    assert same == repo.get_variable(counter, "n")
+    assert same.value == 5
+
+
+ELSEWHERE = {
+    "register": lambda repo, sid: repo.register_variable(sid, "new", "json", UNCHANGED),
+    "register-string": lambda repo, sid: repo.register_variable(sid, "new", "string", UNCHANGED),
+    "update": lambda repo, sid: repo.update_variable(sid, "n", UNCHANGED),
+    "within": lambda repo, sid: repo.modify_variable(sid, "doc", lambda _: {"a": UNCHANGED}),
+    "several": lambda repo, sid: repo.update_variables(sid, {"n": UNCHANGED}),
+    "program": lambda repo, sid: repo.put_program(sid, "p", UNCHANGED),
+    "metadata": lambda repo, sid: repo.update_variable(sid, "n", 2, metadata=UNCHANGED),
+    "name": lambda repo, sid: repo.get_variable(sid, UNCHANGED),
+    "ttl": lambda repo, sid: repo.update_session(sid, ttl=UNCHANGED),
+}
+
+
+@pytest.mark.parametrize("call", ELSEWHERE.values(), ids=ELSEWHERE.keys())
+def test_unchanged_anywhere_else_is_refused(repo, counter, unchanged, call):
+    repo.register_variable(counter, "doc", "json", {})
+
+    with unchanged(), pytest.raises((ValidationError, BatchError)) as caught:
+        call(repo, counter)
+
+    errors = getattr(caught.value, "errors", {"": caught.value})
+    assert all(isinstance(error, ValidationError) for error in errors.values())
+
+
+@pytest.mark.parametrize(
+    ("type_name", "value", "change"),
+    [
+        ("json", [1], lambda value: value.append(2)),
+        ("json", {}, lambda value: value.update(a=1)),
+        ("json", 0, lambda _: None),
+        ("embedding", [1.0], lambda value: value.clear()),
+    ],
+)
+def test_none_in_place_of_a_value_is_refused_with_the_reason(
+    repo, sid, unchanged, type_name, value, change
+):
+    repo.register_variable(sid, "v", type_name, value)
+
+    with unchanged(), pytest.raises(ValidationError, match=r"None.*in place.*UNCHANGED") as caught:
+        repo.modify_variable(sid, "v", change)
+
+    assert caught.value.type == type_name
+
+
+def test_none_in_place_of_none_is_a_new_version(repo, sid):
+    repo.register_variable(sid, "v", "json", None)
+
+    modified = repo.modify_variable(sid, "v", lambda value: value)
+
+    assert (modified.value, modified.version) == (None, 1)

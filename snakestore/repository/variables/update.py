@@ -169,7 +169,7 @@ def replace_value(
     tx: TransactionContext,
     sid: object,
     identifier: object,
-    compute: Callable[[TransactionContext, StoredVariable], Replacement],
+    compute: Callable[[TransactionContext, StoredVariable], Replacement | types.Unchanged],
     *,
     expected_version: object = None,
     optimizer_id: object = None,
@@ -181,7 +181,8 @@ def replace_value(
     value, move the old one into the history, update, record the access.
 
     Args:
-        compute: returns the new value, given the stored variable.
+        compute: returns the new value, given the stored variable; or UNCHANGED, to record the
+            access and change nothing else.
         expected_version: refuse to write if the variable is at another version.
         optimizer_id: who writes; None: anyone but an optimiser.
         with_value: False if ``compute`` does not read the present value.
@@ -195,7 +196,11 @@ def replace_value(
     locked, stored = lock_variable(tx, sid, identifier, with_value=with_value)
     check_lease(stored, optimizer_id, tx.now)
     check_version(stored, checked_expected_version(expected_version))
-    new = prepare(tx, stored, compute(tx, stored))
+    given = compute(tx, stored)
+    if isinstance(given, types.Unchanged):
+        record_write(tx, locked)
+        return stored.variable(tx.now)
+    new = prepare(tx, stored, given)
     archive(tx, locked, [stored])
     tx.execute(sql.UPDATE, sid=locked.sid, vid=stored.id, **new.parameters())
     record_write(tx, locked, updates=1)

@@ -86,18 +86,28 @@ class VariableWriteMethods(RepositoryBase):
         """Replace a variable's value by ``fn(value)``, atomically.
 
         ``fn`` runs inside the write transaction, and again if that transaction is retried. Keep it
-        quick and free of side effects. Everything else is as in ``update_variable``.
+        quick and free of side effects. If it returns ``snakestore.UNCHANGED``, nothing is changed:
+        the call counts as an access, and there is no new version. Everything else is as in
+        ``update_variable``.
 
         Raises:
             SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
             VariableNotFoundError, VariableLockedError: as ``update_variable``.
             UnknownTypeError, ConstraintError, ValidationError: as ``update_variable``, and if
-                ``fn`` is not callable.
+                ``fn`` is not callable, or returns None in place of a value that was not None, as
+                an in-place method such as ``list.append`` does.
             Exception: whatever ``fn`` raises. Nothing is changed then.
         """
 
-        def compute(_tx: TransactionContext, stored: StoredVariable) -> Replacement:
-            return Replacement(_call(fn, stored), metadata, source)
+        def compute(
+            _tx: TransactionContext, stored: StoredVariable
+        ) -> Replacement | types.Unchanged:
+            value = _call(fn, stored)
+            return (
+                value
+                if isinstance(value, types.Unchanged)
+                else Replacement(value, metadata, source)
+            )
 
         try:
             return self._runner.write_calling(
@@ -149,7 +159,7 @@ def _call(fn: Callable[[Any], Any], stored: StoredVariable) -> Any:
     """``fn`` of the stored value.
 
     Raises:
-        ValidationError: if ``fn`` is not callable.
+        ValidationError: if ``fn`` is not callable, or returns None in place of another value.
         _RaisedByFn: if ``fn`` raises.
     """
     if not callable(fn):
@@ -160,9 +170,17 @@ def _call(fn: Callable[[Any], Any], stored: StoredVariable) -> Any:
         raise ValidationError(message, value=fn)
     value = stored.value()
     try:
-        return fn(value)
+        returned = fn(value)
     except Exception as error:
         raise _RaisedByFn(error) from error
+    if returned is None and value is not None:
+        message = (
+            f"fn returned None in place of a {type(value).__name__}. A method that changes a value"
+            " in place, such as list.append, returns None. Return the changed value from fn, or"
+            " snakestore.UNCHANGED to change nothing; update_variable() writes None."
+        )
+        raise ValidationError(message, type=stored.type, value=None)
+    return returned
 
 
 def _update_constraints(
