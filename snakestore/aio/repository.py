@@ -14,6 +14,7 @@ from snakestore.aio.binds import AsyncBind, Opening, dispatcher_on, open_in_thre
 from snakestore.aio.dispatcher import Dispatcher
 from snakestore.aio.transaction import AsyncTransaction
 from snakestore.repository import SessionRepository
+from snakestore.repository.handle import SharedHandle
 from snakestore.repository.naming import lists_methods_of, named
 from snakestore.repository.options import RepositoryOptions, check_option_names, show_options
 
@@ -62,7 +63,7 @@ def _in_steps(
 
 
 @lists_methods_of(SessionRepository)
-class AsyncSessionRepository:
+class AsyncSessionRepository(SharedHandle):
     """A SessionRepository whose methods are awaited.
 
     It may be used in several event loops. There is no mapping view: a mapping cannot be awaited.

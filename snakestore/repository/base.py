@@ -13,6 +13,7 @@ from sqlalchemy.pool import StaticPool
 
 from snakestore.clock import Clock, utc_now
 from snakestore.errors import StoreError, ValidationError
+from snakestore.repository.handle import SharedHandle
 from snakestore.repository.options import Options, RepositoryOptions, show_options
 from snakestore.repository.session_access import record_read
 from snakestore.storage.dialects import Backend, backend_of
@@ -29,7 +30,7 @@ from snakestore.storage.schema.tables import SessionRow
 Bind = Engine | Connection | orm.Session
 
 
-class RepositoryBase:
+class RepositoryBase(SharedHandle):
     """Methods that open and close a repository, and its transactions."""
 
     @show_options
