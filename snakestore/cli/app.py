@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,16 +21,18 @@ from snakestore.errors import SnakeStoreError
 # typer contains a copy of click in some releases and imports it in others
 _UsageError: Any = typer.BadParameter.__bases__[0]
 
+_URL = re.compile(r"(:/|password=).*", re.DOTALL | re.IGNORECASE)
+
 
 @contextmanager
 def _escaped_usage_errors() -> Iterator[None]:
-    """Escape the message of an error that typer prints."""
+    """Escape the message of an error that typer prints, and hide a URL: it may have a password."""
     try:
         yield
     except _UsageError as error:
         # without arguments, the message is the help of the command
         if error.ctx is None or error.message != error.ctx.get_help():
-            error.message = escaped(error.message)
+            error.message = escaped(_URL.sub(r"\1...", error.message))
         raise
 
 

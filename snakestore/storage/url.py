@@ -6,6 +6,8 @@ The disk is not accessed. No message shows a URL's password.
 from __future__ import annotations
 
 import os
+import re
+from contextlib import suppress
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -14,6 +16,7 @@ from snakestore.errors import ValidationError
 from snakestore.storage.dialects import backend_of, parse_path
 
 PathOrUrl = str | os.PathLike[str] | URL
+_SERVER_WITHOUT_SLASHES = re.compile(r"postgres(ql)?(\+\w+)?:", re.IGNORECASE)
 
 
 def parse(path_or_url: object) -> URL:
@@ -31,6 +34,10 @@ def parse(path_or_url: object) -> URL:
         return backend_of(path_or_url).parse_url(path_or_url)
     if isinstance(path_or_url, str) and _is_url(path_or_url):
         return parse(_make_url(path_or_url))
+    if isinstance(path_or_url, str) and _SERVER_WITHOUT_SLASHES.match(path_or_url):
+        # as a path it would be shown, and it may contain a password
+        message = "the URL of a server begins with postgresql:// (two slashes)"
+        raise ValidationError(message)
     if isinstance(path_or_url, str | os.PathLike):
         return parse_path(path_or_url)
     message = (
@@ -55,12 +62,16 @@ def _is_url(text: str) -> bool:
 
 
 def _make_url(text: str) -> URL:
-    try:
-        return make_url(text)
-    except (ArgumentError, ValueError):
-        # neither the text nor the parser's message is shown: they may contain a password
-        message = (
-            "a str with '://' is read as a SQLAlchemy URL, and this one is malformed: write"
-            " dialect://user:password@host/database, or give a pathlib.Path"
-        )
-        raise ValidationError(message) from None
+    with suppress(ArgumentError, ValueError):
+        url = make_url(text)
+        # an unquoted "@" in the query makes SQLAlchemy read the rest of the URL as the host
+        if not ("?" in (url.password or "") and "?" in text.rpartition("@")[0]):
+            return url
+    # neither the text nor the parser's message is shown, also not as the context of this error:
+    # they may contain a password
+    message = (
+        "a str with '://' is read as a SQLAlchemy URL, and this one is malformed: write"
+        " dialect://user:password@host/database with '@' and '?' in a password as %40 and %3F, or"
+        " give a pathlib.Path"
+    )
+    raise ValidationError(message)

@@ -155,3 +155,31 @@ def test_a_closed_pipe_prints_no_traceback(processes: Any, store: Path) -> None:
     _, output = process.communicate(timeout=60)
 
     assert output == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ada:secret@127.0.0.1:1/db",
+        "postgresql://ada:a@secret@127.0.0.1:1/db",
+        "postgresql://ada: secret@127.0.0.1:1/db",
+        "postgresql:/ada:secret@127.0.0.1:1/db",
+        "postgresql://127.0.0.1:1/db?user=ada&password=secret",
+        "mysql://ada:secret@db/x",
+    ],
+)
+def test_no_error_shows_the_password_of_a_url(cli: Any, store: Path, url: str) -> None:
+    outputs = [
+        cli("sessions", url, code=1),
+        cli("sessions", code=1, env={"SNAKESTORE_URL": url}),
+        cli("copy", store, url, code=1),
+        cli("copy", url, store, code=1),
+        cli("db", "upgrade", url, code=1),
+        cli(url, code=2),
+        cli("db", url, code=2),
+        cli("sessions", store, "chat-1", url, code=2),
+        cli("sessions", store, f"--{url}", code=2),
+        cli("history", store, "chat-1", "prompt", "--limit", url, code=2),
+    ]
+
+    assert [output for output in outputs if "secret" in output] == []

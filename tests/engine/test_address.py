@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
 
+from snakestore import SessionRepository, copy, create_engine, upgrade
 from snakestore.errors import StoreError, ValidationError
 from snakestore.storage.dialects.sqlite.url import address_of
 from snakestore.storage.url import describe, parse
@@ -129,6 +132,13 @@ def test_a_server_is_reached_through_psycopg(given: str) -> None:
         ("file://host/agent.db", ValidationError),
         ("postgresql://ada:secret@db:port/agents", ValidationError),
         ("postgresql://ada:a@secret@db/agents", ValidationError),
+        ("postgresql://ada:a@db/secret@db/agents", ValidationError),
+        ("postgresql://ada@db:5432/agents?password=a@secret", ValidationError),
+        ("postgresql://db:5432?password=a@secret", ValidationError),
+        ("postgresql://ada:a?secret@db/agents", ValidationError),
+        ("postgresql://ada:secret", ValidationError),
+        ("postgresql:/ada:secret@db/agents", ValidationError),
+        ("PostgreSQL+psycopg:ada:secret@db/agents", ValidationError),
         ("://secret", ValidationError),
         ("mysql://ada:secret@db/agents", StoreError),
         ("mariadb+pymysql://ada:secret@db/agents", StoreError),
@@ -145,6 +155,7 @@ def test_what_is_no_store_is_refused_without_telling_the_password(
         parse(given)
 
     assert "secret" not in str(caught.value) + repr(caught.value)
+    assert "secret" not in repr(caught.value.__context__)
 
 
 def test_a_message_shows_a_file_by_its_path_and_a_server_without_password(inside: Path) -> None:
@@ -156,3 +167,50 @@ def test_a_message_shows_a_file_by_its_path_and_a_server_without_password(inside
     ):
         assert "secret" not in describe(parse(url))
     assert describe(parse("postgresql://db/agents?sslmode=require")).endswith("?sslmode=require")
+
+
+QUERIES_WITH_SECRETS = [
+    "password=secret",
+    "PASSWORD=secret",
+    "pass%77ord=s%65cret",
+    "password=a%40secret",
+    "password=1&password=secret",
+    "sslmode=require&sslpassword=secret",
+    "oauth_client_secret=secret",
+    "scram_client_key=secret",
+    "options=-c%20app.token%3Dsecret",
+    "passwd=secret",
+    "application_name=x%40secret",
+]
+
+
+@pytest.mark.parametrize("query", QUERIES_WITH_SECRETS)
+def test_a_password_in_the_query_of_a_url_is_not_shown(
+    query: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    given = f"postgresql://ada@127.0.0.1:1/agents?{query}"
+    engine = create_engine(given)
+    refusals = []
+    for attempt in (
+        engine.connect,
+        lambda: SessionRepository.open(given),
+        lambda: SessionRepository.open(given, migrate=True),
+        lambda: upgrade(given),
+        lambda: copy(given, "target.db"),
+    ):
+        with pytest.raises((StoreError, SQLAlchemyError)) as caught:
+            attempt()
+        refusals += traceback.format_exception(caught.value)
+
+    shown = [describe(parse(given)), repr(parse(given)), repr(engine), str(engine.url), *refusals]
+    assert [text for text in [*shown, caplog.text] if "secret" in text] == []
+    assert "secret" in engine.url.render_as_string(hide_password=False).replace("%65", "e")
+
+
+def test_an_engines_own_url_opens_the_same_database() -> None:
+    given = parse("postgresql://ada:secret@db/agents?options=-csearch_path%3Dmine&sslpassword=s")
+
+    again = parse(create_engine(given).url)
+
+    assert again.difference_update_query(["client_encoding"]) == given

@@ -17,16 +17,48 @@ _CANCEL_TIMEOUT = 5.0
 
 _logger = logging.getLogger("snakestore.postgresql")
 _HIDDEN = "hidden"
+_SHOWN_PARAMETERS = frozenset(
+    {
+        "application_name",
+        "client_encoding",
+        "connect_timeout",
+        "dbname",
+        "host",
+        "hostaddr",
+        "port",
+        "prepare_threshold",
+        "service",
+        "sslmode",
+        "target_session_attrs",
+        "user",
+    }
+)
+"""What of a URL's query is shown. Others may contain a secret: libpq adds some with each release."""
+
+
+class ServerURL(URL):
+    """A URL that shows no secrets: neither the password nor those among libpq's parameters."""
+
+    def render_as_string(self, hide_password: bool = True) -> str:  # noqa: FBT001, FBT002 - inherited
+        """The URL as text; ``hide_password`` hides the values of parameters too."""
+        if not hide_password:
+            return super().render_as_string(hide_password=False)
+        hidden = {
+            key: value if key in _SHOWN_PARAMETERS and "@" not in str(value) else _HIDDEN
+            for key, value in self.query.items()
+        }
+        return URL.render_as_string(self.set(query=hidden), hide_password=True)
 
 
 def parse_url(url: URL) -> URL:
     """The URL with psycopg 3 as its driver.
 
     Raises:
-        ValidationError: its host contains an "@", which is then part of the password.
+        ValidationError: the host, or what follows it, contains an "@", and the part before it
+            belongs to the password.
         StoreError: it names another driver.
     """
-    if "@" in (url.host or ""):
+    if "@" in (url.host or "") or (url.password is not None and "@" in (url.database or "")):
         # refused before the driver shows the host, and with it the rest of the password
         message = "the URL has more than one '@': write an '@' in a user name or password as %40"
         raise ValidationError(message)
@@ -37,13 +69,12 @@ def parse_url(url: URL) -> URL:
             " make the Engine (asyncpg: the AsyncEngine) yourself and give that to the repository"
         )
         raise StoreError(message)
-    return url.set(drivername="postgresql+psycopg")
+    return ServerURL(*url.set(drivername="postgresql+psycopg"))
 
 
 def describe(url: URL) -> str:
-    """The URL without passwords, neither the user's nor those among libpq's parameters."""
-    hidden = {key: _HIDDEN for key in url.query if "password" in key.lower()}
-    return url.update_query_dict(hidden).render_as_string(hide_password=True)
+    """The URL without secrets, neither the password nor those among libpq's parameters."""
+    return ServerURL(*url).render_as_string(hide_password=True)
 
 
 def create_engine(url: URL, settings: Settings) -> Engine:
@@ -64,6 +95,8 @@ def create_engine(url: URL, settings: Settings) -> Engine:
     except ImportError as error:
         message = "PostgreSQL needs the driver psycopg 3: pip install 'snakestore[postgresql]'"
         raise StoreError(message) from error
+
+    engine.url = ServerURL(*engine.url)
 
     # 0 would mean to wait for ever
     milliseconds = max(1, round(settings.busy_timeout * 1000))
