@@ -308,7 +308,7 @@ def unchecked_variable(  # noqa: PLR0913, PLR0917 - the order of the fields
     """A Variable from all its fields, which are known to be valid; nothing is checked.
 
     ``blob`` is the binary form of the value, None if there is none. Pass the arguments by keyword;
-    only ``storage/mapping.py`` passes them by position, for speed.
+    only ``storage/mapping`` passes them by position, for speed.
     """
     variable = object.__new__(Variable)
     _set_blob(variable, blob)

@@ -7,6 +7,7 @@ sessions, programs  methods about sessions and about programs
 variables/          methods about variables
 store/              methods about the whole store
 methods             all of them in one class
+naming              their names in errors and in ``help()``
 view                ``session()``: one session as a mapping
 """
 

@@ -3,8 +3,9 @@
 Read ``base`` first (``VariableType``), then ``registry``, which other packages call. The types are
 in ``scalars`` (float, integer, string, boolean), ``choice``, ``module``, ``json`` and ``arrays``
 (embedding, tensor). Helpers: ``documents`` (the rule of JSON), ``digits``, ``bounds`` (constraints
-that types share), ``regex`` and ``characters`` (patterns in linear time), ``binary``, ``shapes``
-and ``numpy_support`` (arrays), ``hints`` (for error messages), ``unchanged`` (``UNCHANGED``), ``jsonable`` (values as JSON data).
+that types share), ``regex``, ``regex_translation`` and ``characters`` (patterns in linear time),
+``binary``, ``shapes`` and ``numpy_support`` (arrays), ``hints`` (for error messages), ``unchanged``
+(the default ``UNCHANGED``), ``jsonable`` (values as JSON data).
 """
 
 from __future__ import annotations
