@@ -83,8 +83,9 @@ def copy(source: Place, target: Place, *, progress: Progress | None = None) -> C
     Nothing counts as an access. A missing or outdated target is created or migrated first. Its
     other sessions stay. Copying again skips sessions that are equal at the target and replaces
     those that the source has changed since, unless they are no longer as they were copied. For this
-    the target has a table of checksums, ``snakestore_copied_sessions``. So an interrupted copy can continue, and a store in use
-    is moved by a long copy, then a short one after its users stopped. Memory stays bounded.
+    the target has a table of checksums, ``snakestore_copied_sessions``. So an interrupted copy can
+    continue, and a store in use is moved by a long copy, then a short one after its users stopped.
+    Memory stays bounded.
 
     Args:
         source: a path, URL or Engine with the present schema. Each session is read from one
@@ -257,7 +258,8 @@ def _copy_session(
     """Copy a session and read it back.
 
     ``copied`` has checksums that the session is known to have had at the source, besides the one
-    that the target recorded. Returns whether it was copied, replaced or skipped, and how it was read from the source.
+    that the target recorded. Returns whether it was copied, replaced or skipped, and how it was
+    read from the source.
     """
     sid = cells["id"]
     target.fetch_first(LOCK_SESSION, sid=sid)

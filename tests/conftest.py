@@ -1,4 +1,4 @@
-"""What every test may use: a clock that moves only when told to, and hypothesis without a wall clock of its own.
+"""Fixtures for every test: a clock that the test moves, and hypothesis without deadlines.
 
 Which tests run, and how long they take, is decided in selection.py; servers.py has the PostgreSQL
 server.

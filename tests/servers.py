@@ -130,7 +130,7 @@ _admins: dict[URL, Engine] = {}
 
 
 def emptied(url: URL) -> None:
-    """Remove all that tests left in a database: rows of ours, tables of theirs, and connections that stand in the way."""
+    """Remove what tests left in a database: rows, tables, and open connections."""
     admin = _admins.get(url)
     if admin is None:
         admin = _admins[url] = sqlalchemy.create_engine(

@@ -1,1 +1,4 @@
-"""The revisions. They are frozen: each imports Alembic and SQLAlchemy only, and is never edited once released."""
+"""The revisions, which are frozen.
+
+Each imports only Alembic and SQLAlchemy, and is never edited once released.
+"""

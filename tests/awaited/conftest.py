@@ -1,4 +1,4 @@
-"""asyncio: the ways to await a repository. Each test runs on a loop of its own, by ``asyncio.run``."""
+"""Ways to open an async repository. Each test runs its own loop with ``asyncio.run``."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def store(request, tmp_path) -> Store:
 
 @pytest.fixture(params=["opened", "engine"])
 def repository(request, store) -> Callable[[], AbstractAsyncContextManager[AsyncSessionRepository]]:
-    """``async with repository() as repo``: opened (threads), or on an AsyncEngine of the user's (greenlets)."""
+    """``async with repository() as repo``: opened (threads) or on an AsyncEngine (greenlets)."""
 
     @asynccontextmanager
     async def opened(**options: Any) -> AsyncIterator[AsyncSessionRepository]:

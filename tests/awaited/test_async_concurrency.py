@@ -1,4 +1,4 @@
-"""Many tasks, few connections: nothing is lost, nothing is left half done, and the event loop goes on meanwhile."""
+"""Many tasks share few connections: no update is lost, and the event loop keeps running."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.postgresql.test_connections import TERMINATE
 
 @contextlib.asynccontextmanager
 async def heartbeat():
-    """The longest time, in seconds, that the loop left a task waiting which asked for its turn every millisecond."""
+    """The longest delay, in seconds, of a task that sleeps for a millisecond at a time."""
     gaps = []
 
     async def beat():

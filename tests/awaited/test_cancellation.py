@@ -1,4 +1,4 @@
-"""A cancelled method is done whole or not at all, and a block that was left has ended: at once, without the garbage collector."""
+"""A cancelled method runs completely or not at all, and a block that was left has ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""That the benchmark program runs, and that what it compares with does the same work. No time is judged here."""
+"""The benchmark program runs, and its baselines do the same work. No time is checked."""
 
 from __future__ import annotations
 

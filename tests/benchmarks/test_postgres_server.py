@@ -1,4 +1,4 @@
-"""The temporary PostgreSQL server: shared by the processes that name its folder, and never left behind."""
+"""The temporary PostgreSQL server: shared by processes that name its folder, then removed."""
 
 from __future__ import annotations
 

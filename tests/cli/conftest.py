@@ -25,7 +25,7 @@ class Cli:
     def __call__(
         self, *arguments: object, code: int = 0, env: dict[str, str | None] | None = None
     ) -> str:
-        """What the verb printed, having checked its exit code; of a failure what it said on stderr."""
+        """The output of the command, or its stderr if it failed; the exit code is checked."""
         result = CliRunner().invoke(
             app,
             [str(argument) for argument in arguments],
@@ -66,7 +66,7 @@ def command(*arguments: object) -> list[str]:
 
 
 class Processes:
-    """Starts the command as processes of their own, in an empty folder, and ends those that a test left."""
+    """Starts the command as processes in an empty folder, and ends those that are left."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""The async repository as the contract's tests call it: each verb is awaited on an event loop in a thread of its own."""
+"""Calls the async repository synchronously: each method is awaited on a loop in a thread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 
 class Caller:
-    """A thread as a caller of the async repository: one task, which awaits what the thread asks for."""
+    """The task of one calling thread. It awaits the methods that the thread calls."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

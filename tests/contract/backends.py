@@ -1,4 +1,4 @@
-"""The places that the contract is run in, sync and async, and which of its tests each of them takes.
+"""The backends that the contract runs on, sync and async, and which tests each one runs.
 
 A SQLite file takes every test with each of its parameter sets. Every other backend takes only those
 that are marked ``every_backend``: test_every_method.py.
@@ -29,7 +29,7 @@ from tests.servers import emptied
 
 
 class Backend(ABC):
-    """A place that repositories are kept in. ``folder`` is this test's own copy of what ``prepare`` made once."""
+    """A database for repositories. ``folder`` is the test's copy of what ``prepare`` created."""
 
     name: ClassVar[str]
     shared: ClassVar[bool] = (
@@ -49,7 +49,7 @@ class Backend(ABC):
     @classmethod
     @abstractmethod
     def prepare(cls, folder: Path) -> None:
-        """Make, once a run, what each test starts from: a database with the present schema and nothing in it."""
+        """Create the empty database that tests start from. Called once per run."""
 
     @abstractmethod
     def open(self, **options: Any) -> SessionRepository:
@@ -119,7 +119,7 @@ class SqliteMemory(Backend):
 
 
 class SqlitePlainEngine(SqliteFile):
-    """A file behind an Engine that the user made with SQLAlchemy alone: no foreign keys, no WAL, the driver's own way to begin."""
+    """A file behind a plain SQLAlchemy Engine: no foreign keys, no WAL, the driver begins."""
 
     name = "sqlite-plain-engine"
     whole = False
@@ -182,7 +182,7 @@ class PostgreSQL(Backend):
 
 
 class PostgreSQLSerializable(PostgreSQL):
-    """A server whose transactions are serializable unless told otherwise, as those of distributed engines are."""
+    """A server whose transactions are serializable by default, as in distributed databases."""
 
     name = "postgresql-serializable"
     whole = False
@@ -317,7 +317,7 @@ class AsyncEngineAsyncpg(OnAsyncEngine, PostgreSQL):
 
 
 def for_driver(url: URL, driver: str) -> URL:
-    """The same server for another driver than psycopg, which names a socket's folder in its own way."""
+    """The same server for a driver that names the folder of a socket otherwise."""
     url = url.set(drivername=f"postgresql+{driver}")
     host = url.query.get("host")
     if driver == "pg8000" and isinstance(host, str) and host.startswith("/"):
@@ -364,7 +364,7 @@ def taken(items: list[pytest.Item]) -> list[pytest.Item]:
 
 
 def _is_about_the_rest(item: pytest.Item) -> bool:
-    """Whether a test is about what async has not, the view, or has tests of its own for: binds of the caller's."""
+    """Whether a test is about views, which async lacks, or binds, which async tests apart."""
     return item.path.name.startswith("test_view") or "engine" in getattr(item, "fixturenames", ())
 
 

@@ -1,4 +1,4 @@
-"""One suite, every backend: the contract of SessionRepository is told once and run wherever it must hold.
+"""One suite for every backend: the contract of SessionRepository is written once.
 
 ``backends.py`` has the places. To add one, write a subclass of ``Backend`` there and put it into
 ``BACKENDS``.
@@ -70,7 +70,7 @@ def backend(
 
 @pytest.fixture
 def open_repo(backend: Backend, clock: Clock) -> Callable[..., SessionRepository]:
-    """Opens this backend with options of the test's own; the fake clock unless it says otherwise."""
+    """Opens this backend with the test's options, and with the fake clock by default."""
     return lambda **options: backend.open(**{"clock": clock, **options})
 
 
@@ -120,7 +120,7 @@ def filled(repo: SessionRepository, sid: str) -> str:
 
 
 def everything(repo: SessionRepository, now: Any) -> dict[str, tuple[Any, ...]]:
-    """All that the repository holds, by session; the sessions are looked at first, for they may be touched by the rest."""
+    """The whole content, by session. Sessions are read first: reading the rest may touch them."""
     sessions = repo.list_sessions(include_expired=True)
     return {
         session.id: (
@@ -134,7 +134,7 @@ def everything(repo: SessionRepository, now: Any) -> dict[str, tuple[Any, ...]]:
 
 @pytest.fixture
 def unchanged(repo: SessionRepository, clock: Clock) -> Callable[[], AbstractContextManager[None]]:
-    """``with unchanged(): ...``: a second later, when any write would show as an access, all is still as it was before."""
+    """``with unchanged(): ...``: the content is the same a second later; no access was recorded."""
 
     @contextmanager
     def watch() -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Names and ids that may not be, and sessions that are not there: each its own error, and nothing changed."""
+"""Invalid names and ids, and missing sessions: each has its error, and changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BatchMethods: all or nothing in one transaction, every refusal under its key; or, where asked, what can be applied."""
+"""BatchMethods: all or nothing, with each refusal under its key; or partly, by option."""
 
 from __future__ import annotations
 

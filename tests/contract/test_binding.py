@@ -1,4 +1,4 @@
-"""A repository in a transaction of the caller's own: it joins, never commits, and leaves nothing behind when refused."""
+"""A repository in the caller's transaction: it never commits, and a refusal leaves nothing."""
 
 from __future__ import annotations
 

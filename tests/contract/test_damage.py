@@ -14,7 +14,7 @@ from snakestore import CorruptStoreError, SessionRepository, StoreError, Unknown
 
 @pytest.fixture(scope="module")
 def healthy(tmp_path_factory):
-    """A file with one session ``s`` that holds a variable of each form of storage, a program, and the healthy ``fine``."""
+    """A file with a session ``s``: a variable of each form of storage, a program, and ``fine``."""
     path = tmp_path_factory.mktemp("healthy") / "store.db"
     with SessionRepository.open(path) as repo:
         repo.create_session("s", ttl=None, metadata={"a": 1})

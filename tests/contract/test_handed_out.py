@@ -1,4 +1,4 @@
-"""A Variable that was read: as dataclasses, copy and pickle see it, changed by hand, shown as an array, and put back."""
+"""A Variable that was read: copied, pickled, modified, converted to an array, put back."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def told(repo, sid, clock):
-    """A session where ``x`` was 0, 10, 20 and is 30, each value ten seconds after the one before."""
+    """A session where ``x`` was 0, 10, 20 and is 30, at intervals of ten seconds."""
     repo.register_variable(sid, "x", "integer", 0, id="id-x", metadata={"first": True})
     for value in (10, 20, 30):
         clock.advance(10)

@@ -1,4 +1,4 @@
-"""Names: one variable a name, no name that is another's id, and a rename that leaves nothing behind."""
+"""Names: unique, different from the ids of other variables, and renamed completely."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def a_variable(**fields):
 
 @pytest.fixture
 def taken(repo, sid):
-    """A session where one variable is ``one`` with the id ``var_1``, another ``two`` with the id ``var_2``."""
+    """A session with two variables: ``one`` has the id ``var_1``, ``two`` has ``var_2``."""
     repo.put_variable(sid, a_variable())
     repo.put_variable(sid, a_variable(id="var_2", name="two"))
     return sid

@@ -1,4 +1,4 @@
-"""LeaseMethods: one holder a variable, for a lease or until ended; writes are the holder's, reads are free."""
+"""LeaseMethods: one holder per variable, who alone may write it. Reads are free."""
 
 from __future__ import annotations
 

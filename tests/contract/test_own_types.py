@@ -1,4 +1,4 @@
-"""Types of the user's own, in the store: what they raise is told as ours, and what they write is read back."""
+"""Types that users register: their errors are translated, and their values read back."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ every_problem = pytest.mark.parametrize(("value", "problem"), PROBLEMS.values(),
 
 @pytest.fixture
 def rough(own_registry, repo, filled):
-    """A session with ``r`` of a type that refuses some texts with errors of Python's own, and the rest."""
+    """A session with ``r``, whose type refuses texts with built-in errors."""
 
     @register_type
     class Rough(VariableType):
@@ -209,7 +209,7 @@ def test_a_derived_type_is_put_back_and_rolled_back(repo, sid, labelled):
 
 @pytest.fixture
 def unknown(repo, filled, monkeypatch):
-    """A session with ``u`` of a type that was registered when it was written, and is not any more."""
+    """A session with ``u``, whose type is no longer registered."""
     with monkeypatch.context() as then:
         then.setattr(registry, "_types", dict(registry._types))
         register_type(type("Passing", (VariableType,), {"name": "passing"}))

@@ -35,7 +35,7 @@ DOCUMENTS = {
 
 
 def same(left, right):
-    """Equality that tells 1 from 1.0 and from True, 0.0 from -0.0, and one order of keys from another."""
+    """Equality that distinguishes 1, 1.0 and True, 0.0 and -0.0, and orders of keys."""
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):

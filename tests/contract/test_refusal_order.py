@@ -1,4 +1,4 @@
-"""The order of refusals: session, variable, lock, version, name, value; and arguments that are missing or out of place."""
+"""The order of refusals (session, variable, lease, version, name, value), and bad arguments."""
 
 from __future__ import annotations
 

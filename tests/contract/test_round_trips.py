@@ -1,4 +1,4 @@
-"""What you read back equals what you wrote, to the bit and the type, by another connection on the same data."""
+"""Another connection reads back exactly the value and the type that were written."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ shares_the_store = settings(
 
 
 def exact(value):
-    """The value in a form that compares type by type and bit by bit: -0.0 is not 0.0, 1 is not 1.0 nor True, NaN is itself, keys have an order."""
+    """The value in a form that compares types, bits (-0.0, NaN) and the order of keys."""
     if type(value) is float:
         return ("float", "nan" if math.isnan(value) else struct.pack(">d", value))
     if type(value) is dict:

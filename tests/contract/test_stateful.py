@@ -1,4 +1,4 @@
-"""Whatever is done in whatever order, the store says what a model in memory says that keeps everything."""
+"""Random sequences of operations give the same results as a model in memory."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RefusedError(Exception):
 
 @dataclass
 class Held:
-    """A variable and all that it ever was; the store keeps the last ``surely`` of these, and no more than ``at_most``."""
+    """A variable and its past values. The store has at least ``surely``, at most ``at_most``."""
 
     now: Variable
     past: list[Variable] = field(default_factory=list)
@@ -393,7 +393,7 @@ class Model:
 
 
 def plain(outcome: Any) -> Any:
-    """An outcome in a form that two of them compare by; when metadata was written is told elsewhere."""
+    """An outcome in a comparable form, without the times of the metadata."""
     if isinstance(outcome, Variable):
         shown = {
             each.name: getattr(outcome, each.name)
@@ -458,7 +458,7 @@ limits = some.sampled_from([None, 0, 1, 2, 100])
 
 
 class Machine(RuleBasedStateMachine):
-    """Does one thing after another to the store and to the model; each run begins with a store that it emptied."""
+    """Applies operations to the store and to the model. Each run starts with an empty store."""
 
     repo: ClassVar[SessionRepository]
     clock: ClassVar[Any]

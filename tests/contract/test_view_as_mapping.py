@@ -12,7 +12,7 @@ mapping_tests = pytest.importorskip(
 
 
 class MappingProtocol(mapping_tests.TestMappingProtocol):
-    """``test.mapping_tests`` with text for keys; without copy, fromkeys and references to what is inside, which only a dict has."""
+    """``test.mapping_tests`` with text keys, without what only a dict has (copy, fromkeys)."""
 
     __test__ = False  # run by the parametrised test below, which has the repository
     repo = None

@@ -1,4 +1,4 @@
-"""The docs leave nothing out: every public name, every verb of the command line and its options, every type, every error."""
+"""The docs are complete: public names, commands and their options, types, errors."""
 
 from __future__ import annotations
 

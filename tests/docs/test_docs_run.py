@@ -1,4 +1,4 @@
-"""What the README and the docs show runs, from top to bottom, and prints what they say it prints."""
+"""The code in the README and the docs runs, and prints what the pages say."""
 
 from __future__ import annotations
 

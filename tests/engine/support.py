@@ -30,7 +30,7 @@ def attempt(function):
 
 
 def as_ordinary_user(script: str, path: Path) -> Any:
-    """Run ``script``, which prints JSON, in a process that modes of files bind; root drops its rights first."""
+    """Run ``script``, which prints JSON, without root's rights, so that file modes apply."""
     drop = NOBODY if os.geteuid() == 0 else 0
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + script, str(path), str(drop)],

@@ -1,4 +1,7 @@
-"""Processes that fork, race and die. Each scene is a script, which imports once and forks, so that its children start at the same instant."""
+"""Processes that fork, race and die.
+
+Each scenario is a script that imports once and forks, so that its children start together.
+"""
 
 from __future__ import annotations
 
@@ -152,7 +155,8 @@ def writer():
         connection.exec_driver_sql("INSERT INTO t VALUES ('child')")
 assert code(child(writer)) == 0
 with engine.connect() as connection:
-    print(connection.exec_driver_sql("SELECT count(*) FROM t").scalar_one(), connection.exec_driver_sql("PRAGMA integrity_check").scalar_one())
+    count = connection.exec_driver_sql("SELECT count(*) FROM t").scalar_one()
+    print(count, connection.exec_driver_sql("PRAGMA integrity_check").scalar_one())
 """
 
 
@@ -167,7 +171,10 @@ engine = create_engine(path)
 with engine.begin() as connection:
     connection.exec_driver_sql("CREATE TABLE t (x)")
 open_files = lambda: sum(name.startswith(path) for name in (
-    os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{fd}")))
+    os.readlink(f"/proc/self/fd/{fd}")
+    for fd in os.listdir("/proc/self/fd")
+    if os.path.lexists(f"/proc/self/fd/{fd}")
+))
 assert open_files() > 0
 def writer():
     assert open_files() == 0
@@ -179,7 +186,8 @@ with engine.begin() as connection:
 engine.dispose()
 assert [code(pid) for pid in children] == [0, 0, 0]
 with engine.connect() as connection:
-    print(connection.exec_driver_sql("SELECT count(*) FROM t").scalar_one(), connection.exec_driver_sql("PRAGMA integrity_check").scalar_one())
+    count = connection.exec_driver_sql("SELECT count(*) FROM t").scalar_one()
+    print(count, connection.exec_driver_sql("PRAGMA integrity_check").scalar_one())
 """
 
 
@@ -205,10 +213,12 @@ def test_a_forked_child_has_a_copy_of_a_database_in_memory(tmp_path: Path) -> No
 
 
 WARM = """
-for module in [name for name in sys.modules if name.partition(".")[0] in {"alembic", "mako", "sqlalchemy_utils"}]:
+unneeded = {"alembic", "mako", "sqlalchemy_utils"}
+for module in [name for name in sys.modules if name.partition(".")[0] in unneeded]:
     del sys.modules[module]
 open_engine(path).dispose()
-print(current(path), [name for name in ("alembic", "mako", "sqlalchemy_utils", "psycopg") if name in sys.modules])
+names = ("alembic", "mako", "sqlalchemy_utils", "psycopg")
+print(current(path), [name for name in names if name in sys.modules])
 """
 
 

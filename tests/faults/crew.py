@@ -1,4 +1,4 @@
-"""Real processes for one scene: started together, watched, and killed where a scene wants it or where they hang."""
+"""Real processes for one scenario: started together, and killed by the scenario or if they hang."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Crew:
             process.join()
 
     def results(self, patience: float = PATIENCE) -> list[Any]:
-        """What each returned, in order; an error, a death or a hang of one is an AssertionError here."""
+        """What each returned, in order; an error, crash or hang raises AssertionError."""
         deadline = time.monotonic() + patience
         answers = []
         for number, (process, channel) in enumerate(self._members):
@@ -110,7 +110,7 @@ def run(
 
 
 class Log:
-    """Lines that outlive the process that wrote them, each whole: what a worker was told is acknowledged."""
+    """A log of acknowledged writes, in whole lines, that outlives its process."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)

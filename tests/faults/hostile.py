@@ -1,4 +1,4 @@
-"""Files that mean harm, and what a program does with them: run in processes of their own, for they might hang or crash."""
+"""Hostile files, and a program that uses them, in processes of their own: it may crash."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import Any
 from snakestore import SessionRepository, SnakeStoreError, VariableType, register_type
 
 EDITS: tuple[Any, ...] = (
-    None, "", "x", "null", "[]", "{}", "{oops", '{"a": ', "NaN", "-1", "1e999", "[" * 5000, "\0", "9" * 5000, b"\xff\xfe\x00", -1, 2**63 - 1, 1.5,
+    None, "", "x", "null", "[]", "{}", "{oops", '{"a": ', "NaN", "-1", "1e999", "[" * 5000, "\0",
+    "9" * 5000, b"\xff\xfe\x00", -1, 2**63 - 1, 1.5,
     "9999-99-99T99:99:99.999999Z", "0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z",
     "__import__('os').system('true')", "cos\nsystem\n(S'true'\ntR.",
 )  # fmt: skip
@@ -44,7 +45,7 @@ def make_good(path: Path) -> None:
 
 
 def use(repo: SessionRepository) -> None:
-    """Everything that a program does to a store that it trusts; SnakeStoreErrors are an answer, nothing else is."""
+    """Use every feature of a store. Only SnakeStoreErrors are acceptable."""
     for sid in ("s", "t"):
         for action in (
             lambda sid=sid: repo.get_session(sid),
@@ -88,7 +89,7 @@ def _no_audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _no_code_runs(path: Path) -> None:
-    """From here on, whatever would run code that is not imported yet fails; all that is used is imported before."""
+    """Make every later import fail; what is needed is imported before."""
     with SessionRepository.open(path) as repo:
         use(repo)
         repo.check(repair=True)
@@ -121,7 +122,7 @@ def _mutated(content: bytes, number: int) -> bytes:
 
 
 def fuzz(good: Path, folder: Path, first: int, count: int) -> dict[str, int]:
-    """Open and use mutations of a good file; how many were refused, opened, and found unsound by check."""
+    """Open and use mutations of a file. Count those refused, opened and reported by check."""
     content = good.read_bytes()
     shutil.copy(good, folder / f"warm{first}.db")
     _no_code_runs(folder / f"warm{first}.db")
@@ -171,7 +172,7 @@ class Own(VariableType):
 
 
 def edit(good: Path, folder: Path, chosen: list[tuple[str, int, str]]) -> int:
-    """Put every edit into each of the cells, past all checks, and use the file; how many edits that were."""
+    """Put every edit into each cell, without checks, and use the file. Count the edits."""
     folder.mkdir()
     register_type(Own)
     path = folder / "s.db"

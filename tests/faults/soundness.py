@@ -10,7 +10,7 @@ from snakestore import SessionRepository
 
 
 def assert_sound(path: Path) -> None:
-    """Integrity, foreign keys, counts, values, versions; by our own check and by SQLite's, which knows nothing of us."""
+    """Integrity, foreign keys, counts, values, versions: by ``check()`` and by SQLite."""
     with SessionRepository.open(path) as repo:
         report = repo.check()
     with closing(sqlite3.connect(path)) as connection:

@@ -17,7 +17,7 @@ PROCESSES = 8
 def contend(
     path: Path, rounds: int, batches: int, broken: str | None = None
 ) -> dict[str, list[float]]:
-    """All processes write for their rounds; an error in any is an AssertionError. The waits, by kind of write."""
+    """Write in all processes. Returns the waits by kind of write; an error is an AssertionError."""
     work.prepare(path)
     waits = crew.run(
         work.contend, [(path, worker, rounds, batches, broken) for worker in range(PROCESSES)]

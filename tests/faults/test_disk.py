@@ -1,4 +1,4 @@
-"""Disks that are full, files and folders that may not be written, files that go away: told, nothing half, and service again."""
+"""Full disks, read-only files and folders, removed files: errors, no partial writes, recovery."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def write_until_refused(repo: SessionRepository) -> tuple[int, StoreError]:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[str]:
-    """A file system of 3 MB where one may be mounted, else a limit on the size of files: the kind that it is."""
+    """A file system of 3 MB, or a limit on the size of files if none can be mounted."""
     folder.mkdir()
     mounted = (
         subprocess.run(
@@ -199,7 +199,8 @@ opened = told(lambda: SessionRepository.open(path))
 if isinstance(opened, str):
     print(json.dumps([opened]))
 else:
-    print(json.dumps([opened.get_value("s", "v"), told(lambda: opened.update_variable("s", "v", 2)), opened.check().ok,
+    print(json.dumps([opened.get_value("s", "v"), told(lambda: opened.update_variable("s", "v", 2)),
+                      opened.check().ok,
                       told(lambda: opened.backup(path + ".copy")), opened.get_value("s", "v")]))
 """
 

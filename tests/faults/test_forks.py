@@ -50,7 +50,8 @@ def child(meet):
 kid = Forked(child)
 kid.met()
 repo.close(), on_engine.close(), engine.dispose()
-os.system(f"{sys.executable} -c \\"import sqlite3; sqlite3.connect('{path}').execute('SELECT count(*) FROM sessions')\\"")
+count_them = f"sqlite3.connect('{path}').execute('SELECT count(*) FROM sessions')"
+os.system(f"{sys.executable} -c \\"import sqlite3; {count_them}\\"")
 kid.go()
 print(kid.answer()[:2], stored())
 """
@@ -221,7 +222,8 @@ def read():
         inside.set()
         leave.wait()
 
-thread = threading.Thread(target={"block": hold, "function": in_function, "read": read}[sys.argv[2]])
+target = {"block": hold, "function": in_function, "read": read}[sys.argv[2]]
+thread = threading.Thread(target=target)
 thread.start()
 inside.wait()
 
@@ -250,7 +252,9 @@ uses = [
     lambda meet: SessionRepository.open(f"file:{path}?mode=ro"),
     lambda meet: snakestore.current(path),
     by_caller_connection, by_async, by_plain_engine,
-    lambda meet: Forked(lambda meet: SessionRepository.open(path)).answer() and SessionRepository.open(path),
+    lambda meet: (
+        Forked(lambda meet: SessionRepository.open(path)).answer() and SessionRepository.open(path)
+    ),
 ]
 os.symlink(path, path + ".link")
 uses.append(lambda meet: SessionRepository.open(path + ".link"))
@@ -292,7 +296,8 @@ with repo.transaction() as transaction:
             pass
 
     began = time.monotonic()
-    answers = [Forked(use).answer() for use in (in_the_block, leaves_the_block, lambda _: count(repo))]
+    uses = (in_the_block, leaves_the_block, lambda _: count(repo))
+    answers = [Forked(use).answer() for use in uses]
     assert time.monotonic() - began < 2  # a fork does not wait for its own thread
     assert all(map(refused, answers)), answers
     count(transaction)

@@ -123,7 +123,9 @@ PLANTED = {
     ),
     "an endless trigger": (
         """CREATE TRIGGER planted BEFORE UPDATE ON sessions BEGIN
-        SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n); END"""
+        SELECT count(*) FROM (
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n
+        ); END"""
     ),
     "a view for a table": (
         "DROP TABLE programs; CREATE VIEW programs AS SELECT 's' AS session_id, 'p' AS id, '1' AS"

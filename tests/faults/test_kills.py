@@ -38,7 +38,7 @@ def write_until_killed(
 
 
 def assert_acknowledged(path: Path, log: list[str]) -> None:
-    """Everything that was acknowledged is there, and of each worker at most one write more, whole."""
+    """All acknowledged writes are there, and at most one complete write more per worker."""
     latest: dict[str, int] = defaultdict(int)
     batches: list[tuple[int, int]] = [(0, 0)]
     modified, sessions = 0, []

@@ -1,4 +1,4 @@
-"""Power loss cannot be had in a test. What it leaves can: any length of what was written and not synced, bytes of it garbled.
+"""Power loss, simulated by its result: writes that were not synced are cut off or garbled.
 
 In WAL mode a commit appends to the log; the database file itself changes only in a checkpoint,
 after the log was synced. So a file as of the last checkpoint with its log cut or garbled anywhere
@@ -27,7 +27,7 @@ WRITES = 60
 
 @pytest.fixture
 def failed(tmp_path: Path) -> Path:
-    """A store and its log as a machine leaves them that lost power: no connection was closed, nothing checkpointed."""
+    """A store and its log after a power loss: no connection closed, no checkpoint."""
     path = tmp_path / "live.db"
     with SessionRepository.open(path, history=WRITES) as repo:
         repo.create_session("s", ttl=None)
@@ -173,7 +173,7 @@ def syncs_by_shim(path: Path, durability: str) -> str:
 
 
 def counted_syncs(path: Path, durability: str) -> tuple[str, int | None]:
-    """How syncs were counted, and how many there were during 50 commits; None where nothing here can count them."""
+    """How syncs were counted, and their number in 50 commits; None if no tool counts them."""
     for way, count in (("strace", syncs_by_strace), ("a shim", syncs_by_shim)):
         try:
             told = count(path, durability)

@@ -42,8 +42,9 @@ def test_sweepers_share_the_work_take_nobody_live_and_let_writers_have_their_tur
         waits = [wait for each in writers.results() for wait in each]
 
     figures(
-        "sweeping", expired=expired, live=live, sweepers=SWEEPERS, writers=WRITERS, swept=swept, seconds=took,
-        writes=len(waits), p99=crew.percentile(waits, 0.99), max=max(waits), bytes_before=before, bytes_after=path.stat().st_size,
+        "sweeping", expired=expired, live=live, sweepers=SWEEPERS, writers=WRITERS, swept=swept,
+        seconds=took, writes=len(waits), p99=crew.percentile(waits, 0.99), max=max(waits),
+        bytes_before=before, bytes_after=path.stat().st_size,
     )  # fmt: skip
     with SessionRepository.open(path) as repo:
         stats = repo.store_stats()

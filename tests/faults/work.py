@@ -1,4 +1,4 @@
-"""What the processes of the scenes do; and the broken variants of the library that the same scenes must catch."""
+"""What the processes do, and broken variants of the library that the scenarios must detect."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ BREAK: dict[str | None, Callable[[], None]] = {
 
 
 def open_and_count(path: Path, broken: str | None = None) -> tuple[float, int]:
-    """Open a store that may not be there, use it; the seconds that it took, and how many sessions there are."""
+    """Open a store that may be missing, and use it. Returns the seconds and the sessions."""
     BREAK[broken]()
     began = time.monotonic()
     with SessionRepository.open(path) as repo:

@@ -1,6 +1,7 @@
 """Check the types of what the documentation shows, with mypy --strict and pyright.
 
-Run it as a program. It checks the Python blocks of README.md and docs/ (one file a page), the examples, and ``typed_use.py``.
+Run it as a program. It checks the Python blocks of README.md and docs/ (one file per page), the
+examples, and ``typed_use.py``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes ``first_schema.db``, a store of the first schema full of data. Run once, when that schema was released; kept to show how.
+"""Makes ``first_schema.db``, a full store of the first schema. It ran once, at its release.
 
 python tests/migrations/make_first_schema.py
 """

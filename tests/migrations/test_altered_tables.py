@@ -61,7 +61,11 @@ ALTERED = {
     "another type": ("programs", "\tprogram TEXT", "\tprogram NUMERIC"),
     "a nullable column": ("sessions", "\tmetadata TEXT NOT NULL", "\tmetadata TEXT"),
     "a default": ("sessions", "\tttl DOUBLE", "\tttl DOUBLE DEFAULT 5"),
-    "a conflict clause": ("variables", "PRIMARY KEY (session_id, id)", "PRIMARY KEY (session_id, id) ON CONFLICT REPLACE"),
+    "a conflict clause": (
+        "variables",
+        "PRIMARY KEY (session_id, id)",
+        "PRIMARY KEY (session_id, id) ON CONFLICT REPLACE",
+    ),
     "a missing check": ("sessions", "CHECK (ttl > 0)", "CHECK (1)"),
     "a missing foreign key": ("programs", "ON DELETE CASCADE", ""),
     "a quoted keyword": ("programs", "\tprogram TEXT NOT NULL", '\tprogram TEXT "NOT" NULL'),
@@ -115,7 +119,9 @@ FOREIGN_INDEXES = {
     "expression among columns": "CREATE INDEX planted ON variables (session_id, value || '')",
     "constant": "CREATE INDEX planted ON variables (session_id, 1 + 1)",
     "partial": "CREATE INDEX planted ON variables (name) WHERE type = 'theirs'",
-    "on the version table": "CREATE UNIQUE INDEX planted ON snakestore_alembic_version (version_num)",
+    "on the version table": (
+        "CREATE UNIQUE INDEX planted ON snakestore_alembic_version (version_num)"
+    ),
 }
 PLAIN_INDEXES = [
     "CREATE INDEX planted ON variables (session_id, type)",

@@ -1,4 +1,4 @@
-"""The migrations over an Engine, a Connection, an orm.Session, a path or a URL, on both databases."""
+"""Migrations over an Engine, a Connection, an orm.Session, a path or a URL."""
 
 from __future__ import annotations
 

@@ -84,12 +84,15 @@ POSTGRESQL_SCHEMA = """
         coalesce(column_default, '-'), coalesce(collation_name, '-')
     FROM information_schema.columns WHERE table_schema = 'public'
     UNION ALL
-    SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', '', '', ''
+    SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid),
+        '', '', '', ''
     FROM pg_constraint WHERE connamespace = 'public'::regnamespace
     UNION ALL
-    SELECT 'index', tablename, indexname, indexdef, '', '', '', '' FROM pg_indexes WHERE schemaname = 'public'
+    SELECT 'index', tablename, indexname, indexdef, '', '', '', ''
+    FROM pg_indexes WHERE schemaname = 'public'
     UNION ALL
-    SELECT 'view', viewname, definition, '', '', '', '', '' FROM pg_views WHERE schemaname = 'public'
+    SELECT 'view', viewname, definition, '', '', '', '', ''
+    FROM pg_views WHERE schemaname = 'public'
     UNION ALL
     SELECT 'options', relname, reloptions::text, '', '', '', '', ''
     FROM pg_class WHERE relnamespace = 'public'::regnamespace AND reloptions IS NOT NULL

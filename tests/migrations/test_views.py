@@ -1,4 +1,7 @@
-"""The views, read as a user reads them: on SQLite in a plain connection and in one of ours, which trusts no schema, and on PostgreSQL."""
+"""The views, as users read them.
+
+On SQLite over a plain connection and over one with ``trusted_schema=OFF``; and on PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -29,23 +32,26 @@ def session(id_: str, *, idle: float = 0.0, ttl: float | None = None) -> dict[st
     )  # at the moment it is put in, however long the tests before took
     expires = None if ttl is None else accessed + timedelta(seconds=ttl)
     return {
-        "id": id_, "metadata_": {}, "created_at": accessed, "last_accessed": accessed, "ttl": ttl, "expires_at": expires, "last_worker_id": "w",
+        "id": id_, "metadata_": {}, "created_at": accessed, "last_accessed": accessed, "ttl": ttl,
+        "expires_at": expires, "last_worker_id": "w",
         "variable_count": 2, "program_count": 1, "total_variable_updates": 5, "history_limit": None,
     }  # fmt: skip
 
 
 def variable(id_: str, **others: Any) -> dict[str, Any]:
     return {
-        "session_id": "s", "id": id_, "name": f"name of {id_}", "type": "float", "value": "0.5", "value_blob": None, "constraints": {},
-        "metadata_": {}, "version": 0, "created_at": NOW, "last_updated_at": NOW, "optimizer_id": None, "optimizer_pid": None,
-        "optimization_started_at": None,        "optimization_expires_at": None, "access_rules": [],
+        "session_id": "s", "id": id_, "name": f"name of {id_}", "type": "float", "value": "0.5",
+        "value_blob": None, "constraints": {}, "metadata_": {}, "version": 0, "created_at": NOW,
+        "last_updated_at": NOW, "optimizer_id": None, "optimizer_pid": None,
+        "optimization_started_at": None, "optimization_expires_at": None, "access_rules": [],
     } | others  # fmt: skip
 
 
 def past(variable_id: str, version: int, **others: Any) -> dict[str, Any]:
     return {
-        "session_id": "s", "variable_id": variable_id, "version": version, "type": "float", "value": str(version), "value_blob": None,
-        "metadata_": {}, "created_at": NOW - timedelta(hours=1),
+        "session_id": "s", "variable_id": variable_id, "version": version, "type": "float",
+        "value": str(version), "value_blob": None, "metadata_": {},
+        "created_at": NOW - timedelta(hours=1),
     } | others  # fmt: skip
 
 
@@ -115,8 +121,8 @@ def test_sessions_show_whether_they_live_and_how_long_they_are_idle(
     assert 30 <= found["live"]["idle_seconds"] < 300
     assert 3601 <= found["gone"]["idle_seconds"] < 3900
     assert list(found["live"]) == [
-        "id", "state", "idle_seconds", "ttl", "variable_count", "program_count", "total_variable_updates", "last_worker_id",
-        "created_at", "last_accessed",
+        "id", "state", "idle_seconds", "ttl", "variable_count", "program_count",
+        "total_variable_updates", "last_worker_id", "created_at", "last_accessed",
     ]  # fmt: skip
     assert (
         found["live"]["ttl"],

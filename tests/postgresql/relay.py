@@ -1,4 +1,4 @@
-"""A relay between client and server that can lose the connection at the one moment that matters: while it commits."""
+"""A relay between client and server that can cut the connection during COMMIT."""
 
 from __future__ import annotations
 

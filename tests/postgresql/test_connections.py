@@ -1,4 +1,4 @@
-"""Connections come and go: what was not committed is run again, what was acknowledged is there, what is unknown is said to be."""
+"""Lost connections: retries, no loss of acknowledged writes, and unknown outcomes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def dropped(outside):
 
 @pytest.fixture(params=["opened", "engine"])
 def repo(request, url, opened):
-    """A repository of ours, and one on an Engine of the user's, who did not think of lost connections."""
+    """An opened repository, and one on a user's Engine without ``pool_pre_ping``."""
     if request.param == "opened":
         yield opened()
         return

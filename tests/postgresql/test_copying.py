@@ -1,4 +1,4 @@
-"""Moving a store: everything arrives as it was stored, a copy cut short goes on, and nothing is overwritten unawares."""
+"""Copies between databases: exact, continued after an interruption, never overwriting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locks and isolation: nothing is lost at any level, and nobody waits for a session that is not theirs."""
+"""Locks and isolation: no update is lost at any level, and sessions do not block each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables partitioned by hash of the session: made once, the same definitions, every verb looks into one partition."""
+"""Tables partitioned by hash of the session; each method reads one partition."""
 
 from __future__ import annotations
 

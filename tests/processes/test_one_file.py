@@ -1,4 +1,4 @@
-"""One file, several processes: nothing is lost, everybody sees the same, and it is all there after a restart."""
+"""Several processes on one file: no update is lost, also after a restart."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stand_ready(start: Any) -> None:
 
 
 def update_many(path: Path, worker: int) -> int:
-    """Open a file that may not exist yet and update what may not be there yet; tell how many updates were acknowledged."""
+    """Open a file that may be missing, and update it. Returns the acknowledged updates."""
     _start.wait(PATIENCE)
     acknowledged = 0
     with SessionRepository.open(path) as repo:

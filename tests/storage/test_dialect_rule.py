@@ -1,4 +1,4 @@
-"""What differs by dialect is in ``storage/dialects``: the rest asks ``Backend`` and never branches."""
+"""Only ``storage/dialects`` branches on a database; other code uses ``Backend``."""
 
 from __future__ import annotations
 

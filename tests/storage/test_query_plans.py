@@ -1,4 +1,4 @@
-"""No verb but store_stats, check and unbounded listings reads a whole table: asked of SQLite's own planner."""
+"""Only store_stats, check and unbounded listings scan a table, by SQLite's query plans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who waits for the only writer's place, and who leaves it free for them: by a clock of the test's own."""
+"""Writers that wait for SQLite's lock, and sweeps that leave it free, on a fake clock."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from snakestore import types
 
 
 def exact(value):
-    """``value`` in a form that compares type by type and bit by bit: -0.0 is not 0.0, 1 is not 1.0 nor True, NaN is itself, keys have an order."""
+    """``value`` in a form that compares types, bits (-0.0, NaN) and the order of keys."""
     if type(value) is float:
         return ("float", "nan" if math.isnan(value) else struct.pack(">d", value))
     if type(value) is dict:

@@ -33,7 +33,7 @@ _SHOWN_PARAMETERS = frozenset(
         "user",
     }
 )
-"""What of a URL's query is shown. Others may contain a secret: libpq adds some with each release."""
+"""Parameters of a URL that are shown. Others may be secret; new releases of libpq add some."""
 
 
 class ServerURL(URL):

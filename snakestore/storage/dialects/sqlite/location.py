@@ -1,4 +1,4 @@
-"""Where a database file is: refuse a file that is a mount point, and warn of other unsafe places."""
+"""Where a database file is: refuse a mounted file, and warn of other unsafe places."""
 
 from __future__ import annotations
 
