@@ -59,7 +59,7 @@ class SessionRepository(RepositoryMethods):
 
         def __enter__(self) -> Self: ...
 
-        def transaction(  # type: ignore[override]  # noqa: PYI019 - a type that jedi follows
+        def transaction(  # noqa: PYI019 - a type that jedi follows
             self: R, *, read_only: bool = False
         ) -> AbstractContextManager[R]:
             """A repository whose methods run in one transaction, committed at the block's end."""

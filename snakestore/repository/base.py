@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, NoReturn, Self, Unpack
+from typing import Any, Generic, NoReturn, Self, TypeVar, Unpack
 
 from sqlalchemy import URL, Connection, Engine, orm
 from sqlalchemy.pool import StaticPool
@@ -21,12 +20,14 @@ from snakestore.storage.engine import is_ours
 from snakestore.storage.execution.autocommit import AutocommitRunner, ConnectionSource
 from snakestore.storage.execution.cache import CachingRunner
 from snakestore.storage.execution.joined import CallerTransactionRunner
+from snakestore.storage.execution.leaving import Leavable
 from snakestore.storage.execution.pool import OwnedConnections
-from snakestore.storage.execution.runner import Runner
+from snakestore.storage.execution.runner import Block, Runner
 from snakestore.storage.execution.shared import BorrowedConnections, MemoryConnection
 from snakestore.storage.migrate.opening import open_engine
 from snakestore.storage.schema.tables import SessionRow
 
+T = TypeVar("T", bound="RepositoryBase")
 Bind = Engine | Connection | orm.Session
 
 
@@ -117,8 +118,7 @@ class RepositoryBase(SharedHandle):
     ) -> None:
         self.close()
 
-    @contextmanager
-    def transaction(self, *, read_only: bool = False) -> Iterator[Self]:
+    def transaction(self, *, read_only: bool = False) -> AbstractContextManager[Self]:
         """Run several methods as one transaction.
 
         The block gets a repository bound to the transaction; use that one, in this thread. The
@@ -133,8 +133,29 @@ class RepositoryBase(SharedHandle):
                 transaction of this repository.
             StoreError: if the repository is closed, or the database rolled the transaction back.
         """
-        with self._runner.transaction(read_only=read_only) as runner:
-            yield self._on(self._options, runner)
+        return _Transaction(
+            self._on(self._options, self._runner), self._runner.transaction(read_only=read_only)
+        )
+
+
+class _Transaction(Leavable, Generic[T]):
+    """A ``with`` block that gives a repository whose verbs make one transaction."""
+
+    def __init__(self, repository: T, block: Block) -> None:
+        self._repository = repository
+        self._block = block
+
+    def __enter__(self) -> T:
+        self._repository._runner = self._block.__enter__()  # noqa: SLF001 - of this module
+        return self._repository
+
+    def commit(self) -> None:
+        """Commit."""
+        self._block.commit()
+
+    def end(self, error: BaseException | None) -> None:
+        """Roll back what was not committed."""
+        self._block.end(error)
 
 
 def _runner_for(bind: object, options: Options) -> Runner:

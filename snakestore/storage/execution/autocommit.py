@@ -7,11 +7,14 @@ was lost before COMMIT was sent, because then nothing of it was kept.
 
 from __future__ import annotations
 
+import _thread
+import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable
 from copy import copy
 from enum import Enum
+from functools import partial
 from typing import Any, ClassVar, Concatenate, Protocol, Self
 
 from snakestore.clock import Clock
@@ -25,11 +28,20 @@ from snakestore.storage.execution.driver_errors import (
     translate,
     translate_errors,
 )
-from snakestore.storage.execution.joined import TransactionBlockRunner
+from snakestore.storage.execution.joined import ENTERED_TWICE, TransactionBlockRunner
+from snakestore.storage.execution.nesting import check_stack, holds_connection
 from snakestore.storage.execution.ownership import current_caller
 from snakestore.storage.execution.recording import RecordingPause
 from snakestore.storage.execution.retry import RetryPolicy
-from snakestore.storage.execution.runner import P, R, Recorder, Runner, commit_write, roll_back
+from snakestore.storage.execution.runner import (
+    Block,
+    P,
+    R,
+    Recorder,
+    Runner,
+    commit_write,
+    roll_back,
+)
 from snakestore.storage.queries.server_time import SERVER_NOW
 
 
@@ -43,6 +55,11 @@ class Mode(Enum):
 
 # module constants: each call looks one up, and a member of an Enum costs as much as a call
 LOOKUP, READ, WRITE = Mode
+
+logger = logging.getLogger("snakestore.execution")
+
+_END_TIMEOUT = 5.0
+"""How long to wait for another thread that rolls back, in seconds."""
 
 
 class ConnectionSource(Protocol):
@@ -60,7 +77,17 @@ class ConnectionSource(Protocol):
         """A connection for one operation or transaction."""
 
     def release(self, connection: Any) -> None:
-        """Give a connection back; one that is broken is not used again."""
+        """Give a connection back, once; one that is broken is not used again."""
+
+    def holds(self, connection: Any, owner: object) -> bool:
+        """Whether ``owner`` uses the connection: a thread that acquired it, or a block."""
+
+    def hand_over(self, connection: Any, owner: object) -> None:
+        """Make ``owner`` the one that uses the connection."""
+
+    @property
+    def turns(self) -> object:
+        """What the callers of the same connections have in common."""
 
     def close(self) -> None:
         """Give out no more connections, and close idle ones."""
@@ -106,6 +133,8 @@ class AutocommitRunner(Runner, fork.Participant):
 
         By block, not by opener: a block may be left in another thread than it was entered in.
         """
+        self._entered: dict[object, object] = {}
+        """What ends each open block if it is collected."""
         fork.register(self)
 
     def lookup(
@@ -146,17 +175,22 @@ class AutocommitRunner(Runner, fork.Participant):
         **kwargs: P.kwargs,
     ) -> R:
         """Run an operation that writes, with the caller marked as the holder meanwhile."""
+        mark = object()
 
         def marked(tx: TransactionContext, *args: P.args, **kwargs: P.kwargs) -> R:
             try:
-                self.blocks[tx] = current_caller()
+                self.blocks[mark] = current_caller()
                 tx.connection.holder = threading.get_ident()
                 return operation(tx, *args, **kwargs)
             finally:
                 tx.connection.holder = None
-                self.blocks.pop(tx, None)
+                self.blocks.pop(mark, None)
 
-        return self._run(WRITE, marked, args, kwargs)
+        try:
+            return self._run(WRITE, marked, args, kwargs)
+        finally:
+            if mark in self.blocks:  # an exception came before it was removed
+                del self.blocks[mark]
 
     def deferring(self, retry: RetryPolicy | None = None) -> Self:
         """A runner on the same connections that does not pause: it raises ``RetryLater`` instead.
@@ -168,6 +202,11 @@ class AutocommitRunner(Runner, fork.Participant):
         runner._in_place = False  # noqa: SLF001 - of the same class
         return runner
 
+    @property
+    def turns(self) -> object:
+        """What the callers of the same connections have in common."""
+        return self._connections.turns
+
     def close(self) -> None:
         """Give out no more connections."""
         self._connections.close()
@@ -176,6 +215,7 @@ class AutocommitRunner(Runner, fork.Participant):
         """Forget the blocks of the parent."""
         if not self._connections.copied_by_fork:
             self.blocks.clear()
+            self._entered.clear()
 
     def _run(  # noqa: C901 - the path of every method, in one piece for speed
         self,
@@ -194,35 +234,41 @@ class AutocommitRunner(Runner, fork.Participant):
         while True:
             connection: ConnectionAdapter | None = None
             try:
-                if self.blocks:
-                    self.refuse_deadlock(write=mode is WRITE)
-                connection = self._connections.acquire()
-                if mode is not LOOKUP:
-                    connection.begin(write=mode is WRITE)
-                # the clock is read with the write lock held, so that times are in order of writes
-                tx = (
-                    TransactionContext(connection, None)
-                    if keep_open
-                    else self._context(connection, mode)
-                )
-                result = operation(tx, *args, **kwargs)
-                if keep_open:
+                try:
+                    if self.blocks:
+                        self.refuse_deadlock(write=mode is WRITE)
+                    connection = self._connections.acquire()
+                    if mode is not LOOKUP:
+                        connection.begin(write=mode is WRITE)
+                    # the clock is read with the write lock held, so that times are in order of
+                    # writes
+                    tx = (
+                        TransactionContext(connection, None)
+                        if keep_open
+                        else self._context(connection, mode)
+                    )
+                    result = operation(tx, *args, **kwargs)
+                    if keep_open:
+                        self._reached = True
+                        return result
+                    if mode is WRITE:
+                        commit_write(connection)
+                    elif mode is READ or isinstance(connection, SqlAlchemyConnection):
+                        connection.commit()
+                    if tx.access_due is not None:
+                        self._record_access(connection, tx)
+                except BaseException as error:
+                    retry = self._retry_or_translate(error, connection, retry)
+                    if retry is None:
+                        raise
+                else:
                     self._reached = True
+                    self._connections.release(connection)
                     return result
-                if mode is WRITE:
-                    commit_write(connection)
-                elif mode is READ or isinstance(connection, SqlAlchemyConnection):
-                    connection.commit()
-                if tx.access_due is not None:
-                    self._record_access(connection, tx)
-            except BaseException as error:
-                retry = self._retry_or_translate(error, connection, retry)
-                if retry is None:
-                    raise
-            else:
-                self._reached = True
-                self._connections.release(connection)
-                return result
+            except BaseException:
+                if connection is not None:  # an exception may have come at any step above
+                    self.ensure_ended(connection, threading.get_ident())
+                raise
 
     def _retry_or_translate(
         self,
@@ -239,7 +285,7 @@ class AutocommitRunner(Runner, fork.Participant):
             RetryLater: another try may help, and this runner does not pause.
         """
         if connection is not None:
-            self._roll_back_and_release(connection, error)
+            self.end(connection, threading.get_ident(), error)
         retry = retry or RetryPolicy(
             self.backend, self.busy_timeout, reached=self._reached, in_place=self._in_place
         )
@@ -270,16 +316,45 @@ class AutocommitRunner(Runner, fork.Participant):
             )
             raise StoreBusyError(message)
 
-    def _roll_back_and_release(
-        self, connection: ConnectionAdapter, error: BaseException | None = None
+    def end(
+        self, connection: ConnectionAdapter, owner: object, error: BaseException | None = None
+    ) -> None:
+        """Roll back and release a connection, unless ``owner`` no longer uses it.
+
+        Raises:
+            BaseException: an exception came from outside. ``ensure_ended`` is to be called.
+        """
+        if self._connections.holds(connection, owner):
+            if error is not None:
+                check_stack()
+            roll_back(connection, error)
+            self._connections.release(connection)
+
+    def ensure_ended(self, connection: ConnectionAdapter, owner: object) -> None:
+        """Call ``end``; in another thread where this one has no stack left or is interrupted."""
+        try:
+            check_stack()
+            self.end(connection, owner)
+        except BaseException:
+            ended = _thread.allocate_lock()
+            ended.acquire()
+            _thread.start_new_thread(self._end_in_thread, (connection, owner, ended))
+            ended.acquire(timeout=_END_TIMEOUT)
+            raise
+
+    def _end_in_thread(
+        self, connection: ConnectionAdapter, owner: object, ended: _thread.LockType
     ) -> None:
         try:
-            roll_back(connection, error)
-        except BaseException:
-            connection.broken = True
-            raise
+            if self._connections.holds(connection, owner):
+                try:
+                    roll_back(connection)
+                except Exception as error:  # noqa: BLE001 - it is closed then, which rolls back
+                    logger.warning("rolling back failed: %s", type(error).__name__)
+                    connection.broken = True
+                self._connections.release(connection)
         finally:
-            self._connections.release(connection)
+            ended.release()
 
     def _record_access(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
         """Record a read as an access, unless that would wait for a lock or cannot be done.
@@ -308,50 +383,115 @@ class AutocommitRunner(Runner, fork.Participant):
         else:
             self._recording.succeeded()
 
-    @contextmanager
-    def transaction(self, *, read_only: bool) -> Iterator[Runner]:
+    def transaction(self, *, read_only: bool) -> TransactionBlock:
         """One transaction on a connection of its own."""
+        return TransactionBlock(self, read_only=read_only)
+
+    def begin_block(self, block: TransactionBlock, *, read_only: bool) -> None:
+        """Begin a transaction, and have ``block`` use its connection."""
         mode = READ if read_only else WRITE
-        connection = self._run(mode, self._begin_block, (), {}, keep_open=True)
+        self._run(mode, self._begin_block, (block,), {}, keep_open=True)
+
+    def _begin_block(self, tx: TransactionContext, block: TransactionBlock) -> None:
+        """The operation that begins a block. Its connection is alive."""
+        connection = tx.connection
+        if self.backend.remote and isinstance(connection, SqlAlchemyConnection):
+            # SQLAlchemy begins without a round trip, so the server may be gone
+            tx.fetch_one(SERVER_NOW)
         inner = TransactionBlockRunner(
             connection,
             self.backend,
             self._clock,
             self._record,
-            read_only=read_only,
+            read_only=block.read_only,
             max_value_bytes=self.max_value_bytes,
         )
-        finished = False
-        left_by: BaseException | None = None
+        block.connection, block.inner = connection, inner
+        connection.holder = threading.get_ident()
+        if not block.read_only or self.sole:
+            self.blocks[block.token] = current_caller()
+        self._entered[block.token] = weakref.ref(
+            block, partial(self._end_lost_block, connection, inner, block.token)
+        )
+        self._connections.hand_over(connection, block.token)
+
+    def _end_lost_block(
+        self,
+        connection: ConnectionAdapter,
+        inner: TransactionBlockRunner,
+        token: object,
+        _reference: object,
+    ) -> None:
+        """End a block that was collected: it was entered, and can no longer be left."""
+        inner.end()
         try:
-            connection.holder = threading.get_ident()
-            if not read_only or self.sole:
-                self.blocks[inner] = current_caller()
-            yield inner
-            inner.check_alive()
-            with translate_errors():
-                if read_only:
-                    connection.commit()
-                else:
-                    commit_write(connection)
-            finished = True
-        except BaseException as error:
-            left_by = error
+            self.ensure_ended(connection, token)
+        finally:
+            self.blocks.pop(token, None)
+            self._entered.pop(token, None)
+
+    def commit_block(self, block: TransactionBlock) -> None:
+        """Commit what was done in a block, and record the accesses of its reads."""
+        connection, inner = block.connection, block.inner
+        assert connection is not None  # noqa: S101 - it was begun
+        assert inner is not None  # noqa: S101 - it was begun
+        inner.check_alive()
+        with translate_errors():
+            if block.read_only:
+                connection.commit()
+            else:
+                commit_write(connection)
+        inner.end()
+        self.blocks.pop(block.token, None)
+        for tx in inner.reads.values():
+            self._record_access(connection, tx)
+
+    def end_block(self, block: TransactionBlock, error: BaseException | None) -> None:
+        """Roll back what was not committed, and release the connection of a block."""
+        try:
+            if block.inner is not None:
+                block.inner.end()
+            if block.connection is not None:
+                self.end(block.connection, block.token, error)
+        except BaseException:
+            if block.connection is not None:
+                self.ensure_ended(block.connection, block.token)
             raise
         finally:
-            inner.end()
-            connection.holder = None
-            self.blocks.pop(inner, None)
-            if finished:
-                for tx in inner.reads.values():
-                    self._record_access(connection, tx)
-            self._roll_back_and_release(connection, left_by)
-            del left_by  # no cycle of the error and the frames it came through
+            self.blocks.pop(block.token, None)
+            self._entered.pop(block.token, None)
 
-    def _begin_block(self, tx: TransactionContext) -> ConnectionAdapter:
-        """The operation that begins a block. Returns its connection, which is alive."""
-        connection = tx.connection
-        if self.backend.remote and isinstance(connection, SqlAlchemyConnection):
-            # SQLAlchemy begins without a round trip, so the server may be gone
-            tx.fetch_one(SERVER_NOW)
-        return connection
+
+class TransactionBlock(Block):
+    """A ``transaction()`` block. Not a generator, which an exception might leave in the middle."""
+
+    def __init__(self, runner: AutocommitRunner, *, read_only: bool) -> None:
+        """Run the operations of the block on a connection of ``runner``."""
+        self._runner = runner
+        self.read_only = read_only
+        self.token = object()
+        """Stands for the block, which is not referenced, so that it is collected at once."""
+        self.connection: ConnectionAdapter | None = None
+        self.inner: TransactionBlockRunner | None = None
+
+    def __enter__(self) -> Runner:
+        if self.inner is not None:
+            raise RuntimeError(ENTERED_TWICE)
+        try:
+            self._runner.begin_block(self, read_only=self.read_only)
+        except BaseException as error:
+            self._runner.end_block(self, error)
+            raise
+        assert self.inner is not None  # noqa: S101 - it was begun
+        return self.inner
+
+    def commit(self) -> None:
+        """Commit, and record the accesses of reads."""
+        self._runner.commit_block(self)
+
+    def end(self, error: BaseException | None) -> None:
+        """Roll back what was not committed, and release the connection."""
+        self._runner.end_block(self, error)
+
+
+holds_connection(AutocommitRunner._run.__code__)  # noqa: SLF001 - of this module

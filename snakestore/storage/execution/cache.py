@@ -9,6 +9,7 @@ so a write clears the cache first.
 from __future__ import annotations
 
 from datetime import datetime
+from threading import get_ident
 from typing import Any, cast
 
 from snakestore.storage.dialects.base import access_is_due
@@ -16,6 +17,7 @@ from snakestore.storage.execution.autocommit import LOOKUP, AutocommitRunner, Mo
 from snakestore.storage.execution.connection import ConnectionAdapter, DriverConnection
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import is_driver_error, translate
+from snakestore.storage.execution.nesting import holds_connection
 from snakestore.storage.mapping.sessions import access_from
 from snakestore.storage.queries.statement import Row, Statement
 
@@ -93,24 +95,32 @@ class CachingRunner(AutocommitRunner):
             return None
         connection = self._connections.acquire()
         try:
-            cache = row_cache_of(connection)
-            [version] = connection.execute(self.backend.data_version).fetchone()
-            if version != cache.version:
-                cache.clear(version)
-                return None
-            cached = cache.get((statement, sid, identifier))
-            now = self._now()
-            if cached is None or now is None:
-                return None
+            return self._cached_row(connection, (statement, sid, identifier))
         except Exception as error:
             if is_driver_error(error):
                 raise translate(error) from error
             raise
-        else:
-            row, last_accessed, ttl = cached
-            return None if access_is_due((now - last_accessed).total_seconds(), ttl) else (row, now)
         finally:
-            self._connections.release(connection)
+            try:
+                self._connections.release(connection)
+            except BaseException:
+                self.ensure_ended(connection, get_ident())
+                raise
+
+    def _cached_row(
+        self, connection: ConnectionAdapter, key: tuple[Statement, str, str]
+    ) -> tuple[Row, datetime] | None:
+        cache = row_cache_of(connection)
+        [version] = connection.execute(self.backend.data_version).fetchone()
+        if version != cache.version:
+            cache.clear(version)
+            return None
+        cached = cache.get(key)
+        now = self._now()
+        if cached is None or now is None:
+            return None
+        row, last_accessed, ttl = cached
+        return None if access_is_due((now - last_accessed).total_seconds(), ttl) else (row, now)
 
     def _context(self, connection: ConnectionAdapter, mode: Mode) -> TransactionContext:
         if mode is not LOOKUP or not isinstance(connection, DriverConnection):
@@ -120,6 +130,9 @@ class CachingRunner(AutocommitRunner):
         if version != cache.version:
             cache.clear(version)
         return CachingContext(connection, self._now(), cache)
+
+
+holds_connection(CachingRunner.cached_row.__code__)
 
 
 def row_cache_of(connection: ConnectionAdapter) -> RowCache:

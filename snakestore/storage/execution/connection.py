@@ -12,6 +12,7 @@ from snakestore.errors import StoreError
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
 from snakestore.storage.dialects.base import FileWatch
+from snakestore.storage.execution.fair_queue import Place
 from snakestore.storage.fork import leak_deliberately
 
 SAVEPOINT = "snakestore"
@@ -86,8 +87,13 @@ class DriverConnection:
         self.watch = watch
         self.broken = False
         self.inherited = False
+        self.owner: object | None = None
+        """Who uses it, in a pool (see FairQueue)."""
+        self.place: Place | None = None
+        """What its user holds, where it is not in a pool."""
         self.holder: int | None = None
         self._writes = False
+        self._close: Callable[[], object] = driver_connection.close
         self.period = 0
         """The period of the pool in which it was used last."""
         self.row_cache: Clearable | None = None
@@ -165,10 +171,11 @@ class DriverConnection:
         It is collected when its pool is, or when an exception from outside, such as
         KeyboardInterrupt, comes between two instructions of a caller.
         """
-        self._close = weakref.finalize(
+        finalizer = weakref.finalize(
             self, _close, self._driver_connection, self._cursor, self.watch, then, arguments
         )
-        self._close.atexit = False
+        finalizer.atexit = False
+        self._close = finalizer
 
     def close(self) -> None:
         """Close the driver's connection, once."""
@@ -232,6 +239,8 @@ class SqlAlchemyConnection:
         self.dialect = connection.dialect
         self.backend = backend
         self.broken = False
+        self.place: Place | None = None
+        """What its user holds."""
         self.holder: int | None = None
         self._copied_by_fork = copied_by_fork
         self._fork_depth = fork.depth

@@ -1,68 +1,130 @@
 """A queue of free items that callers take in turns: first come, first served.
 
-An item that is put back goes directly to the caller that has waited longest; nobody polls. While
-nobody waits, ``get`` and ``put`` cost one operation of a deque. The operating system measures the
-time, so waiting also ends where a test tool has stopped Python's clocks.
+An item that is put back goes directly to the caller that has waited longest. While nobody waits,
+``get`` and ``put`` cost one operation of a deque. The operating system measures the time, so
+waiting also ends where a test tool has stopped Python's clocks.
+
+An exception from outside (a signal handler's, ``KeyboardInterrupt``) may come after any call. It
+loses no item: one that was popped but not stored comes back when it is collected, and one that is
+stored has an owner, who puts it back. Waiters look for items a few times a second, in case an
+exception came to the caller that should have woken them.
 """
 
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Generic, Protocol, TypeVar, cast
+from threading import get_ident
+from typing import Any, Generic, Protocol, TypeVar
 
 from snakestore.storage.sqlalchemy_internals import in_greenlet, wait_for
 
-T = TypeVar("T")
+LOOK_AGAIN = 0.25
+"""How often a waiter looks for items itself, in seconds."""
+
+
+class Item(Protocol):
+    """What a queue gives out."""
+
+    owner: object | None
+    """Who has it: a thread, by its number, or a ``transaction()``; None where it is free."""
+
+
+T = TypeVar("T", bound=Item)
+
+
+class NoneFreeError(Exception):
+    """No item was free in time. Not a TimeoutError, which a signal handler may raise."""
+
+
+class Place:
+    """An item that stands for one use of something. A place that is lost comes back."""
+
+    __slots__ = ("__weakref__", "_queue", "owner")
+
+    def __init__(self, queue: FairQueue[Any]) -> None:
+        """A free place of ``queue``, to be put there."""
+        self.owner: object | None = None
+        self._queue = weakref.ref(queue)
+
+    def __del__(self) -> None:
+        queue = self._queue()
+        if queue is not None:
+            queue.add(Place(queue))
 
 
 class FairQueue(Generic[T]):
     """Free items, and the callers that wait for one."""
 
-    def __init__(self, items: Iterable[T]) -> None:
-        """Start with ``items``, of which the last one is given out first."""
-        self._free: deque[T] = deque(items)
+    def __init__(self, before_wait: Callable[[], None] | None = None) -> None:
+        """Start without items; ``before_wait`` is called before a caller waits, and may raise."""
+        self.items: deque[T] = deque()
+        """The free items, of which the last one is given out first."""
         self._waiters: deque[_Waiter[T]] = deque()
         self._mutex = threading.RLock()  # reentrant: a finalizer may put an item back at any time
+        self._before_wait = before_wait
         self._held_back = False
         self._direct = True
         """Whether an item may be taken without queueing: nobody waits and nothing is held back."""
 
     def get(self, timeout: float) -> T:
-        """Take an item, after all callers that have waited longer.
+        """Take an item, after all callers that have waited longer. The thread becomes its owner.
 
         Raises:
-            TimeoutError: none was free within ``timeout`` seconds.
+            NoneFreeError: none was free within ``timeout`` seconds.
         """
+        here = get_ident()
         if self._direct:
             try:
-                return self._free.pop()
+                item = self.items.pop()
+                item.owner = here
             except IndexError:
                 pass  # none is free
-        return self._wait(timeout)
+            else:
+                return item
+        return self._wait(timeout, here)
 
     def put(self, item: T) -> None:
-        """Put an item back, to be given out next."""
-        self._free.append(item)
+        """Put an item back, to be given out next. Does nothing if it was put back."""
+        if item.owner is None:
+            return
+        item.owner = None
+        self.items.append(item)  # no exception can come between these two
+        if not self._direct:
+            self._serve()
+
+    def wake(self) -> None:
+        """Serve waiting callers after an item was appended to ``items``."""
         if not self._direct:
             self._serve()
 
     def put_last(self, item: T) -> None:
         """Put an item back, to be given out after all others."""
-        self._free.appendleft(item)
+        if item.owner is None:
+            return
+        item.owner = None
+        self.items.appendleft(item)
+        if not self._direct:
+            self._serve()
+
+    def add(self, item: T) -> None:
+        """Put a new item, to be given out after all others."""
+        self.items.appendleft(item)
         if not self._direct:
             self._serve()
 
     def free(self) -> list[T]:
         """The items that are free now. They stay free."""
-        return list(self._free)
+        return list(self.items)
 
     def remove(self, item: T) -> bool:
         """Take this very item, if it is free. Returns whether it was."""
         try:
-            self._free.remove(item)
+            self.items.remove(item)
+            item.owner = get_ident()
         except ValueError:
             return False
         return True
@@ -72,73 +134,94 @@ class FairQueue(Generic[T]):
         with self._mutex:
             self._held_back = True
             self._direct = False
-            items: list[T] = []
+            taken: list[T] = []
             with suppress(IndexError):
                 while True:
-                    items.append(self._free.pop())
-            return items
+                    item = self.items.pop()
+                    item.owner = self
+                    taken.append(item)
+            return taken
 
     def resume(self, items: Iterable[T]) -> None:
         """Put ``items`` back, and give out items again."""
         with self._mutex:
             self._held_back = False
-            self._free.extendleft(items)
+            for item in items:
+                item.owner = None
+                self.items.appendleft(item)
             self._serve()
 
     def _serve(self) -> None:
         """Give free items to waiting callers."""
         with self._mutex:
             while self._waiters and not self._held_back:
-                try:
-                    item = self._free.pop()
-                except IndexError:
-                    break
-                if not self._waiters.popleft().give(item):
-                    self._free.append(item)
+                waiter = self._waiters[0]
+                if waiter.item is None:
+                    try:
+                        item = self.items.pop()
+                        item.owner = waiter
+                        waiter.item = item
+                    except IndexError:
+                        break
+                if not waiter.signal.set():
+                    item, waiter.item = waiter.item, None
+                    item.owner = None
+                    self.items.append(item)
+                with suppress(ValueError):
+                    self._waiters.remove(waiter)
             self._direct = not (self._waiters or self._held_back)
 
-    def _wait(self, timeout: float) -> T:
+    def _wait(self, timeout: float, here: int) -> T:
+        if self._before_wait is not None:
+            self._before_wait()
         waiter: _Waiter[T] = _Waiter()
         try:
             with self._mutex:
                 self._direct = False
                 self._waiters.append(waiter)
                 self._serve()  # an item may have been put back since get looked for one
-            waiter.signal.wait(timeout)
+            while waiter.item is None:
+                waiter.signal.wait(min(timeout, LOOK_AGAIN))
+                timeout -= LOOK_AGAIN
+                if waiter.item is None and timeout <= 0:
+                    break
+                self._serve()
         except BaseException:
-            if not self._leave(waiter):
-                self.put(cast("T", waiter.item))
+            self._leave(waiter)
+            if waiter.item is not None:
+                self.put(waiter.item)
             raise
-        if self._leave(waiter):
-            raise TimeoutError
-        return cast("T", waiter.item)
+        if waiter.item is None:
+            self._leave(waiter)
+        if waiter.item is None:
+            raise NoneFreeError
+        waiter.item.owner = here
+        return waiter.item
 
-    def _leave(self, waiter: _Waiter[T]) -> bool:
-        """Stop waiting. Returns False if the waiter has got an item."""
+    def _leave(self, waiter: _Waiter[T]) -> None:
+        """Stop waiting. Afterwards the waiter gets no item."""
         with self._mutex:
-            if waiter.served:
-                return False
             with suppress(ValueError):
                 self._waiters.remove(waiter)
             self._serve()
-            return True
 
 
 class _Waiter(Generic[T]):
     """A caller that waits, and the item that it is given."""
 
-    __slots__ = ("item", "served", "signal")
+    __slots__ = ("item", "signal")
 
     def __init__(self) -> None:
         self.item: T | None = None
-        self.served = False
         self.signal: _Signal = _TaskSignal() if in_greenlet() else _ThreadSignal()
 
-    def give(self, item: T) -> bool:
-        """Hand over an item. Returns False if the caller can no longer take it."""
-        self.item = item
-        self.served = self.signal.set()
-        return self.served
+
+def places(count: int, before_wait: Callable[[], None] | None = None) -> FairQueue[Any]:
+    """A queue of ``count`` places."""
+    queue: FairQueue[Any] = FairQueue(before_wait)
+    for _ in range(count):
+        queue.add(Place(queue))
+    return queue
 
 
 class _Signal(Protocol):
@@ -166,7 +249,8 @@ class _ThreadSignal:
 
     def set(self) -> bool:
         """Wake the thread."""
-        self._lock.release()
+        with suppress(RuntimeError):  # it was woken before
+            self._lock.release()
         return True
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Concatenate
 
 from snakestore.clock import Clock
@@ -24,7 +23,11 @@ from snakestore.storage.execution.driver_errors import (
     is_duplicate,
     translate_errors,
 )
-from snakestore.storage.execution.runner import P, R, Recorder, Runner
+from snakestore.storage.execution.runner import Block, P, R, Recorder, Runner
+
+OPERATION = f"{SAVEPOINT}_operation"
+"""The savepoint of one operation."""
+ENTERED_TWICE = "a transaction() block can be entered only once. Call transaction() again."
 
 logger = logging.getLogger("snakestore.execution")
 
@@ -32,6 +35,11 @@ logger = logging.getLogger("snakestore.execution")
 class JoinedRunner(Runner):
     """Each operation joins a transaction that it does not end."""
 
+    _level = 0
+    """How many savepoints it is inside of. Each has a name of its own.
+
+    So one that an exception left behind is never taken for another.
+    """
     _unfinished = False
     """Whether an operation was interrupted, and neither done nor undone."""
 
@@ -108,7 +116,7 @@ class JoinedRunner(Runner):
         self, connection: ConnectionAdapter, action: Callable[[], R], *, began: bool
     ) -> R:
         if not began:
-            connection.execute(f"SAVEPOINT {SAVEPOINT}")
+            connection.execute(f"SAVEPOINT {OPERATION}")
         self._unfinished = True
         try:
             result = action()
@@ -117,64 +125,128 @@ class JoinedRunner(Runner):
             raise
         self._unfinished = False
         if not began:
-            connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
+            connection.execute(f"RELEASE SAVEPOINT {OPERATION}")
         return result
 
-    def _undo(self, connection: ConnectionAdapter, error: BaseException, *, began: bool) -> None:
+    def _undo(
+        self,
+        connection: ConnectionAdapter,
+        error: BaseException,
+        *,
+        began: bool,
+        savepoint: str = OPERATION,
+    ) -> None:
         """Back out because of ``error``, which is raised next, and which nothing replaces.
 
         Where that fails, the operation stays marked as unfinished.
         """
         if self._interrupts_driver(error):
+            self._unfinished = True
             return  # no statement can follow
         try:
-            self._back_out(connection, began=began)
+            self._back_out(connection, began=began, savepoint=savepoint)
         except Exception as problem:
             if not is_driver_error(problem):
                 raise
             logger.debug("an operation could not be undone: %s", type(problem).__name__)
+            self._unfinished = True
         else:
             self._unfinished = False
 
     def _interrupts_driver(self, error: BaseException) -> bool:
         return not is_driver_error(error) and self.backend.interrupts_driver(error)
 
-    def _back_out(self, connection: ConnectionAdapter, *, began: bool) -> None:
-        """Undo one operation: to its savepoint, or all if the operation began the transaction."""
+    def _back_out(self, connection: ConnectionAdapter, *, began: bool, savepoint: str) -> None:
+        """Go back to a savepoint, or undo all if the operation began the transaction."""
         if began:
             connection.execute("ROLLBACK")
         else:
-            connection.execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
-            connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
+            connection.execute(f"ROLLBACK TO SAVEPOINT {savepoint}")
+            connection.execute(f"RELEASE SAVEPOINT {savepoint}")
 
-    @contextmanager
-    def transaction(self, *, read_only: bool) -> Iterator[Runner]:
+    def transaction(self, *, read_only: bool) -> SavepointBlock:
         """A savepoint of the transaction: the block is all or nothing, the transaction goes on."""
+        return SavepointBlock(self, read_only=read_only)
+
+    def begin_block(
+        self, *, read_only: bool
+    ) -> tuple[TransactionBlockRunner, ConnectionAdapter, bool]:
+        """Set a savepoint for a block. Returns its runner, and what ``end_block`` needs."""
         with translate_errors():
             connection, began = self._join(write=not read_only)
+            inner = TransactionBlockRunner(
+                connection,
+                self.backend,
+                self._clock,
+                self._record,
+                read_only=read_only,
+                max_value_bytes=self.max_value_bytes,
+                level=self._level + 1,
+            )
             if not began:
-                connection.execute(f"SAVEPOINT {SAVEPOINT}")
-        inner = TransactionBlockRunner(
-            connection,
-            self.backend,
-            self._clock,
-            self._record,
-            read_only=read_only,
-            max_value_bytes=self.max_value_bytes,
-            record_accesses=False,
-        )
-        try:
-            yield inner
-            inner.check_alive()
-        except BaseException as error:
-            with translate_errors():
-                self._undo(connection, error, began=began)
-            raise
-        finally:
-            inner.end()
+                connection.execute(f"SAVEPOINT {inner.savepoint}")
+        return inner, connection, began
+
+    def release_block(
+        self, inner: TransactionBlockRunner, connection: ConnectionAdapter, *, began: bool
+    ) -> None:
+        """Release the savepoint of a block."""
         if not began:
             with translate_errors():
-                connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
+                connection.execute(f"RELEASE SAVEPOINT {inner.savepoint}")
+        inner.end()
+
+    def undo_block(
+        self,
+        inner: TransactionBlockRunner,
+        connection: ConnectionAdapter,
+        error: BaseException,
+        *,
+        began: bool,
+    ) -> None:
+        """Go back to the savepoint of a block because of ``error``."""
+        with translate_errors():
+            self._undo(connection, error, began=began, savepoint=inner.savepoint)
+
+
+class SavepointBlock(Block):
+    """A ``transaction()`` block inside a transaction.
+
+    Not a generator, which an exception might leave in the middle and which would then go back to
+    its savepoint when it is collected, at any time.
+    """
+
+    def __init__(self, runner: JoinedRunner, *, read_only: bool) -> None:
+        """Set a savepoint in the transaction of ``runner``, when it is entered."""
+        self._runner = runner
+        self._read_only = read_only
+        self._begun: tuple[TransactionBlockRunner, ConnectionAdapter, bool] | None = None
+        self._ended = False
+
+    def __enter__(self) -> Runner:
+        if self._begun is not None:
+            raise RuntimeError(ENTERED_TWICE)
+        self._begun = self._runner.begin_block(read_only=self._read_only)
+        return self._begun[0]
+
+    def commit(self) -> None:
+        """Release the savepoint: what was done belongs to the transaction."""
+        assert self._begun is not None  # noqa: S101 - it was entered
+        inner, connection, began = self._begun
+        inner.check_alive()
+        self._runner.release_block(inner, connection, began=began)
+        self._ended = True
+
+    def end(self, error: BaseException | None) -> None:
+        """Go back to the savepoint, unless it was released."""
+        if self._begun is None or self._ended:
+            return
+        inner, connection, began = self._begun
+        try:
+            self._runner.undo_block(inner, connection, error or GeneratorExit(), began=began)
+        finally:
+            inner.end()
+        self._ended = True
 
 
 class CallerTransactionRunner(JoinedRunner):
@@ -201,9 +273,9 @@ class CallerTransactionRunner(JoinedRunner):
         check_file_of(connection.connection.engine, self.backend)
         return connection, connection.join(write=write)
 
-    def _back_out(self, connection: ConnectionAdapter, *, began: bool) -> None:
+    def _back_out(self, connection: ConnectionAdapter, *, began: bool, savepoint: str) -> None:
         if connection.in_transaction:  # SQLite rolls back by itself when the disk is full
-            super()._back_out(connection, began=began)
+            super()._back_out(connection, began=began, savepoint=savepoint)
 
     def close(self) -> None:
         """Run no more operations. The connection stays open."""
@@ -222,12 +294,14 @@ class TransactionBlockRunner(JoinedRunner):
         *,
         read_only: bool,
         max_value_bytes: int | None,
-        record_accesses: bool = True,
+        level: int = 0,
     ) -> None:
         super().__init__(backend, clock, record, max_value_bytes=max_value_bytes)
+        self._level = level
+        self.savepoint = f"{SAVEPOINT}_{level}"
+        """The name of the block's savepoint, if it is inside another transaction."""
         self._connection = connection
         self._read_only = read_only
-        self._record_accesses = record_accesses
         self._ended = False
         self._lost = False
         self.reads: dict[str, TransactionContext] = {}
@@ -266,14 +340,14 @@ class TransactionBlockRunner(JoinedRunner):
         """Run no more operations; the block itself commits."""
         self._ended = True
 
-    def _back_out(self, connection: ConnectionAdapter, *, began: bool) -> None:
+    def _back_out(self, connection: ConnectionAdapter, *, began: bool, savepoint: str) -> None:
         if connection.in_transaction:
-            super()._back_out(connection, began=began)
+            super()._back_out(connection, began=began, savepoint=savepoint)
         else:
             self._lost = True
 
     def _after_read(self, tx: TransactionContext) -> None:
-        if self._record_accesses and tx.access_due is not None:
+        if self._level == 0 and tx.access_due is not None:
             self.reads[tx.access_due] = tx
 
     def interrupt(self) -> None:

@@ -13,8 +13,14 @@ from snakestore.errors import StoreBusyError, StoreError
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import DriverConnection
-from snakestore.storage.execution.fair_queue import FairQueue
+from snakestore.storage.execution.fair_queue import (
+    FairQueue,
+    NoneFreeError,
+    Place,
+    places,
+)
 from snakestore.storage.execution.idle import PERIODS, closer
+from snakestore.storage.execution.nesting import NESTED, refuse_nested
 
 CLOSED = "the repository is closed. Open it again to use it."
 
@@ -42,16 +48,22 @@ class OwnedConnections(fork.Participant):
         fork.register(self)
 
     def _start_anew(self) -> None:
-        # a slot is an idle connection, or None where one may be opened
-        self._slots: FairQueue[DriverConnection | None] = FairQueue([None] * self.limit)
+        # a slot is an idle connection, or a place where one may be opened
+        self._slots: FairQueue[DriverConnection | Place] = places(self.limit, refuse_nested)
+        self._items = self._slots.items
         self._open: fork.WeakRegistry[DriverConnection] = fork.WeakRegistry()
-        self._held_back = 0
+        self._held_back: list[Place] = []
         self._period = 0
+
+    @property
+    def turns(self) -> object:
+        """What the callers of the same connections have in common."""
+        return self
 
     @property
     def idle(self) -> list[DriverConnection]:
         """The connections that are open and not in use; the last one is used next."""
-        return [slot for slot in self._slots.free() if slot is not None]
+        return [slot for slot in self._slots.free() if isinstance(slot, DriverConnection)]
 
     @property
     def open_count(self) -> int:
@@ -67,27 +79,63 @@ class OwnedConnections(fork.Participant):
         """
         if self._closed:
             self._check_open()
+        if len(self._items) != self.limit:
+            self._refuse_nested()
         try:
-            connection = self._slots.get(self._wait)
-        except TimeoutError:
+            slot = self._slots.get(self._wait)
+        except NoneFreeError:
             message = (
                 f"all {self.limit} connections of this repository were in use for more than"
                 f" {self._wait} s. Nothing was written; retry, or increase max_connections or"
                 " busy_timeout."
             )
             raise StoreBusyError(message) from None
-        if connection is None:
-            return self._connect()
-        watch = connection.watch
-        if watch is not None and monotonic() > watch.next_check:
-            return self._checked(connection)
-        return connection
+        try:
+            if isinstance(slot, Place):
+                return self._connect(slot)
+            watch = slot.watch
+            if watch is None or monotonic() <= watch.next_check or not slot.outdated():
+                return slot
+        except BaseException:
+            if isinstance(slot, DriverConnection):
+                slot.broken = True
+                self.release(slot)
+            raise
+        # it reads a file as unchanging that has changed
+        slot.broken = True
+        self.release(slot)
+        return self.acquire()
+
+    def holds(self, connection: DriverConnection, owner: object) -> bool:
+        """Whether the connection is in use by ``owner``."""
+        return connection.owner == owner
+
+    def hand_over(self, connection: DriverConnection, owner: object) -> None:
+        """Make ``owner`` the one that uses the connection."""
+        connection.owner = owner
+
+    def _refuse_nested(self) -> None:
+        """Refuse a call from a signal handler or finalizer within a method of this thread.
+
+        Raises:
+            StoreBusyError: it is one.
+        """
+        here = threading.get_ident()
+        for connection in self._open:
+            if connection.owner == here and connection.holder != here:
+                raise StoreBusyError(NESTED)
 
     def release(self, connection: DriverConnection) -> None:
-        """Give a connection back; a broken one is closed, and any one after ``close``."""
+        """Give a connection back; a broken one is closed, and any one after ``close``.
+
+        Does nothing if it was given back.
+        """
+        if connection.owner is None:
+            return
         if connection.broken or self._closed:
             self._discard(connection)
             return
+        connection.holder = None
         connection.period = self._period
         self._slots.put(connection)
         if self._closed:
@@ -109,8 +157,9 @@ class OwnedConnections(fork.Participant):
         if self._closed:
             raise StoreError(CLOSED)
 
-    def _connect(self) -> DriverConnection:
+    def _connect(self, place: Place) -> DriverConnection:
         slots = self._slots
+        connection: DriverConnection | None = None
         try:
             self._check_open()  # it may have been closed while this call waited for its turn
             proxied = self._engine.raw_connection()
@@ -121,32 +170,24 @@ class OwnedConnections(fork.Participant):
             connection = DriverConnection(
                 driver_connection, self._engine.dialect, self._backend, watch=watch
             )
+            connection.close_when_collected(_free_slot, weakref.ref(slots), place)
+            self._open.add(connection)
+            if len(self._open) > 1:
+                closer.watch(self)
+            connection.owner = place.owner
         except BaseException:
-            slots.put_last(None)
+            if connection is not None:
+                connection.close()
+            slots.put_last(place)
             raise
-        connection.close_when_collected(_free_slot, weakref.ref(slots))
-        self._open.add(connection)
-        if len(self._open) > 1:
-            closer.watch(self)
         return connection
-
-    def _checked(self, connection: DriverConnection) -> DriverConnection:
-        """The connection, or another one if it reads a file as unchanging that has changed."""
-        try:
-            outdated = connection.outdated()
-        except BaseException:
-            self._close(connection)
-            raise
-        if not outdated:
-            return connection
-        self._close(connection)
-        return self.acquire()
 
     def _discard(self, connection: DriverConnection) -> None:
         if connection.inherited:
             return  # it was left to the parent, and has no slot here
         lost = connection.lost
         self._close(connection)
+        connection.owner = None
         if lost:
             self._close_idle()  # a server that was restarted has dropped the others too
 
@@ -164,8 +205,8 @@ class OwnedConnections(fork.Participant):
     def before_fork(self) -> None:
         """Give out no connections, and close idle ones."""
         for slot in self._slots.hold_back():
-            if slot is None:
-                self._held_back += 1
+            if isinstance(slot, Place):
+                self._held_back.append(slot)
             else:
                 self._close(slot)  # which leaves a free slot
 
@@ -173,14 +214,14 @@ class OwnedConnections(fork.Participant):
         """Whether another thread uses a connection to a SQLite file."""
         if self._backend.remote:
             return False
-        empty = self._held_back + self._slots.free().count(None)
+        empty = len(self._held_back) + sum(isinstance(slot, Place) for slot in self._slots.free())
         here = threading.get_ident()
         return self.limit - empty > sum(connection.holder == here for connection in self._open)
 
     def after_fork_in_parent(self) -> None:
         """Give out connections again."""
-        held_back, self._held_back = self._held_back, 0
-        self._slots.resume([None] * held_back)
+        held_back, self._held_back = self._held_back, []
+        self._slots.resume(held_back)
 
     def after_fork_in_child(self) -> None:
         """Leave the parent's connections alone."""
@@ -189,7 +230,7 @@ class OwnedConnections(fork.Participant):
         self._start_anew()
 
 
-def _free_slot(reference: weakref.ref[FairQueue[DriverConnection | None]]) -> None:
+def _free_slot(reference: weakref.ref[FairQueue[DriverConnection | Place]], place: Place) -> None:
     slots = reference()  # weak, because the slots refer to the connection
     if slots is not None:
-        slots.put_last(None)
+        slots.put_last(place)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import ClassVar, Concatenate, ParamSpec, TypeVar
 
@@ -17,12 +16,20 @@ from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import is_driver_error
+from snakestore.storage.execution.leaving import Leavable
 from snakestore.storage.queries.statement import Row, Statement
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Recorder = Callable[[TransactionContext, str], tuple[datetime, datetime | None] | None]
 """Records that a session was accessed. Returns its ``last_accessed`` and ``expires_at``."""
+
+
+class Block(Leavable):
+    """A ``transaction()`` block, which gives a runner."""
+
+    @abstractmethod
+    def __enter__(self) -> Runner: ...
 
 
 class Runner(ABC):
@@ -94,7 +101,7 @@ class Runner(ABC):
         return None
 
     @abstractmethod
-    def transaction(self, *, read_only: bool) -> AbstractContextManager[Runner]:
+    def transaction(self, *, read_only: bool) -> Block:
         """A runner whose operations make one transaction, which the block commits or rolls back."""
 
     @abstractmethod

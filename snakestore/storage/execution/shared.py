@@ -18,10 +18,13 @@ from snakestore.storage.execution.connection import (
     SqlAlchemyConnection,
     check_file_of,
 )
-from snakestore.storage.execution.fair_queue import FairQueue
+from snakestore.storage.execution.fair_queue import NoneFreeError, Place, places
+from snakestore.storage.execution.nesting import refuse_nested
 from snakestore.storage.execution.pool import CLOSED
 from snakestore.storage.execution.retry import Backoff
 from snakestore.storage.sqlalchemy_internals import only_connection, pool_limit
+
+UsedByTurns = DriverConnection | SqlAlchemyConnection
 
 
 class Turns(fork.Participant):
@@ -35,9 +38,9 @@ class Turns(fork.Participant):
             copy: the pool of a database in memory, of which a forked child has a copy of its own.
         """
         self.limit = limit
-        self._places: FairQueue[None] = FairQueue([None] * limit)
+        self._places = places(limit, refuse_nested)
         self._copy = None if copy is None else weakref.ref(copy)
-        self._holder: int | None = None
+        self._holder: object | None = None
         self._refused = False
         fork.register(self)
 
@@ -46,19 +49,22 @@ class Turns(fork.Participant):
         """Whether a forked child has a copy of the database."""
         return self._copy is not None
 
-    def begin(self, wait: float) -> None:
-        """Wait for the turn.
+    def begin(self, wait: float) -> Place:
+        """Wait for the turn. Returns what ``end`` needs.
 
         Raises:
-            StoreBusyError: others used the pool for longer than ``wait`` seconds.
+            StoreBusyError: others used the pool for longer than ``wait`` seconds, or this is a
+                signal handler's call within another method.
             StoreError: another thread of the parent used the database in memory at the fork.
         """
         if self._refused:
             database = "the in-memory database"
             raise fork.refusal(database)
+        if len(self._places.items) != self.limit:
+            refuse_nested()
         try:
-            self._places.get(wait)
-        except TimeoutError:
+            place: Place = self._places.get(wait)
+        except NoneFreeError:
             connections = (
                 "the engine's only connection" if self.limit == 1 else f"{self.limit} connections"
             )
@@ -67,12 +73,21 @@ class Turns(fork.Participant):
                 " retry or increase busy_timeout."
             )
             raise StoreBusyError(message) from None
-        self._holder = threading.get_ident()
+        self._holder = place.owner
+        return place
 
-    def end(self) -> None:
-        """Let the next caller use the pool."""
+    def end(self, place: Place, connection: UsedByTurns | None) -> None:
+        """Let the next caller use the pool, instead of ``connection``. Once."""
+        if place.owner is None:
+            return
+        # No exception can come between these steps, which have no call before the last. The
+        # place must be referenced nowhere else, or it would not come back when it is lost.
+        if connection is not None:
+            connection.place = None
         self._holder = None
-        self._places.put(None)
+        place.owner = None
+        self._places.items.append(place)
+        self._places.wake()
 
     def busy(self) -> bool:
         """Whether another thread uses a database of which the child will have a copy."""
@@ -81,9 +96,9 @@ class Turns(fork.Participant):
     def after_fork_in_child(self) -> None:
         """Free all places, but for a caller in this thread that goes on in its own copy."""
         if self._copy is None or self._holder is None:
-            self._places = FairQueue([None] * self.limit)
+            self._places = places(self.limit, refuse_nested)
         elif self._holder == threading.get_ident():
-            self._places = FairQueue([])
+            self._places = places(0, refuse_nested)
         else:
             # the copy may be half changed, and closing it may wait for a thread of the parent
             self._refused = True
@@ -121,6 +136,11 @@ class MemoryConnection:
         self._changes = 0
         self._closed = False
 
+    @property
+    def turns(self) -> object:
+        """What the callers of the same connections have in common."""
+        return self._turns
+
     def acquire(self) -> DriverConnection:
         """Wait for the connection.
 
@@ -130,9 +150,11 @@ class MemoryConnection:
         """
         if self._closed:
             raise StoreError(CLOSED)
-        self._turns.begin(self._wait)
+        place = self._turns.begin(self._wait)
+        connection: DriverConnection | None = None
         try:
             connection = self._connection or self._connect()
+            connection.place = place
             driver_connection = connection.driver_connection
             if driver_connection.in_transaction:
                 _wait_for_transaction(driver_connection, self._wait)
@@ -144,18 +166,31 @@ class MemoryConnection:
                 connection.row_cache.clear()
                 self._changes = driver_connection.total_changes
         except BaseException:
-            self._turns.end()
+            self._turns.end(place, connection)
             raise
         return connection
 
     def release(self, connection: DriverConnection) -> None:
         """Give the connection back. It is never replaced, as it holds the data."""
+        place = connection.place
+        if place is None or place.owner is None:
+            return
         try:
             connection.broken = False
+            connection.holder = None
             if connection.driver_connection.in_transaction:  # an exception came during a rollback
                 connection.rollback()
         finally:
-            self._turns.end()
+            self._turns.end(place, connection)
+
+    def holds(self, connection: DriverConnection, owner: object) -> bool:
+        """Whether the connection is in use by ``owner``."""
+        return connection.place is not None and connection.place.owner == owner
+
+    def hand_over(self, connection: DriverConnection, owner: object) -> None:
+        """Make ``owner`` the one that uses the connection."""
+        assert connection.place is not None  # noqa: S101 - it is in use
+        connection.place.owner = owner
 
     def close(self) -> None:
         """Give out no more connections; the engine's owner closes the connection."""
@@ -206,6 +241,11 @@ class BorrowedConnections:
         """Whether a forked child has a copy of the database."""
         return self._turns.copied_by_fork
 
+    @property
+    def turns(self) -> object:
+        """What the callers of the same connections have in common."""
+        return self._turns
+
     def acquire(self) -> SqlAlchemyConnection:
         """A connection of the pool.
 
@@ -216,7 +256,8 @@ class BorrowedConnections:
         if self._closed:
             raise StoreError(CLOSED)
         check_file_of(self._engine, self._backend)
-        self._turns.begin(self._wait)
+        place = self._turns.begin(self._wait)
+        connection: SqlAlchemyConnection | None = None
         try:
             if self._static is not None and not self._backend.remote:
                 # looked at before a checkout, which would end with a rollback
@@ -224,8 +265,11 @@ class BorrowedConnections:
             connection = SqlAlchemyConnection(
                 self._engine.connect(), self._backend, copied_by_fork=self.copied_by_fork
             )
+            connection.place = place
         except BaseException:
-            self._turns.end()
+            if connection is not None:
+                connection.connection.close()
+            self._turns.end(place, connection)
             raise
         return connection
 
@@ -235,12 +279,26 @@ class BorrowedConnections:
         if connection.inherited:
             fork.leak_deliberately(connection)
             return
+        place = connection.place
+        if place is None or place.owner is None:
+            return
         try:
             if connection.broken:
                 connection.connection.invalidate()
             connection.connection.close()
         finally:
-            self._turns.end()
+            self._turns.end(place, connection)
+
+    def holds(self, connection: ConnectionAdapter, owner: object) -> bool:
+        """Whether the connection is in use by ``owner``."""
+        assert isinstance(connection, SqlAlchemyConnection)  # noqa: S101 - what acquire returned
+        return connection.place is not None and connection.place.owner == owner
+
+    def hand_over(self, connection: ConnectionAdapter, owner: object) -> None:
+        """Make ``owner`` the one that uses the connection."""
+        assert isinstance(connection, SqlAlchemyConnection)  # noqa: S101 - what acquire returned
+        assert connection.place is not None  # noqa: S101 - it is in use
+        connection.place.owner = owner
 
     def close(self) -> None:
         """Give out no more connections; the engine stays the user's."""

@@ -1,0 +1,61 @@
+"""Recognises a method that a signal handler or finalizer calls inside another method.
+
+The interrupted method cannot go on before the inner one returns, so the inner one must not wait
+for what the other holds.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import CodeType, FrameType
+
+from snakestore.errors import StoreBusyError
+from snakestore.storage.sqlalchemy_internals import in_greenlet
+
+NESTED = (
+    "this thread is inside another method of this repository, which a signal handler or finalizer"
+    " interrupted. Nothing was written; call the method when that one has returned."
+)
+
+_methods: set[CodeType] = set()
+"""Of the functions that hold a connection while they run."""
+
+
+def holds_connection(code: CodeType) -> None:
+    """Note a function that holds a connection in ``connection`` while it runs."""
+    _methods.add(code)
+
+
+def refuse_nested() -> None:
+    """Refuse a call within another method of this thread that uses the same connections.
+
+    Raises:
+        StoreBusyError: it is one.
+    """
+    if in_greenlet():
+        return
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented
+    source: object = None
+    while frame is not None:
+        if frame.f_code in _methods:
+            found = frame.f_locals["self"].turns
+            if source is None:
+                source = found
+            elif found is source and not _calls_user(frame):
+                raise StoreBusyError(NESTED)
+        frame = frame.f_back
+
+
+def _calls_user(frame: FrameType) -> bool:
+    connection = frame.f_locals.get("connection")
+    return connection is not None and connection.holder is not None
+
+
+def check_stack(levels: int = 20) -> None:
+    """Check that there is enough stack to end a transaction.
+
+    Raises:
+        RecursionError: there is not.
+    """
+    if levels:
+        check_stack(levels - 1)
