@@ -42,9 +42,9 @@ class Subject:
     sessions: int
     baseline: SqliteBaseline
     repo: SessionRepository
-    samples: dict[tuple[str, str], list[float]]  # seconds a call, by implementation and verb
+    samples: dict[tuple[str, str], list[float]]  # seconds a call, by implementation and operation
 
-    def verbs(self) -> dict[str, dict[str, Callable[..., Any]]]:
+    def operations(self) -> dict[str, dict[str, Callable[..., Any]]]:
         """The operations of both."""
         return {
             BASELINE: {
@@ -77,7 +77,7 @@ def measure(*, quick: bool, said: Said) -> list[RowResult]:
         for subject in subjects:
             subject.baseline.close()
             subject.repo.close()
-        return [_row(verb, large * len(NAMES), subjects) for verb in CALLS]
+        return [_row(operation, large * len(NAMES), subjects) for operation in CALLS]
 
 
 def _subject(lab: Lab, sessions: int) -> Subject:
@@ -100,32 +100,32 @@ def _sid(number: int) -> str:
 def _round(subject: Subject, chance: random.Random, *, swapped: bool) -> None:
     implementations = [OURS, BASELINE] if swapped else [BASELINE, OURS]
     for name in implementations:
-        verbs = subject.verbs()[name]
-        for verb, calls in CALLS.items():
+        operations = subject.operations()[name]
+        for operation, calls in CALLS.items():
             sids = [_sid(chance.randrange(subject.sessions)) for _ in range(calls)]
-            subject.samples.setdefault((name, verb), []).append(
-                _seconds(subject, verb, verbs[verb], sids, chance) / calls
+            subject.samples.setdefault((name, operation), []).append(
+                _seconds(subject, operation, operations[operation], sids, chance) / calls
             )
 
 
 def _seconds(
     subject: Subject,
-    verb: str,
+    operation: str,
     call: Callable[..., Any],
     sids: Sequence[str],
     chance: random.Random,
 ) -> float:
-    if verb == "sweep":
+    if operation == "sweep":
         with Committed(subject.baseline.connection) as cursor:
             seed.expired_sessions(cursor, len(sids))
     names = chance.choices(NAMES, k=len(sids))
     started = perf_counter()
-    if verb == "sweep":
+    if operation == "sweep":
         call()
-    elif verb == "list-prefix":
+    elif operation == "list-prefix":
         for sid in sids:
             call(sid)
-    elif verb == "get":
+    elif operation == "get":
         for sid, name in zip(sids, names, strict=True):
             call(sid, name)
     else:
@@ -134,12 +134,12 @@ def _seconds(
     return perf_counter() - started
 
 
-def _row(verb: str, variables: int, subjects: Sequence[Subject]) -> RowResult:
+def _row(operation: str, variables: int, subjects: Sequence[Subject]) -> RowResult:
     small, large = subjects
     grown = {
         name: (
-            statistics.median(large.samples[name, verb])
-            / statistics.median(small.samples[name, verb])
+            statistics.median(large.samples[name, operation])
+            / statistics.median(small.samples[name, operation])
         )
         for name in (BASELINE, OURS)
     }
@@ -147,7 +147,7 @@ def _row(verb: str, variables: int, subjects: Sequence[Subject]) -> RowResult:
         Timing(
             implementation=name,
             kind="baseline" if name == BASELINE else "ours",
-            microseconds=statistics.median(large.samples[name, verb]) * 1e6,
+            microseconds=statistics.median(large.samples[name, operation]) * 1e6,
             ratio=grown[name] / grown[BASELINE],
             target=MOST if name == OURS else None,
             unequal=(
@@ -158,8 +158,8 @@ def _row(verb: str, variables: int, subjects: Sequence[Subject]) -> RowResult:
         for name in (BASELINE, OURS)
     ]
     return RowResult(
-        key=f"growth-{verb}",
-        title=f"{variables:,} variables: {TITLES[verb]}",
+        key=f"growth-{operation}",
+        title=f"{variables:,} variables: {TITLES[operation]}",
         base=BASELINE,
         note=NOTE,
         timings=timings,

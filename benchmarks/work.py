@@ -33,7 +33,7 @@ BATCHES = tuple(dict(zip(NAMES, FLOATS[shift:], strict=False)) for shift in rang
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verbs:
+class Operations:
     """The operations of a store; the first argument of each is a session id."""
 
     get_value: Callable[[str, str], Any]
@@ -65,46 +65,46 @@ class Bench:
             closer()
 
 
-def reading(verb: Callable[[str, str], Any], sid: str, names: Iterable[str]) -> Job:
-    """Call ``verb`` with one name after the other."""
+def reading(operation: Callable[[str, str], Any], sid: str, names: Iterable[str]) -> Job:
+    """Call ``operation`` with one name after the other."""
     turns = cycle(names)
 
     def run(times: int) -> None:
         for name in islice(turns, times):
-            verb(sid, name)
+            operation(sid, name)
 
     return Job(run)
 
 
 def writing(
-    verb: Callable[[str, str, Any], Any],
+    operation: Callable[[str, str, Any], Any],
     sid: str,
     names: Iterable[str],
     values: Iterable[Any] = FLOATS,
 ) -> Job:
-    """Call ``verb`` with one name and value after the other."""
+    """Call ``operation`` with one name and value after the other."""
     turns = zip(cycle(names), cycle(values), strict=False)
 
     def run(times: int) -> None:
         for name, value in islice(turns, times):
-            verb(sid, name, value)
+            operation(sid, name, value)
 
     return Job(run)
 
 
-def calling(verb: Callable[..., Any], *arguments: Any) -> Job:
+def calling(operation: Callable[..., Any], *arguments: Any) -> Job:
     """Repeat the same call."""
 
     def run(times: int) -> None:
         for _ in range(times):
-            verb(*arguments)
+            operation(*arguments)
 
     return Job(run)
 
 
 def read_by(
     loop: asyncio.AbstractEventLoop,
-    verb: Callable[[str, str], Awaitable[Any]],
+    operation: Callable[[str, str], Awaitable[Any]],
     sid: str,
     names: Iterable[str],
 ) -> Job:
@@ -113,14 +113,14 @@ def read_by(
 
     async def run(times: int) -> None:
         for name in islice(turns, times):
-            await verb(sid, name)
+            await operation(sid, name)
 
     return awaited(loop, run)
 
 
 def written_by(
     loop: asyncio.AbstractEventLoop,
-    verb: Callable[[str, str, Any], Awaitable[Any]],
+    operation: Callable[[str, str, Any], Awaitable[Any]],
     sid: str,
     names: Iterable[str],
 ) -> Job:
@@ -129,7 +129,7 @@ def written_by(
 
     async def run(times: int) -> None:
         for name, value in islice(turns, times):
-            await verb(sid, name, value)
+            await operation(sid, name, value)
 
     return awaited(loop, run)
 
@@ -141,49 +141,55 @@ def awaited(
     return Job(lambda times: loop.run_until_complete(run(times)))
 
 
-def logged(verbs: Verbs, job: Job) -> Job:
+def logged(operations: Operations, job: Job) -> Job:
     """A writing job that ends with a checkpoint.
 
     Otherwise chance would decide which batch pays for SQLite's automatic checkpoint.
     """
     return replace(
-        job, settle=lambda _: verbs.seeds.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        job, settle=lambda _: operations.seeds.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     )
 
 
-def scalar_makers(verbs: Verbs) -> Makers:
+def scalar_makers(operations: Operations) -> Makers:
     """The jobs of the rows about scalars, lists and sweeps."""
     return {
-        "get": lambda: reading(verbs.get_value, READS, NAMES),
-        "record": lambda: reading(verbs.get_record, READS, NAMES),
-        "update-plain": lambda: logged(verbs, writing(verbs.update, PLAIN, UPDATED)),
-        "update": lambda: logged(verbs, writing(verbs.update, UPDATES, UPDATED)),
-        "register": lambda: logged(verbs, _registering(verbs)),
-        "batch-plain": lambda: logged(verbs, _batches(verbs, PLAIN_BATCH)),
-        "batch": lambda: logged(verbs, _batches(verbs, BATCH)),
-        "list": lambda: calling(verbs.list_records, READS),
-        "prefix": lambda: calling(verbs.list_records, READS, verbs.pattern),
-        "sweep": lambda: _sweeping(verbs),
+        "get": lambda: reading(operations.get_value, READS, NAMES),
+        "record": lambda: reading(operations.get_record, READS, NAMES),
+        "update-plain": lambda: logged(operations, writing(operations.update, PLAIN, UPDATED)),
+        "update": lambda: logged(operations, writing(operations.update, UPDATES, UPDATED)),
+        "register": lambda: logged(operations, _registering(operations)),
+        "batch-plain": lambda: logged(operations, _batches(operations, PLAIN_BATCH)),
+        "batch": lambda: logged(operations, _batches(operations, BATCH)),
+        "list": lambda: calling(operations.list_records, READS),
+        "prefix": lambda: calling(operations.list_records, READS, operations.pattern),
+        "sweep": lambda: _sweeping(operations),
         "sweep-lock": lambda: Job(
-            lambda _: verbs.longest_transaction(), lambda times: _make_expired(verbs.seeds, times)
+            lambda _: operations.longest_transaction(),
+            lambda times: _make_expired(operations.seeds, times),
         ),
     }
 
 
-def array_makers(verbs: Verbs) -> Makers:
+def array_makers(operations: Operations) -> Makers:
     """The jobs of the rows about embeddings and tensors."""
     return {
         "embedding-store": lambda: logged(
-            verbs,
-            writing(verbs.update, filled_array(verbs, "embedding"), ["embedding"], EMBEDDINGS),
+            operations,
+            writing(
+                operations.update, filled_array(operations, "embedding"), ["embedding"], EMBEDDINGS
+            ),
         ),
         "embedding-load": lambda: reading(
-            verbs.get_value, filled_array(verbs, "embedding"), ["embedding"]
+            operations.get_value, filled_array(operations, "embedding"), ["embedding"]
         ),
         "tensor-store": lambda: logged(
-            verbs, writing(verbs.update, filled_array(verbs, "tensor"), ["tensor"], tensors())
+            operations,
+            writing(operations.update, filled_array(operations, "tensor"), ["tensor"], tensors()),
         ),
-        "tensor-load": lambda: reading(verbs.get_value, filled_array(verbs, "tensor"), ["tensor"]),
+        "tensor-load": lambda: reading(
+            operations.get_value, filled_array(operations, "tensor"), ["tensor"]
+        ),
     }
 
 
@@ -195,15 +201,15 @@ def tensors() -> list[Any]:
     return [generator.standard_normal((SIDE, SIDE), dtype=np.float32) for _ in range(4)]
 
 
-def filled_array(verbs: Verbs, kind: str) -> str:
+def filled_array(operations: Operations, kind: str) -> str:
     """A session with one variable of a type, which is also its name, and a full history."""
-    with Committed(verbs.seeds) as cursor:
+    with Committed(operations.seeds) as cursor:
         sid = seed.empty_session(cursor)
     values = EMBEDDINGS if kind == "embedding" else tensors()
     constraints = {"dimensions": DIMENSIONS} if kind == "embedding" else {"shape": [SIDE, SIDE]}
-    verbs.register(sid, kind, kind, values[0], constraints=constraints)
+    operations.register(sid, kind, kind, values[0], constraints=constraints)
     for _, value in zip(range(HISTORY), cycle(values), strict=False):
-        verbs.update(sid, kind, value)
+        operations.update(sid, kind, value)
     return sid
 
 
@@ -222,27 +228,27 @@ class Committed:
         self.connection.execute("COMMIT" if failed is None else "ROLLBACK")
 
 
-def _registering(verbs: Verbs) -> Job:
+def _registering(operations: Operations) -> Job:
     sessions: list[str] = []
 
     def prepare(_: int) -> None:
-        with Committed(verbs.seeds) as cursor:
+        with Committed(operations.seeds) as cursor:
             sessions.append(seed.empty_session(cursor))
 
     def run(times: int) -> None:
         sid = sessions[-1]
         for name in NEW_NAMES[:times]:
-            verbs.register(sid, name, "float", 0.5, constraints=CONSTRAINTS)
+            operations.register(sid, name, "float", 0.5, constraints=CONSTRAINTS)
 
     return Job(run, prepare)
 
 
-def _batches(verbs: Verbs, sid: str) -> Job:
+def _batches(operations: Operations, sid: str) -> Job:
     turns = cycle(BATCHES)
 
     def run(times: int) -> None:
         for values in islice(turns, times):
-            verbs.update_many(sid, values)
+            operations.update_many(sid, values)
 
     return Job(run)
 
@@ -252,11 +258,11 @@ def _make_expired(seeds: sqlite3.Connection, count: int) -> None:
         seed.expired_sessions(cursor, count)
 
 
-def _sweeping(verbs: Verbs) -> Job:
+def _sweeping(operations: Operations) -> Job:
     def run(times: int) -> None:
-        deleted = verbs.delete_expired()
+        deleted = operations.delete_expired()
         if deleted != times:
             message = f"{times} sessions had expired and {deleted} were deleted"
             raise RuntimeError(message)
 
-    return Job(run, lambda times: _make_expired(verbs.seeds, times))
+    return Job(run, lambda times: _make_expired(operations.seeds, times))

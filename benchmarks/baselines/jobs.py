@@ -17,7 +17,7 @@ from benchmarks.baselines.records import Record
 from benchmarks.baselines.sqlite import GET_BY_NAME, SqliteBaseline, connect
 from benchmarks.baselines.threads import threaded
 from benchmarks.implementations import Lab
-from benchmarks.work import Bench, Verbs, array_makers, reading, scalar_makers, writing
+from benchmarks.work import Bench, Operations, array_makers, reading, scalar_makers, writing
 from benchmarks.workload import NAMES, PREFIX, READS, SIDE, UPDATED, UPDATES
 from snakestore.storage.schema.tables import Base
 
@@ -38,7 +38,7 @@ def open_sqlite(lab: Lab) -> Bench:
     """The baseline of most rows; arrays are stored as JSON."""
     path = new_file(lab, "baseline.db")
     baseline = SqliteBaseline(path)
-    verbs = _verbs(baseline, seeds=connect(path))
+    operations = _operations(baseline, seeds=connect(path))
 
     def update(sid: str, name: str, value: Any) -> Any:
         return baseline.update(sid, name, _plain(value))
@@ -49,8 +49,9 @@ def open_sqlite(lab: Lab) -> Bench:
         return baseline.register(sid, name, type_name, _plain(value), constraints=constraints)
 
     return Bench(
-        scalar_makers(verbs) | array_makers(replace(verbs, update=update, register=register)),
-        [baseline.close, verbs.seeds.close],
+        scalar_makers(operations)
+        | array_makers(replace(operations, update=update, register=register)),
+        [baseline.close, operations.seeds.close],
     )
 
 
@@ -68,7 +69,7 @@ def open_bytes(lab: Lab) -> Bench:
     baseline = BytesBaseline(new_file(lab, "bytes.db"))
     return Bench(
         array_makers(
-            replace(_verbs(baseline, seeds=baseline.connection), get_value=baseline.get_array)
+            replace(_operations(baseline, seeds=baseline.connection), get_value=baseline.get_array)
         ),
         [baseline.close],
     )
@@ -142,8 +143,8 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def _verbs(baseline: SqliteBaseline, *, seeds: sqlite3.Connection) -> Verbs:
-    return Verbs(
+def _operations(baseline: SqliteBaseline, *, seeds: sqlite3.Connection) -> Operations:
+    return Operations(
         get_value=baseline.get_value,
         get_record=baseline.get_record,
         update=baseline.update,

@@ -13,7 +13,7 @@ from benchmarks.baselines.sqlite import connect
 from benchmarks.implementations import Lab, UnavailableError
 from benchmarks.work import (
     Bench,
-    Verbs,
+    Operations,
     array_makers,
     filled_array,
     logged,
@@ -25,18 +25,18 @@ from benchmarks.workload import NAMES, PLAIN, PREFIX_PATTERN, READS, UPDATED, UP
 from snakestore import SessionRepository
 
 
-def new_repository(lab: Lab, name: str, **options: Any) -> tuple[SessionRepository, Verbs]:
+def new_repository(lab: Lab, name: str, **options: Any) -> tuple[SessionRepository, Operations]:
     """A repository on a new seeded file, and its operations for the jobs."""
     path = lab.new_path(name)
     repo = SessionRepository.open(path, **options)
-    return repo, verbs_of(repo, path)
+    return repo, operations_of(repo, path)
 
 
-def verbs_of(repo: SessionRepository, path: Path) -> Verbs:
+def operations_of(repo: SessionRepository, path: Path) -> Operations:
     """The operations of a repository whose file is seeded on a separate connection."""
     seeds = connect(path)
     seed.in_file(seeds)
-    return Verbs(
+    return Operations(
         get_value=repo.get_value,
         get_record=repo.get_variable,
         update=repo.update_variable,
@@ -59,38 +59,39 @@ def longest_transaction(repo: SessionRepository) -> float:
 
 def open_default(lab: Lab) -> Bench:
     """With default options."""
-    repo, verbs = new_repository(lab, "snakestore.db")
-    makers = scalar_makers(verbs) | array_makers(verbs)
-    makers["history"] = lambda: logged(verbs, writing(verbs.update, UPDATES, UPDATED))
-    makers["history-read"] = lambda: reading(verbs.get_value, UPDATES, UPDATED)
-    return Bench(makers, [repo.close, verbs.seeds.close])
+    repo, operations = new_repository(lab, "snakestore.db")
+    makers = scalar_makers(operations) | array_makers(operations)
+    makers["history"] = lambda: logged(operations, writing(operations.update, UPDATES, UPDATED))
+    makers["history-read"] = lambda: reading(operations.get_value, UPDATES, UPDATED)
+    return Bench(makers, [repo.close, operations.seeds.close])
 
 
 def open_without_history(lab: Lab) -> Bench:
     """With ``history=0``."""
-    repo, verbs = new_repository(lab, "no-history.db", history=0)
+    repo, operations = new_repository(lab, "no-history.db", history=0)
     makers = {
-        "history": lambda: logged(verbs, writing(verbs.update, PLAIN, UPDATED)),
-        "history-read": lambda: reading(verbs.get_value, PLAIN, UPDATED),
+        "history": lambda: logged(operations, writing(operations.update, PLAIN, UPDATED)),
+        "history-read": lambda: reading(operations.get_value, PLAIN, UPDATED),
     }
-    return Bench(makers, [repo.close, verbs.seeds.close])
+    return Bench(makers, [repo.close, operations.seeds.close])
 
 
 def open_cached(lab: Lab) -> Bench:
     """With ``cache=True``."""
     try:
-        repo, verbs = new_repository(lab, "cached.db", cache=True)
+        repo, operations = new_repository(lab, "cached.db", cache=True)
     except TypeError as error:
         message = f"this version of snakestore has no option cache ({error})"
         raise UnavailableError(message) from error
     return Bench(
-        {"get": lambda: reading(verbs.get_value, READS, NAMES)}, [repo.close, verbs.seeds.close]
+        {"get": lambda: reading(operations.get_value, READS, NAMES)},
+        [repo.close, operations.seeds.close],
     )
 
 
 def open_to_numpy(lab: Lab) -> Bench:
     """Arrays returned as numpy arrays."""
-    repo, verbs = new_repository(lab, "to-numpy.db")
+    repo, operations = new_repository(lab, "to-numpy.db")
 
     def load(sid: str, name: str) -> Any:
         return repo.get_variable(sid, name).to_numpy()
@@ -99,10 +100,12 @@ def open_to_numpy(lab: Lab) -> Bench:
         message = "this version of snakestore has no Variable.to_numpy"
         raise UnavailableError(message)
     makers = {
-        "embedding-load": lambda: reading(load, filled_array(verbs, "embedding"), ["embedding"]),
-        "tensor-load": lambda: reading(load, filled_array(verbs, "tensor"), ["tensor"]),
+        "embedding-load": lambda: reading(
+            load, filled_array(operations, "embedding"), ["embedding"]
+        ),
+        "tensor-load": lambda: reading(load, filled_array(operations, "tensor"), ["tensor"]),
     }
-    return Bench(makers, [repo.close, verbs.seeds.close])
+    return Bench(makers, [repo.close, operations.seeds.close])
 
 
 def open_memory(_: Lab) -> Bench:

@@ -18,8 +18,8 @@ SECONDS_BETWEEN_LINES = 1.0
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    for verb in (check, backup):
-        app.command(cls=StoreCommand)(verb)
+    for function in (check, backup):
+        app.command(cls=StoreCommand)(function)
 
 
 def check(

@@ -23,8 +23,8 @@ Identifier = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    for verb in (sessions, show, get, history, stats):
-        app.command(cls=StoreCommand)(verb)
+    for function in (sessions, show, get, history, stats):
+        app.command(cls=StoreCommand)(function)
 
 
 def sessions(

@@ -35,7 +35,7 @@ class Cli:
         return result.stderr if code else result.stdout
 
     def json(self, *arguments: object) -> Any:
-        """What the verb printed with --json, parsed."""
+        """What the command printed with --json, parsed."""
         return json.loads(self(*arguments, "--json"))
 
 
@@ -61,7 +61,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def command(*arguments: object) -> list[str]:
-    """The command line that runs the verb from this checkout."""
+    """The command line that runs the command from this checkout."""
     return [sys.executable, "-m", "snakestore.cli", *map(str, arguments)]
 
 

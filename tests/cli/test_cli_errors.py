@@ -25,8 +25,8 @@ import pytest
 def test_a_missing_object_is_an_error_in_one_line(
     cli: Any, store: Path, arguments: tuple[str, ...]
 ) -> None:
-    verb, *rest = arguments
-    output = cli(verb, store, *rest, code=1)
+    command, *rest = arguments
+    output = cli(command, store, *rest, code=1)
 
     assert output.startswith("snakestore: ")
     assert len(output.splitlines()) == 1

@@ -23,10 +23,10 @@ LOOKING: list[tuple[str, ...]] = [
 ]
 
 
-def on(store: Path, verb: tuple[str, ...]) -> list[str]:
-    """The verb's arguments with the store where it belongs."""
-    words = 2 if verb[0] == "db" else 1
-    return [*verb[:words], str(store), *verb[words:]]
+def on(store: Path, command: tuple[str, ...]) -> list[str]:
+    """The command's arguments with the store where it belongs."""
+    words = 2 if command[0] == "db" else 1
+    return [*command[:words], str(store), *command[words:]]
 
 
 def content(store: Path) -> tuple[str, list[Any]]:
@@ -116,9 +116,9 @@ def test_stats_prints_the_statistics_of_the_store(cli: Any, store: Path) -> None
     assert "sessions" in cli("stats", store)
 
 
-@pytest.mark.parametrize("verb", LOOKING, ids=" ".join)
+@pytest.mark.parametrize("command", LOOKING, ids=" ".join)
 def test_reading_changes_nothing_even_long_after_the_last_access(
-    cli: Any, store: Path, verb: tuple[str, ...]
+    cli: Any, store: Path, command: tuple[str, ...]
 ) -> None:
     connection = sqlite3.connect(store)
     # an access that a read would record: longer ago than a minute and than a tenth of the ttl
@@ -130,19 +130,19 @@ def test_reading_changes_nothing_even_long_after_the_last_access(
     connection.close()
     before = content(store)
 
-    cli(*on(store, verb))
+    cli(*on(store, command))
 
     assert list(store.parent.iterdir()) == [store]  # no log left either
     assert content(store) == before
 
 
-@pytest.mark.parametrize("verb", LOOKING, ids=" ".join)
+@pytest.mark.parametrize("command", LOOKING, ids=" ".join)
 def test_reading_a_missing_file_does_not_create_it(
-    cli: Any, tmp_path: Path, verb: tuple[str, ...]
+    cli: Any, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     missing = tmp_path / "missing.db"
 
-    cli(*on(missing, verb), code=0 if verb[0] == "db" else 1)
+    cli(*on(missing, command), code=0 if command[0] == "db" else 1)
 
     assert list(tmp_path.iterdir()) == []
 

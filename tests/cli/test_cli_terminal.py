@@ -26,7 +26,7 @@ UNSAFE = "".join(
     if character != "\n" and unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
 )
 CONTROL = re.compile(f"[{UNSAFE}\u034f\u115f\u1160\u3164\uffa0\ufe0f\U000e0100]")
-VERBS: list[tuple[str, ...]] = [
+COMMANDS: list[tuple[str, ...]] = [
     ("sessions",),
     ("show", HOSTILE),
     ("get", HOSTILE, HOSTILE),
@@ -36,7 +36,7 @@ VERBS: list[tuple[str, ...]] = [
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """A store in which every text is meant to hurt who looks at it."""
+    """A store whose texts contain control characters."""
     path = tmp_path / "hostile.db"
     with SessionRepository.open(path) as repo:
         repo.create_session(HOSTILE, metadata={HOSTILE: HOSTILE}, worker_id=HOSTILE)
@@ -46,12 +46,12 @@ def hostile(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb[0])
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
 def test_no_control_character_of_a_store_is_printed(
-    cli: Any, hostile: Path, verb: tuple[str, ...], options: tuple[str, ...]
+    cli: Any, hostile: Path, command: tuple[str, ...], options: tuple[str, ...]
 ) -> None:
-    output = cli(verb[0], hostile, *verb[1:], *options)
+    output = cli(command[0], hostile, *command[1:], *options)
 
     assert CONTROL.findall(output) == []
     assert "\\u001b" in output

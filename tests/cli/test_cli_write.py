@@ -104,12 +104,12 @@ def test_db_downgrade_requires_a_revision(cli: Any, store: Path) -> None:
     assert "--revision" in cli("db", "downgrade", store, code=2)
 
 
-@pytest.mark.parametrize("verb", ["upgrade", "downgrade"])
+@pytest.mark.parametrize("command", ["upgrade", "downgrade"])
 @pytest.mark.parametrize("revision", ["4711", "", " ", "0001:0002"])
 def test_an_unknown_revision_is_an_error_in_one_line(
-    cli: Any, store: Path, verb: str, revision: str
+    cli: Any, store: Path, command: str, revision: str
 ) -> None:
-    assert len(cli("db", verb, store, "--revision", revision, code=1).splitlines()) == 1
+    assert len(cli("db", command, store, "--revision", revision, code=1).splitlines()) == 1
 
 
 def test_an_older_schema_is_refused_with_the_command_to_run(cli: Any, store: Path) -> None:
