@@ -73,14 +73,14 @@ def as_json(report: Report) -> str:
 def _slower(command: str, *, quick: bool) -> list[RowResult]:
     # imported on use: these rows need the whole library, the rows of the baselines do not
     if command == "imports":
-        from benchmarks import starting  # noqa: PLC0415
+        from benchmarks import starting  # noqa: PLC0415 - see above
 
         return starting.measure(quick=quick)
     if command == "growth":
-        from benchmarks import growth  # noqa: PLC0415
+        from benchmarks import growth  # noqa: PLC0415 - see above
 
         return growth.measure(quick=quick, said=_said)
-    from benchmarks import memory  # noqa: PLC0415
+    from benchmarks import memory  # noqa: PLC0415 - see above
 
     return memory.measure(quick=quick, said=_said)
 

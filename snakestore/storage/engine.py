@@ -11,7 +11,7 @@ from snakestore.storage.settings import Durability, Settings
 from snakestore.storage.url import PathOrUrl, parse
 
 _SETTINGS = "snakestore_settings"
-"""The execution option that an engine's settings are kept under."""
+"""The execution option that holds the settings of an engine."""
 
 
 def create_engine(

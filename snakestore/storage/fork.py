@@ -71,7 +71,7 @@ class Participant:
         """Give out no connections, and close idle ones. Called repeatedly before one fork."""
 
     def busy(self) -> bool:
-        """Whether the fork waits a moment, because another thread uses a connection."""
+        """Whether the fork waits briefly, because another thread uses a connection."""
         return False
 
     def after_fork_in_parent(self) -> None:

@@ -60,8 +60,8 @@ def forget_connection(entry: ConnectionPoolEntry) -> None:
 
 
 def in_autocommit(connection: Connection) -> bool:
-    """Whether the driver commits each statement, whatever SQLAlchemy was told. PostgreSQL only."""
-    # for authors of dialects; the default dialect refuses to tell, those of PostgreSQL do
+    """Whether the driver commits each statement, whatever SQLAlchemy assumes. PostgreSQL only."""
+    # for authors of dialects; only the dialects of PostgreSQL implement it
     dialect: Any = connection.dialect
     return bool(dialect.detect_autocommit_setting(connection.connection.dbapi_connection))
 

@@ -96,7 +96,7 @@ class VariableType:
         Raises:
             ValidationError: if it cannot.
         """
-        text, blob = encoded if isinstance(encoded, tuple) and len(encoded) == 2 else (None, None)  # noqa: PLR2004
+        text, blob = encoded if isinstance(encoded, tuple) and len(encoded) == 2 else (None, None)  # noqa: PLR2004 - a pair
         if type(text) is str and blob is None and text.isascii() and "\0" not in text:
             return text, None  # the usual case
         if (

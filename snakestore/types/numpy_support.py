@@ -70,7 +70,7 @@ def number_of(value: object) -> int | float | None:
     else:
         return None
     # a subclass may compare differently; NaN does not equal itself
-    return number if number == value or number != number else None  # noqa: PLR0124
+    return number if number == value or number != number else None  # noqa: PLR0124 - NaN
 
 
 def exact_float(number: float) -> float | None:

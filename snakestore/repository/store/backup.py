@@ -21,7 +21,7 @@ class BackupMethods(RepositoryBase):
         overwrite: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Copy a SQLite store, as it is at this moment, into a single file.
+        """Copy a SQLite store, as it is now, into a single file.
 
         Other connections read and write meanwhile. The copy is itself a store. It appears at
         ``path`` complete, synced to disk and readable by its owner only (mode 0600), or not at all.

@@ -50,12 +50,12 @@ def _of_no_driver(error: BaseException) -> SnakeStoreError:
             "others used all connections of the engine's pool for too long; nothing was changed,"
             f" try again ({error})"
         )
-    told = (
+    reason = (
         CONNECTION_LOST
         if isinstance(error, OSError)
         else f"the database layer refused: {type(error).__name__}"
     )
-    return StoreError(f"{told} ({error})")
+    return StoreError(f"{reason} ({error})")
 
 
 def translate(error: BaseException) -> SnakeStoreError:

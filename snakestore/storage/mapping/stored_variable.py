@@ -27,7 +27,7 @@ _AFTER_STATE = len(at.STATE_COLUMNS)
 
 
 class StoredVariable:
-    """A row of VARIABLE_COLUMNS. Columns are decoded when they are asked for."""
+    """A row of VARIABLE_COLUMNS. Columns are decoded on access."""
 
     __slots__ = (
         "_row",

@@ -80,8 +80,8 @@ def migrate(connection: Connection, direction: Direction, revision: str) -> None
         ValidationError: there is no such revision in that direction.
     """
     from alembic import command  # noqa: PLC0415 - slow to import, rarely used
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.util import CommandError  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415 - likewise
+    from alembic.util import CommandError  # noqa: PLC0415 - likewise
 
     config = Config(stdout=io.StringIO())
     config.set_main_option(

@@ -1,4 +1,4 @@
-"""Open a database: an engine on one that has the present schema, created or migrated if wanted."""
+"""Open a database: an engine on one that has the present schema, created or migrated as needed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def open_engine(
 
 
 def _prepare(engine: Engine, *, migrate: bool | None) -> None:
-    """Inspect the database, and create or migrate the schema if that is needed and wanted."""
+    """Inspect the database, and create or migrate the schema if needed and allowed."""
     backend, where = backend_of(engine), describe(engine.url)
     found = inspect_engine(engine)
     check_unaltered(found, where)

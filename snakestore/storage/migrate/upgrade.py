@@ -142,7 +142,7 @@ def upgrade_locked(connection: Connection, revision: str, *, beside_others: bool
     if found.state is not State.HEAD or revision not in {"head", HEAD}:
         logger.info("upgrading %s from %s to %s", where, found.current or "base", revision)
         migrate(connection, "upgrade", revision)
-        # what was altered of an older schema is only told from the present one
+        # alterations of an older schema can only be recognised after its migration
         check_unaltered(inspect_connection(connection), where)
 
 

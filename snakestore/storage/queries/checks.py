@@ -1,7 +1,7 @@
 """Statements that read the whole store in pages for ``check()``, and those that repair counts.
 
 A page is bounded by its keys. They are read first, each with the size of its row, so that no group
-of rows is larger than wanted. Keys of the wrong type, which only manual edits leave behind, are
+of rows is larger than a page. Keys of the wrong type, which only manual edits leave behind, are
 counted and skipped.
 """
 

@@ -40,13 +40,13 @@ class DriverType(TypeDecorator[T]):
     TypeDecorator would check and decode each cell.
     """
 
-    def bind_converter(self, dialect: Dialect) -> Convert | None:
+    def bind_converter(self, dialect: Dialect) -> Convert | None:  # noqa: ARG002 - of subclasses
         """A function from a checked parameter to the driver's value; None: pass it on."""
-        raise NotImplementedError
+        return None
 
-    def result_converter(self, dialect: Dialect) -> Convert | None:
+    def result_converter(self, dialect: Dialect) -> Convert | None:  # noqa: ARG002 - likewise
         """A function from the driver's value to the library's; None: pass it on."""
-        raise NotImplementedError
+        return None
 
 
 # --- times
@@ -243,12 +243,6 @@ class JsonElement(DriverType[Any]):
         """A column: text, also from a driver that would rather decode it."""
         return _json_out(column)
 
-    def bind_converter(self, dialect: Dialect) -> None:
-        """None: the library encodes documents itself."""
-
-    def result_converter(self, dialect: Dialect) -> None:
-        """None: the library decodes the documents that it needs."""
-
 
 class JsonText(JsonElement):
     """JSON as the very text that was written: TEXT in SQLite, ``json`` in PostgreSQL.
@@ -260,7 +254,7 @@ class JsonText(JsonElement):
     cache_ok = True
 
     def bind_expression(self, bindvalue: Any) -> Any:
-        """A parameter: text, which a typed server has to be told is JSON."""
+        """A parameter: text, which a typed server needs to have cast to JSON."""
         return _json_in(bindvalue)
 
 

@@ -39,7 +39,7 @@ def create(url: URL) -> None:
     """Create the database, unless another process has just done so."""
     # sqlalchemy_utils knows the ways to create a database on every driver. Importing it takes a
     # third of the time of importing SQLAlchemy, so it is imported here, where it is rarely needed.
-    from sqlalchemy_utils import create_database  # noqa: PLC0415
+    from sqlalchemy_utils import create_database  # noqa: PLC0415 - see above
 
     try:
         create_database(url)

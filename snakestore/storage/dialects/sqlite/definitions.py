@@ -132,7 +132,7 @@ def _is_plain_column(part: Tokens, columns: frozenset[str]) -> bool:
     if part[-1:] in {("asc",), ("desc",)}:
         part = part[:-1]
     if part[1:2] == ("collate",):
-        return len(part) == 3 and part[0] in columns and part[2] in _COLLATIONS  # noqa: PLR2004
+        return len(part) == 3 and part[0] in columns and part[2] in _COLLATIONS  # noqa: PLR2004 - all words
     return len(part) == 1 and part[0] in columns
 
 
