@@ -239,10 +239,12 @@ class UnknownTypeError(ValidationError):
         *,
         known: Iterable[str] = (),
         where: str | None = None,
+        suggestion: str | None = None,
     ) -> None:
         used_by = f" (used by {where})" if where else ""
+        advice = f" {suggestion}" if suggestion else ""
         super().__init__(
-            f"Unknown variable type {shorten(type)}{used_by}. Registered types:"
+            f"Unknown variable type {shorten(type)}{used_by}.{advice} Registered types:"
             f" {', '.join(known) or 'none'}. Add your own with register_type().",
             type=type,
             value=type,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import pathlib
+import uuid
 from typing import TypeGuard
 
 from snakestore.errors import InvalidNameError, shorten
@@ -36,8 +38,17 @@ def identifier_text(name: object, what: str = "identifier") -> str:
         return str.__str__(name.value) if isinstance(name.value, str) else name.name
     if isinstance(name, str):
         return str.__str__(name)
-    message = f"{what} must be a str or an Enum member, not {type(name).__name__}"
+    message = f"{what} must be a str or an Enum member, not {type(name).__name__}{_advice(name)}"
     raise InvalidNameError(message, value=name)
+
+
+def _advice(name: object) -> str:
+    """How to make a name of ``name``, as the end of a sentence."""
+    if isinstance(name, bytes):
+        return "; convert it with .decode()"
+    # not for None or a bool, which is rather a mistake than an id
+    convertible = isinstance(name, int | uuid.UUID | pathlib.PurePath) and name is not True
+    return "; convert it with str(...)" if convertible and name is not False else ""
 
 
 def invalid_name_reason(text: str) -> str | None:

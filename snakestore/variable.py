@@ -83,7 +83,7 @@ class Variable(_StoredBytes):
         _set_blob(self, _blob)
         put(self, "id", checked_name(self.id, "variable id"))
         put(self, "name", checked_name(self.name, "variable name"))
-        put(self, "type", checked_name(self.type, "variable type"))
+        put(self, "type", checked_name(types.type_text(self.type), "variable type"))
         put(self, "created_at", as_utc(self.created_at, "created_at"))
         updated = self.created_at if self.last_updated_at is None else self.last_updated_at
         put(self, "last_updated_at", as_utc(updated, "last_updated_at"))
@@ -137,7 +137,7 @@ class Variable(_StoredBytes):
             if isinstance(given.get(name), str):
                 given[name] = from_iso(given[name], name)
         if "type" in given and "value" in given:
-            type_name = identifier_text(given["type"], "variable type")
+            type_name = types.type_text(given["type"])
             given["value"] = types.from_jsonable(type_name, given["value"])
         for name in ("constraints", "metadata"):
             given[name] = checked_object(given.get(name), name)
@@ -387,7 +387,7 @@ def encode_variable(
     Raises:
         UnknownTypeError, ConstraintError, ValidationError: as ``create_variable``.
     """
-    type_name = identifier_text(type, "variable type")
+    type_name = types.type_text(type)
     constraints = types.check_constraints(type_name, constraints)
     normalised, text, blob = types.encode_value(type_name, value, constraints)
     variable = unchecked_variable(

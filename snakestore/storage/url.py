@@ -15,14 +15,23 @@ from sqlalchemy.exc import ArgumentError
 from snakestore.errors import ValidationError
 from snakestore.storage.dialects import backend_of, parse_path
 
+_QUOTES = "'\"`"
+_FOREIGN_URL = re.compile(
+    r"(?:jdbc|odbc|adbc):"
+    r"|(?:sqlite3?|postgres(?:ql)?|mysql|mariadb|oracle|mssql|sqlserver|duckdb|libsql|cockroachdb"
+    r"|redis|mongodb|https?|ftp|s3|gs)(?:\+\w+)?:(?!//)",
+    re.IGNORECASE,
+)
+"""The start of a URL that SQLAlchemy does not read, such as ``jdbc:`` or ``sqlite:agent.db``."""
+
 PathOrUrl = str | os.PathLike[str] | URL
-_SERVER_WITHOUT_SLASHES = re.compile(r"postgres(ql)?(\+\w+)?:", re.IGNORECASE)
 
 
 def parse(path_or_url: object) -> URL:
     """A path, SQLite URI filename or SQLAlchemy URL, as a SQLAlchemy URL.
 
-    A str that contains ``://`` is a URL, one that starts with ``file:`` a SQLite URI filename,
+    A str with a line break, in quotes, or with the scheme of another kind of URL is refused. One
+    that contains ``://`` is a URL, one that starts with ``file:`` a SQLite URI filename,
     ``:memory:`` a database in memory, anything else a path. An ``os.PathLike`` is always a path.
     Parsing the result again changes nothing.
 
@@ -32,12 +41,10 @@ def parse(path_or_url: object) -> URL:
     """
     if isinstance(path_or_url, URL):
         return backend_of(path_or_url).parse_url(path_or_url)
+    if isinstance(path_or_url, str):
+        _refuse_no_path(path_or_url)
     if isinstance(path_or_url, str) and _is_url(path_or_url):
         return parse(_make_url(path_or_url))
-    if isinstance(path_or_url, str) and _SERVER_WITHOUT_SLASHES.match(path_or_url):
-        # as a path it would be shown, and it may contain a password
-        message = "the URL of a server begins with postgresql:// (two slashes)"
-        raise ValidationError(message)
     if isinstance(path_or_url, str | os.PathLike):
         return parse_path(path_or_url)
     message = (
@@ -55,6 +62,29 @@ def describe(url: URL) -> str:
 def read_only_url(url: URL) -> URL | None:
     """The URL of a file for connections that cannot write; None for a server and in memory."""
     return backend_of(url).read_only_url(url)
+
+
+def _refuse_no_path(text: str) -> None:
+    """Refuse text that is a valid name of a file, but was certainly meant otherwise.
+
+    The message does not show the text, which may contain a password.
+
+    Raises:
+        ValidationError: it is such text.
+    """
+    if "\n" in text or "\r" in text:
+        reason = "contains a line break: remove it, e.g. with .strip()"
+    elif len(text) > 1 and text[0] in _QUOTES and text[-1] == text[0]:
+        reason = "is in quotes: remove them"
+    elif (scheme := _FOREIGN_URL.match(text)) is not None:
+        reason = (
+            f"starts with {scheme[0]!r} and is not a SQLAlchemy URL: write sqlite:///agent.db for a"
+            " file, postgresql://user:password@host/database for a server"
+        )
+    else:
+        return
+    message = f"the path or URL of a store {reason}. A pathlib.Path may have any name."
+    raise ValidationError(message)
 
 
 def _is_url(text: str) -> bool:

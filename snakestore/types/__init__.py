@@ -24,6 +24,7 @@ from snakestore.types.registry import (
     get,
     register_type,
     supported_types,
+    type_text,
     validate,
 )
 from snakestore.types.scalars import BooleanType, FloatType, IntegerType, StringType
@@ -55,5 +56,6 @@ __all__ = [
     "supported_types",
     "to_jsonable",
     "to_numpy",
+    "type_text",
     "validate",
 ]

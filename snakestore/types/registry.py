@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from snakestore.errors import (
     ConstraintError,
+    InvalidNameError,
     SnakeStoreError,
     UnknownTypeError,
     ValidationError,
@@ -18,7 +19,7 @@ from snakestore.types.arrays import EmbeddingType, TensorType
 from snakestore.types.base import VariableType
 from snakestore.types.choice import ChoiceType
 from snakestore.types.documents import checked_document
-from snakestore.types.hints import hint
+from snakestore.types.hints import hint, type_hint
 from snakestore.types.json import JsonType
 from snakestore.types.module import ModuleType
 from snakestore.types.scalars import BooleanType, FloatType, IntegerType, StringType
@@ -100,7 +101,24 @@ def get(name: str) -> VariableType:
         text = identifier_text(name) if isinstance(name, Enum) else None
         if text in _types:
             return _types[text]
-        raise UnknownTypeError(name, known=_types) from None
+        suggestion = type_hint(name, _types)
+        raise UnknownTypeError(name, known=_types, suggestion=suggestion) from None
+
+
+def type_text(name: object) -> str:
+    """The text of the name of a type, which need not be registered.
+
+    Raises:
+        InvalidNameError: if it is neither a str nor an Enum member, such as the class ``int``.
+    """
+    try:
+        return identifier_text(name, "variable type")
+    except InvalidNameError as error:
+        suggestion = type_hint(name, _types)
+        if suggestion is None:
+            raise
+        message = f"{error}. {suggestion}"
+        raise InvalidNameError(message, value=name) from None
 
 
 def check_constraints(type_name: str, constraints: dict[str, Any] | None) -> dict[str, Any]:

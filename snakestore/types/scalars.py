@@ -10,7 +10,7 @@ from snakestore.types import bounds
 from snakestore.types.base import VariableType
 from snakestore.types.digits import MAX_DIGITS, TOO_LONG, text_of
 from snakestore.types.documents import dumps, loads, surrogate_position
-from snakestore.types.hints import NONE_HINT, hint
+from snakestore.types.hints import NONE_HINT, number_hint, text_hint
 from snakestore.types.numpy_support import bool_of, exact_float, number_of
 
 _JSON_TEXTS: Final = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}
@@ -26,7 +26,7 @@ def _normalised_text(variable_type: VariableType, value: object) -> str:
     """
     if type(value) is not str:
         if not isinstance(value, str):
-            reason = f"must be a str, not {type(value).__name__}; {_text_hint(value)}"
+            reason = f"must be a str, not {type(value).__name__}; {text_hint(value)}"
             variable_type.refuse(reason, value)
         text = str.__str__(value)
         equal = text == value
@@ -44,22 +44,9 @@ def _normalised_text(variable_type: VariableType, value: object) -> str:
     return value
 
 
-def _text_hint(value: object) -> str:
-    if value is None:
-        return NONE_HINT
-    if isinstance(value, int | float):
-        return "convert it with str(...), or use a variable of a number type"
-    if isinstance(value, bytes):
-        return "convert it with .decode()"
-    return hint(value)
-
-
 def _number_hint(value: object) -> str:
-    if value is None:
-        return NONE_HINT
-    if isinstance(value, bool) or bool_of(value) is not None:
-        return "convert it with int(...), or use a variable of type boolean"
-    return "convert it with float(...) or int(...)"
+    found = bool_of(value)  # numpy's bool too
+    return number_hint(value if found is None else found)
 
 
 class FloatType(VariableType):

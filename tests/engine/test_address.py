@@ -214,3 +214,31 @@ def test_an_engines_own_url_opens_the_same_database() -> None:
     again = parse(create_engine(given).url)
 
     assert again.difference_update_query(["client_encoding"]) == given
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        *((text, "sqlite:///") for text in ("jdbc:sqlite:v.db", "sqlite:g.db", "sqlite:/f.db")),
+        *((text, "sqlite:///") for text in ("jdbc:sqlite://v.db", "SQLite:g.db", "sqlite3:g.db")),
+        *((text, "postgresql://") for text in ("mysql:x", "postgres:x", "postgresql+psycopg:x")),
+        ("agent.db\n", "line break"),
+        ("sqlite:///agent.db\r\n", "line break"),
+        ('"agent.db"', "quotes"),
+        ("'sqlite:///agent.db'", "quotes"),
+    ],
+)
+def test_text_that_is_meant_otherwise_is_no_path(given: str, remedy: str) -> None:
+    with pytest.raises(ValidationError, match=remedy) as caught:
+        parse(given)
+
+    assert given not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["user:1.db", "a\nb.db", "'a.db'", "sqlite:g.db"])
+def test_a_path_object_may_have_any_name(name: str, inside: Path) -> None:
+    assert address_of(parse(Path(name))).path == str(inside / name)
+
+
+def test_text_with_a_colon_may_be_a_path(inside: Path) -> None:
+    assert address_of(parse("user:1.db")).path == str(inside / "user:1.db")

@@ -134,6 +134,33 @@ class Model:
         return {"x": 1, "mode": mode}
 
 
+class OldModel:
+    """Answers as a model of pydantic 1 does."""
+
+    def dict(self):
+        return {"x": 1}
+
+
+class Keyed:
+    """A mapping that is no Mapping; its iterator yields the keys."""
+
+    def keys(self):
+        return iter(["x"])
+
+    def __iter__(self):
+        return self.keys()
+
+    def __getitem__(self, key):
+        return 1
+
+
+class Example(Keyed):
+    """Answers as an example of DSPy does."""
+
+    def toDict(self):  # noqa: N802 - the framework's own name
+        return dict(self)
+
+
 class Number(enum.IntEnum):
     ONE = 1
 
@@ -184,7 +211,13 @@ REFUSED = [
     (bytearray(b"abc"), "base64"),
     (memoryview(b"abc"), "base64"),
     (Point(), "dataclasses.asdict(...)"),
-    (Point, "dataclasses.asdict(...)"),
+    (Point, "it is a class"),
+    (Example(), "store its .toDict()"),
+    (OldModel(), "store its .dict()"),
+    (Keyed(), "dict(...)"),
+    (Pair(1, 2), "._asdict()"),
+    (Plain, "it is a class"),
+    (np.float32(1.5), ".item()"),
     (Model(), 'model_dump(mode="json")'),
     (Number.ONE, ".value"),
     (Word.A, ".value"),
@@ -224,7 +257,18 @@ def test_what_is_not_json_is_refused_with_its_path_and_a_hint(value, advice):
     assert advice in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [Example(), OldModel(), Keyed(), Model(), Point(), Plain])
+def test_no_hint_drops_the_values_of_a_record(value):
+    with pytest.raises(ValidationError) as caught:
+        types.validate(value, "json")
+
+    assert "list(" not in str(caught.value)
+
+
 def test_the_hints_work():
+    there_and_back("json", Example().toDict())
+    there_and_back("json", dict(Keyed()))
+    there_and_back("json", np.float32(1.5).item())
     there_and_back("json", dt.datetime(2025, 1, 1, tzinfo=dt.UTC).isoformat())
     there_and_back("json", dt.timedelta(1).total_seconds())
     there_and_back("json", [1, 2])

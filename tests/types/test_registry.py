@@ -18,6 +18,7 @@ from snakestore import (
     UnknownTypeError,
     ValidationError,
     VariableType,
+    create_variable,
     register_type,
     supported_types,
     types,
@@ -352,3 +353,37 @@ def test_numpy_and_the_pattern_engine_are_imported_on_first_use():
     )
 
     assert finished.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("flaot", "float"),
+        ("Float", "float"),
+        ("str", "string"),
+        ("int", "integer"),
+        ("bool", "boolean"),
+        ("dict", "json"),
+        ("vector", "embedding"),
+        (int, "integer"),
+        (str, "string"),
+        (bool, "boolean"),
+        (dict, "json"),
+        (float, "float"),
+    ],
+)
+def test_an_unknown_type_names_the_one_that_is_meant(given, meant):
+    for call in (
+        lambda: types.validate(1, given),
+        lambda: create_variable(name="n", type=given, value=1),
+    ):
+        with pytest.raises(ValidationError, match=f"Did you mean '{meant}'"):
+            call()
+
+
+@pytest.mark.parametrize("given", ["zzz", 1, None])
+def test_an_unknown_type_that_is_like_none_names_no_other(given):
+    with pytest.raises(ValidationError) as caught:
+        create_variable(name="n", type=given, value=1)
+
+    assert "Did you mean" not in str(caught.value)

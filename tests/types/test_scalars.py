@@ -8,6 +8,7 @@ import fractions
 import json
 import math
 import sys
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -81,6 +82,9 @@ def test_a_float_accepts_what_a_float_represents_exactly(given_value, becomes):
         (np.array(1.0), "float(...)"),
         (np.timedelta64(5, "ns"), "float(...)"),
         (np.longdouble(1) / 3, "float(...)"),
+        (datetime(2030, 1, 1, tzinfo=UTC), ".timestamp()"),
+        (timedelta(1), ".total_seconds()"),
+        ({"a": 1}, "type json"),
         (Loud(1.5), "float(...)"),
         (object(), "float(...)"),
     ],

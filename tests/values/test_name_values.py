@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+import pathlib
 import re
+import uuid
 
 import pytest
 from hypothesis import given
@@ -189,3 +191,27 @@ def test_a_pattern_that_is_only_a_prefix_is_decided_by_it(pattern, name):
 def test_a_pattern_is_text(pattern):
     with pytest.raises(InvalidNameError):
         Pattern.parse(pattern)
+
+
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        (uuid.UUID(int=1), "str(...)"),
+        (7, "str(...)"),
+        (pathlib.PurePath("a"), "str(...)"),
+        (b"a", ".decode()"),
+    ],
+)
+def test_what_can_be_made_a_name_is_refused_with_the_call(given, advice):
+    with pytest.raises(InvalidNameError) as caught:
+        identifier_text(given, "session id")
+
+    assert str(caught.value).endswith(f"not {type(given).__name__}; convert it with {advice}")
+
+
+@pytest.mark.parametrize("given", [None, True, ["a"]])
+def test_what_is_no_id_at_all_gets_no_advice(given):
+    with pytest.raises(InvalidNameError) as caught:
+        identifier_text(given)
+
+    assert "convert" not in str(caught.value)

@@ -284,7 +284,7 @@ def _existing(
 ) -> Variable:
     """The variable of this name, if its type and constraints are the given ones."""
     stored = get_stored(tx, locked.sid, name)
-    kind = checked_name(given["type"], "variable type")
+    kind = checked_name(types.type_text(given["type"]), "variable type")
     constraints = stored.constraints()
     if stored.type != kind or constraints != types.check_constraints(kind, given["constraints"]):
         reason = f"it has type {stored.type!r} and constraints {constraints!r}, not type {kind!r}"
