@@ -263,6 +263,23 @@ def test_listing_omits_a_damaged_session_and_logs_it(repo, damage, caplog, colum
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("column", ["last_accessed", "ttl", "last_worker_id", "metadata"])
+def test_text_that_is_not_utf_8_keeps_no_other_session_from_a_list_or_a_sweep(repo, damage, column):
+    for name in ("a", "b", "c"):
+        repo.create_session(name, ttl=1)
+        damage(
+            "UPDATE sessions SET last_accessed = '2020-01-01T00:00:00.000000Z',"
+            " expires_at = '2020-01-01T00:00:01.000000Z' WHERE id = ?",
+            name,
+        )
+    damage(f"UPDATE sessions SET {column} = CAST(x'ff' AS TEXT) WHERE id = 'a'")
+
+    assert [session.id for session in repo.list_expired()] == ["b", "c"]
+    assert [session.id for session in repo.list_sessions(include_expired=True)] == ["b", "c", "s"]
+    assert repo.delete_expired() == (2 if column in {"last_accessed", "ttl"} else 3)
+    assert repo.get_session("s").metadata == {"a": 1}
+
+
 DAMAGED_TIMES = [
     *[("last_accessed", content) for content in NO_TIME],
     *[("ttl", content) for content in ["long", -1.0, 0.0, 9e999, b"\x00", ""]],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
@@ -269,6 +269,11 @@ class Backend(ABC):
         """The watch of a connection on a file, from the ``info`` of its pool's entry."""
         del info
         return None
+
+    def undecodable_texts(self, driver_connection: Any) -> AbstractContextManager[bool]:
+        """A block in which texts that are not UTF-8 are read as bytes; False: it changes nothing."""
+        del driver_connection
+        return nullcontext(False)  # noqa: FBT003 - the value of the block
 
     # --- SQLAlchemy connections
 

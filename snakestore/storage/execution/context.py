@@ -11,6 +11,7 @@ from sqlalchemy.schema import CreateTable
 
 from snakestore.errors import CorruptStoreError
 from snakestore.storage.execution.connection import ConnectionAdapter
+from snakestore.storage.execution.driver_errors import driver_error
 from snakestore.storage.queries.server_time import SERVER_NOW
 from snakestore.storage.queries.statement import (
     IN_PARAMETERS,
@@ -90,7 +91,16 @@ class TransactionContext:
         The mapping raises CorruptStoreError for such a cell, so that the other rows can be read.
         """
         compiled = statement.compile_for(self._dialect)
-        fetched = self.connection.execute(compiled.sql, compiled.bind(parameters)).fetchall()
+        bound = compiled.bind(dict(parameters))
+        try:
+            fetched = self.connection.execute(compiled.sql, bound).fetchall()
+        except Exception as error:
+            if driver_error(error) is None:
+                raise
+            with self.backend.undecodable_texts(self.driver_connection) as possible:
+                if not possible:
+                    raise
+                fetched = self.connection.execute(compiled.sql, bound).fetchall()
         return compiled.convert_sound_cells(fetched)
 
     def fetch_first(self, statement: Statement, /, **parameters: Any) -> Row | None:

@@ -157,6 +157,18 @@ class SQLite(Backend):
         """Turn off SQLite's lock wait; snakestore's own is fairer among writers."""
         driver_connection.execute("PRAGMA busy_timeout = 0")
 
+    @contextmanager
+    def undecodable_texts(self, driver_connection: Any) -> Iterator[bool]:
+        """Set a ``text_factory`` that returns such texts as bytes, and the one before again."""
+        if not isinstance(driver_connection, sqlite3.Connection):
+            yield False
+            return
+        before, driver_connection.text_factory = driver_connection.text_factory, _text_or_bytes
+        try:
+            yield True
+        finally:
+            driver_connection.text_factory = before
+
     def driver_in_transaction(self, driver_connection: Any) -> bool:
         """As the driver tells."""
         return bool(driver_connection.in_transaction)
@@ -258,3 +270,10 @@ class SQLite(Backend):
     ) -> None:
         """With SQLite's online backup."""
         backup.copy_memory(driver_connection, target, overwrite=overwrite, progress=progress)
+
+
+def _text_or_bytes(stored: bytes) -> str | bytes:
+    try:
+        return stored.decode("utf-8")
+    except UnicodeDecodeError:
+        return stored
