@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import re
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,27 @@ def _escaped_usage_errors() -> Iterator[None]:
         raise
 
 
+class _Stderr(logging.Handler):
+    """Prints log records to stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print_line(f"snakestore: {record.getMessage()}", err=True)
+
+
+@contextmanager
+def _printed_warnings() -> Iterator[None]:
+    """Print the warnings of damaged sessions, which are not errors."""
+    loggers = [logging.getLogger(name) for name in ("snakestore.sessions", "snakestore.sweep")]
+    handler = _Stderr(logging.WARNING)
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+
+
 class _Commands(TyperGroup):
     """The command. Errors of snakestore and of the system are one line on stderr, exit code 1."""
 
@@ -45,7 +67,7 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            with _escaped_usage_errors():
+            with _printed_warnings(), _escaped_usage_errors():
                 return super().invoke(ctx)
         except SnakeStoreError as error:
             print_line(f"snakestore: {error}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
@@ -183,3 +184,20 @@ def test_no_error_shows_the_password_of_a_url(cli: Any, store: Path, url: str) -
     ]
 
     assert [output for output in outputs if "secret" in output] == []
+
+
+def test_a_damaged_session_is_reported_on_stderr_and_the_others_are_listed(
+    processes: Any, store: Path
+) -> None:
+    with sqlite3.connect(store) as file:
+        file.execute("PRAGMA ignore_check_constraints = ON")
+        file.execute("UPDATE sessions SET last_accessed = 'never' WHERE id = 'chat-1'")
+    file.close()
+
+    result = processes.run("sessions", store, "--json")
+
+    assert [session["id"] for session in json.loads(result.stdout)] == ["job-1"]
+    assert result.stderr.splitlines() == [
+        "snakestore: omitted the session 'chat-1', which is damaged: see check()"
+    ]
+    assert result.returncode == 0
