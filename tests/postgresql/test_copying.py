@@ -215,7 +215,7 @@ USES = {
     "metadata": lambda repo: repo.update_session("eternal", metadata={"a": 1}),
     "program": lambda repo: repo.put_program("s", "p", {"steps": []}),
     "lease": lambda repo: repo.end_optimization("s", "x", optimizer_id="opt"),
-    "prune": lambda repo: repo.prune_history("s", "x", keep=1),
+    "prune": lambda repo: repo.prune_history("s", keep=1),
     "anew": lambda repo: (repo.delete_session("s"), repo.create_session("s")),
 }
 

@@ -271,7 +271,7 @@ class Backend(ABC):
         return None
 
     def undecodable_texts(self, driver_connection: Any) -> AbstractContextManager[bool]:
-        """A block in which texts that are not UTF-8 are read as bytes; False: it changes nothing."""
+        """A block that reads texts that are not UTF-8 as bytes; False: it changes nothing."""
         del driver_connection
         return nullcontext(False)  # noqa: FBT003 - the value of the block
 
