@@ -24,7 +24,7 @@ START = datetime(2021, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
 
 
 class FakeClock:
-    """A clock for ``clock=``: aware UTC, and it stands still until somebody moves it."""
+    """A clock for ``clock=``: aware UTC. It stands still until a test moves it."""
 
     def __init__(self, now: datetime = START) -> None:
         self._now = now
@@ -33,11 +33,11 @@ class FakeClock:
         return self._now
 
     def advance(self, seconds: float) -> datetime:
-        """Move by ``seconds`` (to the microsecond; back if negative) and tell the new time."""
+        """Move by ``seconds`` (to the microsecond; back if negative) and return the new time."""
         return self.set(self._now + timedelta(seconds=seconds))
 
     def set(self, moment: datetime) -> datetime:
-        """Move to ``moment`` and tell it."""
+        """Move to ``moment`` and return it."""
         self._now = moment
         return moment
 
