@@ -1,6 +1,6 @@
 """``SessionRepository``: the public API, every method once. The modules, in reading order.
 
-base                the bind and the options of a repository (options), opening and closing it
+base                the bind and the options (options), opening, closing, copying (handle)
 arguments           checks of what methods are given
 session_access      loading and locking a session, recording accesses; every method starts there
 sessions, programs  methods about sessions and about programs
