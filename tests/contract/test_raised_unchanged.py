@@ -88,7 +88,10 @@ def plant(monkeypatch, error, *targets):
         monkeypatch.setattr(owner, name, broken)
 
 
-STATEMENTS = [(TransactionContext, name) for name in ("fetch_all", "fetch_first", "execute")]
+STATEMENTS = [
+    (TransactionContext, name)
+    for name in ("fetch_all", "fetch_with_damaged", "fetch_first", "execute")
+]
 
 
 @pytest.mark.parametrize("method", CALLS)
