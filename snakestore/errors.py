@@ -69,12 +69,20 @@ class SessionNotFoundError(NotFoundError):
 
 
 class SessionExpiredError(SessionNotFoundError):
-    """The session has been idle for longer than its ttl. ``.session_id``."""
+    """The session has been idle for longer than its ttl. ``.session_id``.
 
-    def __init__(self, session_id: str) -> None:
+    It still exists in the database until a sweep removes it.
+    """
+
+    def __init__(
+        self, session_id: str, *, expired_at: datetime | None = None, ttl: float | None = None
+    ) -> None:
         super().__init__(session_id)
+        when = "has expired" if expired_at is None else f"expired at {expired_at.isoformat()}"
+        length = "" if ttl is None else f" of {ttl:g} s"
         message = (
-            f"Session {shorten(session_id)} has expired: it was idle for longer than its ttl."
+            f"Session {shorten(session_id)} {when}; it was idle for longer than its ttl{length}"
+            " (by default an hour). revive_session() brings it back until a sweep removes it."
             " create_session() creates a new, empty session with this id."
         )
         self.args = (message,)

@@ -165,6 +165,7 @@ class AsyncSessionRepository(SharedHandle):
     list_sessions = _reads(SessionRepository.list_sessions)
     update_session = _writes(SessionRepository.update_session)
     touch = _writes(SessionRepository.touch)
+    revive_session = _writes(SessionRepository.revive_session)
     expired = _reads(SessionRepository.expired)
     delete_session = _writes(SessionRepository.delete_session)
     get_stats = _reads(SessionRepository.get_stats)

@@ -17,7 +17,7 @@ from snakestore.errors import (
 )
 from snakestore.names import identifier_text, is_simple_name
 from snakestore.repository.arguments import look_up_text
-from snakestore.session import Session, exceeds_ttl, is_expired
+from snakestore.session import Session, exceeds_ttl, expiry, is_expired
 from snakestore.storage.dialects.base import access_is_due
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.sessions import (
@@ -85,7 +85,7 @@ def check_access(tx: TransactionContext, sid: str, row: Row | None, *, touch: bo
         tx.set_server_time(server_now)
     idle = (tx.now - last_accessed).total_seconds()
     if exceeds_ttl(idle, ttl):
-        raise SessionExpiredError(sid)
+        raise SessionExpiredError(sid, expired_at=expiry(last_accessed, ttl), ttl=ttl)
     if touch and access_is_due(idle, ttl):
         tx.access_due = sid
     return row

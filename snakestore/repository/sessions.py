@@ -36,6 +36,7 @@ from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.sessions import (
     LockedSession,
     last_worker_id_from,
+    locked_session_from,
     metadata_from,
     session_from,
     unchecked_session_id_from,
@@ -66,7 +67,7 @@ class SessionMethods(RepositoryBase):
         Args:
             session_id: the id; None: a new unique id.
             ttl: how long the session may be idle, in seconds or as a timedelta; None: it never
-                expires; not given: the repository's ``default_ttl``.
+                expires; not given: the repository's ``default_ttl``, by default an hour (3600).
             metadata: a JSON object.
             worker_id: stored as ``last_worker_id``.
             history: how many past values each variable keeps; None: all; 0: none; not given: the
@@ -184,6 +185,24 @@ class SessionMethods(RepositoryBase):
             InvalidNameError: if ``worker_id`` is not a valid name.
         """
         return self._runner.write(_update, sid, {} if worker_id is None else {"worker": worker_id})
+
+    def revive_session(
+        self, sid: str, *, ttl: float | timedelta | NotGiven | None = NOT_GIVEN
+    ) -> Session:
+        """Bring back an expired session that no sweep has removed, with all that it holds.
+
+        An expired session is never revived by anything else. A live session is returned as it is,
+        with the ``ttl`` if it is given. Counts as an access (updates ``last_accessed``), so the
+        idle time starts again.
+
+        Args:
+            ttl: as in ``create_session``; not given: the ttl stays.
+
+        Raises:
+            SessionNotFoundError: if the session does not exist, or was deleted since it expired.
+            ValidationError: if ``ttl`` is out of range.
+        """
+        return self._runner.write(_revive, sid, {"ttl": ttl})
 
     def expired(self, sid: str) -> bool:
         """Return whether the session has expired. Does not update ``last_accessed``.
@@ -308,7 +327,26 @@ def _create(
 def _update(
     tx: TransactionContext, sid: str, given: dict[str, Any], *, replace_metadata: bool = False
 ) -> Session:
-    locked = lock_session(tx, sid)
+    return _change(tx, lock_session(tx, sid), given, replace_metadata=replace_metadata)
+
+
+def _revive(tx: TransactionContext, sid: str, given: dict[str, Any]) -> Session:
+    text = session_text(sid)
+    row = tx.fetch_first(sql.SELECT_SESSION_STATE_FOR_UPDATE, sid=text)
+    if row is None:
+        raise SessionNotFoundError(text)
+    has_expired(tx, text, row)  # takes the server's time, and checks what the expiry depends on
+    return _change(tx, locked_session_from(text, row), given)
+
+
+def _change(
+    tx: TransactionContext,
+    locked: LockedSession,
+    given: dict[str, Any],
+    *,
+    replace_metadata: bool = False,
+) -> Session:
+    """Change a locked session and record the access."""
     changes = _checked_changes(given)
     if changes or replace_metadata:
         row = tx.fetch_one(sql.SELECT_SESSION, sid=locked.sid)

@@ -212,6 +212,7 @@ class SessionView(MutableMapping[str, Any]):
     session_exists = _without_session_id(RepositoryMethods.session_exists)
     update_session = _without_session_id(RepositoryMethods.update_session)
     touch = _without_session_id(RepositoryMethods.touch)
+    revive_session = _without_session_id(RepositoryMethods.revive_session)
     expired = _without_session_id(RepositoryMethods.expired)
     delete_session = _without_session_id(RepositoryMethods.delete_session)
     get_stats = _without_session_id(RepositoryMethods.get_stats)

@@ -58,6 +58,10 @@ def test_an_expired_session_is_refused_listed_and_swept(repo, filled, clock):
         repo.get_session(filled)
     assert repo.expired(filled)
     assert [session.id for session in repo.list_expired()] == [filled]
+    revived = repo.revive_session(filled, ttl=60)
+    assert (revived.ttl, revived.last_accessed, revived.stats.variable_count) == (60, clock(), 2)
+    assert (repo.get_value(filled, "x"), repo.expired(filled)) == (2.0, False)
+    clock.advance(61)
     assert (repo.delete_expired(), repo.delete_expired()) == (1, 0)
 
 

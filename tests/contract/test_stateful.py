@@ -165,6 +165,11 @@ class Model:
     def touch(self, sid: str) -> None:
         self.written(self.place(sid))
 
+    def revive_session(self, sid: str) -> None:
+        if sid not in self.places:
+            raise RefusedError(SessionNotFoundError, session_id=sid)
+        self.written(self.places[sid])
+
     def update_session(self, sid: str, *, history: int | None) -> None:
         place = self.place(sid)
         place.history = history
@@ -511,6 +516,10 @@ class Machine(RuleBasedStateMachine):
         if how == "delete":
             self.both(lambda on: on.delete_session(sid))
         self.both(lambda on: on.delete_expired() if how == "sweep" else on.touch(sid) and None)
+
+    @rule(sid=session_ids)
+    def revive_session(self, sid: str) -> None:
+        self.both(lambda on: on.revive_session(sid) and None)
 
     @rule(sid=session_ids, history=limits)
     def update_session(self, sid: str, history: int | None) -> None:
