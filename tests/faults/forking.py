@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 PRELUDE = """
-import json, multiprocessing, os, sqlite3, sys, threading, time, warnings
+import json, multiprocessing, os, sqlite3, subprocess, sys, threading, time, warnings
 warnings.simplefilter("error")
 warnings.filterwarnings("ignore", ".*multi-threaded", DeprecationWarning)  # Python 3.12 on
 import snakestore

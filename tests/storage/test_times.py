@@ -22,7 +22,7 @@ def far_from_greenwich(monkeypatch):
     time.tzset()
 
 
-@pytest.mark.parametrize("end", [datetime.min, datetime.max])  # noqa: DTZ901 - naive, as the driver gives them
+@pytest.mark.parametrize("end", [datetime.min, datetime.max])  # noqa: DTZ901 - as drivers do
 @pytest.mark.usefixtures("far_from_greenwich")
 def test_the_infinity_of_a_driver_is_the_last_moment_there_is_wherever_the_machine_stands(end):
     assert READ(end) == end.replace(tzinfo=UTC)
