@@ -170,7 +170,7 @@ def _runner_for(bind: object, options: Options) -> Runner:
             lambda: connection,
             backend,
             _clock_for(backend, options.clock),
-            record_read,
+            record_read if options.touch_on_read else None,
             max_value_bytes=options.max_value_bytes,
         )
     if isinstance(bind, orm.Session):
@@ -181,7 +181,7 @@ def _runner_for(bind: object, options: Options) -> Runner:
             lambda: session.connection(bind_arguments=arguments),
             backend,
             _clock_for(backend, options.clock),
-            record_read,
+            record_read if options.touch_on_read else None,
             max_value_bytes=options.max_value_bytes,
         )
     message = (
@@ -210,7 +210,7 @@ def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
         connections,
         backend,
         _clock_for(backend, options.clock),
-        record_read,
+        record_read if options.touch_on_read else None,
         max_value_bytes=options.max_value_bytes,
         busy_timeout=busy_timeout,
     )

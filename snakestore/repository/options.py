@@ -36,6 +36,8 @@ class RepositoryOptions(TypedDict, total=False):
         max_value_bytes: the size limit of a value or program in its stored form; None: no limit.
         cache: answer ``get_value`` and ``get_variable`` from memory until the SQLite file changes;
             only for engines of ``open`` and ``create_engine``. Each connection keeps up to 16 MiB.
+        touch_on_read: whether reads count as accesses; False: only writes and ``touch`` do, so
+            reads write nothing.
         max_connections: how many connections the repository may use at once in one process. A
             caller that finds none free waits up to ``busy_timeout``. Idle ones are closed after a
             minute.
@@ -48,6 +50,7 @@ class RepositoryOptions(TypedDict, total=False):
     clock: Clock | None
     max_value_bytes: int | None
     cache: bool
+    touch_on_read: bool
     max_connections: int
 
 
@@ -59,6 +62,7 @@ DEFAULTS: RepositoryOptions = {
     "clock": None,
     "max_value_bytes": 64 * 2**20,
     "cache": False,
+    "touch_on_read": True,
     "max_connections": 16,
 }
 
@@ -72,6 +76,7 @@ class Options(NamedTuple):
     settings: Settings
     clock: Clock | None
     cache: bool
+    touch_on_read: bool
     max_connections: int
 
     @classmethod
@@ -101,6 +106,7 @@ class Options(NamedTuple):
             settings=Settings.checked(options["busy_timeout"], options["durability"]),
             clock=clock,
             cache=bool(options["cache"]),
+            touch_on_read=bool(options["touch_on_read"]),
             max_connections=checked_max_connections(options["max_connections"]),
         )
 

@@ -65,6 +65,25 @@ def test_an_expired_session_is_refused_listed_and_swept(repo, filled, clock):
     assert (repo.delete_expired(), repo.delete_expired()) == (1, 0)
 
 
+def test_without_touch_on_read_only_writes_and_touch_are_accesses(open_repo, clock):
+    repo = open_repo(touch_on_read=False)
+    made = repo.create_session("t", ttl=3600)
+    repo.register_variable("t", "x", "float", 1.0)
+    clock.advance(100)
+
+    read = repo.get_session("t")
+    repo.get_value("t", "x")
+    with repo.transaction() as transaction:
+        transaction.list_variables("t")
+
+    assert read.last_accessed == made.last_accessed
+    assert repo.list_sessions()[0].last_accessed == made.last_accessed
+    repo.update_variable("t", "x", 2.0)
+    assert repo.get_session("t").last_accessed == clock()
+    clock.advance(100)
+    assert repo.touch("t").last_accessed == clock()
+
+
 def test_variables_are_registered_put_and_read_one_by_one_and_together(repo, filled):
     put = repo.put_variable(filled, create_variable(name="flag", type="boolean", value=True))
     array = repo.register_variable(filled, "array", "embedding", [0.5, -1.5])

@@ -103,7 +103,7 @@ class AutocommitRunner(Runner, fork.Participant):
         connections: ConnectionSource,
         backend: Backend,
         clock: Clock | None,
-        record: Recorder,
+        record: Recorder | None,
         *,
         max_value_bytes: int | None,
         busy_timeout: float,
@@ -361,7 +361,10 @@ class AutocommitRunner(Runner, fork.Participant):
 
         The read has succeeded, so it is no error if its access cannot be recorded.
         """
-        if tx.access_due is None or self._recording.paused() or self.in_block():
+        record = self._record
+        if tx.access_due is None or record is None:
+            return
+        if self._recording.paused() or self.in_block():
             return
         try:
             if isinstance(connection, SqlAlchemyConnection):
@@ -369,7 +372,7 @@ class AutocommitRunner(Runner, fork.Participant):
                     connection.begin(write=True)
             else:
                 connection.begin(write=True)
-            recorded = self._record(TransactionContext(connection, tx.now), tx.access_due)
+            recorded = record(TransactionContext(connection, tx.now), tx.access_due)
             connection.commit()
             tx.recorded_access = recorded
         except Exception as error:

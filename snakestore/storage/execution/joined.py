@@ -257,7 +257,7 @@ class CallerTransactionRunner(JoinedRunner):
         connect: Callable[[], Any],
         backend: Backend,
         clock: Clock | None,
-        record: Recorder,
+        record: Recorder | None,
         *,
         max_value_bytes: int | None,
     ) -> None:
@@ -290,7 +290,7 @@ class TransactionBlockRunner(JoinedRunner):
         connection: ConnectionAdapter,
         backend: Backend,
         clock: Clock | None,
-        record: Recorder,
+        record: Recorder | None,
         *,
         read_only: bool,
         max_value_bytes: int | None,

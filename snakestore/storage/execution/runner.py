@@ -42,7 +42,7 @@ class Runner(ABC):
         self,
         backend: Backend,
         clock: Clock | None,
-        record: Recorder,
+        record: Recorder | None,
         *,
         max_value_bytes: int | None,
     ) -> None:
