@@ -146,8 +146,12 @@ class _Transaction(Leavable, Generic[T]):
         self._block = block
 
     def __enter__(self) -> T:
-        self._repository._runner = self._block.__enter__()  # noqa: SLF001 - of this module
-        return self._repository
+        try:
+            self._repository._runner = self._block.__enter__()  # noqa: SLF001 - of this module
+            return self._repository  # noqa: TRY300 - an exception may also come here
+        except BaseException as error:
+            self._block.end(error)
+            raise
 
     def commit(self) -> None:
         """Commit."""

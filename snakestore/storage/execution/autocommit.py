@@ -482,11 +482,11 @@ class TransactionBlock(Block):
             raise RuntimeError(ENTERED_TWICE)
         try:
             self._runner.begin_block(self, read_only=self.read_only)
+            assert self.inner is not None  # noqa: S101 - it was begun
+            return self.inner  # noqa: TRY300 - an exception may also come here
         except BaseException as error:
             self._runner.end_block(self, error)
             raise
-        assert self.inner is not None  # noqa: S101 - it was begun
-        return self.inner
 
     def commit(self) -> None:
         """Commit, and record the accesses of reads."""
