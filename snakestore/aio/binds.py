@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from snakestore.aio.connection import ConnectionDispatcher
 from snakestore.aio.dispatcher import Dispatcher
 from snakestore.aio.engine import EngineDispatcher, runner_of
-from snakestore.aio.executors import GreenletExecutor, ThreadExecutor, persist
+from snakestore.aio.executors import GreenletExecutor, ThreadExecutor, persist_for_a_while
 from snakestore.aio.scheduler import Scheduler, scheduler_of
 from snakestore.errors import StoreError
 from snakestore.repository import SessionRepository
@@ -54,13 +54,24 @@ class Opening(Generic[A]):
 async def open_in_thread(open_repository: Callable[[], SessionRepository]) -> Dispatcher:
     """Open a repository whose methods run in worker threads."""
     executor = ThreadExecutor()
-    job = executor.start(open_repository, executor)
-    cancelled = await persist(job.wait)
+    opened: list[SessionRepository] = []
+
+    def close() -> None:
+        for repository in opened:
+            executor.start_unattended(repository.close, executor.close)
+
+    job = executor.start(lambda: opened.append(open_repository()), executor)
     try:
-        repository = job.outcome()
+        cancelled = await persist_for_a_while(job)
+    except BaseException:
+        job.abandon(close)
+        raise
+    try:
+        job.outcome()
     except BaseException:
         executor.close()
         raise
+    [repository] = opened
     runner = runner_of(repository)
     scheduler = Scheduler(runner.connection_limit, locks_rows=runner.backend.locks_rows)
     dispatcher = EngineDispatcher(repository, executor, scheduler)

@@ -17,7 +17,7 @@ from snakestore.aio.dispatcher import (
     session_of,
     text_of,
 )
-from snakestore.aio.executors import Executor, Job, persist
+from snakestore.aio.executors import SECONDS_TO_END, Executor, Job, persist
 from snakestore.aio.line import WITHOUT_LIMIT, Line
 from snakestore.aio.scheduler import Permit, Scheduler
 from snakestore.repository import SessionRepository
@@ -27,9 +27,6 @@ from snakestore.storage.execution.runner import Runner
 R = TypeVar("R")
 
 Cancelled = asyncio.CancelledError | None
-
-SECONDS_TO_END = 0.5
-"""How long the end of a block, or of a cancelled call, waits for a statement of a server."""
 
 
 class _Use:

@@ -19,7 +19,7 @@ from snakestore.aio.dispatcher import (
     session_of,
     text_of,
 )
-from snakestore.aio.executors import Executor, persist
+from snakestore.aio.executors import Executor, persist, persist_for_a_while
 from snakestore.aio.scheduler import Permit, Scheduler
 from snakestore.aio.stepping import SteppingRunner
 from snakestore.errors import StoreBusyError, StoreError
@@ -142,8 +142,8 @@ class EngineDispatcher(Dispatcher):
         """Run a call until it succeeds, or another try does not help.
 
         Between two tries it keeps its turn, but no thread and no connection. The permit is left
-        unless it succeeds. A call that enters ``block`` is waited for even when cancelled; then
-        the cancellation is returned too.
+        unless it succeeds. A call that enters ``block`` is waited for a while even when cancelled;
+        then the cancellation is returned too.
         """
         runner = self._deferring
         while True:
@@ -153,7 +153,7 @@ class EngineDispatcher(Dispatcher):
                 if block is None:
                     await job.wait()
                 else:
-                    cancelled = await persist(job.wait)
+                    cancelled = await persist_for_a_while(job)
             except BaseException:
                 job.abandon(partial(discard, self.executor, block, permit.leave))
                 raise

@@ -11,6 +11,7 @@ import contextvars
 import logging
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
@@ -28,6 +29,8 @@ R_co = TypeVar("R_co", covariant=True)
 
 IDLE_SECONDS = 30.0
 """How long a worker thread waits for a call before it ends."""
+SECONDS_TO_END = 0.5
+"""How long a task that is cancelled waits for a call that itself waits for others."""
 
 logger = logging.getLogger("snakestore.aio")
 
@@ -35,8 +38,12 @@ logger = logging.getLogger("snakestore.aio")
 class Job(Protocol[R_co]):
     """A call that was started."""
 
-    async def wait(self) -> None:
-        """Wait until the call has ended. May be cancelled, and awaited again."""
+    async def wait(self, seconds: float | None = None) -> None:
+        """Wait until the call has ended, or for some seconds. May be cancelled and repeated."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call has ended."""
 
     def outcome(self) -> R_co:
         """Return what the call returned, or raise what it raised. Once, when it has ended."""
@@ -85,6 +92,25 @@ async def persist(start: Callable[[], Awaitable[None]]) -> asyncio.CancelledErro
                 return cancelled
 
 
+async def persist_for_a_while(job: Job[Any]) -> asyncio.CancelledError | None:
+    """Wait for a call, and once it is cancelled, for at most half a second more.
+
+    Returns the cancellation.
+
+    Raises:
+        CancelledError: the call has not ended by then. It waits for something itself.
+    """
+    try:
+        await job.wait()
+    except asyncio.CancelledError as error:
+        deadline = time.monotonic() + SECONDS_TO_END
+        await persist(lambda: job.wait(max(0.0, deadline - time.monotonic())))
+        if not job.ended:
+            raise
+        return error
+    return None
+
+
 # --- worker threads
 
 
@@ -104,10 +130,18 @@ class _ThreadJob(Generic[R]):
         # the worker takes it at the end, and so does a task that gives up: the second cleans up
         self._claim = [None]
 
-    async def wait(self) -> None:
-        while self._outcome is None:
-            self._waiter = self._loop.create_future()
+    async def wait(self, seconds: float | None = None) -> None:
+        if self._outcome is not None:
+            return
+        self._waiter = self._loop.create_future()
+        if seconds is None:
             await self._waiter
+        else:
+            await asyncio.wait([self._waiter], timeout=seconds)
+
+    @property
+    def ended(self) -> bool:
+        return self._outcome is not None
 
     def outcome(self) -> R:
         assert self._outcome is not None  # noqa: S101 - it has ended
@@ -164,7 +198,7 @@ class _UnattendedJob:
         try:
             self._call()
         except Exception as error:  # noqa: BLE001 - there is nobody to raise it to
-            logger.warning("rolling back an abandoned transaction() failed: %s", error)
+            logger.warning("cleaning up after an abandoned call failed: %s", error)
         finally:
             self._then()
 
@@ -292,9 +326,13 @@ class _TaskJob(Generic[R]):
     def __init__(self, task: asyncio.Task[R]) -> None:
         self._task = task
 
-    async def wait(self) -> None:
+    async def wait(self, seconds: float | None = None) -> None:
         if not self._task.done():
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=seconds)
+
+    @property
+    def ended(self) -> bool:
+        return self._task.done()
 
     def outcome(self) -> R:
         return self._task.result()

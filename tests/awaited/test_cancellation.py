@@ -378,6 +378,37 @@ def test_a_cancelled_method_in_the_callers_transaction_has_ended(store):
         assert repo.get_variable("s", "n").version == repo.get_value("s", "n")
 
 
+def test_a_cancelled_wait_of_a_block_for_another_process_ends_soon(repository, store, is_free):
+    if isinstance(store.address, sqlalchemy.URL):
+        pytest.skip("a block waits for nobody on a server, before its first write")
+
+    async def main():
+        async with repository() as repo:
+            await repo.get_value("s", "n")
+
+            async def request():
+                async with repo.transaction() as transaction:
+                    await transaction.touch("s")
+
+            with store.outside() as outside, outside.transaction() as holder:
+                holder.touch("s")
+                task = asyncio.create_task(request())
+                await asyncio.sleep(0.2)
+                began = time.monotonic()
+                task.cancel()
+                await asyncio.wait([task])
+                took = time.monotonic() - began
+            async with asyncio.timeout(5):
+                version = (await repo.update_variable("s", "n", 1)).version
+            return took, is_free(), version
+
+    took, free, version = asyncio.run(main())
+
+    assert took < 0.9
+    assert free
+    assert version == 1
+
+
 def test_a_generator_that_its_loop_did_not_close_leaves_no_lock(store, is_free):
     async def start():
         repo = await AsyncSessionRepository.open(store.address, busy_timeout=2)
