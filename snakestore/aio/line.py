@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from enum import Enum
+from typing import Protocol
 
 from snakestore.errors import StoreBusyError
 from snakestore.storage import fork
@@ -49,6 +50,13 @@ class _Ticket:
             self.future.set_result(None)
 
 
+class Holder(Protocol):
+    """Who has places, and may wait for more."""
+
+    awaited: Line | None
+    """The line in which it waits."""
+
+
 class Line:
     """Places that tasks take in turns. A task that waits here occupies nothing else.
 
@@ -68,10 +76,11 @@ class Line:
         self._waiting: deque[_Ticket] = deque()
         self._mutex = threading.Lock()
         self._fork_depth = fork.depth
+        self.places = places
         self.moved = time.monotonic()
         """When something was last done in a place of this line."""
-        self.holder: object = None
-        """Who took a place last."""
+        self.holders: set[Holder] = set()
+        """Who has a place."""
 
     def enter_at_once(self) -> bool:
         """Take a place if one is free. Returns whether it was."""
@@ -139,12 +148,22 @@ class Line:
         if served:
             self.leave(moved=False)
 
+    def _last_moved(self, seen: set[Line]) -> float:
+        """When something was last done in this line, or where those wait who have a place of it."""
+        seen.add(self)
+        last = self.moved
+        for holder in list(self.holders):
+            line = holder.awaited
+            if line is not None and line not in seen:
+                last = max(last, line._last_moved(seen))  # noqa: SLF001 - of the same class
+        return last
+
     def _look_after(self, ticket: _Ticket, limit: float, seconds: float) -> None:
         """Look again after some seconds whether the line has stood still for ``limit``."""
         ticket.timer = ticket.loop.call_later(seconds, self._look, ticket, limit)
 
     def _look(self, ticket: _Ticket, limit: float) -> None:
-        left = max(self.moved, ticket.since) + limit - time.monotonic()
+        left = max(self._last_moved(set()), ticket.since) + limit - time.monotonic()
         if left > 0:
             self._look_after(ticket, limit, left)
             return

@@ -31,7 +31,7 @@ class Permit:
         self.turns: set[str] = set()
         """Sessions at which it is the holder's turn."""
         self.awaited: Line | None = None
-        """The session's line in which it waits while it holds others."""
+        """The line in which it waits."""
 
     async def enter(self, line: Line, limit: float) -> None:
         """Take a place of one more line.
@@ -39,16 +39,18 @@ class Permit:
         Raises:
             StoreBusyError: the line stood still for ``limit`` seconds.
         """
-        await line.enter(limit)
-        line.holder = self
-        self._lines.append(line)
+        self.awaited = line
+        try:
+            await line.enter(limit)
+        finally:
+            self.awaited = None
+        self._take(line)
 
     def enter_at_once(self, line: Line) -> bool:
         """Take a place of one more line, if one is free. Returns whether it was."""
         if not line.enter_at_once():
             return False
-        line.holder = self
-        self._lines.append(line)
+        self._take(line)
         return True
 
     def moved(self) -> None:
@@ -61,7 +63,12 @@ class Permit:
         """Give up all places."""
         lines, self._lines = self._lines, []
         for line in reversed(lines):
+            line.holders.discard(self)
             line.leave(moved=moved)
+
+    def _take(self, line: Line) -> None:
+        line.holders.add(self)
+        self._lines.append(line)
 
 
 class Scheduler:
@@ -132,11 +139,7 @@ class Scheduler:
             return
         line = self._session(session)
         self._refuse_deadlock(permit, line)
-        permit.awaited = line
-        try:
-            await permit.enter(line, limit)
-        finally:
-            permit.awaited = None
+        await permit.enter(line, limit)
         permit.turns.add(session)
 
     @property
@@ -167,15 +170,15 @@ class Scheduler:
 
     @staticmethod
     def _refuse_deadlock(permit: Permit, line: Line | None) -> None:
-        while line is not None:
-            holder = line.holder
-            if holder is permit:
+        """Refuse to wait at a session for one who waits, at another one, for ``permit``."""
+        while line is not None and line.places == 1:
+            if permit in line.holders:
                 message = (
                     "deadlock: two transaction() blocks wait for each other's sessions. Nothing of"
                     " this one was written; run it again, and write to sessions in one order."
                 )
                 raise StoreBusyError(message)
-            line = holder.awaited if isinstance(holder, Permit) else None
+            line = next((holder.awaited for holder in list(line.holders)), None)
 
 
 _shared: weakref.WeakKeyDictionary[Engine, Scheduler] = weakref.WeakKeyDictionary()

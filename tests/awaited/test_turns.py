@@ -41,6 +41,11 @@ async def count(repo):
     await repo.modify_variable("s", "n", lambda value: value + 1)
 
 
+def slowly(n):
+    time.sleep(0.05)
+    return n + 1
+
+
 async def hold(repo, entered, leave):
     """Have a transaction open that has written to ``s``."""
     async with repo.transaction() as transaction:
@@ -289,6 +294,24 @@ def test_reads_are_answered_while_writers_wait_for_another_process(repository, s
             return took
 
     assert asyncio.run(main()) < 2
+
+
+def test_blocks_wait_for_connections_whose_holders_wait_behind_others(repository, store):
+    async def main():
+        async with repository(busy_timeout=0.5) as repo:
+            async with held(repo):
+                many = [
+                    asyncio.create_task(repo.modify_variable("s", "n", slowly)) for _ in range(25)
+                ]
+                blocks = [asyncio.create_task(add(repo)) for _ in range(12)]
+                await asyncio.sleep(0.05)
+            began = time.monotonic()
+            await asyncio.gather(*many, *blocks)
+            return time.monotonic() - began
+
+    assert asyncio.run(main()) > 1
+    with store.outside() as repo:
+        assert repo.get_value("s", "n") == 37
 
 
 # --- who is inside a block
