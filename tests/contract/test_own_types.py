@@ -36,7 +36,7 @@ MINE, MINE_TOO, MOST_IS_EMPTY = (
 )
 PROBLEMS = {
     "normalise-ValueError": ("unsound", ValueError),
-    "normalise-TypeError": (None, TypeError),
+    "normalise-TypeError": (7, TypeError),
     "check-ValueError": ("odd", ValueError),
     "check-TypeError": ("even", TypeError),
 }
