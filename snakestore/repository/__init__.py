@@ -65,14 +65,14 @@ class SessionRepository(RepositoryMethods):
             """A repository whose methods run in one transaction, committed at the block's end."""
 
     def session(self, sid: str, *, strict: bool = False) -> SessionView:
-        """Return the session as a mapping of name to value. Making the view touches nothing.
+        """Return the session as a mapping of name to value. Creating it touches nothing.
 
         Args:
             strict: assigning to a missing name raises VariableNotFoundError instead of registering
                 a variable.
 
         Raises:
-            InvalidNameError: the id is neither str nor Enum.
+            InvalidNameError: if the id is neither str nor Enum.
         """
         from snakestore.repository.view import SessionView  # noqa: PLC0415 - loaded on first use
 

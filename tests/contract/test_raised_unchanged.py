@@ -7,8 +7,8 @@ from sqlalchemy import orm
 
 import snakestore
 from snakestore import SessionRepository
-from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping import variables
+from snakestore.storage.queries.statement import Statement
 from snakestore.types import FloatType
 
 CALLS = {
@@ -88,10 +88,7 @@ def plant(monkeypatch, error, *targets):
         monkeypatch.setattr(owner, name, broken)
 
 
-STATEMENTS = [
-    (TransactionContext, name)
-    for name in ("fetch_all", "fetch_with_damaged", "fetch_first", "execute")
-]
+STATEMENTS = [(Statement, "compile_for"), (Statement, "compile_expanding")]
 
 
 @pytest.mark.parametrize("method", CALLS)
