@@ -13,6 +13,8 @@ from snakestore.errors import StoreBusyError
 from snakestore.storage import fork
 
 WITHOUT_LIMIT = float("inf")
+MAX_OVERTAKEN = 10
+"""How many urgent tasks pass before the others."""
 
 
 class _State(Enum):
@@ -74,6 +76,8 @@ class Line:
         self._free = places
         self._busy = busy
         self._waiting: deque[_Ticket] = deque()
+        self._urgent: deque[_Ticket] = deque()
+        self._overtaken = 0
         self._mutex = threading.Lock()
         self._fork_depth = fork.depth
         self.places = places
@@ -91,11 +95,12 @@ class Line:
             self._free -= entered
             return entered
 
-    async def enter(self, limit: float) -> None:
+    async def enter(self, limit: float, *, urgent: bool = False) -> None:
         """Take a place, after all tasks that came before.
 
         Args:
             limit: seconds for which the line may stand still meanwhile.
+            urgent: whether to overtake tasks that are not urgent. Some of those pass in between.
 
         Raises:
             StoreBusyError: nothing was done in any place of the line for ``limit`` seconds.
@@ -107,7 +112,7 @@ class Line:
             if self._free:  # since a moment ago, by another thread
                 self._free -= 1
                 return
-            self._waiting.append(ticket)
+            (self._urgent if urgent else self._waiting).append(ticket)
         if limit != WITHOUT_LIMIT:
             self._look_after(ticket, limit, limit)
         try:
@@ -134,9 +139,11 @@ class Line:
     def _next(self) -> _Ticket | None:
         """The next task to pass; None if nobody waits, and the place is free."""
         with self._mutex:
-            while self._waiting:
-                ticket = self._waiting.popleft()
+            while self._urgent or self._waiting:
+                urgent = self._urgent and not (self._waiting and self._overtaken >= MAX_OVERTAKEN)
+                ticket = (self._urgent if urgent else self._waiting).popleft()
                 if ticket.state is _State.WAITING:
+                    self._overtaken = self._overtaken + 1 if urgent else 0
                     ticket.state = _State.SERVED
                     return ticket
             self._free += 1

@@ -33,7 +33,7 @@ class Permit:
         self.awaited: Line | None = None
         """The line in which it waits."""
 
-    async def enter(self, line: Line, limit: float) -> None:
+    async def enter(self, line: Line, limit: float, *, urgent: bool = False) -> None:
         """Take a place of one more line.
 
         Raises:
@@ -41,7 +41,7 @@ class Permit:
         """
         self.awaited = line
         try:
-            await line.enter(limit)
+            await line.enter(limit, urgent=urgent)
         finally:
             self.awaited = None
         self._take(line)
@@ -107,8 +107,9 @@ class Scheduler:
         self._turn_first = not self._locks_rows or in_blocks < others
 
     async def read(self, limit: float) -> Permit:
-        """Let a single read pass."""
-        return await self._enter([self._turn] if self._alone else [self._all], limit)
+        """Let a single read pass. If there is one connection for all, it waits for its holder."""
+        line = self._turn if self._alone else self._all
+        return await self._enter([line], limit, urgent=True)
 
     async def write(self, session: str | None, limit: float) -> Permit:
         """Let a single write pass. ``session`` is the one whose row it locks, if it is one."""
@@ -150,12 +151,12 @@ class Scheduler:
         return self._count == 1
 
     @staticmethod
-    async def _enter(lines: Sequence[Line], limit: float) -> Permit:
+    async def _enter(lines: Sequence[Line], limit: float, *, urgent: bool = False) -> Permit:
         permit = Permit()
         try:
             for line in lines:
                 if not permit.enter_at_once(line):
-                    await permit.enter(line, limit)
+                    await permit.enter(line, limit, urgent=urgent)
         except BaseException:
             permit.leave(moved=False)
             raise

@@ -144,6 +144,35 @@ def test_reads_are_answered_while_many_writers_wait(repository):
     assert took < 2
 
 
+def test_reads_in_memory_overtake_waiting_writers_but_do_not_keep_them_out():
+    order = []
+
+    async def main():
+        async with AsyncSessionRepository.open("sqlite://") as repo:
+            await repo.create_session("s")
+            await repo.register_variable("s", "n", "integer", 0)
+
+            async def read():
+                await repo.get_value("s", "n")
+                order.append("read")
+
+            async def write():
+                await count(repo)
+                order.append("write")
+
+            async with held(repo):
+                tasks = [asyncio.create_task(write()) for _ in range(3)]
+                tasks += [asyncio.create_task(read()) for _ in range(30)]
+                await asyncio.sleep(0.05)
+            await asyncio.gather(*tasks)
+
+    asyncio.run(main())
+
+    assert order.index("write") >= 8
+    assert order.index("write") <= 12
+    assert "read" in order[order.index("write") :]
+
+
 def test_waiting_uses_no_thread(store):
     async def main():
         async with AsyncSessionRepository.open(store.address) as repo:
