@@ -22,7 +22,7 @@ _logger = logging.getLogger("snakestore.execution")
 
 
 class Pool(Protocol):
-    """A pool that closes connections when it is told of the time."""
+    """A pool that closes idle connections at the beginning of each period."""
 
     @property
     def open_count(self) -> int:

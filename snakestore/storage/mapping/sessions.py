@@ -101,7 +101,7 @@ def session_id_from(row: Row) -> str:
 
 
 def unchecked_session_id_from(row: Row) -> Any:
-    """The id in SESSION_COLUMNS, whatever it is, so that a damaged session can be deleted."""
+    """The id in SESSION_COLUMNS, not checked, so that a damaged session can be deleted."""
     return row[at.SESSION_ID]
 
 
