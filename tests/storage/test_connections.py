@@ -175,6 +175,26 @@ def test_a_thread_counts_the_minute_while_there_is_more_than_one_connection(repo
     assert repo._runner._connections.open_count <= 1
 
 
+def test_the_thread_that_counts_the_minute_ends_when_the_last_repository_is_closed(
+    repo, tmp_path, monkeypatch
+):
+    closer = idle.IdleCloser(period=60)
+    monkeypatch.setattr("snakestore.storage.execution.pool.closer", closer)
+    holders = [Holder(repo) for _ in range(2)]
+    thread = closer._thread
+
+    with SessionRepository.open(tmp_path / "other.db"):
+        pass  # closing one that is not watched ends nothing
+    assert closer._thread is thread
+    repo.close()
+    thread.join(60)
+
+    assert not closer.running
+    assert not thread.is_alive()
+    for holder in holders:
+        holder.release()
+
+
 def test_a_connection_that_an_interrupted_caller_lost_is_closed_and_replaced(repo):
     connections = repo._runner._connections
     for _ in range(10):  # an exception came before the caller could note what it had got

@@ -43,7 +43,7 @@ class IdleCloser(fork.Participant):
 
     def _start_anew(self) -> None:
         self._pools: fork.WeakRegistry[Pool] = fork.WeakRegistry()
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()  # a signal handler may close a repository meanwhile
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -57,21 +57,36 @@ class IdleCloser(fork.Participant):
         with self._mutex:
             self._pools.add(pool)
             if self._thread is None:
-                thread = threading.Thread(
+                self._thread = threading.Thread(
                     target=self._run, args=(self._stopping,), name="snakestore-idle", daemon=True
                 )
                 try:
-                    thread.start()
+                    self._thread.start()
                 except RuntimeError as error:  # the interpreter ends, or may start no more threads
                     _logger.debug("idle connections are not closed: %s", error)
-                else:
-                    self._thread = thread
+                    self._thread = None
+
+    def forget(self, pool: Pool) -> None:
+        """Watch a pool no more, because it was closed. The thread ends if it was the last one."""
+        with self._mutex:
+            self._pools.discard(pool)
+            if not self._pools:
+                self._stop()
+
+    def _stop(self) -> threading.Thread | None:
+        """Let the thread end, and return it. With the mutex held."""
+        thread, self._thread = self._thread, None
+        self._stopping.set()
+        self._stopping = threading.Event()
+        return thread
 
     def _run(self, stopping: threading.Event) -> None:
         while not stopping.wait(self._period):
             for pool in self._pools:
                 pool.begin_period()
             with self._mutex:
+                if stopping.is_set():  # there may be another thread by now
+                    return
                 for pool in self._pools:
                     if pool.open_count <= 1:
                         self._pools.discard(pool)
@@ -82,9 +97,7 @@ class IdleCloser(fork.Participant):
     def before_fork(self) -> None:
         """End the thread: a process with threads should not fork."""
         with self._mutex:
-            thread, self._thread = self._thread, None
-            self._stopping.set()
-            self._stopping = threading.Event()
+            thread = self._stop()
         if thread is not None:
             thread.join()
 

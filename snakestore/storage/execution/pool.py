@@ -144,6 +144,7 @@ class OwnedConnections(fork.Participant):
     def close(self) -> None:
         """Close idle connections now, those in use when they are released."""
         self._closed = True
+        closer.forget(self)
         self._close_idle()
 
     def begin_period(self) -> None:
