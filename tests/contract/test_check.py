@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from snakestore import CheckReport, SessionRepository, StoreError
+from snakestore.storage.schema.revisions import HEAD
 
 
 def test_a_store_that_only_the_library_wrote_is_sound(repo, filled):
@@ -17,7 +18,7 @@ def test_a_store_that_only_the_library_wrote_is_sound(repo, filled):
     assert isinstance(report, CheckReport)
     assert (report.ok, report.problems, report.notes, report.repaired) == (True, [], [], 0)
     assert (report.sessions, report.variables, report.versions, report.programs) == (2, 3, 1, 1)
-    assert report.schema == "0002"
+    assert report.schema == HEAD
     assert report.size_bytes > 0
 
 

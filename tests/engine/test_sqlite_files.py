@@ -139,7 +139,7 @@ def test_names_that_look_like_uris_are_only_names(tmp_path: Path) -> None:
 
     upgrade(path)
 
-    assert (current(path), [entry.name for entry in tmp_path.iterdir()]) == ("0002", [path.name])
+    assert (current(path), [entry.name for entry in tmp_path.iterdir()]) == (HEAD, [path.name])
 
 
 # --- files that may only be read

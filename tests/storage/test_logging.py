@@ -14,6 +14,7 @@ from snakestore import NetworkFileSystemWarning, SchemaError, SessionRepository,
 from snakestore.storage.dialects.sqlite import location
 from snakestore.storage.engine import create_engine
 from snakestore.storage.migrate.upgrade import downgrade
+from snakestore.storage.schema.revisions import HEAD
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_migrations_are_logged_at_info(tmp_path: Path, log: pytest.LogCaptureFix
 
     assert logged(log, "snakestore.migrate") == [
         ("INFO", f"upgrading {path} from base to head"),
-        ("INFO", f"downgrading {path} from 0002 to 0001"),
+        ("INFO", f"downgrading {path} from {HEAD} to 0001"),
     ]
 
 

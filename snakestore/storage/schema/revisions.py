@@ -5,9 +5,10 @@ A test holds them equal to the scripts in ``migrations/``.
 
 from __future__ import annotations
 
-MADE_BY = {
+MADE_BY: dict[str, tuple[str, ...]] = {
     "0001": ("sessions", "variables", "programs", "session_overview", "variable_overview"),
     "0002": ("variable_versions", "variable_history_overview"),
+    "0003": (),  # an index
 }
 """The tables and views that each revision creates. Their names must be free before it."""
 VIEW_NAMES = ("session_overview", "variable_overview", "variable_history_overview")

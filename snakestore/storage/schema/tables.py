@@ -124,6 +124,8 @@ class VariableRow(Base):
 
     __table_args__ = (
         UniqueConstraint("session_id", "name"),
+        # the order of list_variables: without it, the newest few would be found by sorting all
+        Index(None, "session_id", "created_at", "id"),
         ForeignKeyConstraint(["session_id"], ["sessions.id"], ondelete="CASCADE"),
         _length_check("id"),
         _length_check("name"),
