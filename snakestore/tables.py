@@ -25,6 +25,8 @@ from snakestore.storage.schema.overviews import (
 from snakestore.storage.schema.revisions import MAX_PARTITIONS, VERSION_TABLE
 from snakestore.storage.schema.tables import (
     Base,
+    LogEntryRow,
+    LogRow,
     ProgramRow,
     SessionRow,
     VariableRow,
@@ -32,6 +34,8 @@ from snakestore.storage.schema.tables import (
 )
 
 __all__ = [
+    "LogEntryRow",
+    "LogRow",
     "ProgramRow",
     "SessionOverview",
     "SessionRow",

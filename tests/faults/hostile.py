@@ -157,6 +157,8 @@ def cells(good: Path) -> list[tuple[str, int, str]]:
             "variables",
             "variable_versions",
             "programs",
+            "logs",
+            "log_entries",
             "snakestore_alembic_version",
         ):
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]

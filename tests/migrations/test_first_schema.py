@@ -169,6 +169,7 @@ def test_history_goes_with_its_variable_and_session(path: Path, opened: sqlite3.
 
     assert {name: len(rows) for name, rows in contents(path).items()} == {
         "sessions": 2, "variables": 1, "variable_versions": 0, "programs": 1,
+        "logs": 0, "log_entries": 0,
         "snakestore_alembic_version": 1,
     }  # fmt: skip
 

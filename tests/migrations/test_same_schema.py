@@ -126,12 +126,12 @@ def test_a_migrated_server_and_the_classes_have_the_same_definitions(
     assert {row[0] for row in found} == {"column", "constraint", "index", "view", "options"}
 
 
-@pytest.mark.parametrize("table", ["sessions", "variables", "variable_versions", "programs"])
+@pytest.mark.parametrize("table", [*Base.metadata.tables])
 def test_a_guard_that_only_one_of_both_has_is_noticed(tmp_path: Path, table: str) -> None:
     upgrade(tmp_path / "s.db")
     columns, constraints = sqlite_schema(tmp_path / "s.db")[table]
 
-    assert len(columns) > 5
+    assert len(columns) > 3
     assert any("CHECK" in constraint for constraint in constraints)
     assert any("PRIMARY KEY" in constraint for constraint in constraints)
 

@@ -80,6 +80,7 @@ class SessionRow(Base):
 
     variables: Mapped[list[VariableRow]] = relationship(viewonly=True, order_by="VariableRow.name")
     programs: Mapped[list[ProgramRow]] = relationship(viewonly=True, order_by="ProgramRow.id")
+    logs: Mapped[list[LogRow]] = relationship(viewonly=True, order_by="LogRow.name")
 
     __table_args__ = (
         _length_check("id"),
@@ -184,4 +185,50 @@ class ProgramRow(Base):
     __table_args__ = (
         ForeignKeyConstraint(["session_id"], ["sessions.id"], ondelete="CASCADE"),
         _length_check("id"),
+    )
+
+
+class LogRow(Base):
+    """A log: how many entries it has, and the position of the next one."""
+
+    __tablename__ = "logs"
+
+    session_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    name: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    length: Mapped[int]
+    next_position: Mapped[int]
+    created_at: Mapped[datetime]
+    last_updated_at: Mapped[datetime]
+
+    session: Mapped[SessionRow] = relationship(viewonly=True)
+    entries: Mapped[list[LogEntryRow]] = relationship(
+        viewonly=True, order_by="LogEntryRow.position"
+    )
+
+    __table_args__ = (
+        ForeignKeyConstraint(["session_id"], ["sessions.id"], ondelete="CASCADE"),
+        _length_check("name"),
+        _not_negative("length"),
+        CheckConstraint("next_position >= length", name="next_position_not_below_length"),
+    )
+
+
+class LogEntryRow(Base):
+    """An entry of a log: any JSON document at a position."""
+
+    __tablename__ = "log_entries"
+
+    session_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    log_name: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    entry: Mapped[Any] = mapped_column(JsonText())
+    created_at: Mapped[datetime]
+
+    log: Mapped[LogRow] = relationship(viewonly=True)
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["session_id", "log_name"], ["logs.session_id", "logs.name"], ondelete="CASCADE"
+        ),
+        _not_negative("position"),
     )

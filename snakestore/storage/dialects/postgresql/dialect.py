@@ -92,11 +92,11 @@ class PostgreSQL(Backend):
 
     def complete_metadata(self, metadata: MetaData) -> None:
         """A partial index, and room on each page for updates in place."""
-        sessions = metadata.tables["sessions"]
-        for index in sessions.indexes:
+        for index in metadata.tables["sessions"].indexes:
             index.dialect_options[self.name]["where"] = text("expires_at IS NOT NULL")
-        # an access then rewrites the row on its own page (a HOT update), and no index
-        sessions.dialect_options[self.name]["with"] = {"fillfactor": 70}
+        # an access or an append then rewrites the row on its own page (a HOT update), and no index
+        for name in ("sessions", "logs"):
+            metadata.tables[name].dialect_options[self.name]["with"] = {"fillfactor": 70}
 
     def create_database(self, url: URL) -> None:
         """Create it on the server."""

@@ -19,6 +19,8 @@ KEYS = {
     "variables": "session_id",
     "variable_versions": "session_id",
     "programs": "session_id",
+    "logs": "session_id",
+    "log_entries": "session_id",
 }
 """The tables, in the order of their foreign keys, and the column that names the session."""
 MIN_PARTITIONS = 2
