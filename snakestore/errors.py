@@ -195,20 +195,56 @@ class VariableLockedError(ConflictError):
         subject = f"Variable {shorten(identifier)} of session {shorten(session_id)}"
         if holder is None:
             message = (
-                f"{subject} is not being optimised (the lease may have expired). Call"
-                " start_optimization() again before writing with an optimizer_id."
+                f"{subject} is not being optimised: the lease has expired or was ended, and the"
+                f" value may have changed. Nothing was written. {_DECIDE_ANEW}"
             )
         else:
-            until = "" if expires_at is None else f" until {expires_at.isoformat()}"
             message = (
-                f"{subject} is being optimised by {shorten(holder)}{until}. Wait, pass its"
-                " optimizer_id, or call end_optimization()."
+                f"{subject} is being optimised by {shorten(holder)}{_until(expires_at)}. That"
+                " optimiser writes with its optimizer_id. Others wait, and read the variable again"
+                " before they write. end_optimization() frees it if that optimiser has died."
             )
         super().__init__(message)
         self.session_id = session_id
         self.identifier = identifier
         self.holder = holder
         self.expires_at = expires_at
+
+
+class LeaseLostError(VariableLockedError):
+    """The optimiser no longer holds the variable. Nothing was written.
+
+    ``.session_id`` ``.identifier`` ``.holder`` (None: nobody holds the variable) ``.expires_at``.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        identifier: str,
+        holder: str | None,
+        expires_at: datetime | None,
+        reason: str | None = None,
+    ) -> None:
+        super().__init__(session_id, identifier, holder, expires_at)
+        if reason is None and holder is None:
+            reason = "it has expired or was ended"
+        elif reason is None:
+            reason = f"{shorten(holder)} holds the variable{_until(expires_at)}"
+        message = (
+            f"The lease on variable {shorten(identifier)} of session {shorten(session_id)} is lost:"
+            f" {reason}. Nothing was written. {_DECIDE_ANEW}"
+        )
+        self.args = (message,)
+
+
+_DECIDE_ANEW = (
+    "Start again with lease() or start_optimization(), read the variable again, and decide anew"
+    " what to write."
+)
+
+
+def _until(expires_at: datetime | None) -> str:
+    return "" if expires_at is None else f" until {expires_at.isoformat()}"
 
 
 # --- invalid values

@@ -188,6 +188,8 @@ class AsyncSessionRepository(SharedHandle):
     update_constraints = _writes(SessionRepository.update_constraints)
     delete_variable = _writes(SessionRepository.delete_variable)
     start_optimization = _writes(SessionRepository.start_optimization)
+    renew_optimization = _writes(SessionRepository.renew_optimization)
+    claim_variable = _writes(SessionRepository.claim_variable)
     end_optimization = _writes(SessionRepository.end_optimization)
     variable_history = _reads(SessionRepository.variable_history)
     get_variable_version = _reads(SessionRepository.get_variable_version)

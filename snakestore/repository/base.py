@@ -14,7 +14,7 @@ from snakestore.clock import Clock, utc_now
 from snakestore.errors import StoreError, ValidationError
 from snakestore.repository.handle import SharedHandle
 from snakestore.repository.options import Options, RepositoryOptions, show_options
-from snakestore.repository.session_access import record_read
+from snakestore.repository.session_access import record_access
 from snakestore.storage.dialects import Backend, backend_of
 from snakestore.storage.engine import is_ours
 from snakestore.storage.execution.autocommit import AutocommitRunner, ConnectionSource
@@ -174,7 +174,7 @@ def _runner_for(bind: object, options: Options) -> Runner:
             lambda: connection,
             backend,
             _clock_for(backend, options.clock),
-            record_read if options.touch_on_read else None,
+            record_access if options.touch_on_read else None,
             max_value_bytes=options.max_value_bytes,
         )
     if isinstance(bind, orm.Session):
@@ -185,7 +185,7 @@ def _runner_for(bind: object, options: Options) -> Runner:
             lambda: session.connection(bind_arguments=arguments),
             backend,
             _clock_for(backend, options.clock),
-            record_read if options.touch_on_read else None,
+            record_access if options.touch_on_read else None,
             max_value_bytes=options.max_value_bytes,
         )
     message = (
@@ -214,7 +214,7 @@ def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
         connections,
         backend,
         _clock_for(backend, options.clock),
-        record_read if options.touch_on_read else None,
+        record_access if options.touch_on_read else None,
         max_value_bytes=options.max_value_bytes,
         busy_timeout=busy_timeout,
     )

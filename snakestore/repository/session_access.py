@@ -118,6 +118,24 @@ def lock_session(tx: TransactionContext, sid: object) -> LockedSession:
     return locked_session_from(text, check_access(tx, text, row, touch=False))
 
 
+def lock_session_for_claim(tx: TransactionContext, sid: object) -> str:
+    """Check a session, and keep others from writing it until the transaction ends.
+
+    Claims of one session run side by side. In a transaction of several operations the session is
+    locked as for any write, because a later one could not get that lock beside other claims.
+
+    Raises:
+        InvalidNameError: if the id is neither str nor Enum.
+        SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+    """
+    if not tx.alone:
+        return lock_session(tx, sid).sid
+    text = session_text(sid)
+    row = tx.fetch_first(sql.SELECT_SESSION_STATE_FOR_CLAIM, sid=text)
+    check_access(tx, text, row, touch=False)
+    return text
+
+
 def has_expired(tx: TransactionContext, sid: object, row: Row) -> bool:
     """Whether the session of a row that begins with ACCESS_COLUMNS has expired.
 
@@ -179,8 +197,8 @@ def record_write(
     )
 
 
-def record_read(tx: TransactionContext, sid: str) -> tuple[datetime, datetime | None] | None:
-    """Record the access that a read was.
+def record_access(tx: TransactionContext, sid: str) -> tuple[datetime, datetime | None] | None:
+    """Record an access of an operation that has not locked the session for itself.
 
     Does nothing if the session is gone, has expired or is locked by a write, which records the
     access itself. Returns ``last_accessed`` and ``expires_at``, or None.

@@ -230,6 +230,8 @@ class SessionView(MutableMapping[str, Any]):
     update_constraints = _without_session_id(RepositoryMethods.update_constraints)
     delete_variable = _without_session_id(RepositoryMethods.delete_variable)
     start_optimization = _without_session_id(RepositoryMethods.start_optimization)
+    renew_optimization = _without_session_id(RepositoryMethods.renew_optimization)
+    claim_variable = _without_session_id(RepositoryMethods.claim_variable)
     end_optimization = _without_session_id(RepositoryMethods.end_optimization)
     variable_history = _without_session_id(RepositoryMethods.variable_history)
     get_variable_version = _without_session_id(RepositoryMethods.get_variable_version)

@@ -181,6 +181,8 @@ WRITES: dict[str, Call] = {
     "rollback_variable": lambda repo, sid: repo.rollback_variable(sid, "x", 0),
     "delete_variable": lambda repo, sid: repo.delete_variable(sid, "x"),
     "start_optimization": lambda repo, sid: repo.start_optimization(sid, "x", "opt"),
+    "claim_variable": lambda repo, sid: repo.claim_variable(sid, "*", "opt", lease=60),
+    "claim_variable-none": lambda repo, sid: repo.claim_variable(sid, "none", "opt", lease=60),
     "put_program": lambda repo, sid: repo.put_program(sid, "new", [1]),
     "delete_program": lambda repo, sid: repo.delete_program(sid, "p"),
 }

@@ -72,6 +72,8 @@ NAMED = {
     ),
     "put_program": lambda repo, name: repo.put_program("s", name, 1),
     "start_optimization": lambda repo, name: repo.start_optimization("s", "x", name),
+    "claim_variable": lambda repo, name: repo.claim_variable("s", "*", name, lease=1),
+    "claim_variable-none": lambda repo, name: repo.claim_variable("s", "none", name, lease=1),
     "create_variable": lambda repo, name: create_variable(name=name, type="float", value=1.0),
     "create_variable-id": lambda repo, name: create_variable(
         name="new", type="float", value=1.0, id=name

@@ -13,6 +13,7 @@ import pytest
 
 from snakestore import (
     UNCHANGED,
+    LeaseLostError,
     SessionExpiredError,
     SessionRepository,
     StoreError,
@@ -137,6 +138,22 @@ def test_a_variable_is_reserved_for_an_optimiser_and_released(repo, filled):
     assert (held.optimizing, held.optimization_status.optimizer_id) == (True, "opt")
     assert (written.value, written.optimizing) == (4.0, True)
     assert (free.value, free.optimizing) == (4.0, False)
+
+
+def test_a_variable_is_claimed_by_pattern_and_its_lease_renewed_only_while_it_is_held(
+    repo, filled, clock
+):
+    claimed = repo.claim_variable(filled, "no*", "opt", 7, lease=60)
+    none = repo.claim_variable(filled, "no*", "other", lease=60)
+    clock.advance(50)
+    renewed = repo.renew_optimization(filled, "note", "opt", lease=60)
+    clock.advance(60)
+
+    assert (claimed.name, claimed.value, none) == ("note", "hello", None)
+    assert claimed.optimization_status.optimizer_pid == 7
+    assert renewed.optimization_status.expires_at == clock()
+    with pytest.raises(LeaseLostError):
+        repo.renew_optimization(filled, "note", "opt", lease=60)
 
 
 def test_programs_are_put_read_and_deleted(repo, filled):

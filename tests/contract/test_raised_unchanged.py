@@ -41,6 +41,8 @@ CALLS = {
     "rollback_variable": lambda repo: repo.rollback_variable("s", "x", 0),
     "prune_history": lambda repo: repo.prune_history("s", keep=1),
     "start_optimization": lambda repo: repo.start_optimization("s", "x", "optimiser"),
+    "renew_optimization": lambda repo: repo.renew_optimization("s", "x", "optimiser", lease=1),
+    "claim_variable": lambda repo: repo.claim_variable("s", "*", "optimiser", lease=1),
     "end_optimization": lambda repo: repo.end_optimization("s", "x"),
     "put_program": lambda repo: repo.put_program("s", "p", {}),
     "get_program": lambda repo: repo.get_program("s", "p", None),

@@ -38,6 +38,8 @@ from snakestore import (
         ),
         lambda repo: repo.update_variables("nobody", {"nothing": object()}),
         lambda repo: repo.start_optimization("nobody", "nothing", ""),
+        lambda repo: repo.renew_optimization("nobody", "nothing", 5, lease=-1),
+        lambda repo: repo.claim_variable("nobody", 5, "", lease=-1),
         lambda repo: repo.put_program("nobody", "", object()),
         lambda repo: repo.update_session("nobody", ttl=-1),
         lambda repo: repo.update_session("nobody", metadata={"a": object()}),
@@ -72,6 +74,8 @@ from snakestore import (
             "put",
             "batch",
             "start",
+            "renew",
+            "claim",
             "program",
             "ttl",
             "metadata",
@@ -117,10 +121,11 @@ def test_a_missing_session_is_told_first(repo, call):
         lambda repo: repo.update_variable("s", "nothing", object()),
         lambda repo: repo.update_variable("s", "nothing", 1.0, optimizer_id="opt"),
         lambda repo: repo.start_optimization("s", "nothing", ""),
+        lambda repo: repo.renew_optimization("s", "nothing", 5, lease=-1),
         lambda repo: repo.rollback_variable("s", "nothing", 99),
         lambda repo: repo.get_variable_version("s", "nothing", 99),
     ],
-    ids=["update-value", "update-lock", "start", "rollback", "version"],
+    ids=["update-value", "update-lock", "start", "renew", "rollback", "version"],
 )
 def test_a_missing_variable_is_told_before_what_is_wrong_with_the_call(
     repo, filled, unchanged, call
@@ -153,6 +158,7 @@ def test_a_missing_variable_is_told_before_what_is_wrong_with_the_call(
         lambda repo: repo.rollback_variable("s", "x", 99),
         lambda repo: repo.start_optimization("s", "x", "other", lease=-1),
         lambda repo: repo.start_optimization("s", "x", "other", [1], lease="long"),
+        lambda repo: repo.renew_optimization("s", "x", "other", lease=-1),
         lambda repo: repo.modify_variable("s", "x", 3),
         lambda repo: repo.update_variable("s", "x", 3.0, expected_version="a"),
     ],
@@ -165,7 +171,7 @@ def test_a_missing_variable_is_told_before_what_is_wrong_with_the_call(
             "rollback-version",
             "rollback-to-nothing",
         ),
-        *("start-lease", "start-arguments", "modify-nothing", "update-no-version"),
+        *("start-lease", "start-arguments", "renew-lease", "modify-nothing", "update-no-version"),
     ],
 )
 def test_a_lock_is_told_before_version_name_and_value(repo, filled, unchanged, call):
@@ -306,6 +312,7 @@ def test_a_version_that_never_was_is_not_found(repo, filled, unchanged, call, ve
         lambda repo: repo.get_variable("s"),
         lambda repo: repo.modify_variable("s", "x"),
         lambda repo: repo.start_optimization("s", "x"),
+        lambda repo: repo.renew_optimization("s", "x", "opt"),
         lambda repo: repo.put_program("s", "p"),
         lambda repo: create_variable(name="x", type="float"),
     ],
@@ -318,6 +325,7 @@ def test_a_version_that_never_was_is_not_found(repo, filled, unchanged, call, ve
         "get",
         "modify",
         "start",
+        "renew",
         "put_program",
         "create_variable",
     ],

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.dialects.sqlite import pysqlite
 
 from snakestore import SessionRepository
-from snakestore.storage.queries import history, programs, sessions, variables
+from snakestore.storage.queries import history, leases, programs, sessions, variables
 from snakestore.storage.queries.columns import RangeQuery
 from snakestore.storage.queries.statement import CompiledStatement, Statement
 
@@ -50,7 +50,7 @@ def _forms(name: str, thing: object) -> list[tuple[str, CompiledStatement]]:
 
 STATEMENTS = [
     form
-    for module in (sessions, variables, history, programs)
+    for module in (sessions, variables, leases, history, programs)
     for name, thing in vars(module).items()
     for form in _forms(f"{module.__name__.rpartition('.')[2]}.{name}", thing)
 ]

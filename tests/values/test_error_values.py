@@ -16,6 +16,7 @@ from snakestore import (
     ConstraintError,
     CorruptStoreError,
     InvalidNameError,
+    LeaseLostError,
     MissingFieldsError,
     NotFoundError,
     ProgramNotFoundError,
@@ -54,6 +55,7 @@ ANCESTORS = {
     VariableExistsError: (ConflictError,),
     VersionConflictError: (ConflictError,),
     VariableLockedError: (ConflictError,),
+    LeaseLostError: (VariableLockedError,),
     ValidationError: (SnakeStoreError, ValueError),
     UnknownTypeError: (ValidationError,),
     ConstraintError: (ValidationError,),
@@ -93,6 +95,11 @@ MADE = [
     ),
     (VariableLockedError("s", "x", "opt", None), {"holder": "opt", "expires_at": None}),
     (VariableLockedError("s", "x", None, None), {"holder": None, "expires_at": None}),
+    (
+        LeaseLostError("s", "x", "opt", SOON),
+        {"session_id": "s", "identifier": "x", "holder": "opt", "expires_at": SOON},
+    ),
+    (LeaseLostError("s", "x", None, None), {"holder": None, "expires_at": None}),
     (
         ValidationError("no", type="float", value="hot", path="$.a[0]"),
         {"type": "float", "value": "'hot'", "path": "$.a[0]"},
@@ -183,8 +190,14 @@ def test_the_text_of_an_error_is_its_message(error):
         (VariableLockedError("s", "x", "opt", SOON), ["'opt'", "until 2030", "end_optimization()"]),
         (
             VariableLockedError("s", "x", None, None),
-            ["is not being optimised", "start_optimization()"],
+            ["is not being optimised", "start_optimization()", "read the variable", "decide anew"],
         ),
+        (
+            LeaseLostError("s", "x", "opt", SOON),
+            ["'opt' holds the variable until 2030", "Start again", "decide anew"],
+        ),
+        (LeaseLostError("s", "x", None, None), ["has expired or was ended", "read the variable"]),
+        (LeaseLostError("s", "x", None, None, "it is the parent's"), ["lost: it is the parent's."]),
         (BatchError({"a": StoreError("no")}), ["nothing was written (1 error): 'a': no"]),
         (UnknownTypeError("colour", known=["float"]), ["'colour'", "float", "register_type"]),
         (MissingFieldsError(["id"]), ["Missing required fields: ['id']"]),

@@ -1,20 +1,11 @@
-"""Methods that start and end the optimisation of a variable: a lease, taken by compare-and-set."""
+"""Methods that start, renew and end the optimisation of a variable."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from snakestore import types
-from snakestore.clock import shifted
-from snakestore.errors import VariableLockedError
-from snakestore.lease import OptimizationStatus, checked_lease, checked_pid
-from snakestore.names import checked_name, identifier_text
 from snakestore.repository.base import RepositoryBase
-from snakestore.repository.session_access import record_write
-from snakestore.repository.variables.update import get_stored, lock_variable
-from snakestore.storage.execution.context import TransactionContext
-from snakestore.storage.mapping.stored_variable import StoredVariable
-from snakestore.storage.queries import variables as sql
+from snakestore.repository.variables.lease_operations import claim, end, renew, start
 from snakestore.variable import Variable
 
 
@@ -36,9 +27,17 @@ class LeaseMethods(RepositoryBase):
         variable. Value, version and stats do not change. Counts as an access (updates
         ``last_accessed``).
 
+        A start after the lease expired is a new start: others may have written since. Decide by the
+        variable that is returned, not by what was read before. To go on only if the lease was never
+        lost, use ``renew_optimization``. Two processes with one ``optimizer_id`` both count as the
+        holder; ``lease()`` gives each its own.
+
         Args:
             optimizer_pid: the optimiser's process; None keeps the recorded one on renewal.
             lease: length in seconds or as a timedelta; None: until the optimisation ends.
+
+        Returns:
+            The variable as it is now.
 
         Raises:
             SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
@@ -47,7 +46,67 @@ class LeaseMethods(RepositoryBase):
                 ``.expires_at``).
             InvalidNameError, ValidationError: if an argument is invalid.
         """
-        return self._runner.write(_start, sid, identifier, optimizer_id, optimizer_pid, lease)
+        return self._runner.write(start, sid, identifier, optimizer_id, optimizer_pid, lease)
+
+    def renew_optimization(
+        self,
+        sid: str,
+        identifier: str,
+        optimizer_id: str,
+        *,
+        lease: float | timedelta | None,
+    ) -> Variable:
+        """Renew the lease on a variable, only while it is held.
+
+        Value, version and stats do not change. Counts as an access (updates ``last_accessed``).
+
+        Args:
+            lease: its new length, from now, in seconds or as a timedelta; None: until the
+                optimisation ends.
+
+        Returns:
+            The variable as it is now.
+
+        Raises:
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            VariableNotFoundError: if there is no such variable.
+            LeaseLostError: if the optimiser does not hold the variable, also if nobody does.
+            InvalidNameError, ValidationError: if an argument is invalid.
+        """
+        return self._runner.write(renew, sid, identifier, optimizer_id, lease)
+
+    def claim_variable(
+        self,
+        sid: str,
+        pattern: str,
+        optimizer_id: str,
+        optimizer_pid: str | int | None = None,
+        *,
+        lease: float | timedelta | None,
+    ) -> Variable | None:
+        """Start the optimisation of the first matching variable that nobody holds, in one step.
+
+        The first is the one with the earliest ``created_at``, ties by id. However many claim at
+        once, each variable goes to one of them. Only names in the range of the pattern's literal
+        prefix are read. Value, version and stats do not change. Counts as an access (updates
+        ``last_accessed``).
+
+        A variable can be claimed again once its optimisation has ended or its lease has expired. To
+        take it out of the work to do, delete or rename it first.
+
+        Args:
+            pattern: which names (``*`` matches any run of characters, all else is literal).
+            optimizer_pid: the optimiser's process.
+            lease: length in seconds or as a timedelta; None: until the optimisation ends.
+
+        Returns:
+            The variable, or None if no variable that matches is free.
+
+        Raises:
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            InvalidNameError, ValidationError: if an argument is invalid.
+        """
+        return self._runner.write(claim, sid, pattern, optimizer_id, optimizer_pid, lease)
 
     def end_optimization(
         self, sid: str, identifier: str, optimizer_id: str | None = None
@@ -64,57 +123,4 @@ class LeaseMethods(RepositoryBase):
             VariableNotFoundError: if there is no such variable.
             VariableLockedError: if another optimiser than ``optimizer_id`` holds the variable.
         """
-        return self._runner.write(_end, sid, identifier, optimizer_id)
-
-
-def _start(
-    tx: TransactionContext,
-    sid: object,
-    identifier: object,
-    optimizer_id: object,
-    optimizer_pid: object,
-    lease: object,
-) -> Variable:
-    locked, stored = lock_variable(tx, sid, identifier)
-    optimizer = checked_name(optimizer_id, "optimizer_id")
-    status = stored.lease(tx.now)
-    if status.optimizing and status.optimizer_id != optimizer:
-        raise _held(stored, status)
-    pid, length = checked_pid(optimizer_pid), checked_lease(lease)
-    recorded_pid = status.optimizer_pid if pid is None else pid
-    tx.execute(
-        sql.UPDATE_LEASE,
-        sid=locked.sid,
-        vid=stored.id,
-        optimizer=optimizer,
-        pid=None if recorded_pid is None else types.dumps(recorded_pid),
-        started=status.started_at or tx.now,
-        expires=None if length is None else shifted(tx.now, length),
-    )
-    record_write(tx, locked)
-    return get_stored(tx, locked.sid, stored.id).variable(tx.now)
-
-
-def _end(tx: TransactionContext, sid: object, identifier: object, optimizer_id: object) -> Variable:
-    locked, stored = lock_variable(tx, sid, identifier)
-    status = stored.lease(tx.now)
-    optimizer = None if optimizer_id is None else identifier_text(optimizer_id, "optimizer_id")
-    if status.optimizing and optimizer not in (None, status.optimizer_id):
-        raise _held(stored, status)
-    tx.execute(
-        sql.UPDATE_LEASE,
-        sid=locked.sid,
-        vid=stored.id,
-        optimizer=None,
-        pid=None,
-        started=None,
-        expires=None,
-    )
-    record_write(tx, locked)
-    return get_stored(tx, locked.sid, stored.id).variable(tx.now)
-
-
-def _held(stored: StoredVariable, status: OptimizationStatus) -> VariableLockedError:
-    return VariableLockedError(
-        stored.sid, stored.identifier, status.optimizer_id, status.expires_at
-    )
+        return self._runner.write(end, sid, identifier, optimizer_id)

@@ -29,6 +29,7 @@ class TransactionContext:
         "_dialect",
         "_now",
         "access_due",
+        "alone",
         "backend",
         "connection",
         "max_value_bytes",
@@ -53,6 +54,8 @@ class TransactionContext:
         self._now = now
         self.backend = connection.backend
         self.max_value_bytes = max_value_bytes
+        self.alone = True
+        """Whether the transaction ends with this operation."""
         self.access_due: str | None = None
         """The id of the session that was read, where the access is due to be recorded."""
         self.recorded_access: tuple[datetime, datetime | None] | None = None

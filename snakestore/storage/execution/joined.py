@@ -51,7 +51,9 @@ class JoinedRunner(Runner):
         """Called after a read whose access is due to be recorded."""
 
     def _context(self, connection: ConnectionAdapter) -> TransactionContext:
-        return TransactionContext(connection, self._now(), self.max_value_bytes)
+        tx = TransactionContext(connection, self._now(), self.max_value_bytes)
+        tx.alone = False
+        return tx
 
     def lookup(
         self,

@@ -28,8 +28,13 @@ SELECT_SESSION_STATE = Statement(lambda: select(*STATE_COLUMNS).where(_this))
 SELECT_SESSION_STATE_FOR_UPDATE = Statement(
     lambda: select(*STATE_COLUMNS).where(_this).with_for_update()
 )
+# FOR KEY SHARE: several claims at once, and no other write
+SELECT_SESSION_STATE_FOR_CLAIM = Statement(
+    lambda: select(*STATE_COLUMNS).where(_this).with_for_update(read=True, key_share=True)
+)
+# FOR NO KEY UPDATE, which a claim does not keep from being taken
 SELECT_SESSION_STATE_SKIP_LOCKED = Statement(
-    lambda: select(*STATE_COLUMNS).where(_this).with_for_update(skip_locked=True)
+    lambda: select(*STATE_COLUMNS).where(_this).with_for_update(skip_locked=True, key_share=True)
 )
 LOCK_SESSION = Statement(lambda: select(sessions.c.id).where(_this).with_for_update())
 SELECT_SESSION = Statement(lambda: select(*SESSION_COLUMNS).where(_this))

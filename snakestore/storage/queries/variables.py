@@ -136,16 +136,4 @@ REPLACE = Statement(
 UPDATE_CONSTRAINTS = Statement(
     lambda: update(variables).where(_this).values(constraints=bindparam("new_constraints"))
 )
-UPDATE_LEASE = Statement(
-    lambda: (
-        update(variables)
-        .where(_this)
-        .values(
-            optimizer_id=bindparam("optimizer"),
-            optimizer_pid=bindparam("pid"),
-            optimization_started_at=bindparam("started"),
-            optimization_expires_at=bindparam("expires"),
-        )
-    )
-)
 DELETE = Statement(lambda: delete(variables).where(_this))
