@@ -140,7 +140,9 @@ def file_id(path: str) -> FileId | None:
     """Device and inode of a file; None if there is no such file."""
     try:
         found = os.stat(path)
-    except OSError:
+    except OSError as error:
+        if error.errno is None:  # not the system's, but a signal handler's TimeoutError
+            raise
         return None
     return found.st_dev, found.st_ino
 

@@ -63,6 +63,11 @@ def driver_error_types() -> tuple[type[BaseException], ...]:
     )
 
 
+def interrupts_driver(error: BaseException) -> bool:
+    """Whether an exception of others came out of the code of a driver that is in use."""
+    return any(backend.interrupts_driver(error) for backend in list(_loaded.values()))
+
+
 def backend_of_error(error: BaseException) -> Backend:
     """The backend that knows a driver's error.
 

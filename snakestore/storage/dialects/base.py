@@ -249,6 +249,11 @@ class Backend(ABC):
     def driver_connected(self, driver_connection: Any) -> bool:
         """Whether the driver still has its connection."""
 
+    def is_connecting_error(self, error: BaseException) -> bool:
+        """Whether a driver passes on an error of the operating system while it connects."""
+        del error
+        return False
+
     def interrupts_driver(self, error: BaseException) -> bool:
         """Whether an exception of others came out of the driver's own code, in an unknown state.
 

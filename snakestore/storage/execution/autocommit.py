@@ -7,7 +7,6 @@ was lost before COMMIT was sent, because then nothing of it was kept.
 
 from __future__ import annotations
 
-import _thread
 import logging
 import threading
 import weakref
@@ -25,11 +24,12 @@ from snakestore.storage.execution.connection import ConnectionAdapter, SqlAlchem
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import (
     is_driver_error,
+    masked_by,
     translate,
     translate_errors,
 )
 from snakestore.storage.execution.joined import ENTERED_TWICE, TransactionBlockRunner
-from snakestore.storage.execution.nesting import check_stack, holds_connection
+from snakestore.storage.execution.nesting import check_stack, holds_connection, run_elsewhere
 from snakestore.storage.execution.ownership import current_caller
 from snakestore.storage.execution.recording import RecordingPause
 from snakestore.storage.execution.retry import RetryPolicy
@@ -57,9 +57,6 @@ class Mode(Enum):
 LOOKUP, READ, WRITE = Mode
 
 logger = logging.getLogger("snakestore.execution")
-
-_END_TIMEOUT = 5.0
-"""How long to wait for another thread that rolls back, in seconds."""
 
 
 class ConnectionSource(Protocol):
@@ -284,8 +281,11 @@ class AutocommitRunner(Runner, fork.Participant):
             SnakeStoreError: the error was the driver's, and another try does not help.
             RetryLater: another try may help, and this runner does not pause.
         """
+        original = masked_by(error)
         if connection is not None:
-            self.end(connection, threading.get_ident(), error)
+            self.end(connection, threading.get_ident(), original or error)
+        if original is not None:
+            raise original
         retry = retry or RetryPolicy(
             self.backend, self.busy_timeout, reached=self._reached, in_place=self._in_place
         )
@@ -336,25 +336,17 @@ class AutocommitRunner(Runner, fork.Participant):
             check_stack()
             self.end(connection, owner)
         except BaseException:
-            ended = _thread.allocate_lock()
-            ended.acquire()
-            _thread.start_new_thread(self._end_in_thread, (connection, owner, ended))
-            ended.acquire(timeout=_END_TIMEOUT)
+            run_elsewhere(self._end_finally, connection, owner)
             raise
 
-    def _end_in_thread(
-        self, connection: ConnectionAdapter, owner: object, ended: _thread.LockType
-    ) -> None:
-        try:
-            if self._connections.holds(connection, owner):
-                try:
-                    roll_back(connection)
-                except Exception as error:  # noqa: BLE001 - it is closed then, which rolls back
-                    logger.warning("rolling back failed: %s", type(error).__name__)
-                    connection.broken = True
-                self._connections.release(connection)
-        finally:
-            ended.release()
+    def _end_finally(self, connection: ConnectionAdapter, owner: object) -> None:
+        if self._connections.holds(connection, owner):
+            try:
+                roll_back(connection)
+            except Exception as error:  # noqa: BLE001 - it is closed then, which rolls back
+                logger.warning("rolling back failed: %s", type(error).__name__)
+                connection.broken = True
+            self._connections.release(connection)
 
     def _record_access(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
         """Record a read as an access, unless that would wait for a lock or cannot be done.
@@ -376,7 +368,10 @@ class AutocommitRunner(Runner, fork.Participant):
             connection.commit()
             tx.recorded_access = recorded
         except Exception as error:
-            roll_back(connection)
+            original = masked_by(error)
+            roll_back(connection, original or error)
+            if original is not None:
+                raise original  # noqa: B904 - it came first
             if not is_driver_error(error):
                 raise
             problem = translate(error)

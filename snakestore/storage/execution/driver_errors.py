@@ -9,7 +9,7 @@ from sqlalchemy import exc
 
 from snakestore.errors import SnakeStoreError, StoreBusyError, StoreError
 from snakestore.storage import descriptors
-from snakestore.storage.dialects import backend_of_error, driver_error_types
+from snakestore.storage.dialects import backend_of_error, driver_error_types, interrupts_driver
 from snakestore.storage.dialects.base import CONNECTION_LOST
 
 
@@ -23,6 +23,21 @@ def driver_error(error: BaseException) -> BaseException | None:
 def is_driver_error(error: BaseException) -> bool:
     """Whether ``error`` is a driver's or SQLAlchemy's. Any other is raised unchanged."""
     return isinstance(error, exc.SQLAlchemyError) or driver_error(error) is not None
+
+
+def masked_by(error: BaseException) -> BaseException | None:
+    """The exception from outside that an error of the driver's code replaced, or None.
+
+    psycopg raises an error of its own where it cannot clean up after an interruption.
+    """
+    found: BaseException | None = None
+    if is_driver_error(error) or interrupts_driver(error):
+        context = (driver_error(error) or error).__context__
+        while context is not None:
+            if not is_driver_error(context) and interrupts_driver(context):
+                found = context
+            context = context.__context__
+    return found
 
 
 def is_busy(error: BaseException) -> bool:
@@ -75,6 +90,9 @@ def translate_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        original = masked_by(error)
+        if original is not None:
+            raise original  # noqa: B904 - it came first
         if not is_driver_error(error) and not descriptors.says_exhausted(error):
             raise
         raise translate(error) from error

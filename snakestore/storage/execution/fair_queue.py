@@ -5,9 +5,9 @@ An item that is put back goes directly to the caller that has waited longest. Wh
 waiting also ends where a test tool has stopped Python's clocks.
 
 An exception from outside (a signal handler's, ``KeyboardInterrupt``) may come after any call. It
-loses no item: one that was popped but not stored comes back when it is collected, and one that is
-stored has an owner, who puts it back. Waiters look for items a few times a second, in case an
-exception came to the caller that should have woken them.
+loses no item: popping, storing and noting the owner have no call between them, and the owner puts
+it back, once. A place that is lost nevertheless comes back when it is collected. Waiters look for
+items a few times a second, in case an exception came to the caller that should have woken them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from threading import get_ident
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -63,6 +64,8 @@ class FairQueue(Generic[T]):
         """Start without items; ``before_wait`` is called before a caller waits, and may raise."""
         self.items: deque[T] = deque()
         """The free items, of which the last one is given out first."""
+        self._pop: Iterator[T] = iter(self.items.pop, None)
+        """Pops items. Unpacking from it leaves no instant between popping and storing an item."""
         self._waiters: deque[_Waiter[T]] = deque()
         self._mutex = threading.RLock()  # reentrant: a finalizer may put an item back at any time
         self._before_wait = before_wait
@@ -79,7 +82,7 @@ class FairQueue(Generic[T]):
         here = get_ident()
         if self._direct:
             try:
-                item = self.items.pop()
+                [item] = islice(self._pop, 1)
                 item.owner = here
             except IndexError:
                 pass  # none is free
@@ -89,10 +92,15 @@ class FairQueue(Generic[T]):
 
     def put(self, item: T) -> None:
         """Put an item back, to be given out next. Does nothing if it was put back."""
-        if item.owner is None:
+        owner = item.owner
+        if owner is None:
             return
-        item.owner = None
-        self.items.append(item)  # no exception can come between these two
+        try:
+            item.owner = None
+            self.items.append(item)  # no exception can come between these two
+        except RecursionError:
+            item.owner = owner  # to be put back where there is more stack
+            raise
         if not self._direct:
             self._serve()
 
@@ -103,10 +111,15 @@ class FairQueue(Generic[T]):
 
     def put_last(self, item: T) -> None:
         """Put an item back, to be given out after all others."""
-        if item.owner is None:
+        owner = item.owner
+        if owner is None:
             return
-        item.owner = None
-        self.items.appendleft(item)
+        try:
+            item.owner = None
+            self.items.appendleft(item)
+        except RecursionError:
+            item.owner = owner
+            raise
         if not self._direct:
             self._serve()
 
@@ -137,7 +150,7 @@ class FairQueue(Generic[T]):
             taken: list[T] = []
             with suppress(IndexError):
                 while True:
-                    item = self.items.pop()
+                    [item] = islice(self._pop, 1)
                     item.owner = self
                     taken.append(item)
             return taken
@@ -158,7 +171,7 @@ class FairQueue(Generic[T]):
                 waiter = self._waiters[0]
                 if waiter.item is None:
                     try:
-                        item = self.items.pop()
+                        [item] = islice(self._pop, 1)
                         item.owner = waiter
                         waiter.item = item
                     except IndexError:

@@ -6,7 +6,9 @@ for what the other holds.
 
 from __future__ import annotations
 
+import _thread
 import sys
+from collections.abc import Callable
 from types import CodeType, FrameType
 
 from snakestore.errors import StoreBusyError
@@ -16,6 +18,9 @@ NESTED = (
     "this thread is inside another method of this repository, which a signal handler or finalizer"
     " interrupted. Nothing was written; call the method when that one has returned."
 )
+
+_WAIT = 5.0
+"""How long to wait for another thread that cleans up, in seconds."""
 
 _methods: set[CodeType] = set()
 """Of the functions that hold a connection while they run."""
@@ -59,3 +64,23 @@ def check_stack(levels: int = 20) -> None:
     """
     if levels:
         check_stack(levels - 1)
+
+
+def run_elsewhere(call: Callable[..., object], *arguments: object) -> None:
+    """Run a call in another thread, and wait for it: where this one has no stack left.
+
+    It takes as little stack as may be, and no part of Python's ``threading``.
+    """
+    ended = _thread.allocate_lock()
+    ended.acquire()
+    _thread.start_new_thread(_run_and_release, (call, arguments, ended))
+    ended.acquire(timeout=_WAIT)
+
+
+def _run_and_release(
+    call: Callable[..., object], arguments: tuple[object, ...], ended: _thread.LockType
+) -> None:
+    try:
+        call(*arguments)
+    finally:
+        ended.release()

@@ -20,7 +20,7 @@ from snakestore.storage.execution.fair_queue import (
     places,
 )
 from snakestore.storage.execution.idle import PERIODS, closer
-from snakestore.storage.execution.nesting import NESTED, refuse_nested
+from snakestore.storage.execution.nesting import NESTED, refuse_nested, run_elsewhere
 
 CLOSED = "the repository is closed. Open it again to use it."
 
@@ -97,14 +97,23 @@ class OwnedConnections(fork.Participant):
             if watch is None or monotonic() <= watch.next_check or not slot.outdated():
                 return slot
         except BaseException:
-            if isinstance(slot, DriverConnection):
-                slot.broken = True
-                self.release(slot)
+            if slot.owner == threading.get_ident():
+                try:
+                    self._give_back(slot)
+                except BaseException:
+                    run_elsewhere(self._give_back, slot)
+                    raise
             raise
         # it reads a file as unchanging that has changed
         slot.broken = True
         self.release(slot)
         return self.acquire()
+
+    def _give_back(self, slot: DriverConnection | Place) -> None:
+        if isinstance(slot, Place):
+            self._slots.put_last(slot)
+        else:
+            self.release(slot)
 
     def holds(self, connection: DriverConnection, owner: object) -> bool:
         """Whether the connection is in use by ``owner``."""
@@ -177,9 +186,11 @@ class OwnedConnections(fork.Participant):
                 closer.watch(self)
             connection.owner = place.owner
         except BaseException:
-            if connection is not None:
-                connection.close()
-            slots.put_last(place)
+            try:
+                slots.put_last(place)
+            finally:
+                if connection is not None:
+                    connection.close()
             raise
         return connection
 

@@ -94,6 +94,7 @@ class RetryPolicy:
             in_place: whether to pause here. If not, ``RetryLater`` is raised instead, for a caller
                 that pauses on an event loop and then tries again with the same policy.
         """
+        self._backend = backend
         self._remote = backend.remote
         self._in_place = in_place
         self._reached = reached
@@ -130,7 +131,7 @@ class RetryPolicy:
     def is_driver_error(self, error: BaseException, connection: ConnectionAdapter | None) -> bool:
         """Whether the error is the database layer's, or a socket's while connecting to a server."""
         return is_driver_error(error) or (
-            connection is None and self._remote and isinstance(error, OSError)
+            connection is None and self._backend.is_connecting_error(error)
         )
 
     def _wait(self, backoff: Backoff, reason: str, error: BaseException) -> bool:

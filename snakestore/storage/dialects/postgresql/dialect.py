@@ -147,6 +147,10 @@ class PostgreSQL(Backend):
         """As the driver noticed when it last used the connection."""
         return not driver_connection.closed
 
+    def is_connecting_error(self, error: BaseException) -> bool:
+        """An OSError from the code of a socket, not of a signal handler (``TimeoutError``)."""
+        return isinstance(error, OSError) and errors.came_from_socket(error)
+
     def interrupts_driver(self, error: BaseException) -> bool:
         """By the frames that it came through."""
         return errors.came_through_driver(error)

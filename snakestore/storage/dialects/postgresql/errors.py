@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import traceback
+from collections.abc import Iterator
 
 from snakestore.errors import (
     CorruptStoreError,
@@ -54,6 +56,8 @@ _CONNECTION_ERRORS = {"OperationalError", "InterfaceError"}
 """What PEP 249's drivers raise without an SQLSTATE when no server sent one."""
 _DRIVERS = {"psycopg", "psycopg_binary", "psycopg_c", "psycopg2", "pg8000", "asyncpg"}
 """The packages of drivers."""
+_OF_SOCKETS = {"asyncio", "asyncpg", "pg8000", "socket", "ssl", "uvloop"}
+"""The packages that connect sockets for drivers which pass on an OSError."""
 
 
 def driver_error_types() -> tuple[type[BaseException], ...]:
@@ -70,12 +74,18 @@ def driver_error_types() -> tuple[type[BaseException], ...]:
 
 def came_through_driver(error: BaseException) -> bool:
     """Whether a frame of a driver is among those that an exception came through."""
-    trace = error.__traceback__
-    while trace is not None:
-        if str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] in _DRIVERS:
-            return True
-        trace = trace.tb_next
-    return False
+    return any(package in _DRIVERS for package in _packages(error))
+
+
+def came_from_socket(error: BaseException) -> bool:
+    """Whether an exception was raised by the code that connects a socket."""
+    return next(reversed([*_packages(error)]), None) in _OF_SOCKETS
+
+
+def _packages(error: BaseException) -> Iterator[str]:
+    """The packages of the frames that an exception came through, the innermost last."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        yield str(frame.f_globals.get("__name__")).partition(".")[0]
 
 
 def sqlstate(error: BaseException) -> str:

@@ -91,7 +91,9 @@ class Watch:
             return False
         try:
             return self._present_signature() != self._signature
-        except OSError:
+        except OSError as error:
+            if error.errno is None:  # not the system's, but a signal handler's TimeoutError
+                raise
             return True
 
     def check_replaced(self) -> None:
@@ -143,7 +145,9 @@ class Watch:
         """When the last name was added to the folder or removed; None if that is not known."""
         try:
             return os.stat(self._folder).st_ctime_ns if os.name == "posix" else None
-        except OSError:
+        except OSError as error:
+            if error.errno is None:  # not the system's, but a signal handler's TimeoutError
+                raise
             return None
 
     def _check_all(self) -> None:

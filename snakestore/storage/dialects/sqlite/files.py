@@ -36,6 +36,8 @@ def exists(path: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
+        if error.errno is None:  # not the system's, but a signal handler's TimeoutError
+            raise
         message = (
             f"{path} cannot be accessed: {error.strerror}; check the path and the modes of its"
             " folders"
@@ -199,6 +201,8 @@ def _translate_os_errors(folder: str, path: str) -> Iterator[None]:
         message = f"the folder {folder} does not exist: create it before {path}"
         raise StoreError(message) from error
     except OSError as error:
+        if error.errno is None:  # not the system's, but a signal handler's TimeoutError
+            raise
         kind = StoreFullError if error.errno in _NO_SPACE else StoreError
         message = (
             f"{path} cannot be created: {error.strerror}; check the mode and the free space of its"
