@@ -36,6 +36,7 @@ them.
 | the disk is full | every acknowledged write survives; writes raise `StoreFullError` until there is space | the same |
 | the file is removed or replaced while open | writes raise `StoreError` and change nothing; reads do so within a second | the same |
 | the log (`-wal`, `-shm`) is removed or replaced while open | writes raise `StoreError` and change nothing, and the process does not open the file again; what was only in the log is lost | the same |
+| an exception from outside at any instant (signal handler, `KeyboardInterrupt`, `MemoryError`, `RecursionError`) | it is raised unchanged; nothing is half done, nothing stays locked | the same |
 | network file system, or one that several machines share | not supported; `NetworkFileSystemWarning` | the same |
 | the file has several names (hard links) | not supported; `UnsafeFileWarning` | the same |
 | the file itself is a mount point (`docker run -v FILE:FILE`) | refused (`StoreError`), nothing is changed; mount its folder | the same |
@@ -210,9 +211,31 @@ _ROWS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
 }
 
 
+_PLACES = {"file": "a file", "memory": "a database in memory", "postgresql": "PostgreSQL"}
+
+
+def _interrupts(scenes: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    for store, place in _PLACES.items():
+        seen = [each for each in scenes if each["store"] == store]
+        if seen:
+            hits, acknowledged = (
+                sum(each[name] for each in seen) for name in ("hits", "acknowledged")
+            )
+            scenario = (
+                f"{hits} exceptions at random instants inside methods on {place} (signal handlers,"
+                " `KeyboardInterrupt`, `MemoryError`, `RecursionError`, other threads)"
+            )
+            outcome = (
+                f"each raised unchanged; 0 locks, connections or transactions left; {acknowledged}"
+                " acknowledged, 0 lost, none partial"
+            )
+            yield scenario, outcome
+
+
 def _rows(scenes: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[str, str]]:
     for each in scenes.get("contention", []):
         yield from _contention(each)
+    yield from _interrupts(scenes.get("interrupts", []))
     for scene, row in _ROWS.items():
         yield from map(row, scenes.get(scene, []))
 

@@ -1,0 +1,137 @@
+"""Methods that a signal handler calls, and blocks that an exception leaves at a bad instant."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from snakestore import SessionRepository, StoreBusyError
+from snakestore.clock import utc_now
+from tests.faults.storm import check_idle
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="needs Unix signals")
+
+
+class Stop(BaseException):
+    pass
+
+
+@pytest.fixture
+def in_method():
+    """``in_method(call)``: have a signal handler call it inside the next method."""
+    calls = []
+
+    def clock():
+        if calls:
+            signal.raise_signal(signal.SIGUSR1)
+        return utc_now()
+
+    def handler(*_):
+        calls.pop()()
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    yield clock, calls.append
+    signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.fixture(params=["file", "memory"])
+def repo(request, tmp_path, in_method):
+    clock, _ = in_method
+    path = tmp_path / "s.db" if request.param == "file" else "sqlite://"
+    with SessionRepository.open(path, clock=clock, busy_timeout=20) as repo:
+        repo.create_session("s", ttl=None)
+        repo.register_variable("s", "n", "integer", 0)
+        yield repo
+
+
+METHODS = {
+    "get_value": lambda repo: repo.get_value("s", "n"),
+    "update_variable": lambda repo: repo.update_variable("s", "n", 1),
+    "update_variables": lambda repo: repo.update_variables("s", {"n": 1}),
+    "delete_expired": lambda repo: repo.delete_expired(),
+    "transaction": lambda repo: repo.transaction().__enter__(),
+}
+
+
+@pytest.mark.parametrize("inner", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize("outer", list(METHODS.values())[1:3], ids=list(METHODS)[1:3])
+def test_a_method_that_a_handler_calls_inside_a_method_is_refused_at_once(
+    repo, in_method, outer, inner
+):
+    _, call = in_method
+    refused = []
+
+    def handle():
+        with pytest.raises(StoreBusyError, match="signal handler") as caught:
+            inner(repo)
+        refused.append(caught.value)
+
+    call(handle)
+    outer(repo)
+
+    assert len(refused) == 1
+    assert repo.get_value("s", "n") == 1
+    check_idle(repo)
+
+
+def test_what_a_handler_raises_comes_out_unchanged_and_nothing_is_written(repo, in_method):
+    _, call = in_method
+    error = Stop()
+
+    def handle():
+        raise error
+
+    call(handle)
+    with pytest.raises(Stop) as caught:
+        repo.update_variable("s", "n", 1)
+
+    assert caught.value is error
+    check_idle(repo)
+    assert repo.get_value("s", "n") == 0
+
+
+def test_a_block_that_can_no_longer_be_left_is_rolled_back(repo):
+    block = repo.transaction()
+    block.__enter__().update_variable("s", "n", 1)
+    del block
+
+    check_idle(repo)
+    assert repo.get_value("s", "n") == 0
+
+
+def test_a_block_may_be_left_by_an_exit_stack_in_another_thread(repo):
+    stack = ExitStack()
+    stack.enter_context(repo.transaction()).update_variable("s", "n", 1)
+
+    thread = threading.Thread(target=stack.close)
+    thread.start()
+    thread.join()
+
+    check_idle(repo)
+    assert repo.get_value("s", "n") == 1
+
+
+def test_a_block_is_entered_once(repo):
+    block = repo.transaction()
+    with block:
+        pass
+
+    with pytest.raises(RuntimeError, match="only once"), block:
+        pass
+
+
+def test_a_nested_block_that_fails_leaves_the_outer_one_whole(repo):
+    with repo.transaction() as outer:
+        outer.update_variable("s", "n", 1)
+        with pytest.raises(Stop), outer.transaction() as inner:
+            inner.update_variable("s", "n", 2)
+            with inner.transaction() as innermost:
+                innermost.update_variable("s", "n", 3)
+            raise Stop
+        assert outer.get_value("s", "n") == 1
+        outer.register_variable("s", "m", "integer", 1)
+
+    assert (repo.get_value("s", "n"), repo.get_value("s", "m")) == (1, 1)
