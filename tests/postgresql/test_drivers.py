@@ -90,6 +90,21 @@ def test_a_refused_verb_leaves_a_transaction_of_the_users_usable(engine, bind_of
     assert SessionRepository(engine).get_value("s", "x") == 1
 
 
+def test_a_connection_that_is_lost_in_a_block_is_reported_as_such(engine, outside):
+    repo = SessionRepository(engine)
+    repo.create_session("s")
+
+    with pytest.raises(StoreError, match="nothing was written"), repo.transaction() as transaction:
+        transaction.touch("s")
+        outside.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        transaction.touch("s")
+
+    assert repo.session_exists("s")
+
+
 def test_the_migrations_run(engine):
     snakestore.downgrade(engine, "base")
     snakestore.upgrade(engine)

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy import text
 
-from snakestore import SessionRepository
+from snakestore import SessionRepository, StoreError
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="needs Unix signals")
 
@@ -117,4 +117,28 @@ def test_an_exception_while_waiting_for_a_row_comes_out_and_frees_the_row(
         assert repo.get_value("s", "n") == 0
         assert repo.update_variable("s", "n", 2).version == 1
         assert [each.name for each in repo.list_variables("s")] == ["n"]
+    engine.dispose()
+
+
+def test_a_lost_connection_is_reported_as_such_where_an_exception_is_being_handled(
+    repo, url, interrupt, outside
+):
+    engine = sqlalchemy.create_engine(url)
+    with engine.connect() as other:
+        other.execute(text("SELECT 1 FROM sessions FOR UPDATE"))
+        interrupt(Stop())
+        try:
+            repo.update_variable("s", "n", 1)
+        except Stop:
+            other.invalidate()
+
+            with pytest.raises(StoreError), repo.transaction() as transaction:
+                transaction.touch("s")
+                outside.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+                )
+                transaction.touch("s")
     engine.dispose()

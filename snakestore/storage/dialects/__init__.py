@@ -68,6 +68,11 @@ def interrupts_driver(error: BaseException) -> bool:
     return any(backend.interrupts_driver(error) for backend in list(_loaded.values()))
 
 
+def interrupted_driver(error: BaseException) -> bool:
+    """Whether a driver has replaced an exception from outside by an error of its own."""
+    return any(backend.interrupted_driver(error) for backend in list(_loaded.values()))
+
+
 def backend_of_error(error: BaseException) -> Backend:
     """The backend that knows a driver's error.
 

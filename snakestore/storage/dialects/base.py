@@ -254,6 +254,15 @@ class Backend(ABC):
         del error
         return False
 
+    def interrupted_driver(self, error: BaseException) -> bool:
+        """Whether a driver has replaced an exception from outside by an error of its own.
+
+        Args:
+            error: the context of the driver's error.
+        """
+        del error
+        return False
+
     def interrupts_driver(self, error: BaseException) -> bool:
         """Whether an exception of others came out of the driver's own code, in an unknown state.
 

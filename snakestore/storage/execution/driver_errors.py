@@ -9,7 +9,12 @@ from sqlalchemy import exc
 
 from snakestore.errors import SnakeStoreError, StoreBusyError, StoreError
 from snakestore.storage import descriptors
-from snakestore.storage.dialects import backend_of_error, driver_error_types, interrupts_driver
+from snakestore.storage.dialects import (
+    backend_of_error,
+    driver_error_types,
+    interrupted_driver,
+    interrupts_driver,
+)
 from snakestore.storage.dialects.base import CONNECTION_LOST
 
 
@@ -34,7 +39,7 @@ def masked_by(error: BaseException) -> BaseException | None:
     if is_driver_error(error) or interrupts_driver(error):
         context = (driver_error(error) or error).__context__
         while context is not None:
-            if not is_driver_error(context) and interrupts_driver(context):
+            if not is_driver_error(context) and interrupted_driver(context):
                 found = context
             context = context.__context__
     return found

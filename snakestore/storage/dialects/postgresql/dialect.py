@@ -151,6 +151,10 @@ class PostgreSQL(Backend):
         """An OSError from the code of a socket, not of a signal handler (``TimeoutError``)."""
         return isinstance(error, OSError) and errors.came_from_socket(error)
 
+    def interrupted_driver(self, error: BaseException) -> bool:
+        """By the frames that it came through, and its class."""
+        return errors.interrupted(error)
+
     def interrupts_driver(self, error: BaseException) -> bool:
         """By the frames that it came through."""
         return errors.came_through_driver(error)

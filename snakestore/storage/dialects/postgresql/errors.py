@@ -58,6 +58,10 @@ _DRIVERS = {"psycopg", "psycopg_binary", "psycopg_c", "psycopg2", "pg8000", "asy
 """The packages of drivers."""
 _OF_SOCKETS = {"asyncio", "asyncpg", "pg8000", "socket", "ssl", "uvloop"}
 """The packages that connect sockets for drivers which pass on an OSError."""
+_OF_CALLS = {*_DRIVERS, *_OF_SOCKETS, *sys.stdlib_module_names, "snakestore", "sqlalchemy"}
+"""The packages whose code runs inside a call of a driver; other code only in a signal handler."""
+_INTERRUPTIONS = (KeyboardInterrupt, SystemExit, MemoryError, RecursionError)
+"""What the interpreter raises in any code."""
 
 
 def driver_error_types() -> tuple[type[BaseException], ...]:
@@ -75,6 +79,24 @@ def driver_error_types() -> tuple[type[BaseException], ...]:
 def came_through_driver(error: BaseException) -> bool:
     """Whether a frame of a driver is among those that an exception came through."""
     return any(package in _DRIVERS for package in _packages(error))
+
+
+def interrupted(error: BaseException) -> bool:
+    """Whether an exception came into a driver from outside, and never left the library.
+
+    One that the caller's code handles has left it: it may be the context of later errors. One that
+    neither a function nor a class of other code raised is the driver's own, such as a KeyError.
+    """
+    packages = [*_packages(error)]
+    return (
+        came_through_driver(error)
+        and packages[0] in _OF_CALLS
+        and (
+            isinstance(error, _INTERRUPTIONS)
+            or packages[-1] not in _OF_CALLS
+            or type(error).__module__.partition(".")[0] not in _OF_CALLS
+        )
+    )
 
 
 def came_from_socket(error: BaseException) -> bool:
