@@ -61,6 +61,10 @@ Opening a file runs no code from it:
   trigger or a foreign index that is unique, partial or over an expression. These could change or
   refuse what is stored. Plain indexes of others are allowed.
 - Views with other names are never read.
+- On PostgreSQL the same is refused, and so are rules, tables that inherit from one of snakestore's,
+  and row level security that could hide rows from the role. Partitions made by
+  `upgrade(partitions=)`, foreign keys that refer to snakestore's tables and disabled triggers are
+  allowed. A CHECK is compared by its name, not by its expression.
 - `check()` reports what was altered while the store was open, or on your own connection.
 - Cells that were edited by hand raise `CorruptStoreError` (or another `SnakeStoreError`) on read.
 

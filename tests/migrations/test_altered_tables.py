@@ -17,7 +17,7 @@ from snakestore.storage.dialects.sqlite.definitions import (
     find_alterations,
     parse_table,
 )
-from snakestore.storage.schema.revisions import REVISIONS
+from snakestore.storage.schema.revisions import HEAD, REVISIONS
 from snakestore.storage.schema.tables import Base
 
 NEW_FILES_MAX_MILLISECONDS = 5
@@ -281,11 +281,11 @@ def test_the_comparison_of_a_new_file_takes_milliseconds(store: Path) -> None:
     with closing(sqlite3.connect(store)) as connection:
         rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
     found = tuple(ObjectDefinition(*row) for row in rows if row[2] in Base.metadata.tables)
-    find_alterations(found, at_head=True)
+    find_alterations(found, HEAD)
 
     find_alterations.cache_clear()
     began = perf_counter()
-    alterations = find_alterations(found, at_head=True)
+    alterations = find_alterations(found, HEAD)
     took = (perf_counter() - began) * 1000
 
     assert alterations == ()

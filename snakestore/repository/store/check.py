@@ -16,11 +16,11 @@ class CheckMethods(RepositoryBase):
     def check(self, *, repair: bool = False) -> CheckReport:
         """Check whether the whole store is what the library would have written.
 
-        It checks the database's own integrity and foreign keys (SQLite), foreign triggers (SQLite),
-        the schema, the counts of each session, every value, past value, program and document, names
-        and ids, constraints, versions against the history, and recorded expiries. An unregistered
-        type and an expired lease are notes, not problems. It takes time in proportion to the store;
-        nobody waits for it. Does not update ``last_accessed``.
+        It checks the database's own integrity and foreign keys (SQLite), the schema and what others
+        altered of it, the counts of each session, every value, past value, program and document,
+        names and ids, constraints, versions against the history, and recorded expiries. An
+        unregistered type and an expired lease are notes, not problems. It takes time in proportion
+        to the store; nobody waits for it. Does not update ``last_accessed``.
 
         Args:
             repair: recount the sessions whose counts are wrong, each in a small transaction.

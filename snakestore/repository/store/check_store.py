@@ -116,8 +116,8 @@ def _check_schema(tx: TransactionContext) -> tuple[str | None, Findings]:
     """Compare the revision with the head, and look for missing tables, columns, indexes, views."""
     found = Findings()
     revisions = tx.fetch_scalars(sql.SELECT_REVISIONS)
-    if revisions != [HEAD]:
-        current = ", ".join(map(str, revisions)) or "no revision"
+    current = ", ".join(map(str, revisions)) or "no revision"
+    if current != HEAD:
         message = f"it is at {current}, not at {HEAD}: run `snakestore db upgrade`"
         found.problem("schema", "the schema", message)
     expected = {SchemaPart("view", name, "") for name in VIEW_NAMES}
@@ -128,18 +128,16 @@ def _check_schema(tx: TransactionContext) -> tuple[str | None, Findings]:
     missing = sorted(expected - schema_parts_from(tx.fetch_all(tx.backend.parts)))
     for part in missing:
         found.problem("schema", part.name, f"the {part.kind} {part.column or part.name} is missing")
-    _check_alterations(
-        tx, found, at_head=revisions == [HEAD], incomplete={part.name for part in missing}
-    )
+    _check_alterations(tx, found, current, incomplete={part.name for part in missing})
     return (str(revisions[0]) if revisions else None), found
 
 
 def _check_alterations(
-    tx: TransactionContext, found: Findings, *, at_head: bool, incomplete: set[str]
+    tx: TransactionContext, found: Findings, revision: str, *, incomplete: set[str]
 ) -> None:
     """Look for tables that others altered, and for another encoding than UTF-8."""
     definitions = tx.fetch_all(tx.backend.definitions)
-    for alteration in tx.backend.find_alterations(definitions, at_head=at_head):
+    for alteration in tx.backend.find_alterations(definitions, revision):
         if alteration.kind != "table" or alteration.table not in incomplete:
             kind = "trigger" if alteration.kind == "trigger" else "schema"
             found.problem(kind, alteration.table, alteration.message)

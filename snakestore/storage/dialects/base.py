@@ -45,10 +45,10 @@ class SchemaReader(Protocol):
     def encoding(self) -> str:
         """The encoding of its texts, such as "UTF-8"."""
 
-    def alterations(self, *, at_head: bool) -> Sequence[Alteration]:
+    def alterations(self, revision: str) -> Sequence[Alteration]:
         """What others changed of snakestore's tables, or put on or in place of them.
 
-        ``at_head`` tells whether the tables have the present schema.
+        ``revision`` is the schema of the tables.
         """
 
 
@@ -171,7 +171,7 @@ class Backend(ABC):
 
     @abstractmethod
     def find_alterations(
-        self, definitions: Sequence[tuple[Any, ...]], *, at_head: bool
+        self, definitions: Sequence[tuple[Any, ...]], revision: str
     ) -> Sequence[Alteration]:
         """What others changed of snakestore's tables, from the rows of ``definitions``."""
 

@@ -79,9 +79,8 @@ def _inspect(reader: SchemaReader) -> Inspection:
     else:
         found = _inspect_versions(versions)
     found = found._replace(encoding=reader.encoding())
-    if found.state in {State.OLD, State.HEAD}:
-        altered = reader.alterations(at_head=found.state is State.HEAD)
-        found = found._replace(alterations=tuple(altered))
+    if found.current is not None and found.state is not State.NEW:
+        found = found._replace(alterations=tuple(reader.alterations(found.current)))
     if found.state in {State.HEAD, State.NEW}:
         return found  # nothing is to be created; a warm start needs no more
     done = 0 if found.current is None else REVISIONS.index(found.current) + 1

@@ -18,3 +18,13 @@ HEAD = REVISIONS[-1]
 VERSION_TABLE = "snakestore_alembic_version"
 MAX_PARTITIONS = 1024
 """Partitions of a table are named ``<table>_0``, ``<table>_1`` and so on."""
+
+
+def tables_at(revision: str) -> frozenset[str]:
+    """The version table, and the tables and views that exist at a revision.
+
+    At a revision that this release does not know, all that it knows.
+    """
+    known = revision if revision in REVISIONS else HEAD
+    made = REVISIONS[: REVISIONS.index(known) + 1]
+    return frozenset({VERSION_TABLE, *(name for each in made for name in MADE_BY[each])})

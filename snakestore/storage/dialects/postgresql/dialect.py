@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, ClassVar, NoReturn
 
-from sqlalchemy import URL, BigInteger, Connection, Engine, MetaData, cast, func, select, text
+from sqlalchemy import URL, BigInteger, Connection, Engine, MetaData, cast, func, select
 from sqlalchemy.exc import OperationalError
 
 from snakestore.errors import SnakeStoreError, StoreError
@@ -20,6 +20,7 @@ from snakestore.storage.dialects.postgresql import (
     errors,
     introspection,
 )
+from snakestore.storage.dialects.postgresql.definitions import alterations_of, complete_metadata
 from snakestore.storage.dialects.postgresql.partitions import check_number, partition
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.alterations import Alteration
@@ -84,19 +85,14 @@ class PostgreSQL(Backend):
             yield self.schema_reader(connection)
 
     def find_alterations(
-        self, definitions: Sequence[tuple[Any, ...]], *, at_head: bool
+        self, definitions: Sequence[tuple[Any, ...]], revision: str
     ) -> Sequence[Alteration]:
-        """Tables that hide snakestore's in the search path."""
-        del at_head
-        return introspection.alterations_of(definitions)
+        """By the catalogs."""
+        return alterations_of(definitions, revision)
 
     def complete_metadata(self, metadata: MetaData) -> None:
         """A partial index, and room on each page for updates in place."""
-        for index in metadata.tables["sessions"].indexes:
-            index.dialect_options[self.name]["where"] = text("expires_at IS NOT NULL")
-        # an access or an append then rewrites the row on its own page (a HOT update), and no index
-        for name in ("sessions", "logs"):
-            metadata.tables[name].dialect_options[self.name]["with"] = {"fillfactor": 70}
+        complete_metadata(metadata)
 
     def create_database(self, url: URL) -> None:
         """Create it on the server."""

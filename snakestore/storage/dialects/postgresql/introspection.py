@@ -12,7 +12,6 @@ from sqlalchemy import (
     Connection,
     Select,
     Text,
-    TextualSelect,
     cast,
     column,
     func,
@@ -20,10 +19,11 @@ from sqlalchemy import (
     literal,
     select,
     table,
-    text,
     union_all,
 )
 
+from snakestore.storage.dialects.postgresql.catalogs import definitions
+from snakestore.storage.dialects.postgresql.definitions import alterations_of
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.schema.revisions import VERSION_TABLE
@@ -78,24 +78,7 @@ WHEREABOUTS = Statement(
 )
 
 
-_TABLES = ", ".join(f"'{name}'" for name in (VERSION_TABLE, *Base.metadata.tables))
-
-
-def _definitions() -> TextualSelect:
-    """The tables that a name without schema means, unless they are beside the version table."""
-    sql = text(
-        "SELECT found.relname, here.nspname AS here, home.nspname AS home"  # noqa: S608 - constants
-        " FROM pg_class AS version_table JOIN pg_namespace AS home"
-        " ON home.oid = version_table.relnamespace"
-        f" JOIN pg_class AS found ON found.relname IN ({_TABLES})"
-        " AND found.relnamespace <> home.oid AND pg_table_is_visible(found.oid)"
-        " JOIN pg_namespace AS here ON here.oid = found.relnamespace"
-        f" WHERE version_table.oid = to_regclass('{VERSION_TABLE}') ORDER BY found.relname"
-    )
-    return sql.columns(*(column(name, Text()) for name in ("relname", "here", "home")))
-
-
-DEFINITIONS = Statement(_definitions)
+DEFINITIONS = Statement(definitions)
 ENCODING = Statement(
     lambda: (
         select(column("setting", Text()))
@@ -103,20 +86,6 @@ ENCODING = Statement(
         .where(column("name", Text()) == "server_encoding")
     )
 )
-
-
-def alterations_of(definitions: Sequence[tuple[Any, ...]]) -> Sequence[Alteration]:
-    """The tables that hide snakestore's, from the rows of ``DEFINITIONS``."""
-    return [
-        Alteration(
-            "table",
-            name,
-            name,
-            f"the table {name} of the schema {here} hides snakestore's in {home}: rename it, or put"
-            f" {home} first in the search_path",
-        )
-        for name, here, home in definitions
-    ]
 
 
 class PostgreSQLSchemaReader:
@@ -152,10 +121,7 @@ class PostgreSQLSchemaReader:
         """The encoding of the database."""
         return str(self._connection.scalar(ENCODING.expression()))
 
-    def alterations(self, *, at_head: bool) -> Sequence[Alteration]:
-        """Tables that hide snakestore's in the search path.
-
-        Others are not looked for: a server's tables have an owner, who decides about triggers.
-        """
-        del at_head
-        return alterations_of([tuple(row) for row in self._connection.execute(_definitions())])
+    def alterations(self, revision: str) -> Sequence[Alteration]:
+        """Altered tables, what is on them, and tables that hide them in the search path."""
+        rows = self._connection.execute(DEFINITIONS.expression())
+        return alterations_of((tuple(row) for row in rows), revision)

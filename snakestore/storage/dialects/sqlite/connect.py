@@ -42,7 +42,6 @@ from snakestore.storage.dialects.sqlite.tracked import FileConnection
 from snakestore.storage.dialects.sqlite.url import SQLiteAddress, address_of
 from snakestore.storage.fork import leak_deliberately
 from snakestore.storage.schema.alterations import check_encoding, check_unaltered
-from snakestore.storage.schema.revisions import HEAD
 from snakestore.storage.settings import Settings
 from snakestore.storage.sqlalchemy_internals import forget_connection
 
@@ -197,7 +196,8 @@ class _FileOpener:
             versions = reader.versions()
             if versions is not None:
                 check_encoding(reader.encoding(), self._path)
-                check_unaltered(reader.alterations(at_head=versions == [HEAD]), self._path)
+                for revision in versions:
+                    check_unaltered(reader.alterations(str(revision)), self._path)
 
     def _create_if_missing(self) -> None:
         if files.exists(self._path):

@@ -14,8 +14,18 @@ from typing import NamedTuple
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from snakestore.storage.schema.alterations import Alteration
-from snakestore.storage.schema.revisions import VERSION_TABLE
+from snakestore.storage.schema.alterations import (
+    Alteration,
+    TableDefinition,
+    Tokens,
+    altered_table,
+    defined_as,
+    first_difference,
+    foreign_index,
+    foreign_trigger,
+    replaced_table,
+)
+from snakestore.storage.schema.revisions import HEAD, VERSION_TABLE, tables_at
 from snakestore.storage.schema.tables import Base
 
 _TOKEN = re.compile(
@@ -35,16 +45,6 @@ _VERSION_COLUMNS = frozenset({"version_num"})
 _COMPUTES = frozenset({"collate", "generated", "as"})
 """Words that no column of snakestore's has."""
 
-Tokens = tuple[str, ...]
-
-
-class TableDefinition(NamedTuple):
-    """A CREATE TABLE statement, of which the order of columns and constraints does not matter."""
-
-    columns: Mapping[str, Tokens]
-    constraints: frozenset[Tokens]
-    options: Tokens
-
 
 class ObjectDefinition(NamedTuple):
     """A row of ``sqlite_master``: kind, name, table and CREATE statement."""
@@ -56,16 +56,15 @@ class ObjectDefinition(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def find_alterations(
-    found: tuple[ObjectDefinition, ...], *, at_head: bool
-) -> tuple[Alteration, ...]:
+def find_alterations(found: tuple[ObjectDefinition, ...], revision: str) -> tuple[Alteration, ...]:
     """What others have changed of snakestore's tables, or put on them.
 
     Args:
         found: everything that is on or in the place of a snakestore table.
-        at_head: whether the tables have the present schema. Of an older one, only what computes or
+        revision: the schema of the tables. Of an older one than the present, only what computes or
             refuses values is found.
     """
+    present = tables_at(revision)
     tables = {
         each.name.lower(): parse_table(each.sql)
         for each in found
@@ -74,46 +73,27 @@ def find_alterations(
     alterations = []
     for each in found:
         table = each.table.lower()
+        if table not in present:
+            continue
+        definition = tables.get(table)
         if each.kind == "trigger":
-            alterations.append(_of_trigger(each.name, table))
+            alterations.append(foreign_trigger(each.name, table))
         elif each.kind == "index":
-            definition = tables.get(table)
             columns = _VERSION_COLUMNS if definition is None else frozenset(definition.columns)
             if each.sql is not None and not _is_allowed_index(each, table, columns):
-                alterations.append(_of_index(each.name, table))
-        elif each.kind != "table" or tables.get(table) is None:
-            alterations.append(_of_replacement(each.kind, table))
+                alterations.append(foreign_index(each.name, table))
+        elif each.kind != "table" or definition is None:
+            kind = "virtual table" if each.kind == "table" else each.kind
+            alterations.append(replaced_table(kind, table))
         elif table in Base.metadata.tables:
-            definition = tables[table]
-            assert definition is not None  # noqa: S101 - checked above
-            problem = _difference(table, definition) if at_head else _computing_column(definition)
+            problem = (
+                first_difference(_expected_tables()[table], definition)
+                if revision == HEAD
+                else _computing_column(definition)
+            )
             if problem is not None:
-                alterations.append(_of_table(table, problem))
+                alterations.append(altered_table(table, problem))
     return tuple(alterations)
-
-
-def _of_trigger(name: str, table: str) -> Alteration:
-    message = f"the foreign trigger {name} on {table} could change what is stored: drop it"
-    return Alteration("trigger", name, table, message)
-
-
-def _of_index(name: str, table: str) -> Alteration:
-    message = (
-        f"the foreign index {name} on {table} is unique, partial or over an expression, so it could"
-        f" refuse or delay writes: DROP INDEX {name}"
-    )
-    return Alteration("index", name, table, message)
-
-
-def _of_replacement(kind: str, table: str) -> Alteration:
-    kind = "virtual table" if kind == "table" else kind
-    message = f"the foreign {kind} {table} is in the place of a table: restore a backup"
-    return Alteration(kind, table, table, message)
-
-
-def _of_table(table: str, problem: str) -> Alteration:
-    message = f"the table {table} was altered ({problem}): undo that, or restore a backup"
-    return Alteration("table", table, table, message)
 
 
 def _is_allowed_index(found: ObjectDefinition, table: str, columns: frozenset[str]) -> bool:
@@ -136,39 +116,10 @@ def _is_plain_column(part: Tokens, columns: frozenset[str]) -> bool:
     return len(part) == 1 and part[0] in columns
 
 
-def _difference(name: str, found: TableDefinition) -> str | None:
-    """The first difference between a table and snakestore's of that name; None without one."""
-    expected = _expected_tables()[name]
-    in_a_column = _difference_in_columns(expected.columns, found.columns)
-    if in_a_column is not None:
-        return in_a_column
-    for constraint in sorted(expected.constraints - found.constraints):
-        return f"the constraint {' '.join(constraint)} is missing"
-    for constraint in sorted(found.constraints - expected.constraints):
-        return f"the constraint {' '.join(constraint)} is not snakestore's"
-    if found.options != expected.options:
-        return f"it is {' '.join(found.options)}"
-    return None
-
-
-def _difference_in_columns(
-    expected: Mapping[str, Tokens], found: Mapping[str, Tokens]
-) -> str | None:
-    for column in expected:
-        if column not in found:
-            return f"the column {column} is missing"
-    for column, definition in found.items():
-        if column not in expected:
-            return f"the column {column} is not snakestore's"
-        if definition != expected[column]:
-            return f"the column {column} is defined as {' '.join(definition[1:])}"
-    return None
-
-
 def _computing_column(found: TableDefinition) -> str | None:
-    for column, definition in found.columns.items():
+    for definition in found.columns.values():
         if _COMPUTES.intersection(definition):
-            return f"the column {column} is defined as {' '.join(definition[1:])}"
+            return defined_as(definition)
     return None
 
 

@@ -132,10 +132,10 @@ class SQLite(Backend):
                 yield introspection.SQLiteSchemaReader(driver_connection.execute)
 
     def find_alterations(
-        self, definitions: Sequence[tuple[Any, ...]], *, at_head: bool
+        self, definitions: Sequence[tuple[Any, ...]], revision: str
     ) -> Sequence[Alteration]:
         """By the CREATE statements."""
-        return introspection.alterations_of(definitions, at_head=at_head)
+        return introspection.alterations_of(definitions, revision)
 
     # --- driver errors
 

@@ -113,12 +113,10 @@ _RELATIONS = "SELECT lower(name) FROM sqlite_master WHERE type <> 'trigger'"
 _VIEWS = "SELECT lower(name), sql FROM sqlite_master WHERE type = 'view'"
 
 
-def alterations_of(
-    definitions: Iterable[tuple[Any, ...]], *, at_head: bool
-) -> Sequence[Alteration]:
+def alterations_of(definitions: Iterable[tuple[Any, ...]], revision: str) -> Sequence[Alteration]:
     """What others altered, from the rows of ``DEFINITIONS``."""
     found = tuple(ObjectDefinition(*row) for row in definitions)
-    return find_alterations(found, at_head=at_head)
+    return find_alterations(found, revision)
 
 
 class SQLiteSchemaReader:
@@ -149,6 +147,6 @@ class SQLiteSchemaReader:
         """The encoding of the file, or of a new one."""
         return str(self._execute("PRAGMA encoding").fetchone()[0])
 
-    def alterations(self, *, at_head: bool) -> Sequence[Alteration]:
+    def alterations(self, revision: str) -> Sequence[Alteration]:
         """Altered tables, triggers and indexes on them, and views and virtual tables."""
-        return alterations_of(self._execute(_DEFINITIONS), at_head=at_head)
+        return alterations_of(self._execute(_DEFINITIONS), revision)
