@@ -85,3 +85,117 @@ class Pattern(NamedTuple):
                 return False
             position += len(piece)
         return True
+
+
+class NameRange(NamedTuple):
+    """The names that a listing returns: those that ``pattern`` matches, within bounds.
+
+    The bounds are an index range. Names are compared by code point.
+    """
+
+    pattern: Pattern
+    lower: str
+    upper: str | None
+    """The first text after all names; None: no bound."""
+    beyond: bool = False
+    """Whether ``lower`` itself is left out."""
+
+    @classmethod
+    def parse(
+        cls,
+        pattern: object = None,
+        *,
+        prefix: object = None,
+        after: object = None,
+        reverse: bool = False,
+    ) -> NameRange:
+        """Parse the arguments of a listing; None: no such restriction.
+
+        Args:
+            pattern: what names match.
+            prefix: literal text that names start with.
+            after: the name that a page starts beyond.
+            reverse: whether the listing is in descending order, so that a page starts below it.
+
+        Raises:
+            InvalidNameError: if one of them is neither str nor Enum.
+        """
+        found = cls.of(Pattern.parse("*" if pattern is None else pattern))
+        if prefix is not None:
+            found = found.starting_with(identifier_text(prefix, "prefix"))
+        if after is not None:
+            text = identifier_text(after, "after")
+            bound = _first_storable(text)
+            if reverse:
+                found = found.below(bound)
+            else:
+                found = found.above(text) if bound == text else found.at_least(bound)
+        return found
+
+    @classmethod
+    def of(cls, pattern: Pattern) -> NameRange:
+        """The names that match a pattern."""
+        lower = pattern.lower if pattern.possible else ""
+        return cls(pattern, lower, pattern.upper if pattern.possible else "")
+
+    def starting_with(self, prefix: str) -> NameRange:
+        """Those that start with ``prefix``."""
+        if prefix and invalid_name_reason(prefix) is not None:
+            return self._replace(upper="")
+        bounded = self.at_least(prefix)
+        following = _next_prefix(prefix)
+        return bounded if following is None else bounded.below(following)
+
+    def above(self, text: str) -> NameRange:
+        """Those after ``text``."""
+        return self if text < self.lower else self._replace(lower=text, beyond=True)
+
+    def below(self, text: str) -> NameRange:
+        """Those before ``text``."""
+        return self if self.upper is not None and self.upper <= text else self._replace(upper=text)
+
+    def at_least(self, text: str) -> NameRange:
+        """Those from ``text``."""
+        return self if text <= self.lower else self._replace(lower=text, beyond=False)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no name can be in the range."""
+        return self.upper is not None and self.upper <= self.lower
+
+    @property
+    def is_unbounded(self) -> bool:
+        """Whether every name is in the range and matches."""
+        return self.is_exact and not self.lower and self.upper is None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every name in the range matches."""
+        return self.pattern.only_a_prefix
+
+    def matches(self, name: str) -> bool:
+        """Whether a name matches the pattern; the bounds are not compared."""
+        return self.is_exact or self.pattern.matches(name)
+
+    def includes(self, name: str) -> bool:
+        """Whether a name matches and is within the bounds."""
+        above = name > self.lower if self.beyond else name >= self.lower
+        return above and (self.upper is None or name < self.upper) and self.matches(name)
+
+    def bounds(self) -> dict[str, str]:
+        """The bounds as parameters of a RangeQuery."""
+        lower = {"after" if self.beyond else "lower": self.lower}
+        return lower if self.upper is None else lower | {"upper": self.upper}
+
+
+def _first_storable(text: str) -> str:
+    """The first text, by code point, that is not before ``text`` and that a name may begin with.
+
+    A database stores neither NUL nor lone surrogates.
+    """
+    for position, character in enumerate(text):
+        if character == "\0":
+            return text[:position] + "\1"
+        if FIRST_SURROGATE <= ord(character) <= LAST_SURROGATE:
+            return text[:position] + chr(LAST_SURROGATE + 1)
+    return text

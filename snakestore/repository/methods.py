@@ -11,6 +11,7 @@ from snakestore.repository.store.stats import StatsMethods
 from snakestore.repository.variables.batches import BatchMethods
 from snakestore.repository.variables.history import HistoryMethods
 from snakestore.repository.variables.leases import LeaseMethods
+from snakestore.repository.variables.listings import VariableListMethods
 from snakestore.repository.variables.reads import VariableReadMethods
 from snakestore.repository.variables.registration import RegistrationMethods
 from snakestore.repository.variables.writes import VariableWriteMethods
@@ -19,6 +20,7 @@ from snakestore.repository.variables.writes import VariableWriteMethods
 class RepositoryMethods(
     SessionMethods,
     VariableReadMethods,
+    VariableListMethods,
     RegistrationMethods,
     VariableWriteMethods,
     BatchMethods,

@@ -9,6 +9,7 @@ from snakestore.errors import ProgramNotFoundError, SessionNotFoundError
 from snakestore.names import checked_name, identifier_text
 from snakestore.repository.arguments import NOT_GIVEN, NotGiven, check_size, look_up_text
 from snakestore.repository.base import RepositoryBase
+from snakestore.repository.name_ranges import list_names
 from snakestore.repository.session_access import (
     check_access,
     load_session,
@@ -82,15 +83,45 @@ class ProgramMethods(RepositoryBase):
         """
         return self._runner.read(_all, sid)
 
-    def program_ids(self, sid: str) -> list[str]:
+    def program_ids(
+        self,
+        sid: str,
+        pattern: str | None = None,
+        *,
+        prefix: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[str]:
         """Return the ids of the session's programs, ordered by code point.
 
-        Counts as an access (updates ``last_accessed``).
+        A listing with a ``prefix``, ``after`` or ``limit`` reads only its part of an index. Counts
+        as an access (updates ``last_accessed``).
+
+        Args:
+            pattern: only ids that match (``*`` matches any run of characters, all else is literal).
+            prefix: only ids that start with this text, in which ``*`` is literal too.
+            after: only ids after this one, in the order of the listing: the last id of the previous
+                page.
+            limit: the maximum number of ids; None: no limit.
+            reverse: in descending order.
 
         Raises:
             SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            InvalidNameError: if ``pattern``, ``prefix`` or ``after`` is neither str nor Enum.
+            ValidationError: if ``limit`` is neither None nor an int >= 0.
         """
-        return self._runner.read(_ids, sid)
+        return self._runner.read(
+            list_names,
+            sid,
+            sql.SELECT_IDS,
+            ids_from,
+            pattern,
+            prefix=prefix,
+            after=after,
+            limit=limit,
+            reverse=reverse,
+        )
 
     def has_program(self, sid: str, program_id: str) -> bool:
         """Return whether there is such a program. Does not update ``last_accessed``.
@@ -146,11 +177,6 @@ def _has(tx: TransactionContext, sid: object, program_id: object) -> bool:
 def _all(tx: TransactionContext, sid: object) -> dict[str, Any]:
     session = load_session(tx, sid)
     return programs_from(session, tx.fetch_all(sql.SELECT_PROGRAMS, sid=session))
-
-
-def _ids(tx: TransactionContext, sid: object) -> list[str]:
-    session = load_session(tx, sid)
-    return ids_from(session, tx.fetch_all(sql.SELECT_IDS, sid=session))
 
 
 def _put(tx: TransactionContext, sid: object, program_id: object, program: object) -> None:

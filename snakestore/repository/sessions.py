@@ -11,7 +11,7 @@ from typing import Any
 from snakestore import types
 from snakestore.errors import SessionExistsError, SessionNotFoundError
 from snakestore.names import checked_name
-from snakestore.patterns import Pattern
+from snakestore.patterns import NameRange
 from snakestore.repository.arguments import (
     NOT_GIVEN,
     NotGiven,
@@ -141,13 +141,12 @@ class SessionMethods(RepositoryBase):
             InvalidNameError: if ``pattern`` or ``after`` is neither str nor Enum.
             ValidationError: if ``limit`` is neither None nor an int >= 0.
         """
-        parsed = Pattern.parse("*" if pattern is None else pattern)
+        ids = NameRange.parse(pattern, after=after)
         count = checked_count(limit, "limit")
-        beyond = None if after is None else look_up_after(after)
-        if not parsed.possible or count == 0:
+        if ids.is_empty or count == 0:
             self._runner.lookup(ping)
             return []
-        return self._runner.read(_list, parsed, count, beyond, include_expired=include_expired)
+        return self._runner.read(_list, ids, count, include_expired=include_expired)
 
     def update_session(
         self,
@@ -232,12 +231,6 @@ class SessionMethods(RepositoryBase):
         return self._runner.lookup(_read, sid).stats
 
 
-def look_up_after(after: object) -> str:
-    """The text that a page of ids starts beyond. Text that no id can have is cut where it ends."""
-    text = "*".join(Pattern.parse(after).pieces)
-    return text.split("\0", 1)[0].encode("utf-8", "ignore").decode("utf-8")
-
-
 def _read(tx: TransactionContext, sid: str, *, touch: bool = False) -> Session:
     text = session_text(sid)
     row = tx.fetch_first(sql.SELECT_SESSION, sid=text)
@@ -263,37 +256,28 @@ def _expired(tx: TransactionContext, sid: str) -> bool:
 
 
 def _list(
-    tx: TransactionContext,
-    pattern: Pattern,
-    limit: int | None,
-    after: str | None,
-    *,
-    include_expired: bool,
+    tx: TransactionContext, ids: NameRange, limit: int | None, *, include_expired: bool
 ) -> list[Session]:
     """Read pages of the index range until the limit is reached."""
     found: list[Session] = []
-    upper = pattern.upper
-    beyond = after is not None and after >= pattern.lower
-    lower = after if beyond and after is not None else pattern.lower
+    # often the first few are all that is wanted
+    size = min(limit, PAGE) if limit is not None and ids.is_exact else PAGE
+    bounds: dict[str, Any] = {**ids.bounds(), "limit": size}
     while True:
-        bounds = {"lower": lower} | ({} if upper is None else {"upper": upper})
-        page = tx.fetch_with_damaged(
-            sql.SELECT_SESSIONS.variant(after=beyond, bounded=upper is not None, limited=True),
-            limit=PAGE,
-            **bounds,
-        )
+        page = tx.fetch_with_damaged(sql.SELECT_SESSIONS.statement(bounds), **bounds)
         for row in page:
-            lower = unchecked_session_id_from(row)
-            if not (pattern.only_a_prefix or pattern.matches(str(lower))):
+            last = unchecked_session_id_from(row)
+            if not ids.matches(str(last)):
                 continue
             session = undamaged_session(tx, row, expired=None if include_expired else False)
             if session is not None:
                 found.append(session)
                 if len(found) == limit:
                     return found
-        if len(page) < PAGE:
+        if len(page) < bounds["limit"]:
             return found
-        beyond = True
+        bounds.pop("lower", None)
+        bounds |= {"after": last, "limit": PAGE}
 
 
 def _create(

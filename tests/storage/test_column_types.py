@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import pickle
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import Dialect, Executable, Text, func, select
+from sqlalchemy import Dialect, Text, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-import snakestore.storage.queries as queries_package
 from snakestore import CorruptStoreError, ValidationError
-from snakestore.storage.queries import (
-    checks,
-    copying,
-    history,
-    programs,
-    sessions,
-    variables,
-)
-from snakestore.storage.queries.columns import RangeQuery
-from snakestore.storage.queries.statement import Statement, _converter
+from snakestore.storage.queries.statement import _converter
 from snakestore.storage.schema.column_types import JsonText, UtcDateTime
 from snakestore.storage.schema.tables import SessionRow
+from tests.storage.statements import all_statements
 
 SQLITE, POSTGRESQL = sqlite.dialect(), postgresql.dialect()
 DIALECTS = [SQLITE, POSTGRESQL]
@@ -105,37 +94,11 @@ def test_literal_binds_compile(dialect):
     assert """'{"user":"ada"}'""" in text
 
 
-def statements() -> dict[str, Executable]:
-    """Every statement of the library, by module and name."""
-    found: dict[str, Executable] = {}
-    for module in (sessions, variables, history, programs, checks, copying):
-        place = module.__name__.removeprefix(f"{queries_package.__name__}.")
-        for name, member in vars(module).items():
-            several = member if isinstance(member, tuple) else (member,)
-            for number, one in enumerate(several):
-                for form, statement in enumerate(forms(one)):
-                    if isinstance(statement, Statement):
-                        built = statement._build(2) if statement.expanding else statement._build()
-                        found[f"{place}.{name}.{number}.{form}"] = built
-    return found
-
-
-def forms(one: object) -> Iterable[object]:
-    """The variants of a range query, the statements of a table, or the object itself."""
-    if isinstance(one, RangeQuery):
-        flags = itertools.product((False, True), repeat=3)
-        return [one.variant(after=a, bounded=b, limited=c) for a, b, c in flags]
-    if isinstance(one, checks.CheckedTable):
-        return one.keys, one.rows, one.invalid_keys
-    if isinstance(one, copying.CopiedTable):
-        return one.keys, one.rows, one.insert
-    return (one,)
-
-
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_exported_columns_are_the_columns_of_every_compiled_statement(dialect):
-    assert len(statements()) > 80
-    for name, built in statements().items():
+    statements = {each.name: each.expression for each in all_statements()}
+    assert len(statements) > 80
+    for name, built in statements.items():
         compiled: Any = built.compile(dialect=dialect)  # type: ignore[attr-defined]
         returned = [
             _converter(entry[3], dialect, incoming=False) for entry in compiled._result_columns

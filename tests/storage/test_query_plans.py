@@ -1,59 +1,40 @@
-"""Only store_stats, check and unbounded listings scan a table, by SQLite's query plans."""
+"""Which part of an index each statement reads, by SQLite's query plans.
+
+Only store_stats, check and unbounded listings read a whole table. A statement that gives a session
+and more of a key reads by all that it gives, not the whole session.
+"""
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections import defaultdict
 
 import pytest
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.dialects.sqlite import pysqlite
 
 from snakestore import SessionRepository
-from snakestore.storage.queries import history, leases, programs, sessions, variables
-from snakestore.storage.queries.columns import RangeQuery
-from snakestore.storage.queries.statement import CompiledStatement, Statement
+from snakestore.storage.queries.columns import variables
+from snakestore.storage.queries.statement import Statement
+from tests.storage.statements import NamedStatement, named_statements
 
 DIALECT = pysqlite.dialect(paramstyle="qmark")
 MAY_SCAN = {"sessions.SELECT_COUNTS"}  # store_stats counts rows, and says so
-
-
-def _forms(name: str, thing: object) -> list[tuple[str, CompiledStatement]]:
-    if isinstance(thing, RangeQuery):
-        flags = [
-            (after, bounded, limited)
-            for after in (False, True)
-            for bounded in (False, True)
-            for limited in (False, True)
-        ]
-        return [
-            (
-                f"{name}-{after}-{bounded}-{limited}",
-                thing.variant(after=after, bounded=bounded, limited=limited).compile_for(DIALECT),
-            )
-            for after, bounded, limited in flags
-        ]
-    if isinstance(thing, Statement):
-        return [
-            (
-                name,
-                thing.compile_expanding(DIALECT, 4)
-                if thing.expanding
-                else thing.compile_for(DIALECT),
-            )
-        ]
-    if isinstance(thing, tuple) and thing and all(isinstance(each, Statement) for each in thing):
-        return [
-            form for number, each in enumerate(thing) for form in _forms(f"{name}-{number}", each)
-        ]
-    return []
-
-
-STATEMENTS = [
-    form
-    for module in (sessions, variables, leases, history, programs)
-    for name, thing in vars(module).items()
-    for form in _forms(f"{module.__name__.rpartition('.')[2]}.{name}", thing)
-]
+SEARCH = re.compile(r"SEARCH (?P<table>\w+) USING .*INDEX \w+ \((?P<columns>.*)\)")
+STATEMENTS = {each.name: each for each in named_statements()}
+ORDERED = {
+    name: each
+    for name, each in STATEMENTS.items()
+    if name.partition("-")[0]
+    in {
+        "sessions.SELECT_SESSIONS",
+        "variables.SELECT_NAMES",
+        "variables.SELECT_BY_CREATION",
+        "variables.SELECT_IDENTITIES_BY_CREATION",
+        "programs.SELECT_IDS",
+    }
+}
+KEYED = {name: each for name, each in STATEMENTS.items() if each.keys_given()}
 
 
 @pytest.fixture(scope="module")
@@ -67,43 +48,76 @@ def connection(tmp_path_factory):
                 repo.update_variable(f"s{number}", name, 1)
             repo.put_program(f"s{number}", "p", None)
     connection = sqlite3.connect(path)
+    # copy() creates it in its target
+    connection.execute("CREATE TABLE snakestore_copied_sessions (session_id PRIMARY KEY, checksum)")
     yield connection
     connection.close()
 
 
-@pytest.mark.parametrize(("name", "prepared"), STATEMENTS, ids=[name for name, _ in STATEMENTS])
-def test_no_statement_of_a_verb_reads_a_whole_table(connection, name, prepared):
-    # any key will do: only the plan is asked for
-    parameters = prepared.bind(_Anything())
+def plan(connection: sqlite3.Connection, each: NamedStatement) -> list[str]:
+    prepared = each.compiled(DIALECT)
+    rows = connection.execute(
+        f"EXPLAIN QUERY PLAN {prepared.sql}", prepared.bind(each.parameters())
+    )
+    return [detail for *_, detail in rows]
 
-    plan = [
-        detail
-        for *_, detail in connection.execute(f"EXPLAIN QUERY PLAN {prepared.sql}", parameters)
-    ]
 
-    scans = [step for step in plan if step.startswith("SCAN") and "CONSTANT" not in step]
-    assert not scans or name in MAY_SCAN, plan
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_no_statement_of_a_method_reads_a_whole_table(connection, name):
+    steps = plan(connection, STATEMENTS[name])
+
+    scans = [step for step in steps if step.startswith("SCAN") and "CONSTANT" not in step]
+    assert not scans or name in MAY_SCAN, steps
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_a_statement_that_gives_a_session_and_a_key_reads_by_both(connection, name):
+    steps = plan(connection, KEYED[name])
+
+    assert reads_by_keys(steps, KEYED[name]), steps
+
+
+def reads_by_keys(steps: list[str], statement: NamedStatement) -> bool:
+    """Whether each search uses all that the statement gives of one of the table's keys."""
+    searches = [found for step in steps if (found := SEARCH.match(step))]
+    keys = statement.keys_given()
+    return keys.keys() <= {search["table"] for search in searches} and all(
+        any(part <= set(re.findall(r"[a-z_]+", search["columns"])) for part in parts)
+        for search in searches
+        for parts in [keys.get(search["table"], [set()])]
+    )
+
+
+@pytest.mark.parametrize("name", ORDERED)
+def test_a_listing_in_the_order_of_an_index_sorts_nothing(connection, name):
+    steps = plan(connection, ORDERED[name])
+
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+
+
+def test_a_statement_that_reads_the_whole_session_for_a_key_is_noticed(connection):
+    columns = (variables.c.id, variables.c.name)
+    by_any = or_(*(column == bindparam(each) for column in columns for each in ("one", "other")))
+    query = Statement(lambda: select(*columns).where(variables.c.session_id == "s", by_any))
+    statement = NamedStatement("by any", query)
+
+    steps = plan(connection, statement)
+
+    assert not reads_by_keys(steps, statement), steps
 
 
 def test_the_statements_are_all_here():
-    names = {name.partition("-")[0] for name, _ in STATEMENTS}
-
     assert {
         "sessions.SELECT_SESSION_STATE",
+        "sessions.SELECT_SESSIONS-after-upper-limit",
+        "variables.SELECT_NAMES-lower-upper-limit-reverse",
+        "copying.TABLES-0.keys",
+    } <= STATEMENTS.keys()
+    assert {
         "variables.SELECT_VALUE",
-        "variables.UPDATE",
+        "variables.SELECT_FOR_OVERWRITE",
         "variables.SELECT_NAME_CONFLICTS",
+        "variables.UPDATE",
+        "history.PRUNE_HISTORY",
         "programs.SELECT_PROGRAM",
-    } <= names
-
-
-class _Anything(defaultdict):
-    """Parameters of whatever name, all NULL."""
-
-    def __init__(self):
-        super().__init__(lambda: None)
-
-    def __ror__(self, fixed):
-        merged = _Anything()
-        merged.update(fixed)
-        return merged
+    } <= KEYED.keys()

@@ -1,6 +1,7 @@
 """Methods about variables. The modules, in reading order.
 
-reads          one variable, names, lists; point_in_time has the lists of a past time
+reads          one variable
+listings       names and lists; point_in_time has the lists of a past time
 update         loading and locking one variable, and replacing its value
 writes         update, modify, delete, constraints
 registration   put and register a whole variable

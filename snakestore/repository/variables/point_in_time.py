@@ -22,9 +22,11 @@ def as_of(
     """
     then: dict[str, Variable] = {}
     for stored in variables:
+        if stored.created_at > at:
+            continue
         if stored.last_updated_at <= at:
             then[stored.id] = stored.variable(tx.now)
-        elif stored.created_at <= at:
+        else:
             row = tx.fetch_first(
                 history_sql.SELECT_VERSION_AT, sid=stored.sid, vid=stored.id, time=at
             )

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, TypeVar, overload
 
-from snakestore.clock import as_utc
 from snakestore.errors import SessionNotFoundError, VariableNotFoundError
 from snakestore.names import identifier_text
-from snakestore.patterns import Pattern
 from snakestore.repository.arguments import NOT_GIVEN, NotGiven
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import check_access, load_session, lookup_key
-from snakestore.repository.variables.point_in_time import as_of
 from snakestore.storage.execution.context import TransactionContext
-from snakestore.storage.mapping.stored_variable import stored_from
 from snakestore.storage.mapping.variables import (
-    in_order,
     name_beside,
-    names_from,
     value_beside,
     values_from,
     variable_beside,
-    variables_from,
 )
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row, Statement
@@ -98,44 +90,6 @@ class VariableReadMethods(RepositoryBase):
             InvalidNameError: if the session id or the identifier is neither str nor Enum.
         """
         return self._runner.lookup(_has, sid, identifier)
-
-    def variable_names(self, sid: str, pattern: str | None = None) -> list[str]:
-        """Return the names of the session's variables, ordered by code point.
-
-        Counts as an access (updates ``last_accessed``).
-
-        Args:
-            pattern: only names that match (``*`` matches any run of characters, all else is
-                literal).
-
-        Raises:
-            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
-            InvalidNameError: if the pattern is neither str nor Enum.
-        """
-        return self._runner.read(_names, sid, pattern)
-
-    def list_variables(
-        self, sid: str, pattern: str | None = None, *, at: datetime | None = None
-    ) -> list[Variable]:
-        """Return the session's variables, ordered by ``created_at``, ties by id.
-
-        Counts as an access (updates ``last_accessed``).
-
-        Args:
-            pattern: only variables whose name matches (``*`` matches any run of characters, all
-                else is literal).
-            at: return them as they were at this time, without those created later or deleted
-                since.
-
-        Raises:
-            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
-            InvalidNameError: if the pattern is neither str nor Enum.
-            ValidationError: if ``at`` is not an aware datetime.
-            VersionNotFoundError: if the history no longer has a variable's value ``at`` that time.
-            UnknownTypeError: if a variable's type is not registered.
-            CorruptStoreError: if a stored variable is damaged.
-        """
-        return self._runner.read(_list, sid, pattern, at)
 
 
 def _look_up(
@@ -213,43 +167,3 @@ def _has(tx: TransactionContext, sid: object, identifier: object) -> bool:
     except SessionNotFoundError:
         return False
     return name_beside(row) is not None
-
-
-def _names(tx: TransactionContext, sid: object, pattern: object) -> list[str]:
-    session = load_session(tx, sid)
-    return _matching_names(tx, session, Pattern.parse("*" if pattern is None else pattern))
-
-
-def _matching_names(tx: TransactionContext, session: str, pattern: Pattern) -> list[str]:
-    if not pattern.possible:
-        return []
-    statement = sql.SELECT_NAMES.variant(bounded=pattern.upper is not None)
-    names = names_from(session, tx.fetch_all(statement, sid=session, **_bounds(pattern)))
-    return names if pattern.only_a_prefix else [name for name in names if pattern.matches(name)]
-
-
-def _bounds(pattern: Pattern) -> dict[str, str]:
-    """The parameters of a range of names that includes all that match."""
-    upper = pattern.upper
-    return {"lower": pattern.lower} | ({} if upper is None else {"upper": upper})
-
-
-def _list(
-    tx: TransactionContext, sid: object, pattern: object, when: datetime | None
-) -> list[Variable]:
-    session = load_session(tx, sid)
-    at = None if when is None else as_utc(when, "at")
-    rows = _matching_rows(tx, session, Pattern.parse("*" if pattern is None else pattern))
-    if at is None:
-        return variables_from(session, rows, tx.now)
-    return list(as_of(tx, [stored_from(session, row) for row in rows], at).values())
-
-
-def _matching_rows(tx: TransactionContext, session: str, pattern: Pattern) -> list[Row]:
-    """Rows of VARIABLE_COLUMNS whose name matches, ordered by created_at and id."""
-    if pattern.only_a_prefix and pattern.possible:
-        statement = sql.SELECT_VARIABLES.variant(bounded=pattern.upper is not None)
-        return tx.fetch_all(statement, sid=session, **_bounds(pattern))
-    # names first, so that large values of variables that do not match are not read
-    names = _matching_names(tx, session, pattern)
-    return in_order(session, tx.fetch_in(sql.SELECT_BY_NAME, names, sid=session))

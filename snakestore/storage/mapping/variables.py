@@ -364,6 +364,19 @@ def identities_from(rows: Iterable[Row]) -> list[Identity]:
     return [Identity(row[at.IDENTITY_ID], row[at.IDENTITY_NAME]) for row in rows]
 
 
+def checked_identities_from(sid: str, rows: Iterable[Row]) -> list[Identity]:
+    """Ids and names from rows of IDENTITY_COLUMNS.
+
+    Raises:
+        CorruptStoreError: if one is not text.
+    """
+    found = identities_from(rows)
+    for each in found:
+        for column, cell in zip(Identity._fields, each, strict=True):
+            text_from(cell, column, variable_label, sid, each.name)
+    return found
+
+
 class VariableKey(NamedTuple):
     """A variable's session and id."""
 

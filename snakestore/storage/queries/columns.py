@@ -8,7 +8,7 @@ wrong number of names, and a test compares each name with its column.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from operator import add
 from typing import Any, cast
@@ -182,38 +182,58 @@ def each(column: ColumnElement[str], size: int) -> ColumnElement[bool]:
 
 
 class RangeQuery:
-    """A query over a range of names, with a variant for each set of bounds.
+    """A query over a range of an index, in the order of that index or another one.
 
-    Each variant is a statement of its own, because a parameter that may be NULL keeps the database
-    from using its index.
+    Each set of bounds has a statement of its own, because a parameter that may be NULL keeps the
+    database from using the index.
     """
 
-    def __init__(self, build: Callable[[], Select[Any]], column: ColumnElement[str]) -> None:
-        """Build variants of ``build()`` by ranges of ``column``."""
-        self._build = build
-        self._column = column
-        self._variants: dict[tuple[bool, bool, bool], Statement] = {}
-
-    def variant(self, *, after: bool = False, bounded: bool, limited: bool = False) -> Statement:
-        """The statement for a range and a limit.
+    def __init__(
+        self,
+        build: Callable[[], Select[Any]],
+        order: Sequence[ColumnElement[Any]],
+        *,
+        names: ColumnElement[str] | None = None,
+        times: ColumnElement[Any] | None = None,
+    ) -> None:
+        """Order ``build()`` by ``order``.
 
         Args:
-            after: from beyond ``:lower``; otherwise from ``:lower``.
-            bounded: up to but without ``:upper``.
-            limited: at most ``:limit`` rows.
+            build: the query without order and bounds.
+            order: the columns to order by.
+            names: what the bounds ``lower``, ``after`` and ``upper`` are of.
+            times: what the bound ``until`` is of.
         """
-        key = (after, bounded, limited)
-        statement = self._variants.get(key)
+        self._build = build
+        self._order = order
+        self._statements: dict[tuple[frozenset[str], bool], Statement] = {}
+        bounds: dict[str, Callable[[Select[Any]], Select[Any]]] = {}
+        if names is not None:
+            bounds["lower"] = lambda query: query.where(names >= _bound("lower", names))
+            bounds["after"] = lambda query: query.where(names > _bound("after", names))
+            bounds["upper"] = lambda query: query.where(names < _bound("upper", names))
+        if times is not None:
+            bounds["until"] = lambda query: query.where(times <= _bound("until", times))
+        bounds["limit"] = lambda query: query.limit(bindparam("limit"))
+        self.bounds = bounds
+        """What each bound adds to the query, by the name of its parameter."""
+
+    def statement(self, bounds: Iterable[str], *, reverse: bool = False) -> Statement:
+        """The statement with these of ``self.bounds``; each is a parameter."""
+        key = (frozenset(bounds), reverse)
+        statement = self._statements.get(key)
         if statement is None:
-            statement = self._variants[key] = Statement(
-                lambda: self._ranged(after=after, bounded=bounded, limited=limited)
-            )
+            statement = self._statements[key] = Statement(lambda: self._bounded(*key))
         return statement
 
-    def _ranged(self, *, after: bool, bounded: bool, limited: bool) -> Select[Any]:
-        column = self._column
-        lower = bindparam("lower", type_=column.type)
-        query = self._build().where(column > lower if after else column >= lower)
-        if bounded:
-            query = query.where(column < bindparam("upper", type_=column.type))
-        return query.limit(bindparam("limit")) if limited else query
+    def _bounded(self, bounds: frozenset[str], reverse: bool) -> Select[Any]:  # noqa: FBT001 - the key
+        order = [column.desc() for column in self._order] if reverse else self._order
+        query = self._build().order_by(*order)
+        for name, add_bound in self.bounds.items():
+            if name in bounds:
+                query = add_bound(query)
+        return query
+
+
+def _bound(name: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return bindparam(name, type_=column.type)

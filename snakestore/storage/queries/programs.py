@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select, u
 from snakestore.storage.queries.columns import (
     ACCESS_COLUMNS,
     PROGRAM_COLUMNS,
+    RangeQuery,
     programs,
     sessions,
 )
@@ -36,12 +37,10 @@ SELECT_PROGRAMS = Statement(
         .order_by(programs.c.id)
     )
 )
-SELECT_IDS = Statement(
-    lambda: (
-        select(programs.c.id)
-        .where(programs.c.session_id == bindparam("sid"))
-        .order_by(programs.c.id)
-    )
+SELECT_IDS = RangeQuery(
+    lambda: select(programs.c.id).where(programs.c.session_id == bindparam("sid")),
+    (programs.c.id,),
+    names=programs.c.id,
 )
 INSERT = Statement(lambda: insert(programs))
 UPDATE = Statement(

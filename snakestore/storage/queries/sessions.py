@@ -39,7 +39,7 @@ SELECT_SESSION_STATE_SKIP_LOCKED = Statement(
 LOCK_SESSION = Statement(lambda: select(sessions.c.id).where(_this).with_for_update())
 SELECT_SESSION = Statement(lambda: select(*SESSION_COLUMNS).where(_this))
 SELECT_SESSIONS = RangeQuery(
-    lambda: select(*SESSION_COLUMNS).order_by(sessions.c.id), sessions.c.id
+    lambda: select(*SESSION_COLUMNS), (sessions.c.id,), names=sessions.c.id
 )
 
 INSERT = Statement(lambda: insert(sessions))

@@ -95,9 +95,12 @@ class Statement:
             compiled = self._expanding[dialect.driver, size] = _compile(self._build(size), dialect)
         return compiled
 
-    def expression(self) -> Executable:
-        """The statement for SQLAlchemy itself to run; tests compare it with the compiled form."""
-        return self._build()
+    def expression(self, size: int | None = None) -> Executable:
+        """The statement for SQLAlchemy itself to run; tests compare it with the compiled form.
+
+        ``size`` is the number of parameters of an expanding one.
+        """
+        return self._build() if size is None else self._build(size)
 
 
 def _compile(built: Executable, dialect: Dialect) -> CompiledStatement:

@@ -12,11 +12,13 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    func,
     insert,
     literal_column,
     null,
     or_,
     select,
+    union_all,
     update,
 )
 
@@ -89,25 +91,33 @@ SELECT_BY_NAME = Statement(
     expanding=True,
 )
 SELECT_NAME_CONFLICTS = Statement(
-    lambda: select(*IDENTITY_COLUMNS).where(
-        # four single keys, each an index probe, where IN would read the whole session
-        _here,
-        or_(
-            *(
-                column == each
-                for column in (variables.c.id, variables.c.name)
-                for each in _new_names()
-            )
-        ),
+    lambda: union_all(
+        # one index for each half; an OR of both columns would read the whole session
+        *(
+            select(*IDENTITY_COLUMNS).where(_here, column.in_(_new_names()))
+            for column in (variables.c.id, variables.c.name)
+        )
     )
 )
 SELECT_NAMES = RangeQuery(
-    lambda: select(variables.c.name).where(_here).order_by(variables.c.name), variables.c.name
+    lambda: select(variables.c.name).where(_here), (variables.c.name,), names=variables.c.name
 )
 SELECT_VALUES = Statement(lambda: select(*VALUE_COLUMNS).where(_here).order_by(variables.c.name))
-SELECT_VARIABLES = RangeQuery(
-    lambda: select(*VARIABLE_COLUMNS).where(_here).order_by(variables.c.created_at, variables.c.id),
-    variables.c.name,
+_creation = (variables.c.created_at, variables.c.id)
+SELECT_BY_CREATION = RangeQuery(
+    lambda: select(*VARIABLE_COLUMNS).where(_here), _creation, times=variables.c.created_at
+)
+SELECT_IDENTITIES_BY_CREATION = RangeQuery(
+    lambda: select(*IDENTITY_COLUMNS).where(_here), _creation, times=variables.c.created_at
+)
+# a range of names is read by the index of names and then sorted; an expression has no index, so
+# that the bound of the times is not preferred, which may be that of the whole session
+_time = func.coalesce(variables.c.created_at, variables.c.created_at)
+SELECT_NAMED = RangeQuery(
+    lambda: select(*VARIABLE_COLUMNS).where(_here), _creation, names=variables.c.name, times=_time
+)
+SELECT_NAMED_IDENTITIES = RangeQuery(
+    lambda: select(*IDENTITY_COLUMNS).where(_here), _creation, names=variables.c.name, times=_time
 )
 
 SELECT_NAME_CONFLICT = Statement(lambda: select(*IDENTITY_COLUMNS).where(_here, _has_identifier()))

@@ -1,0 +1,85 @@
+"""Which part of an index each statement reads, by PostgreSQL's query plans."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy
+from sqlalchemy import URL, Connection, text
+
+from tests.servers import emptied
+from tests.storage.statements import NamedStatement, named_statements
+
+ROWS = 2000
+KEYED = {
+    each.name: each
+    for each in named_statements()
+    if {"variables", "variable_versions", "programs"}.intersection(each.keys_given())
+}
+FILL = """
+    INSERT INTO sessions (id, metadata, created_at, last_accessed, variable_count, program_count,
+        total_variable_updates)
+    VALUES ('1', '{}', now(), now(), 0, 0, 0);
+    INSERT INTO variables (session_id, id, name, type, value, constraints, metadata, version,
+        created_at, last_updated_at, access_rules)
+    SELECT '1', n, 'n' || n, 'integer', '0', '{}', '{}', 0, now(), now(), '[]' FROM many AS n;
+    INSERT INTO variable_versions (session_id, variable_id, version, type, value, metadata,
+        created_at)
+    SELECT '1', 1, n, 'integer', '0', '{}', now() FROM many AS n;
+    INSERT INTO programs (session_id, id, program, created_at, last_updated_at)
+    SELECT '1', n, '{}', now(), now() FROM many AS n;
+    ANALYZE
+""".replace("many", f"generate_series(1, {ROWS})")
+
+
+@pytest.fixture(scope="module")
+def connection(postgresql_database: URL) -> Iterator[Connection]:
+    """A connection to a session with many variables and programs, of which the server knows."""
+    emptied(postgresql_database)
+    engine = sqlalchemy.create_engine(postgresql_database, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in FILL.split(";"):
+            connection.execute(text(statement))
+        yield connection
+    engine.dispose()
+    emptied(postgresql_database)
+
+
+def searches(node: dict[str, Any], alias: str | None = None) -> Iterator[tuple[str | None, str]]:
+    """The alias of each table that a plan reads, with the condition of the index."""
+    alias = node.get("Alias", alias)
+    if "Index Cond" in node or node["Node Type"] == "Seq Scan":
+        yield alias, node.get("Index Cond", "")
+    for child in node.get("Plans", ()):
+        yield from searches(child, alias)
+
+
+def explained(connection: Connection, statement: NamedStatement) -> dict[str, Any]:
+    prepared = statement.compiled(connection.dialect)
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(
+            f"EXPLAIN (FORMAT JSON) {prepared.sql}", prepared.bind(statement.parameters())
+        )
+        [[[found]]] = cursor.fetchall()
+    finally:
+        cursor.close()
+    plan: dict[str, Any] = found["Plan"]
+    return plan
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_a_statement_that_gives_a_session_and_a_key_reads_by_both(
+    connection: Connection, name: str
+) -> None:
+    plan = explained(connection, KEYED[name])
+
+    keys = KEYED[name].keys_given()
+    found = [(alias, condition) for alias, condition in searches(plan) if alias in keys]
+    assert {alias for alias, _ in found} == keys.keys(), plan
+    for alias, condition in found:
+        used = set(re.findall(r"[a-z_]+", condition))
+        assert any(part <= used for part in keys[str(alias)]), plan
