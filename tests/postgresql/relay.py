@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-COMMIT = b"COMMIT"
+COMMIT = b"COMMIT\0"
+"""The statement; the name of an isolation level begins likewise."""
 
 
 class Lose(Enum):

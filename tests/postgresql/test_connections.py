@@ -14,6 +14,7 @@ from sqlalchemy import text
 import snakestore
 from benchmarks.postgres_server import server_in
 from snakestore import CommitUnknownError, SessionRepository, StoreError
+from snakestore.storage.schema.revisions import HEAD
 from tests.contract.conftest import READS, WRITES, fill
 from tests.postgresql.relay import Lose, Relay
 
@@ -222,6 +223,16 @@ def test_a_read_that_loses_its_commit_is_just_read_again(relay, relayed, opened)
     relay.lose = Lose.REQUEST
 
     assert relayed.variable_names("s") == ["note", "x"]
+
+
+def test_a_migration_whose_commit_is_lost_has_an_unknown_outcome(relay):
+    snakestore.downgrade(relay.url, "base")
+    relay.lose = Lose.ANSWER
+
+    with pytest.raises(CommitUnknownError):
+        snakestore.upgrade(relay.url)
+
+    assert snakestore.current(relay.url) == HEAD
 
 
 # --- the whole server

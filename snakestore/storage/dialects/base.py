@@ -235,6 +235,19 @@ class Backend(ABC):
         del error
         return False
 
+    def is_connection_loss(self, error: BaseException) -> bool:
+        """Whether a connection of the server's own went away, in a cluster or as it shuts down."""
+        del error
+        return False
+
+    def aborts_commit(self, error: BaseException) -> bool:
+        """Whether an error of COMMIT says for certain that nothing was committed.
+
+        SQLite does: a COMMIT that fails there leaves the transaction open, to be rolled back.
+        """
+        del error
+        return True
+
     # --- driver connections
 
     @abstractmethod

@@ -57,6 +57,18 @@ def is_duplicate(error: BaseException) -> bool:
     return cause is not None and backend_of_error(cause).is_duplicate(cause)
 
 
+def is_connection_loss(error: BaseException) -> bool:
+    """Whether the server tells of a connection that went away, also of one behind it."""
+    cause = driver_error(error)
+    return cause is not None and backend_of_error(cause).is_connection_loss(cause)
+
+
+def aborts_commit(error: BaseException) -> bool:
+    """Whether an error of COMMIT says for certain that nothing was committed."""
+    cause = driver_error(error)
+    return cause is None or backend_of_error(cause).aborts_commit(cause)
+
+
 def is_out_of_reach(error: BaseException) -> bool:
     """Whether an error while connecting says that the server cannot be reached."""
     return isinstance(error, exc.DBAPIError | OSError) or driver_error(error) is not None

@@ -11,6 +11,7 @@ from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.driver_errors import (
     is_busy,
+    is_connection_loss,
     is_driver_error,
     is_duplicate,
     is_out_of_reach,
@@ -121,7 +122,7 @@ class RetryPolicy:
                 and is_out_of_reach(error)
                 and self._wait(self._unreachable, "connecting failed", error)
             )
-        if self._remote and connection.broken:
+        if self._remote and (connection.broken or is_connection_loss(error)):
             first, self._lost = not self._lost, True
             if first:
                 logger.info("connection lost, reconnecting: %s", type(error).__name__)

@@ -15,7 +15,11 @@ from snakestore.errors import CommitUnknownError
 from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.context import TransactionContext
-from snakestore.storage.execution.driver_errors import is_driver_error
+from snakestore.storage.execution.driver_errors import (
+    aborts_commit,
+    driver_error,
+    is_driver_error,
+)
 from snakestore.storage.execution.leaving import Leavable
 from snakestore.storage.queries.statement import Row, Statement
 
@@ -121,13 +125,21 @@ def commit_write(connection: ConnectionAdapter) -> None:
     """Commit what was written.
 
     Raises:
-        CommitUnknownError: the connection was lost before the server answered.
+        CommitUnknownError: COMMIT failed, other than by a plain abort, or the connection was lost
+            before the server answered.
     """
     try:
         connection.commit()
     except Exception as error:
-        if is_driver_error(error) and connection.lost:
-            raise CommitUnknownError from error
+        if is_driver_error(error):
+            if connection.lost:
+                raise CommitUnknownError from error
+            if not aborts_commit(error):
+                message = (
+                    f"COMMIT failed, so the outcome is unknown ({driver_error(error)}). Re-read the"
+                    " data to decide whether to write again."
+                )
+                raise CommitUnknownError(message) from error
         raise
 
 

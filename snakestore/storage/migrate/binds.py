@@ -11,6 +11,8 @@ from sqlalchemy import URL, Connection, Engine, orm
 from snakestore.errors import ValidationError
 from snakestore.storage.dialects import backend_of
 from snakestore.storage.engine import create_engine
+from snakestore.storage.execution.connection import SqlAlchemyConnection
+from snakestore.storage.execution.runner import commit_write
 from snakestore.storage.migrate.alembic_runner import lock_database
 from snakestore.storage.schema.tables import SessionRow
 from snakestore.storage.url import parse
@@ -47,10 +49,15 @@ def engine_for(path_or_url: object) -> Iterator[Engine]:
 
 @contextmanager
 def connected(bind: Bind) -> Iterator[Connection]:
-    """A Connection in a transaction: the caller's own, or one that ends with the block."""
+    """A Connection in a transaction: the caller's own, or one that ends with the block.
+
+    Raises:
+        CommitUnknownError: COMMIT failed, other than by a plain abort.
+    """
     if isinstance(bind, Engine):
         with bind.connect() as connection, connection.begin():
             yield connection
+            commit_write(SqlAlchemyConnection(connection, backend_of(connection)))
     elif isinstance(bind, Connection):
         yield bind
     else:

@@ -129,6 +129,14 @@ class PostgreSQL(Backend):
         """By SQLSTATE."""
         return errors.is_duplicate(error)
 
+    def is_connection_loss(self, error: BaseException) -> bool:
+        """By SQLSTATE."""
+        return errors.is_connection_loss(error)
+
+    def aborts_commit(self, error: BaseException) -> bool:
+        """By SQLSTATE."""
+        return errors.aborts_commit(error)
+
     # --- driver connections
 
     def configure(self, driver_connection: Any) -> None:

@@ -52,6 +52,11 @@ _BY_SQLSTATE: dict[str, tuple[type[StoreError], str]] = {
 _UNDEFINED_TABLE_OR_COLUMN = {"42P01", "42703"}
 _SERIALIZATION_FAILURE_OR_DEADLOCK = {"40001", "40P01"}
 _UNIQUE_VIOLATION = "23505"
+_CONNECTION_EXCEPTION = "08"
+_SERVER_GONE = {"57P01", "57P02", "57P03", "57P05"}
+"""A connection was ended by an administrator, a crash, a start of the server or for idleness."""
+_ABORTS = {"23", "40"}
+"""The classes of errors by which COMMIT rolls back: constraints (deferred ones), conflicts."""
 _CONNECTION_ERRORS = {"OperationalError", "InterfaceError"}
 """What PEP 249's drivers raise without an SQLSTATE when no server sent one."""
 _DRIVERS = {"psycopg", "psycopg_binary", "psycopg_c", "psycopg2", "pg8000", "asyncpg"}
@@ -126,6 +131,17 @@ def is_busy(error: BaseException) -> bool:
 def is_duplicate(error: BaseException) -> bool:
     """Whether a row of the same key exists already."""
     return sqlstate(error) == _UNIQUE_VIOLATION
+
+
+def is_connection_loss(error: BaseException) -> bool:
+    """Whether the server tells of a connection that went away: this one, or one to a worker."""
+    state = sqlstate(error)
+    return state[:2] == _CONNECTION_EXCEPTION or state in _SERVER_GONE
+
+
+def aborts_commit(error: BaseException) -> bool:
+    """Whether COMMIT failed as a plain abort. After any other error it may have taken effect."""
+    return sqlstate(error)[:2] in _ABORTS
 
 
 def translate(error: BaseException) -> SnakeStoreError:
