@@ -20,6 +20,7 @@ __all__ = [
     "greenlet_spawn",
     "in_autocommit",
     "in_greenlet",
+    "keeps_prepared",
     "only_connection",
     "pool_limit",
     "wait_for",
@@ -64,6 +65,12 @@ def in_autocommit(connection: Connection) -> bool:
     # for authors of dialects; only the dialects of PostgreSQL implement it
     dialect: Any = connection.dialect
     return bool(dialect.detect_autocommit_setting(connection.connection.dbapi_connection))
+
+
+def keeps_prepared(connection: Connection) -> bool:
+    """Whether SQLAlchemy keeps the prepared statements of the connection, as it does of asyncpg."""
+    adapted = connection.connection.dbapi_connection
+    return getattr(adapted, "_prepared_statement_cache", None) is not None
 
 
 def pool_limit(pool: Pool, at_most: int) -> int:

@@ -361,7 +361,8 @@ def test_opening_describes_the_tables_in_one_query(database: URL) -> None:
     seen: list[str] = []
 
     def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        seen.append(statement)
+        if not statement.startswith("SET LOCAL"):
+            seen.append(statement)
 
     event.listen(sqlalchemy.Engine, "before_cursor_execute", note)
     try:

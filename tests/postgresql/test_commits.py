@@ -106,7 +106,3 @@ def test_a_connection_of_the_cluster_that_stays_away_is_reported(
         repo.update_variable("s", "n", 1)
 
     assert repo.get_value("s", "n") == 0
-
-
-
-

@@ -21,6 +21,7 @@ from snakestore.storage.sqlalchemy_internals import (
     greenlet_spawn,
     in_autocommit,
     in_greenlet,
+    keeps_prepared,
     only_connection,
     pool_limit,
     wait_for,
@@ -47,6 +48,7 @@ UNDOCUMENTED = {
     "_result_columns",
     "_compiled_cache",
     "_max_overflow",
+    "_prepared_statement_cache",
 }
 
 
@@ -181,6 +183,20 @@ def test_autocommit_of_postgresql_is_told_of_asyncpg(postgresql_database):
         return found
 
     assert asyncio.run(look()) == (False, True)
+
+
+def test_asyncpg_tells_whether_its_prepared_statements_are_kept(postgresql_database):
+    async def look(**arguments: int) -> bool:
+        engine = create_async_engine(
+            for_driver(postgresql_database, "asyncpg"), connect_args=arguments
+        )
+        async with engine.connect() as connection:
+            found = await connection.run_sync(keeps_prepared)
+        await engine.dispose()
+        return found
+
+    assert asyncio.run(look())
+    assert not asyncio.run(look(prepared_statement_cache_size=0))
 
 
 def test_everything_of_the_module_is_used():

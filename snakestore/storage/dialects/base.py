@@ -84,6 +84,8 @@ class Backend(ABC):
     """Opens a transaction that writes, on a driver connection in autocommit mode."""
     begin_snapshot: ClassVar[str]
     """Opens a transaction whose reads all see one state."""
+    control_options: ClassVar[Mapping[str, Any]] = {}
+    """Arguments of a cursor's ``execute`` for statements that begin, end or divide transactions."""
     locks_rows: ClassVar[bool]
     """Whether several transactions write at once, so that a write must lock its session's row."""
     server_clock: ClassVar[bool]
@@ -254,6 +256,11 @@ class Backend(ABC):
     def configure(self, driver_connection: Any) -> None:
         """Put a driver connection that snakestore owns into autocommit mode, without lock waits."""
 
+    def begin_settings(self, info: Mapping[Any, Any]) -> str:
+        """Statements that follow BEGIN, from the ``info`` of the connection's pool entry."""
+        del info
+        return ""
+
     @abstractmethod
     def driver_in_transaction(self, driver_connection: Any) -> bool:
         """Whether the driver has a transaction open."""
@@ -303,6 +310,16 @@ class Backend(ABC):
         return nullcontext(False)  # noqa: FBT003 - the value of the block
 
     # --- SQLAlchemy connections
+
+    def is_pooled(self, connection: Connection) -> bool:
+        """Whether a pooler lends the connection a server's connection, a transaction at a time."""
+        del connection
+        return False
+
+    def unprepared(self, connection: Connection) -> AbstractContextManager[None]:
+        """A block whose statements the driver does not prepare."""
+        del connection
+        return nullcontext()
 
     @abstractmethod
     def in_transaction(self, connection: Connection) -> bool:

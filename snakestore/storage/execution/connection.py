@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NoReturn, Protocol
 
 from sqlalchemy import Connection, Dialect, Engine
@@ -50,6 +51,9 @@ class ConnectionAdapter(Protocol):
     def execute_many(self, sql: str, parameters: Sequence[Any]) -> None:
         """Run one statement for each set of parameters."""
 
+    def control(self, sql: str) -> Any:
+        """Run a statement that ends or divides a transaction. It is never prepared."""
+
     def begin(self, *, write: bool) -> None:
         """Begin a transaction."""
 
@@ -71,7 +75,13 @@ class DriverConnection:
     """A driver connection in autocommit mode, with one cursor for all statements."""
 
     def __init__(
-        self, driver_connection: Any, dialect: Dialect, backend: Backend, *, watch: FileWatch | None
+        self,
+        driver_connection: Any,
+        dialect: Dialect,
+        backend: Backend,
+        *,
+        watch: FileWatch | None,
+        settings: str = "",
     ) -> None:
         """Configure a driver connection.
 
@@ -80,6 +90,7 @@ class DriverConnection:
             dialect: the engine's dialect.
             backend: what differs by database.
             watch: tells whether the file of the connection is still the one of that name.
+            settings: statements that follow each BEGIN.
         """
         self._driver_connection = driver_connection
         self.dialect = dialect
@@ -103,6 +114,13 @@ class DriverConnection:
         # attributes, not methods: they save a call for each statement
         self.execute: Callable[..., Any] = self._cursor.execute
         self.execute_many: Callable[..., None] = self._cursor.executemany
+        self.control: Callable[[str], Any] = (
+            partial(self._cursor.execute, **backend.control_options)
+            if backend.control_options
+            else self._cursor.execute
+        )
+        self._begin_write = backend.begin_write + settings
+        self._begin_snapshot = backend.begin_snapshot + settings
 
     @property
     def driver_connection(self) -> Any:
@@ -131,7 +149,7 @@ class DriverConnection:
             if self.watch is not None:
                 self._check_file(self.watch.check_replaced)
         self._writes = write
-        self.execute(self.backend.begin_write if write else self.backend.begin_snapshot)
+        self.control(self._begin_write if write else self._begin_snapshot)
 
     def outdated(self) -> bool:
         """Whether it reads a file as unchanging (``immutable``) that has changed.
@@ -158,12 +176,12 @@ class DriverConnection:
         """
         if self._writes and self.watch is not None:
             self._check_file(self.watch.check_before_commit)
-        self.execute("COMMIT")
+        self.control("COMMIT")
 
     def rollback(self) -> None:
         """Send ROLLBACK, unless the database has rolled back by itself."""
         if self.in_transaction:
-            self.execute("ROLLBACK")
+            self.control("ROLLBACK")
 
     def close_when_collected(self, then: Callable[..., None], /, *arguments: Any) -> None:
         """Close the driver's connection by ``close`` or when this one is collected; call ``then``.
@@ -185,7 +203,7 @@ class DriverConnection:
         """In a forked child: leave the connection to the parent, and refuse to run statements."""
         self.broken = True
         self.inherited = True
-        self.execute = self.execute_many = _refuse_inherited
+        self.execute = self.execute_many = self.control = _refuse_inherited
         self.backend.abandon(self._driver_connection)
         leak_deliberately(self)
 
@@ -244,6 +262,8 @@ class SqlAlchemyConnection:
         self.holder: int | None = None
         self._copied_by_fork = copied_by_fork
         self._fork_depth = fork.depth
+        self._pooled: bool | None = None
+        """Whether a pooler lends the connection; None before the first statement."""
 
     @property
     def lost(self) -> bool:
@@ -267,11 +287,29 @@ class SqlAlchemyConnection:
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
         """Run one statement, already compiled for the driver."""
+        if self._is_pooled():
+            with self.backend.unprepared(self.connection):
+                return self.connection.exec_driver_sql(sql, parameters or None)
         return self.connection.exec_driver_sql(sql, parameters or None)
 
     def execute_many(self, sql: str, parameters: Sequence[Any]) -> None:
         """Run one statement for each set of parameters."""
+        if self._is_pooled():
+            with self.backend.unprepared(self.connection):
+                self.connection.exec_driver_sql(sql, list(parameters))
+            return
         self.connection.exec_driver_sql(sql, list(parameters))
+
+    def _is_pooled(self) -> bool:
+        pooled = self._pooled
+        if pooled is None:
+            pooled = self._pooled = self.backend.is_pooled(self.connection)
+        return pooled
+
+    def control(self, sql: str) -> Any:
+        """Run a statement that ends or divides a transaction."""
+        with self.backend.unprepared(self.connection):
+            return self.connection.exec_driver_sql(sql)
 
     def begin(self, *, write: bool) -> None:
         """Begin, for SQLAlchemy and for the driver."""

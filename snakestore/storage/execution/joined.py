@@ -118,7 +118,7 @@ class JoinedRunner(Runner):
         self, connection: ConnectionAdapter, action: Callable[[], R], *, began: bool
     ) -> R:
         if not began:
-            connection.execute(f"SAVEPOINT {OPERATION}")
+            connection.control(f"SAVEPOINT {OPERATION}")
         self._unfinished = True
         try:
             result = action()
@@ -127,7 +127,7 @@ class JoinedRunner(Runner):
             raise
         self._unfinished = False
         if not began:
-            connection.execute(f"RELEASE SAVEPOINT {OPERATION}")
+            connection.control(f"RELEASE SAVEPOINT {OPERATION}")
         return result
 
     def _undo(
@@ -161,10 +161,10 @@ class JoinedRunner(Runner):
     def _back_out(self, connection: ConnectionAdapter, *, began: bool, savepoint: str) -> None:
         """Go back to a savepoint, or undo all if the operation began the transaction."""
         if began:
-            connection.execute("ROLLBACK")
+            connection.control("ROLLBACK")
         else:
-            connection.execute(f"ROLLBACK TO SAVEPOINT {savepoint}")
-            connection.execute(f"RELEASE SAVEPOINT {savepoint}")
+            connection.control(f"ROLLBACK TO SAVEPOINT {savepoint}")
+            connection.control(f"RELEASE SAVEPOINT {savepoint}")
 
     def transaction(self, *, read_only: bool) -> SavepointBlock:
         """A savepoint of the transaction: the block is all or nothing, the transaction goes on."""
@@ -186,7 +186,7 @@ class JoinedRunner(Runner):
                 level=self._level + 1,
             )
             if not began:
-                connection.execute(f"SAVEPOINT {inner.savepoint}")
+                connection.control(f"SAVEPOINT {inner.savepoint}")
         return inner, connection, began
 
     def release_block(
@@ -195,7 +195,7 @@ class JoinedRunner(Runner):
         """Release the savepoint of a block."""
         if not began:
             with translate_errors():
-                connection.execute(f"RELEASE SAVEPOINT {inner.savepoint}")
+                connection.control(f"RELEASE SAVEPOINT {inner.savepoint}")
         inner.end()
 
     def undo_block(

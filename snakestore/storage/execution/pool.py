@@ -174,11 +174,16 @@ class OwnedConnections(fork.Participant):
             self._check_open()  # it may have been closed while this call waited for its turn
             proxied = self._engine.raw_connection()
             watch = self._backend.file_watch(proxied.info)
+            settings = self._backend.begin_settings(proxied.info)
             driver_connection = proxied.driver_connection
             # SQLAlchemy's pool would reset the connection, and give it to others
             proxied.detach()
             connection = DriverConnection(
-                driver_connection, self._engine.dialect, self._backend, watch=watch
+                driver_connection,
+                self._engine.dialect,
+                self._backend,
+                watch=watch,
+                settings=settings,
             )
             connection.close_when_collected(_free_slot, weakref.ref(slots), place)
             self._open.add(connection)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import URL, Engine, event
+from sqlalchemy import URL, Connection, Engine, event
 
 from snakestore.errors import StoreError, ValidationError
+from snakestore.storage.dialects.postgresql.pooler import is_lent, unprepared
 from snakestore.storage.settings import Settings
+from snakestore.storage.sqlalchemy_internals import in_autocommit
 
+PREPARE_THRESHOLD = "prepare_threshold"
+_LOCK_WAIT = "snakestore_lock_wait"
+"""The key of the statement that limits lock waits, among the ``info`` of a pool's entry."""
 _POOL_SIZE = 20
 _CANCEL_TIMEOUT = 5.0
 """Seconds to wait for a server that is asked to cancel a statement."""
@@ -55,13 +61,14 @@ def parse_url(url: URL) -> URL:
 
     Raises:
         ValidationError: the host, or what follows it, contains an "@", and the part before it
-            belongs to the password.
+            belongs to the password; or its prepare_threshold is neither a number nor "none".
         StoreError: it names another driver.
     """
     if "@" in (url.host or "") or (url.password is not None and "@" in (url.database or "")):
         # refused before the driver shows the host, and with it the rest of the password
         message = "the URL has more than one '@': write an '@' in a user name or password as %40"
         raise ValidationError(message)
+    prepare_threshold_of(url)
     _, _, driver = url.drivername.partition("+")
     if driver not in {"", "psycopg"}:
         message = (
@@ -78,15 +85,20 @@ def describe(url: URL) -> str:
 
 
 def create_engine(url: URL, settings: Settings) -> Engine:
-    """An engine whose statements wait for locks no longer than ``busy_timeout``.
+    """An engine whose transactions wait for locks no longer than ``busy_timeout``.
+
+    Nothing is set on a connection beyond a transaction: a pooler would lend it to others so.
+    Behind a pooler, no statement is prepared, unless the URL has a ``prepare_threshold``.
 
     Raises:
         StoreError: psycopg is not installed.
     """
+    chosen = PREPARE_THRESHOLD in url.query
     try:
         engine = sqlalchemy.create_engine(
             # without it, a database in SQL_ASCII returns bytes instead of texts
-            url.update_query_dict({"client_encoding": "utf8", **url.query}),
+            driver_url(url).update_query_dict({"client_encoding": "utf8"}),
+            connect_args={PREPARE_THRESHOLD: prepare_threshold_of(url)} if chosen else {},
             isolation_level="READ COMMITTED",
             max_overflow=-1,
             pool_pre_ping=True,  # the server may have been restarted in between
@@ -96,18 +108,53 @@ def create_engine(url: URL, settings: Settings) -> Engine:
         message = "PostgreSQL needs the driver psycopg 3: pip install 'snakestore[postgresql]'"
         raise StoreError(message) from error
 
-    engine.url = ServerURL(*engine.url)
+    engine.url = ServerURL(*url)
 
     # 0 would mean to wait for ever
     milliseconds = max(1, round(settings.busy_timeout * 1000))
+    lock_wait = f"SET LOCAL lock_timeout = {milliseconds}"
 
     @event.listens_for(engine, "connect")
-    def configure(connection: Any, _entry: Any) -> None:
-        connection.execute(f"SET lock_timeout = {milliseconds}")
-        connection.execute("SET timezone = 'UTC'")
-        connection.commit()
+    def configure(connection: Any, entry: Any) -> None:
+        entry.info[_LOCK_WAIT] = lock_wait
+        if not chosen and is_lent(connection):
+            connection.prepare_threshold = None
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if not in_autocommit(connection):
+            with unprepared(connection):
+                connection.exec_driver_sql(lock_wait)
 
     return engine
+
+
+def begin_settings(info: Mapping[Any, Any]) -> str:
+    """What follows BEGIN in the same message to the server, so that it costs no round trip."""
+    lock_wait = info.get(_LOCK_WAIT)
+    return f"; {lock_wait}" if lock_wait else ""
+
+
+def prepare_threshold_of(url: URL) -> int | None:
+    """After how many executions psycopg prepares a statement, from the query of a URL.
+
+    None, which is written "none", means never.
+
+    Raises:
+        ValidationError: it is neither a number of 0 or more nor "none".
+    """
+    given = url.query.get(PREPARE_THRESHOLD, "none")
+    if isinstance(given, str) and given.lower() == "none":
+        return None
+    if isinstance(given, str) and given.isascii() and given.isdecimal():
+        return int(given)
+    message = f'{PREPARE_THRESHOLD} in a URL is a number, 0 or more, or "none"'
+    raise ValidationError(message, value=given)
+
+
+def driver_url(url: URL) -> URL:
+    """The URL without what is an argument of psycopg's and not a parameter of libpq's."""
+    return url.difference_update_query([PREPARE_THRESHOLD])
 
 
 def cancel(driver_connection: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import URL, Select, column, select, table
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from snakestore.storage.dialects.postgresql.connect import create_engine
+from snakestore.storage.dialects.postgresql.connect import create_engine, driver_url
 from snakestore.storage.settings import Settings
 
 MAINTENANCE_DATABASE = "postgres"
@@ -42,7 +42,7 @@ def create(url: URL) -> None:
     from sqlalchemy_utils import create_database  # noqa: PLC0415 - see above
 
     try:
-        create_database(url)
+        create_database(driver_url(url))
     except ProgrammingError:
         if is_missing(url):
             raise

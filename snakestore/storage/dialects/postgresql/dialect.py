@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, ClassVar, NoReturn
@@ -19,6 +19,7 @@ from snakestore.storage.dialects.postgresql import (
     database,
     errors,
     introspection,
+    pooler,
 )
 from snakestore.storage.dialects.postgresql.definitions import alterations_of, complete_metadata
 from snakestore.storage.dialects.postgresql.partitions import check_number, partition
@@ -39,6 +40,7 @@ class PostgreSQL(Backend):
     name: ClassVar[str] = "postgresql"
     begin_write: ClassVar[str] = "BEGIN"
     begin_snapshot: ClassVar[str] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    control_options: ClassVar[Mapping[str, Any]] = {"prepare": False}
     locks_rows: ClassVar[bool] = True
     server_clock: ClassVar[bool] = True
     remote: ClassVar[bool] = True
@@ -59,7 +61,7 @@ class PostgreSQL(Backend):
         return connect.describe(url)
 
     def create_engine(self, url: URL, settings: Settings) -> Engine:
-        """With ``lock_timeout`` set to ``busy_timeout``."""
+        """With ``lock_timeout`` set to ``busy_timeout`` in each transaction."""
         return connect.create_engine(url, settings)
 
     # --- the schema
@@ -143,6 +145,10 @@ class PostgreSQL(Backend):
         """In autocommit mode: a read of one statement then takes one round trip, not three."""
         driver_connection.autocommit = True
 
+    def begin_settings(self, info: Mapping[Any, Any]) -> str:
+        """``SET LOCAL lock_timeout``."""
+        return connect.begin_settings(info)
+
     def driver_in_transaction(self, driver_connection: Any) -> bool:
         """As the protocol tells; a connection that is gone took its transaction along."""
         return driver_connection.info.transaction_status not in {_IDLE, _UNKNOWN}
@@ -179,6 +185,14 @@ class PostgreSQL(Backend):
 
     # --- SQLAlchemy connections
 
+    def is_pooled(self, connection: Connection) -> bool:
+        """By the process number of the backend; asked once per connection of psycopg."""
+        return pooler.is_pooled(connection)
+
+    def unprepared(self, connection: Connection) -> AbstractContextManager[None]:
+        """Without psycopg's threshold; others do not prepare, or not without being asked."""
+        return pooler.unprepared(connection)
+
     def in_transaction(self, connection: Connection) -> bool:
         """As SQLAlchemy tells: a server ends no transaction by itself, it only refuses to go on."""
         return connection.in_transaction()
@@ -192,7 +206,10 @@ class PostgreSQL(Backend):
             )
             raise StoreError(message)
         if own and not write:
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            with pooler.unprepared(connection):
+                connection.exec_driver_sql(
+                    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+                )
         return False
 
     def without_lock_wait(self, connection: Connection) -> AbstractContextManager[None]:

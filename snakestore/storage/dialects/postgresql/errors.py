@@ -16,6 +16,11 @@ from snakestore.errors import (
 )
 from snakestore.storage.dialects.base import CONNECTION_LOST, outdated_schema_error
 
+_PREPARED = (
+    "a prepared statement met those of others, as behind a pooler. Let the engine prepare none:"
+    " psycopg with connect_args={'prepare_threshold': None}; asyncpg with"
+    " prepared_statement_cache_size and statement_cache_size 0, see docs/scaling.md"
+)
 _BY_SQLSTATE: dict[str, tuple[type[StoreError], str]] = {
     "40001": (
         StoreBusyError,
@@ -38,8 +43,14 @@ _BY_SQLSTATE: dict[str, tuple[type[StoreError], str]] = {
     "25P02": (StoreError, "the transaction failed earlier: roll it back first"),
     "XX001": (CorruptStoreError, "the server reports damaged data"),
     "XX002": (CorruptStoreError, "the server reports a damaged index"),
+    "42P05": (StoreError, _PREPARED),
+    "26000": (StoreError, _PREPARED),
     "28": (StoreError, "the server refused the login"),
     "3D": (StoreError, "the database does not exist on the server"),
+    "08P01": (
+        StoreError,
+        "the server refused, or its pooler, which must lend connections for whole transactions",
+    ),
     "08": (StoreError, CONNECTION_LOST),
     "57": (
         StoreError,
@@ -52,7 +63,7 @@ _BY_SQLSTATE: dict[str, tuple[type[StoreError], str]] = {
 _UNDEFINED_TABLE_OR_COLUMN = {"42P01", "42703"}
 _SERIALIZATION_FAILURE_OR_DEADLOCK = {"40001", "40P01"}
 _UNIQUE_VIOLATION = "23505"
-_CONNECTION_EXCEPTION = "08"
+_CONNECTION_EXCEPTION, _PROTOCOL_VIOLATION = "08", "08P01"
 _SERVER_GONE = {"57P01", "57P02", "57P03", "57P05"}
 """A connection was ended by an administrator, a crash, a start of the server or for idleness."""
 _ABORTS = {"23", "40"}
@@ -136,6 +147,8 @@ def is_duplicate(error: BaseException) -> bool:
 def is_connection_loss(error: BaseException) -> bool:
     """Whether the server tells of a connection that went away: this one, or one to a worker."""
     state = sqlstate(error)
+    if state == _PROTOCOL_VIOLATION:
+        return False  # what a pooler answers to what it does not allow
     return state[:2] == _CONNECTION_EXCEPTION or state in _SERVER_GONE
 
 
