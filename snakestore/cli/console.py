@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from snakestore.types import to_jsonable
+
 MAX_CELL_LENGTH = 60
 _NOT_ASCII = re.compile("[^ -~]")
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -51,8 +53,9 @@ def print_line(text: str = "", *, err: bool = False) -> None:
 
 
 def json_line(value: Any) -> str:
-    """``value`` as JSON on one line, with control characters escaped."""
-    return escaped(json.dumps(value, ensure_ascii=False))
+    """``value`` as JSON on one line, with control characters escaped. Bytes become base64 text."""
+    shown = to_jsonable("bytes", value) if isinstance(value, bytes) else value
+    return escaped(json.dumps(shown, ensure_ascii=False))
 
 
 def cell(value: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import (
     Callable,
     ItemsView,
@@ -22,6 +21,7 @@ from snakestore.repository.methods import RepositoryMethods
 from snakestore.repository.naming import named
 from snakestore.repository.variables.reads import get_named_value, get_values, is_name
 from snakestore.storage.execution.runner import Runner
+from snakestore.types import inferred_type
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,7 +66,7 @@ class SessionView(MutableMapping[str, Any]):
             session_id: the session's id; the session need not exist yet.
             strict: assigning to a missing name raises VariableNotFoundError. Otherwise it registers
                 a variable of an inferred type (bool: boolean, int: integer, float: float,
-                str: string, numpy array: tensor, all else: json).
+                str: string, numpy array: tensor, bytes: bytes, all else: json).
 
         Raises:
             InvalidNameError: if the id is neither str nor Enum.
@@ -265,17 +265,6 @@ class _Values(ValuesView[Any]):
 
     def __contains__(self, value: object) -> bool:
         return value in list(self)
-
-
-def inferred_type(value: object) -> str:
-    """The type of the variable that assigning ``value`` to a new name registers."""
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.ndarray):
-        return "tensor"
-    for kind, name in ((bool, "boolean"), (int, "integer"), (float, "float"), (str, "string")):
-        if isinstance(value, kind):
-            return name
-    return "json"
 
 
 def _name(key: object) -> str:

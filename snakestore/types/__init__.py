@@ -1,19 +1,22 @@
 """Variable types: they normalise, check and encode values. No database is involved.
 
 Read ``base`` first (``VariableType``), then ``registry``, which other packages call. The types are
-in ``scalars`` (float, integer, string, boolean), ``choice``, ``module``, ``json`` and ``arrays``
-(embedding, tensor). Helpers: ``documents`` (the rule of JSON), ``digits``, ``bounds`` (constraints
-that types share), ``regex``, ``regex_translation`` and ``characters`` (patterns in linear time),
-``binary``, ``shapes`` and ``numpy_support`` (arrays), ``hints`` (for error messages), ``unchanged``
-(the default ``UNCHANGED``), ``jsonable`` (values as JSON data).
+in ``scalars`` (float, integer, string, boolean), ``choice``, ``module``, ``json``, ``bytes`` and
+``arrays`` (embedding, tensor). Helpers: ``documents`` (the rule of JSON), ``digits``, ``bounds``
+(constraints that types share), ``regex``, ``regex_translation`` and ``characters`` (patterns in
+linear time), ``binary``, ``shapes`` and ``numpy_support`` (arrays), ``hints`` (for error messages),
+``unchanged`` (the default ``UNCHANGED``), ``jsonable`` (values as JSON data), ``inference`` (the
+type of a new variable).
 """
 
 from __future__ import annotations
 
 from snakestore.types.arrays import EmbeddingType, TensorType, to_numpy
 from snakestore.types.base import VariableType
+from snakestore.types.bytes import BytesType
 from snakestore.types.choice import ChoiceType
 from snakestore.types.documents import checked_document, dumps, loads, loads_each
+from snakestore.types.inference import inferred_type
 from snakestore.types.json import JsonType
 from snakestore.types.jsonable import from_jsonable, to_jsonable
 from snakestore.types.module import ModuleType
@@ -33,6 +36,7 @@ from snakestore.types.unchanged import UNCHANGED, Unchanged
 __all__ = [
     "UNCHANGED",
     "BooleanType",
+    "BytesType",
     "ChoiceType",
     "EmbeddingType",
     "FloatType",
@@ -50,6 +54,7 @@ __all__ = [
     "encode_value",
     "from_jsonable",
     "get",
+    "inferred_type",
     "loads",
     "loads_each",
     "register_type",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import datetime as dt
 import decimal
@@ -21,7 +22,10 @@ _HINTS_BY_CLASS: Final[tuple[tuple[Any, str], ...]] = (
     (enum.Enum, "store its .value"),
     ((dt.date, dt.time), "store its .isoformat()"),
     (dt.timedelta, "store its .total_seconds()"),
-    ((bytes, bytearray, memoryview), "store it as base64 text: base64.b64encode(...).decode()"),
+    (
+        (bytes, bytearray, memoryview),
+        "use a variable of type bytes, or store base64 text: base64.b64encode(...).decode()",
+    ),
     (str, "convert it with str(...)"),
     (int, "convert it with int(...)"),
     (float, "convert it with float(...)"),
@@ -110,9 +114,24 @@ def text_hint(value: object) -> str:
     if isinstance(value, int | float):
         return "convert it with str(...), or use a variable of a number type"
     if isinstance(value, bytes):
-        return "convert it with .decode()"
+        return "convert it with .decode(), or use a variable of type bytes"
     if type(value) in {dict, list}:
         return f"use a variable of type json for a {type(value).__name__}"
+    return hint(value)
+
+
+def bytes_hint(value: object) -> str:
+    """What to store in place of ``value``, which is not bytes."""
+    if value is None:
+        return NONE_HINT
+    if isinstance(value, str):
+        return "convert it with .encode(), base64 text with base64.b64decode(...)"
+    if hasattr(type(value), "__array__"):
+        return "convert it with .tobytes(), or use a variable of type tensor or embedding"
+    if isinstance(value, array.array):
+        return "convert it with .tobytes()"
+    if type(value) is list:
+        return "convert it with bytes(...)"
     return hint(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +36,7 @@ def from_jsonable(type_name: str, data: Any) -> Any:
     ``data`` itself, if it does not come from a valid value of the type, or the type is not
     registered.
     """
-    for read in (_decoded, _decoded_text, _normalised):
+    for read in (_decoded, _decoded_text, _decoded_base64, _normalised):
         try:
             value = read(type_name, data)
         except SnakeStoreError:
@@ -54,6 +55,15 @@ def _decoded_text(type_name: str, data: Any) -> Any:
     return decode_value(type_name, data if isinstance(data, str) else None, None)
 
 
+def _decoded_base64(type_name: str, data: Any) -> Any:
+    """The value of a type that is stored as its bytes."""
+    try:
+        blob = base64.b64decode(data, validate=True) if isinstance(data, str) else None
+    except ValueError:
+        blob = None
+    return decode_value(type_name, None, blob)
+
+
 def _normalised(type_name: str, data: Any) -> Any:
     """The value of a type with a binary form."""
     return validate(data, type_name)
@@ -68,13 +78,15 @@ def _scalar(value: str | float | None) -> str | float | None:
 
 
 def _encoded(type_name: str, value: Any) -> Any:
-    """A value of a user's type: the JSON document or text that it is stored as."""
+    """A value that is not JSON: the JSON document or text that it is stored as; bytes as base64."""
     try:
         normalised, text, _ = encode_value(type_name, value, {})
     except Exception:  # noqa: BLE001 - the value is unchecked, so a user's type may raise anything
         return _text(value)
     if isinstance(normalised, float | list | dict):
         return to_jsonable("json", normalised)
+    if text is None and isinstance(normalised, bytes):
+        return base64.b64encode(normalised).decode()
     try:
         return _text(normalised) if text is None else loads(text)
     except (ValueError, RecursionError):

@@ -89,6 +89,12 @@ def bool_of(value: object) -> bool | None:
     return bool(value) if _is_numpy_scalar(value, "b") else None
 
 
+def is_numpy_array(value: object) -> bool:
+    """Whether ``value`` is a numpy array."""
+    ndarray = _loaded("ndarray")
+    return ndarray is not None and isinstance(value, ndarray)
+
+
 def as_array(value: object) -> Any | None:
     """``value`` as a numpy array if it is one or supports ``__array__``; otherwise None.
 
@@ -98,8 +104,7 @@ def as_array(value: object) -> Any | None:
     kind = type(value)
     if kind is list or kind is tuple or kind is dict or kind is float or kind is int:
         return None
-    ndarray = _loaded("ndarray")
-    if ndarray is not None and isinstance(value, ndarray):
+    if is_numpy_array(value):
         return value
     if not hasattr(kind, "__array__"):
         return None

@@ -17,6 +17,7 @@ from snakestore.errors import (
 from snakestore.names import checked_name, identifier_text
 from snakestore.types.arrays import EmbeddingType, TensorType
 from snakestore.types.base import VariableType
+from snakestore.types.bytes import BytesType
 from snakestore.types.choice import ChoiceType
 from snakestore.types.documents import checked_document
 from snakestore.types.hints import hint, type_hint
@@ -37,6 +38,7 @@ _BUILT_IN: Final = (
     EmbeddingType,
     TensorType,
     JsonType,
+    BytesType,
 )
 _lock: Final = threading.Lock()
 # replaced as a whole, never changed, so that readers need no lock

@@ -95,6 +95,15 @@ def test_get_as_json_prints_the_variable(cli: Any, store: Path) -> None:
     )
 
 
+def test_bytes_are_printed_as_base64_text(cli: Any, store: Path) -> None:
+    with SessionRepository.open(store) as repo:
+        repo.register_variable("chat-1", "image", "bytes", b"\0\xff")
+
+    assert cli("get", store, "chat-1", "image") == '"AP8="\n'
+    assert cli.json("get", store, "chat-1", "image")["value"] == "AP8="
+    assert '"AP8="' in cli("show", store, "chat-1")
+
+
 def test_history_lists_the_current_value_first(cli: Any, store: Path) -> None:
     output = cli.json("history", store, "chat-1", "temperature")
 

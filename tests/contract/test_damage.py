@@ -79,6 +79,7 @@ DAMAGED = [
     ("number", "value", None),
     ("number", "type", "embedding"),
     ("number", "type", "boolean"),
+    ("number", "type", "bytes"),
     *[("array", "value_blob", content) for content in [None, b"", b"\x00", b"\xff" * 30, "text"]],
     ("array", "type", "integer"),
     ("array", "type", "json"),

@@ -155,6 +155,14 @@ def test_documents_come_back_with_the_order_of_their_keys(there_and_back, value)
 
 
 @shares_the_store
+@given(some.binary())
+@example(b"")
+@example(bytes(range(256)))
+def test_bytes_come_back_as_they_are(there_and_back, value):
+    assert exact(there_and_back("bytes", value).value) == exact(value)
+
+
+@shares_the_store
 @given(some.lists(exactly_floats, max_size=8) | some.lists(finite, max_size=8).map(tuple))
 @example([])
 @example([-0.0, 5e-324, 1.7976931348623157e308])
@@ -413,6 +421,7 @@ EVERY_TYPE = {
     "embedding": [0.1, -0.0, 5e-324],
     "tensor": {"shape": [2, 2], "data": [[1, 2], [3, 2**62]]},
     "json": {"b": [1, 1.0, None, True], "a": {"": "\0"}},
+    "bytes": b"\0\xff" * 300,
 }
 
 

@@ -191,6 +191,7 @@ def test_another_type_or_another_text_is_another_value(repo, sid, old, new):
         ("json", {"a": [None]}),
         ("string", "é\0"),
         ("embedding", [0.5, 1.0]),
+        ("bytes", b"a"),
     ],
 )
 def test_a_put_of_the_very_same_value_keeps_the_version(repo, sid, type_name, value):

@@ -169,6 +169,8 @@ def test_an_assignment_obeys_type_and_constraints(view, unchanged, bad):
         ({"shape": [1], "data": [1]}, "json", {"shape": [1], "data": [1]}),
         (np.ones((1, 2)), "tensor", {"shape": [1, 2], "data": [[1.0, 1.0]]}),
         (np.arange(2), "tensor", {"shape": [2], "data": [0, 1]}),
+        (b"\0a", "bytes", b"\0a"),
+        (bytearray(b"ab"), "bytes", b"ab"),
     ],
 )
 def test_a_missing_name_is_registered_with_an_inferred_type(repo, view, value, type_name, stored):
@@ -187,7 +189,7 @@ def test_update_infers_types_too(repo, sid):
     ] == ["boolean", "integer", "json"]
 
 
-@pytest.mark.parametrize("value", [{1, 2}, (1, 2), object(), b"x", {1: 2}])
+@pytest.mark.parametrize("value", [{1, 2}, (1, 2), object(), [b"x"], {1: 2}])
 def test_what_json_cannot_say_is_refused(view, unchanged, value):
     with unchanged(), pytest.raises(ValidationError):
         view["new"] = value

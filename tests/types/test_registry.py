@@ -26,7 +26,18 @@ from snakestore import (
 from snakestore.types import registry
 from tests.types.support import there_and_back
 
-OURS = ["float", "integer", "string", "boolean", "choice", "module", "embedding", "tensor", "json"]
+OURS = [
+    "float",
+    "integer",
+    "string",
+    "boolean",
+    "choice",
+    "module",
+    "embedding",
+    "tensor",
+    "json",
+    "bytes",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +50,7 @@ def named(name, base=VariableType, **members):
     return type("Made", (base,), {"name": name, **members})
 
 
-def test_the_nine_types_are_known():
+def test_the_ten_types_are_known():
     assert supported_types() == OURS
 
 
