@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import Annotated, Any
 
@@ -22,6 +22,8 @@ from snakestore.errors import SnakeStoreError
 # typer contains a copy of click in some releases and imports it in others
 _UsageError: Any = typer.BadParameter.__bases__[0]
 
+CLOSED_PIPE = 141
+"""What shells call the status of a process that SIGPIPE has ended: 128 + 13."""
 _URL = re.compile(r"(:/|password=).*", re.DOTALL | re.IGNORECASE)
 
 
@@ -35,6 +37,21 @@ def _escaped_usage_errors() -> Iterator[None]:
         if error.ctx is None or error.message != error.ctx.get_help():
             error.message = escaped(_URL.sub(r"\1...", error.message))
         raise
+
+
+@contextmanager
+def _closed_pipes() -> Iterator[None]:
+    """Exit as a command that SIGPIPE ends if the reader of the output has closed the pipe."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        # what is still buffered would be written at exit, and fail again
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        raise typer.Exit(CLOSED_PIPE) from error
 
 
 class _Stderr(logging.Handler):
@@ -62,21 +79,19 @@ class _Commands(TyperGroup):
     """The command. Errors of snakestore and of the system are one line on stderr, exit code 1."""
 
     def make_context(self, *args: Any, **options: Any) -> Any:
-        with _escaped_usage_errors():
+        with _closed_pipes(), _escaped_usage_errors():
             return super().make_context(*args, **options)
 
     def invoke(self, ctx: Any) -> Any:
-        try:
-            with _printed_warnings(), _escaped_usage_errors():
-                return super().invoke(ctx)
-        except SnakeStoreError as error:
-            print_line(f"snakestore: {error}", err=True)
-            raise typer.Exit(1) from error
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader closed the pipe: typer exits quietly
+        with _closed_pipes():
+            try:
+                with _printed_warnings(), _escaped_usage_errors():
+                    return super().invoke(ctx)
+            except BrokenPipeError:
                 raise
-            print_line(f"snakestore: {error}", err=True)
-            raise typer.Exit(1) from error
+            except (SnakeStoreError, OSError) as error:
+                print_line(f"snakestore: {error}", err=True)
+                raise typer.Exit(1) from error
 
 
 app = typer.Typer(
@@ -113,9 +128,16 @@ def _options(
 
 
 def run() -> None:
-    """Run the command and exit: 0 success, 1 refused (stderr says why), 2 wrong usage."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
+    """Run the command and exit.
+
+    The status is 0 for success, 1 refused (stderr says why), 2 wrong usage, and 141 if the reader
+    of the output has closed the pipe.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until exit
+        elif isinstance(stream, TextIOWrapper):
             # a terminal that cannot show an emoji shows its escape
             stream.reconfigure(errors="backslashreplace")
     app()

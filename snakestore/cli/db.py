@@ -8,7 +8,7 @@ import typer
 
 from snakestore import current, downgrade, upgrade
 from snakestore.cli.console import print_line
-from snakestore.cli.stores import Store, StoreCommand
+from snakestore.cli.stores import Store, StoreCommand, check_exists
 
 app = typer.Typer(
     help="Create, migrate and show the schema of a store.",
@@ -51,9 +51,12 @@ def downgrade_(
 
 @app.command(name="current", cls=StoreCommand)
 def current_(store: Store) -> None:
-    """Print the revision of the schema, or 'none'."""
+    """Print the revision of the schema, or 'none' without snakestore's tables."""
     _print_current(store)
 
 
 def _print_current(store: str) -> None:
-    print_line(current(store) or NO_REVISION)
+    revision = current(store)
+    if revision is None:
+        check_exists(store)
+    print_line(revision or NO_REVISION)

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from snakestore import Session, SessionRepository, current
-from snakestore.storage.url import parse, read_only_url
+from snakestore import SchemaOutdatedError, Session, SessionRepository, StoreError, current
+from snakestore.storage.migrate.upgrade import exists
+from snakestore.storage.url import describe, parse, read_only_url
 
 STORE_VARIABLE = "SNAKESTORE_URL"
 
@@ -44,6 +45,31 @@ class StoreCommand(TyperCommand):
         return super().parse_args(ctx, args)
 
 
+def check_exists(store: str) -> None:
+    """Refuse a store that does not exist, without the advice to create it.
+
+    Raises:
+        StoreError: if there is no such file, or no such database on the server.
+    """
+    if not exists(store):
+        message = f"{describe(parse(store))} does not exist: check the name of the store"
+        raise StoreError(message)
+
+
+@contextmanager
+def checking_existence(store: str) -> Iterator[None]:
+    """A block that opens the store, which must exist.
+
+    Raises:
+        StoreError: if it does not exist.
+    """
+    try:
+        yield
+    except SchemaOutdatedError:
+        check_exists(store)
+        raise
+
+
 @contextmanager
 def reading(store: str) -> Iterator[SessionRepository]:
     """The store in one read-only snapshot. Nothing is changed, not even ``last_accessed``.
@@ -64,7 +90,8 @@ def opened_read_only(store: str) -> Iterator[SessionRepository]:
     """
     url = read_only_url(parse(store))
     with ExitStack() as stack:
-        repository = SessionRepository.open(store if url is None else url, migrate=False)
+        with checking_existence(store):
+            repository = SessionRepository.open(store if url is None else url, migrate=False)
         if url is not None:
             # reading creates an empty write-ahead log, which a read-only connection cannot remove;
             # current() removes it
@@ -75,7 +102,9 @@ def opened_read_only(store: str) -> Iterator[SessionRepository]:
 @contextmanager
 def writing(store: str) -> Iterator[SessionRepository]:
     """The store for writing. It is neither created nor migrated."""
-    with SessionRepository.open(store, migrate=False) as repository:
+    with checking_existence(store):
+        repository = SessionRepository.open(store, migrate=False)
+    with repository:
         yield repository
 
 

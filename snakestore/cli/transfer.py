@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from snakestore import copy
 from snakestore.cli.console import print_json, print_table
-from snakestore.cli.stores import AsJson, Store, StoreCommand
+from snakestore.cli.stores import AsJson, Store, StoreCommand, checking_existence
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,7 +39,12 @@ def copy_(
         TextColumn("sessions"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as bar:
+    console = Console(stderr=True)
+    hidden = as_json or not console.is_terminal
+    with (
+        checking_existence(store),
+        Progress(*columns, console=console, transient=True, disable=hidden) as bar,
+    ):
         task = bar.add_task("copying", total=None)
         report = copy(
             store,

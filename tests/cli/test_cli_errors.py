@@ -6,10 +6,14 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from snakestore import upgrade
+from tests.cli.conftest import ROOT, command
 
 
 @pytest.mark.parametrize(
@@ -148,14 +152,74 @@ def test_the_version_is_printed(processes: Any) -> None:
     assert re.fullmatch(r"\d+\.\d+\S*\n", processes.run("--version").stdout)
 
 
-def test_a_closed_pipe_prints_no_traceback(processes: Any, store: Path) -> None:
-    process = processes.start("show", store, "chat-1")
+@pytest.mark.parametrize(
+    "arguments",
+    [("show", "chat-1"), ("show", "chat-1", "--json"), ("stats",), ("--help",)],
+    ids=" ".join,
+)
+def test_a_closed_pipe_is_no_error(processes: Any, store: Path, arguments: tuple[str, ...]) -> None:
+    command, *rest = arguments
+    process = processes.start(command, *([] if command == "--help" else [store]), *rest)
     process.stdout.close()
     process.stdout = None
 
     _, output = process.communicate(timeout=60)
 
-    assert output == ""
+    assert (process.returncode, output) == (141, "")
+
+
+def test_a_closed_output_is_no_error(processes: Any, store: Path) -> None:
+    script = 'exec "$@" >&-'
+    ran = subprocess.run(
+        ["bash", "-c", script, "bash", *command("show", store, "chat-1")],
+        capture_output=True,
+        text=True,
+        cwd=processes.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["missing.db", "no folder/missing.db", "dangling.db"])
+def test_a_store_that_does_not_exist_is_named_and_not_created(
+    cli: Any, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "dangling.db").symlink_to("nowhere.db")
+    missing = tmp_path / name
+
+    for arguments in (
+        ["sessions", missing],
+        ["show", missing, "s"],
+        ["get", missing, "s", "n"],
+        ["history", missing, "s", "n"],
+        ["stats", missing],
+        ["check", missing],
+        ["check", missing, "--repair"],
+        ["set", missing, "s", "n", "1"],
+        ["sweep", missing],
+        ["backup", missing, tmp_path / "copy.db"],
+        ["copy", missing, tmp_path / "copy.db"],
+        ["db", "current", missing],
+        ["db", "downgrade", missing, "--revision", "base"],
+    ):
+        output = cli(*arguments, code=1)
+
+        assert output.startswith(f"snakestore: {missing} does not exist: ")
+        assert len(output.splitlines()) == 1
+        assert not re.search("upgrade|migrate|alembic", output)
+    assert [path.name for path in tmp_path.iterdir()] == ["dangling.db"]
+
+
+def test_a_store_of_an_older_schema_is_to_be_upgraded(cli: Any, tmp_path: Path) -> None:
+    upgrade(tmp_path / "old.db", "0001")
+    (tmp_path / "empty.db").touch()
+
+    assert "snakestore db upgrade" in cli("sessions", tmp_path / "old.db", code=1)
+    assert "empty.db is empty: " in cli("sessions", tmp_path / "empty.db", code=1)
+    assert cli("db", "current", tmp_path / "old.db") == "0001\n"
+    assert cli("db", "current", tmp_path / "empty.db") == "none\n"
 
 
 @pytest.mark.parametrize(

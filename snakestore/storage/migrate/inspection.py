@@ -23,7 +23,8 @@ from snakestore.storage.schema.revisions import HEAD, MADE_BY, REVISIONS, VERSIO
 class State(enum.Enum):
     """What a database is to snakestore."""
 
-    EMPTY = "no database, or a file without any table"
+    MISSING = "no database"
+    EMPTY = "a file without any table"
     UNMANAGED = "tables, but no snakestore version table"
     OLD = "an earlier schema of snakestore"
     HEAD = "the present schema"
@@ -58,7 +59,7 @@ def inspect_engine(engine: Engine) -> Inspection:
     busy_timeout = settings_of(engine).busy_timeout
     with backend_of(engine).open_schema_reader(engine, busy_timeout) as reader:
         if reader is None:
-            return Inspection(State.EMPTY)
+            return Inspection(State.MISSING)
         return _inspect(reader)
 
 
@@ -204,4 +205,6 @@ def _missing(found: Inspection) -> str:
     """How the schema is missing; "" if it is not."""
     if found.current is not None:
         return ""
-    return "is missing or empty" if found.state is State.EMPTY else "has no snakestore tables"
+    if found.state is State.MISSING:
+        return "does not exist"
+    return "is empty" if found.state is State.EMPTY else "has no snakestore tables"

@@ -88,7 +88,7 @@ def _prepare(engine: Engine, *, migrate: bool | None) -> None:
             " `snakestore db upgrade`"
         )
         raise StoreReadOnlyError(message)
-    if found.state is State.EMPTY:
+    if found.state is State.MISSING:
         backend.create_database(engine.url)
     with connected(engine) as connection:
         upgrade_locked(connection, HEAD, beside_others=backend.remote)

@@ -69,7 +69,7 @@ def upgrade(
             check_unaltered(found, where)
             check_not_newer(found, where)
             check_name_conflicts(ignore_leftover_views(found, backend_of(engine)), where)
-            if found.state is State.EMPTY:
+            if found.state is State.MISSING:
                 backend_of(engine).create_database(engine.url)
             with connected(engine) as connection:
                 _upgrade_and_partition(connection, revision, partitions)
@@ -116,6 +116,17 @@ def current(bind_or_url: Bind | PathOrUrl) -> str | None:
             found = inspect_engine(engine)
             check_unaltered(found, describe(engine.url))
             return found.current
+
+
+def exists(path_or_url: PathOrUrl) -> bool:
+    """Whether there is a file, or a database of a server, whatever is in it.
+
+    Raises:
+        CorruptStoreError: it is not a database.
+        StoreError: the database is out of reach.
+    """
+    with translate_errors(), engine_for(path_or_url) as engine:
+        return inspect_engine(engine).state is not State.MISSING
 
 
 def upgrade_locked(connection: Connection, revision: str, *, beside_others: bool = True) -> None:

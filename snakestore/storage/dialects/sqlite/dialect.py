@@ -111,7 +111,7 @@ class SQLite(Backend):
     def open_schema_reader(
         self, engine: Engine, busy_timeout: float
     ) -> Iterator[SchemaReader | None]:
-        """Over a read-only connection; None if the file is missing or empty."""
+        """Over a read-only connection; None if the file is missing."""
         path = sqlite_url.address_of(engine.url).path
         if path is None:
             with engine.connect() as connection:
@@ -122,7 +122,9 @@ class SQLite(Backend):
             files.check_readable(path)
             connect.begin_inspection(engine)
             if files.size(path) == 0:
-                yield None
+                # opening the file would delete a log beside it
+                with closing(sqlite3.connect(sqlite_url.MEMORY)) as nothing:
+                    yield introspection.SQLiteSchemaReader(nothing.execute)
                 return
             with (
                 connect.translate_undecodable_schema(),
