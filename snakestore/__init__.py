@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         VersionNotFoundError,
     )
     from snakestore.lease import OptimizationStatus
+    from snakestore.program import Program
     from snakestore.reports import CheckReport, Finding, StoreStats, VariableBatch
     from snakestore.repository import SessionRepository
     from snakestore.repository.options import RepositoryOptions
@@ -76,6 +77,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "NetworkFileSystemWarning",
     "NotFoundError",
     "OptimizationStatus",
+    "Program",
     "ProgramNotFoundError",
     "RepositoryOptions",
     "SchemaError",
@@ -134,6 +136,7 @@ _MODULES = {
     "NetworkFileSystemWarning": "errors",
     "NotFoundError": "errors",
     "OptimizationStatus": "lease",
+    "Program": "program",
     "ProgramNotFoundError": "errors",
     "RepositoryOptions": "repository.options",
     "SchemaError": "errors",

@@ -114,19 +114,25 @@ class ProgramNotFoundError(NotFoundError, KeyError):
 
 
 class VersionNotFoundError(NotFoundError):
-    """The variable has no such version. ``.session_id`` ``.identifier`` ``.version``.
+    """The variable or program has no such version. ``.session_id`` ``.identifier`` ``.version``.
 
     The version never existed, or the history no longer contains it.
     """
 
     def __init__(
-        self, session_id: str, identifier: str, version: int | None, *, at: datetime | None = None
+        self,
+        session_id: str,
+        identifier: str,
+        version: int | None,
+        *,
+        at: datetime | None = None,
+        kind: str = "variable",
     ) -> None:
         missing = f"version {shorten(version)}" if at is None else f"version at {at.isoformat()}"
         super().__init__(
-            f"Variable {shorten(identifier)} of session {shorten(session_id)} has no {missing}: it"
-            " never existed or has been pruned (see history_limit and prune_history())."
-            " variable_history() lists the stored versions.",
+            f"{kind.capitalize()} {shorten(identifier)} of session {shorten(session_id)} has no"
+            f" {missing}: it never existed or has been pruned (see history_limit and"
+            f" prune_history()). {kind}_history() lists the stored versions.",
         )
         self.session_id = session_id
         self.identifier = identifier
@@ -165,17 +171,26 @@ class VariableExistsError(ConflictError):
 
 
 class VersionConflictError(ConflictError):
-    """The variable is not at the expected version.
+    """The variable or program is not at the expected version.
 
-    ``.session_id`` ``.identifier`` ``.expected`` ``.actual`` (None: there is no such variable).
+    ``.session_id`` ``.identifier`` ``.expected`` ``.actual`` (None: there is no such variable or
+    program).
     """
 
-    def __init__(self, session_id: str, identifier: str, expected: int, actual: int | None) -> None:
-        found = "no such variable" if actual is None else shorten(actual)
+    def __init__(
+        self,
+        session_id: str,
+        identifier: str,
+        expected: int,
+        actual: int | None,
+        *,
+        kind: str = "variable",
+    ) -> None:
+        found = f"no such {kind}" if actual is None else shorten(actual)
+        remedy = ", or use modify_variable()" if kind == "variable" else ""
         super().__init__(
-            f"Variable {shorten(identifier)} of session {shorten(session_id)}: expected version"
-            f" {shorten(expected)}, found {found}. Re-read the variable and retry, or use"
-            " modify_variable().",
+            f"{kind.capitalize()} {shorten(identifier)} of session {shorten(session_id)}: expected"
+            f" version {shorten(expected)}, found {found}. Re-read the {kind} and retry{remedy}.",
         )
         self.session_id = session_id
         self.identifier = identifier

@@ -30,7 +30,7 @@ class StoreStats:
         expired_sessions: sessions that have expired and have not been swept.
         variables: variables of all sessions.
         programs: programs of all sessions.
-        versions: past values of variables.
+        versions: past versions of variables and programs.
         size_bytes: size of the database (SQLite: pages of the main file; PostgreSQL: snakestore's
             tables and their indexes).
         free_bytes: the part of ``size_bytes`` that is free for reuse (SQLite).
@@ -76,7 +76,7 @@ class CheckReport:
         sessions: sessions that were checked.
         variables: variables that were checked.
         programs: programs that were checked.
-        versions: past values that were checked.
+        versions: past versions of variables and programs that were checked.
         size_bytes: as in StoreStats.
         free_bytes: as in StoreStats.
         wal_bytes: as in StoreStats.

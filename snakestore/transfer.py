@@ -71,6 +71,7 @@ class CopyReport:
     """Sessions that the target had already, unchanged."""
     variables: int
     versions: int
+    """Past versions of variables and programs."""
     programs: int
     checksum: str
     """SHA-256 over all sessions by id: the same for equal stores, whatever the database."""
@@ -174,7 +175,7 @@ class _Copying:
             replaced=counts["replaced"],
             skipped=counts["skipped"],
             variables=counts["variables"],
-            versions=counts["variable_versions"],
+            versions=counts["variable_versions"] + counts["program_versions"],
             programs=counts["programs"],
             checksum=self._checksum.hexdigest(),
         )

@@ -37,7 +37,7 @@ def next_version(version: int) -> int:
     """
     if version >= MAX_VERSION:
         message = (
-            f"version {version} is the highest possible. Delete the variable and register it again."
+            f"version {version} is the highest possible. Delete what has it and store it anew."
         )
         raise ValidationError(message, value=version)
     return version + 1

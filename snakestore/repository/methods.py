@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from snakestore.repository.program_history import ProgramHistoryMethods
 from snakestore.repository.programs import ProgramMethods
 from snakestore.repository.sessions import SessionMethods
 from snakestore.repository.store.backup import BackupMethods
 from snakestore.repository.store.check import CheckMethods
 from snakestore.repository.store.expiry import ExpiryMethods
+from snakestore.repository.store.pruning import PruningMethods
 from snakestore.repository.store.stats import StatsMethods
 from snakestore.repository.variables.batches import BatchMethods
 from snakestore.repository.variables.history import HistoryMethods
@@ -27,7 +29,9 @@ class RepositoryMethods(
     LeaseMethods,
     HistoryMethods,
     ProgramMethods,
+    ProgramHistoryMethods,
     ExpiryMethods,
+    PruningMethods,
     StatsMethods,
     CheckMethods,
     BackupMethods,

@@ -1,15 +1,29 @@
-"""Methods about programs: JSON documents under an id."""
+"""Methods about programs: versioned JSON documents under an id."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar, overload
 
 from snakestore import types
 from snakestore.errors import ProgramNotFoundError, SessionNotFoundError
 from snakestore.names import checked_name, identifier_text
-from snakestore.repository.arguments import NOT_GIVEN, NotGiven, check_size, look_up_text
+from snakestore.program import Program, unchecked_program
+from snakestore.repository.arguments import (
+    NOT_GIVEN,
+    NotGiven,
+    check_size,
+    checked_metadata,
+    look_up_text,
+)
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.name_ranges import list_names
+from snakestore.repository.program_history import (
+    check_expected,
+    get_stored_program,
+    lock_program,
+    replace_document,
+)
 from snakestore.repository.session_access import (
     check_access,
     load_session,
@@ -19,13 +33,16 @@ from snakestore.repository.session_access import (
 )
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.programs import (
+    document_beside,
+    documents_from,
     ids_from,
     program_beside,
     program_id_beside,
-    programs_from,
 )
+from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.queries import programs as sql
-from snakestore.storage.queries.statement import Row
+from snakestore.storage.queries.history import OF_PROGRAMS
+from snakestore.storage.queries.statement import Row, Statement
 
 D = TypeVar("D")
 
@@ -33,18 +50,38 @@ D = TypeVar("D")
 class ProgramMethods(RepositoryBase):
     """Methods about programs."""
 
-    def put_program(self, sid: str, program_id: str, program: Any) -> None:
-        """Store a program, replacing one of the same id.
+    def put_program(
+        self,
+        sid: str,
+        program_id: str,
+        program: Any,
+        *,
+        expected_version: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Program:
+        """Store a program, replacing one of the same id. The old document moves into the history.
+
+        A new program starts at version 0. Another document adds one; its metadata is the given
+        metadata. The same document (the same stored text) leaves the version, and the metadata
+        unless one is given. Counts as an access (updates ``last_accessed``).
 
         Args:
             program: any JSON value, including None, False and 0.
+            expected_version: refuse to write if the program is at another version.
+            metadata: a JSON object; it is not merged with the present metadata.
+
+        Returns:
+            The program as stored.
 
         Raises:
             SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            VersionConflictError: if the program is not at ``expected_version`` (``.actual`` None:
+                there is no such program). Nothing is changed, and no access is recorded.
             InvalidNameError: if the id is not a valid name.
-            ValidationError: if the program is not JSON (``.path`` says where) or too large.
+            ValidationError: if the program or the metadata is not JSON (``.path`` says where), or
+                the program is too large.
         """
-        self._runner.write(_put, sid, program_id, program)
+        return self._runner.write(_put, sid, program_id, program, expected_version, metadata)
 
     @overload
     def get_program(self, sid: str, program_id: str) -> Any: ...
@@ -53,7 +90,7 @@ class ProgramMethods(RepositoryBase):
     def get_program(self, sid: str, program_id: str, default: D) -> Any | D: ...
 
     def get_program(self, sid: str, program_id: str, default: Any = NOT_GIVEN) -> Any:
-        """Return the program with this id. Counts as an access (updates ``last_accessed``).
+        """Return the document of a program. Counts as an access (updates ``last_accessed``).
 
         Args:
             default: what to return if there is no such program. A missing session still raises.
@@ -65,8 +102,20 @@ class ProgramMethods(RepositoryBase):
         """
         return self._runner.lookup(_get, sid, program_id, default)
 
+    def get_program_record(self, sid: str, program_id: str) -> Program:
+        """Return a program with its version, metadata and times.
+
+        Counts as an access (updates ``last_accessed``).
+
+        Raises:
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            ProgramNotFoundError: if there is no such program.
+            CorruptStoreError: if the stored program is damaged.
+        """
+        return self._runner.lookup(_get_record, sid, program_id)
+
     def list_programs(self, sid: str) -> list[Any]:
-        """Return the session's programs, ordered by id (by code point).
+        """Return the documents of the session's programs, ordered by id (by code point).
 
         Counts as an access (updates ``last_accessed``).
 
@@ -76,7 +125,9 @@ class ProgramMethods(RepositoryBase):
         return list(self._runner.read(_all, sid).values())
 
     def get_programs(self, sid: str) -> dict[str, Any]:
-        """Return the session's programs by id. Counts as an access (updates ``last_accessed``).
+        """Return the documents of the session's programs by id, ordered by id.
+
+        Counts as an access (updates ``last_accessed``).
 
         Raises:
             SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
@@ -134,7 +185,7 @@ class ProgramMethods(RepositoryBase):
         return self._runner.lookup(_has, sid, program_id)
 
     def delete_program(self, sid: str, program_id: str) -> bool:
-        """Delete a program. Counts as an access if there was one.
+        """Delete a program with its history. Counts as an access if there was one.
 
         Returns:
             Whether a program was deleted.
@@ -146,20 +197,33 @@ class ProgramMethods(RepositoryBase):
 
 
 def _look_up(
-    tx: TransactionContext, sid: object, program_id: object, *, touch: bool = True
+    tx: TransactionContext,
+    statement: Statement,
+    sid: object,
+    program_id: object,
+    *,
+    touch: bool = True,
 ) -> tuple[str, Row]:
-    """The session's id, and ACCESS_COLUMNS with PROGRAM_COLUMNS."""
+    """The session's id, and the row of a statement that selects ACCESS_COLUMNS and others."""
     session, pid = lookup_key(tx, sid, program_id, "program id")
-    row = tx.fetch_first(sql.SELECT_PROGRAM, sid=session, pid=pid)
+    row = tx.fetch_first(statement, sid=session, pid=pid)
     return session, check_access(tx, session, row, touch=touch)
 
 
 def _get(
     tx: TransactionContext, sid: object, program_id: object, default: object | NotGiven
 ) -> object:
-    session, row = _look_up(tx, sid, program_id)
-    program = program_beside(session, row, default)
-    if program is NOT_GIVEN:
+    session, row = _look_up(tx, sql.SELECT_DOCUMENT, sid, program_id)
+    document = document_beside(session, row, default)
+    if document is NOT_GIVEN:
+        raise ProgramNotFoundError(session, identifier_text(program_id))
+    return document
+
+
+def _get_record(tx: TransactionContext, sid: object, program_id: object) -> Program:
+    session, row = _look_up(tx, sql.SELECT_PROGRAM, sid, program_id)
+    program = program_beside(session, row)
+    if program is None:
         raise ProgramNotFoundError(session, identifier_text(program_id))
     return program
 
@@ -168,7 +232,7 @@ def _has(tx: TransactionContext, sid: object, program_id: object) -> bool:
     identifier_text(sid, "session id")
     identifier_text(program_id, "program id")
     try:
-        _, row = _look_up(tx, sid, program_id, touch=False)
+        _, row = _look_up(tx, sql.SELECT_DOCUMENT, sid, program_id, touch=False)
     except SessionNotFoundError:
         return False
     return program_id_beside(row) is not None
@@ -176,33 +240,66 @@ def _has(tx: TransactionContext, sid: object, program_id: object) -> bool:
 
 def _all(tx: TransactionContext, sid: object) -> dict[str, Any]:
     session = load_session(tx, sid)
-    return programs_from(session, tx.fetch_all(sql.SELECT_PROGRAMS, sid=session))
+    return documents_from(session, tx.fetch_all(sql.SELECT_DOCUMENTS, sid=session))
 
 
-def _put(tx: TransactionContext, sid: object, program_id: object, program: object) -> None:
-    locked = lock_session(tx, sid)
+def _put(
+    tx: TransactionContext,
+    sid: object,
+    program_id: object,
+    document: object,
+    expected_version: object,
+    metadata: object,
+) -> Program:
+    locked, stored = lock_program(tx, sid, program_id, for_put=True)
+    check_expected(locked, program_id, stored, expected_version)
     pid = checked_name(program_id, "program id")
-    text = types.dumps(types.checked_document(program, "program"))
+    copied = types.checked_document(document, "program")
+    text = types.dumps(copied)
     check_size("program", text, None, tx.max_value_bytes)
-    replaced = tx.execute(
-        sql.UPDATE, sid=locked.sid, pid=pid, new_program=text, new_last_updated_at=tx.now
+    given = {} if metadata is None else checked_metadata(metadata)
+    if stored is None:
+        _insert(tx, locked, pid, text, given)
+        return unchecked_program(pid, copied, 0, tx.now, tx.now, given)
+    if stored.text == text:
+        return _keep(tx, locked, stored.id, None if metadata is None else given)
+    return replace_document(tx, locked, stored, copied, text, given)
+
+
+def _insert(
+    tx: TransactionContext, locked: LockedSession, pid: str, text: str, metadata: dict[str, Any]
+) -> None:
+    tx.execute(
+        sql.INSERT,
+        session_id=locked.sid,
+        id=pid,
+        program=text,
+        metadata=types.dumps(metadata),
+        version=0,
+        created_at=tx.now,
+        last_updated_at=tx.now,
     )
-    if not replaced:
-        tx.execute(
-            sql.INSERT,
-            session_id=locked.sid,
-            id=pid,
-            program=text,
-            created_at=tx.now,
-            last_updated_at=tx.now,
-        )
-    record_write(tx, locked, programs=1 - replaced)
+    record_write(tx, locked, programs=1)
+
+
+def _keep(
+    tx: TransactionContext, locked: LockedSession, pid: str, metadata: dict[str, Any] | None
+) -> Program:
+    """Leave the document and its version, and replace the metadata if one is given."""
+    if metadata is not None:
+        tx.execute(sql.UPDATE_METADATA, sid=locked.sid, pid=pid, new_metadata=types.dumps(metadata))
+    record_write(tx, locked)
+    return get_stored_program(tx, locked.sid, pid).program()
 
 
 def _delete(tx: TransactionContext, sid: object, program_id: object) -> bool:
     locked = lock_session(tx, sid)
     pid = look_up_text(program_id, "program id")
-    if pid is None or not tx.execute(sql.DELETE, sid=locked.sid, pid=pid):
+    if pid is None:
+        return False
+    # history first: that works where foreign keys are off
+    tx.execute(OF_PROGRAMS.delete, sid=locked.sid, pid=pid)
+    if not tx.execute(sql.DELETE, sid=locked.sid, pid=pid):
         return False
     record_write(tx, locked, programs=-1)
     return True

@@ -28,7 +28,7 @@ from snakestore.storage.mapping.sessions import (
     unchecked_session_id_from,
 )
 from snakestore.storage.queries import sessions as sql
-from snakestore.storage.queries.statement import Row
+from snakestore.storage.queries.statement import Row, Statement
 
 logger = logging.getLogger("snakestore.sessions")
 
@@ -134,6 +134,23 @@ def lock_session_for_claim(tx: TransactionContext, sid: object) -> str:
     row = tx.fetch_first(sql.SELECT_SESSION_STATE_FOR_CLAIM, sid=text)
     check_access(tx, text, row, touch=False)
     return text
+
+
+def lock_session_beside(
+    tx: TransactionContext, sid: str, statement: Statement, **parameters: object
+) -> tuple[LockedSession, Row]:
+    """Lock a session, whose id is a text, and read something in it with the same statement.
+
+    ``statement`` selects STATE_COLUMNS and others.
+
+    Raises:
+        SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+    """
+    if tx.backend.locks_rows:
+        tx.fetch_first(sql.LOCK_SESSION, sid=sid)
+    found = tx.fetch_first(statement, sid=sid, **parameters)
+    row = check_access(tx, sid, found, touch=False)
+    return locked_session_from(sid, row), row
 
 
 def has_expired(tx: TransactionContext, sid: object, row: Row) -> bool:

@@ -31,6 +31,7 @@ from snakestore.repository.session_access import (
     session_text,
     undamaged_session,
 )
+from snakestore.repository.versions import prune_session
 from snakestore.session import Session, SessionStats, expiry
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.sessions import (
@@ -41,8 +42,6 @@ from snakestore.storage.mapping.sessions import (
     session_from,
     unchecked_session_id_from,
 )
-from snakestore.storage.mapping.variables import keys_from
-from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import sessions as sql
 
 PAGE = 500
@@ -354,7 +353,7 @@ def _change(
             history=new["history"],
         )
         if changes.get("history") is not None:
-            _prune(tx, locked.sid, new["history"])
+            prune_session(tx, locked.sid, new["history"])
         locked = LockedSession(locked.sid, locked.last_accessed, new["ttl"], None, new["history"])
     record_write(tx, locked)
     return _read(tx, locked.sid)
@@ -369,19 +368,6 @@ def _checked_changes(given: dict[str, Any]) -> dict[str, Any]:
         "metadata": checked_metadata,
     }
     return {name: checks[name](value) for name, value in given.items() if value is not NOT_GIVEN}
-
-
-def _prune(tx: TransactionContext, sid: str, keep: int) -> None:
-    """Delete past values beyond a smaller history, a variable at a time: one index probe each."""
-    after = ""
-    while page := keys_from(
-        tx.fetch_all(history_sql.SELECT_WITH_HISTORY_IN_SESSION, sid=sid, vid=after, limit=PAGE)
-    ):
-        tx.execute_many(
-            history_sql.PRUNE_HISTORY,
-            [{"sid": sid, "vid": key.vid, "keep": keep} for key in page],
-        )
-        after = page[-1].vid
 
 
 def _delete(tx: TransactionContext, sid: str) -> bool:

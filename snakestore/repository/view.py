@@ -239,11 +239,15 @@ class SessionView(MutableMapping[str, Any]):
     prune_history = _without_session_id(RepositoryMethods.prune_history)
     put_program = _without_session_id(RepositoryMethods.put_program)
     get_program = _without_session_id(RepositoryMethods.get_program)
+    get_program_record = _without_session_id(RepositoryMethods.get_program_record)
     list_programs = _without_session_id(RepositoryMethods.list_programs)
     get_programs = _without_session_id(RepositoryMethods.get_programs)
     program_ids = _without_session_id(RepositoryMethods.program_ids)
     has_program = _without_session_id(RepositoryMethods.has_program)
     delete_program = _without_session_id(RepositoryMethods.delete_program)
+    program_history = _without_session_id(RepositoryMethods.program_history)
+    get_program_version = _without_session_id(RepositoryMethods.get_program_version)
+    rollback_program = _without_session_id(RepositoryMethods.rollback_program)
 
 
 class _Items(ItemsView[str, Any]):

@@ -161,6 +161,9 @@ READS: dict[str, Call] = {
     "get_variable_version": lambda repo, sid: repo.get_variable_version(sid, "x", 0),
     "get_program": lambda repo, sid: repo.get_program(sid, "p"),
     "get_program-default": lambda repo, sid: repo.get_program(sid, "p", None),
+    "get_program_record": lambda repo, sid: repo.get_program_record(sid, "p"),
+    "program_history": lambda repo, sid: repo.program_history(sid, "p"),
+    "get_program_version": lambda repo, sid: repo.get_program_version(sid, "p", 0),
     "get_programs": lambda repo, sid: repo.get_programs(sid),
     "list_programs": lambda repo, sid: repo.list_programs(sid),
     "program_ids": lambda repo, sid: repo.program_ids(sid),
@@ -184,6 +187,8 @@ WRITES: dict[str, Call] = {
     "claim_variable": lambda repo, sid: repo.claim_variable(sid, "*", "opt", lease=60),
     "claim_variable-none": lambda repo, sid: repo.claim_variable(sid, "none", "opt", lease=60),
     "put_program": lambda repo, sid: repo.put_program(sid, "new", [1]),
+    "put_program-same": lambda repo, sid: repo.put_program(sid, "p", {"steps": [1, 2]}),
+    "rollback_program": lambda repo, sid: repo.rollback_program(sid, "p", 0),
     "delete_program": lambda repo, sid: repo.delete_program(sid, "p"),
 }
 OTHERS: dict[

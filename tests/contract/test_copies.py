@@ -60,6 +60,9 @@ HANDED_OUT = {
     "get_variable_version": lambda repo: repo.get_variable_version("s", "v", 0).value["list"],
     "view": lambda repo: repo.session("s")["v"]["list"],
     "get_program": lambda repo: repo.get_program("s", "p")["list"],
+    "get_program_record": lambda repo: repo.get_program_record("s", "p").document["list"],
+    "get_program_version": lambda repo: repo.get_program_version("s", "p", 0).document["list"],
+    "put_program": lambda repo: repo.put_program("s", "p", {"list": [1]}).document["list"],
     "get_programs": lambda repo: repo.get_programs("s")["p"]["list"],
     "list_programs": lambda repo: repo.list_programs("s")[0]["list"],
 }

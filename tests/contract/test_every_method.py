@@ -167,6 +167,22 @@ def test_programs_are_put_read_and_deleted(repo, filled):
     assert repo.has_program(filled, "q") is False
 
 
+def test_programs_have_versions_metadata_and_a_history(repo, filled):
+    put = repo.put_program(filled, "p", None, expected_version=0, metadata={"score": 1})
+    first = repo.get_program_version(filled, "p", 0)
+    with pytest.raises(VersionConflictError):
+        repo.put_program(filled, "p", 1, expected_version=0)
+    back = repo.rollback_program(filled, "p", 0, reason="worse")
+
+    assert (put.version, put.document, put.metadata) == (1, None, {"score": 1})
+    assert (first.document, back.document, back.version) == ({"steps": [1, 2]}, first.document, 2)
+    assert repo.get_program_record(filled, "p") == back
+    assert repo.program_history(filled, "p") == [put, first]
+    assert repo.prune_history(filled, keep=1) == 1
+    assert repo.program_history(filled, "p") == [put]
+    assert repo.check().problems == []
+
+
 def test_a_transaction_is_kept_whole_or_not_at_all(repo, filled):
     with repo.transaction() as transaction:
         transaction.update_variable(filled, "x", 3.0)

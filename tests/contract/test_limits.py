@@ -165,6 +165,8 @@ def test_a_rollback_to_what_is_too_large_is_refused(limited):
 
     with pytest.raises(ValidationError, match="65 bytes"):
         limited.rollback_variable("s", "note", 0)
+    with pytest.raises(ValidationError, match="65 bytes"):
+        limited.rollback_program("s", "p", 0)
 
     assert (limited.get_variable("s", "note"), limited.get_stats("s")) == before
 

@@ -49,8 +49,9 @@ def same(left, right):
 
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS.keys())
 def test_any_json_value_is_a_program_and_comes_back_the_same(repo, sid, document):
-    assert repo.put_program(sid, "p", document) is None
+    put = repo.put_program(sid, "p", document)
 
+    assert same(put.document, document)
     assert same(repo.get_program(sid, "p"), document)
     assert same(repo.get_program(sid, "p", "a default"), document)
     assert same(repo.list_programs(sid), [document])

@@ -65,6 +65,11 @@ from snakestore import (
         lambda repo: repo.end_optimization("nobody", "x", 5),
         lambda repo: repo.delete_variable("nobody", 5),
         lambda repo: repo.update_session("nobody", history=-1),
+        lambda repo: repo.put_program("nobody", 5, 1, expected_version="a", metadata=5),
+        lambda repo: repo.rollback_program("nobody", "p", "a"),
+        lambda repo: repo.get_program_version("nobody", "p", "a"),
+        lambda repo: repo.program_history("nobody", "p", limit=-1),
+        lambda repo: repo.get_program_record("nobody", 5),
     ],
     ids=[
         *(
@@ -107,6 +112,13 @@ from snakestore import (
             "end-name",
             "delete-name",
             "session-history",
+        ),
+        *(
+            "program-arguments",
+            "rollback-program",
+            "program-version",
+            "program-history",
+            "program-record",
         ),
     ],
 )

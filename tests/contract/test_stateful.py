@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 from snakestore import (
     BatchError,
     OptimizationStatus,
+    Program,
     ProgramNotFoundError,
     SessionExistsError,
     SessionExpiredError,
@@ -54,14 +55,14 @@ class RefusedError(Exception):
 
 @dataclass
 class Held:
-    """A variable and its past values. The store has at least ``surely``, at most ``at_most``."""
+    """A variable or program, and its past: at least ``surely``, at most ``at_most`` of it."""
 
-    now: Variable
-    past: list[Variable] = field(default_factory=list)
+    now: Any
+    past: list[Any] = field(default_factory=list)
     surely: int = 0
     at_most: int = 0
 
-    def replace(self, new: Variable, limit: int | None) -> None:
+    def replace(self, new: Variable | Program, limit: int | None) -> None:
         if new.version != self.now.version:
             self.past.append(self.now)
             kept = len(self.past) if limit is None else limit
@@ -79,7 +80,7 @@ class Place:
     history: int | None
     updates: int = 0
     variables: dict[str, Held] = field(default_factory=dict)
-    programs: dict[str, Any] = field(default_factory=dict)
+    programs: dict[str, Held] = field(default_factory=dict)
 
     def expired(self, now: datetime) -> bool:
         return self.ttl is not None and (now - self.last_accessed).total_seconds() > self.ttl
@@ -174,7 +175,7 @@ class Model:
         place = self.place(sid)
         place.history = history
         if history is not None:
-            for held in place.variables.values():
+            for held in (*place.variables.values(), *place.programs.values()):
                 held.surely = min(held.surely, history)
         self.written(place)
 
@@ -354,10 +355,59 @@ class Model:
         self.written(place)
         return self.shown(held)
 
-    def put_program(self, sid: str, program_id: str, program: Any) -> None:
+    def program(self, sid: str, program_id: str, expected: int | None) -> tuple[Place, Held | None]:
         place = self.place(sid)
-        place.programs[program_id] = program
+        held = place.programs.get(program_id)
+        actual = None if held is None else held.now.version
+        if expected is not None and expected != actual:
+            raise RefusedError(
+                VersionConflictError, session_id=sid, expected=expected, actual=actual
+            )
+        return place, held
+
+    def put_program(
+        self,
+        sid: str,
+        program_id: str,
+        document: Any,
+        *,
+        expected_version: int | None,
+        metadata: dict[str, Any] | None,
+    ) -> Program:
+        place, held = self.program(sid, program_id, expected_version)
+        new = Program(
+            id=program_id,
+            document=document,
+            version=0,
+            created_at=self.clock(),
+            last_updated_at=self.clock(),
+            metadata=metadata or {},
+        )
+        if held is None:
+            held = place.programs[program_id] = Held(new)
+        elif repr(document) == repr(held.now.document):
+            kept = held.now.metadata if metadata is None else metadata
+            held.now = dataclasses.replace(held.now, metadata=kept)
+        else:
+            self._next(place, held, new)
         self.written(place)
+        return held.now
+
+    def _next(self, place: Place, held: Held, new: Program) -> None:
+        version, made = held.now.version + 1, held.now.created_at
+        held.replace(dataclasses.replace(new, version=version, created_at=made), place.history)
+
+    def rollback_program(
+        self, sid: str, program_id: str, version: int, *, expected_version: int | None
+    ) -> Program:
+        place, held = self.program(sid, program_id, expected_version)
+        assert held is not None
+        (was,) = [past for past in held.past if past.version == version]
+        metadata = held.now.metadata | {"rolled_back_to": version, "source": "rollback"}
+        new = dataclasses.replace(was, metadata=metadata, last_updated_at=self.clock())
+        self._next(place, held, new)
+        self.written(place)
+        return held.now
 
     def delete_program(self, sid: str, program_id: str) -> bool:
         place = self.place(sid)
@@ -372,7 +422,7 @@ class Model:
         if program_id not in place.programs:
             raise RefusedError(ProgramNotFoundError, session_id=sid, program_id=program_id)
         self.read(place)
-        return place.programs[program_id]
+        return place.programs[program_id].now.document
 
     def get_variable(self, sid: str, name: str) -> Variable:
         place, held = self.find(sid, name)
@@ -399,7 +449,8 @@ class Model:
 
 def plain(outcome: Any) -> Any:
     """An outcome in a comparable form, without the times of the metadata."""
-    if isinstance(outcome, Variable):
+    if isinstance(outcome, Variable | Program):
+        content = "value" if isinstance(outcome, Variable) else "document"
         shown = {
             each.name: getattr(outcome, each.name)
             for each in dataclasses.fields(outcome)
@@ -409,7 +460,7 @@ def plain(outcome: Any) -> Any:
             "metadata": {
                 key: value for key, value in outcome.metadata.items() if key != "updated_at"
             },
-            "value": repr(outcome.value),
+            content: repr(getattr(outcome, content)),
         }
     if isinstance(outcome, dict):
         return {key: plain(each) for key, each in outcome.items()}
@@ -729,16 +780,53 @@ class Machine(RuleBasedStateMachine):
             return  # whether that is an access is not told
         self.both(lambda on: on.end_optimization(sid, name, who))
 
-    @rule(sid=session_ids, program_id=ids, program=values, gone=some.booleans())
-    def put_or_delete_a_program(self, sid: str, program_id: str, program: Any, gone: bool) -> None:
-        self.both(
-            lambda on: (
-                on.delete_program(sid, program_id)
-                if gone
-                else on.put_program(sid, program_id, program)
+    @rule(
+        sid=session_ids,
+        program_id=ids,
+        program=values,
+        metadata=some.sampled_from([None, None, {"score": 1}]),
+        expected=versions,
+        how=some.sampled_from(["put", "put", "roll back", "delete"]),
+    )
+    def write_a_program(
+        self,
+        *,
+        sid: str,
+        program_id: str,
+        program: Any,
+        metadata: dict[str, Any] | None,
+        expected: int | None,
+        how: str,
+    ) -> None:
+        held = self.model.places[sid].programs.get(program_id) if sid in self.model.places else None
+        if how == "delete":
+            self.both(lambda on: on.delete_program(sid, program_id))
+        elif how == "roll back" and held is not None and held.surely:
+            version = held.past[-1].version
+            self.both(
+                lambda on: on.rollback_program(sid, program_id, version, expected_version=expected)
             )
-        )
+        else:
+            self.both(
+                lambda on: on.put_program(
+                    sid, program_id, program, expected_version=expected, metadata=metadata
+                )
+            )
         self.both(lambda on: on.get_program(sid, program_id))
+
+    @rule(sid=session_ids, program_id=ids)
+    def look_back_at_a_program(self, sid: str, program_id: str) -> None:
+        place = self.model.places.get(sid)
+        held = None if place is None else place.programs.get(program_id)
+        if place is None or held is None or place.expired(self.clock()):
+            return
+        self.model.read(place)
+
+        history = self.repo.program_history(sid, program_id)
+
+        assert held.surely <= len(history) <= held.at_most
+        held.surely = held.at_most = len(history)
+        assert plain(history) == plain(held.past[::-1][: len(history)])
 
     @rule(sid=session_ids, name=identifiers)
     def look_at_one(self, sid: str, name: str) -> None:

@@ -157,6 +157,7 @@ def cells(good: Path) -> list[tuple[str, int, str]]:
             "variables",
             "variable_versions",
             "programs",
+            "program_versions",
             "logs",
             "log_entries",
             "snakestore_alembic_version",

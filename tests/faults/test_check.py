@@ -23,6 +23,8 @@ def path(tmp_path: Path) -> Path:
                 repo.update_variable(sid, "x", float(number))
             repo.register_variable(sid, "e", "embedding", [0.5], id="e-id")
             repo.put_program(sid, "p", {})
+            for number in range(5):
+                repo.put_program(sid, "q", number)
     return path
 
 
@@ -32,7 +34,7 @@ def damage(path: Path) -> Callable[..., None]:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("PRAGMA ignore_check_constraints = ON")
             for statement in statements:
-                connection.execute(statement)
+                connection.executescript(statement)
 
     return run
 
@@ -105,8 +107,18 @@ DAMAGE: dict[str, tuple[str, tuple[str, str]]] = {
         ("history", X),
     ),
     "more history than the limit": (
-        "UPDATE sessions SET history_limit = 2 WHERE id = 's'",
+        (
+            "DELETE FROM program_versions WHERE session_id = 's';"
+            " UPDATE sessions SET history_limit = 2 WHERE id = 's'"
+        ),
         ("history", X),
+    ),
+    "more history of programs than the limit": (
+        (
+            "DELETE FROM variable_versions WHERE session_id = 's';"
+            " UPDATE sessions SET history_limit = 2 WHERE id = 's'"
+        ),
+        ("history", "program 'q' of session 's'"),
     ),
     "a past value": (
         "UPDATE variable_versions SET value = 'x' WHERE session_id = 's' AND version = 4",
@@ -121,8 +133,24 @@ DAMAGE: dict[str, tuple[str, tuple[str, str]]] = {
         ("name", "variable 'e-id' of session 's'"),
     ),
     "a program": (
-        "UPDATE programs SET program = 'x' WHERE session_id = 's'",
+        "UPDATE programs SET program = 'x' WHERE session_id = 's' AND id = 'p'",
         ("program", "program 'p' of session 's'"),
+    ),
+    "a program's metadata": (
+        "UPDATE programs SET metadata = '[]' WHERE session_id = 's' AND id = 'p'",
+        ("program", "program 'p' of session 's'"),
+    ),
+    "a program's version before its history": (
+        "UPDATE programs SET version = 3 WHERE session_id = 's' AND id = 'q'",
+        ("history", "program 'q' of session 's'"),
+    ),
+    "a past program": (
+        "UPDATE program_versions SET program = 'x' WHERE session_id = 's' AND version = 2",
+        ("history", "program 'q' at version 2 of session 's'"),
+    ),
+    "a past program's metadata": (
+        "UPDATE program_versions SET metadata = 'x' WHERE session_id = 's' AND version = 2",
+        ("history", "program 'q' at version 2 of session 's'"),
     ),
     "an expiry": (
         "UPDATE sessions SET expires_at = '2999-01-01T00:00:00.000000Z' WHERE id = 's'",
@@ -132,7 +160,7 @@ DAMAGE: dict[str, tuple[str, tuple[str, str]]] = {
     "a missing index": ("DROP INDEX ix_sessions_expires_at", ("schema", "ix_sessions_expires_at")),
     "a missing view": ("DROP VIEW session_overview", ("schema", "session_overview")),
     "a key of the wrong kind": (
-        "UPDATE programs SET id = x'01' WHERE session_id = 's'",
+        "UPDATE programs SET id = x'01' WHERE session_id = 's' AND id = 'p'",
         ("key", "programs"),
     ),
 }
@@ -179,7 +207,7 @@ def test_repair_mends_the_counts_and_nothing_else(path, damage):
         stats = repo.get_stats("s")
         assert (stats.variable_count, stats.program_count, stats.total_variable_updates) == (
             2,
-            1,
+            2,
             5,
         )
 

@@ -89,7 +89,7 @@ def differs(engine: Engine, change: str) -> None:
         "DROP INDEX ix_sessions_expires_at",
         "ALTER TABLE variables ADD COLUMN colour TEXT",
         "ALTER TABLE sessions DROP COLUMN history_limit",
-        "DROP TABLE programs",
+        "DROP TABLE program_versions",
     ],
 )
 def test_a_difference_between_tables_and_migrations_is_noticed(engine: Engine, change: str) -> None:

@@ -102,15 +102,18 @@ def test_what_was_stored_then_is_sound_and_read_now(path: Path) -> None:
     assert [number.hex() for number in vector] == [(1.0).hex(), (-0.0).hex(), (2.5).hex()]
 
 
-def test_an_upgrade_keeps_every_row_and_gives_sessions_their_limit(path: Path) -> None:
+def test_an_upgrade_keeps_rows_and_gives_limits_to_sessions_and_version_0_to_programs(
+    path: Path,
+) -> None:
     before = contents(path)
 
     open_engine(path).dispose()
 
     after = contents(path)
     assert after["sessions"] == [(*row, 100) for row in before["sessions"]]
-    assert (after["variables"], after["programs"]) == (before["variables"], before["programs"])
-    assert after["variable_versions"] == []
+    assert after["variables"] == before["variables"]
+    assert after["programs"] == [(*row, None, 0) for row in before["programs"]]
+    assert after["variable_versions"] == after["program_versions"] == []
 
 
 def test_an_upgrade_leaves_a_sound_file_whose_guards_hold(
@@ -169,7 +172,7 @@ def test_history_goes_with_its_variable_and_session(path: Path, opened: sqlite3.
 
     assert {name: len(rows) for name, rows in contents(path).items()} == {
         "sessions": 2, "variables": 1, "variable_versions": 0, "programs": 1,
-        "logs": 0, "log_entries": 0,
+        "program_versions": 0, "logs": 0, "log_entries": 0,
         "snakestore_alembic_version": 1,
     }  # fmt: skip
 

@@ -45,6 +45,7 @@ def furnish(repo):
     repo.start_optimization("s", "x", "opt", 7, lease=3600)
     repo.delete_variable("s", "nan")
     repo.put_program("s", "p", {"steps": [1, 2.50, -0.0], "": {}})
+    repo.put_program("s", "p", {"steps": []}, metadata={"score": -0.0})
     repo.put_program("s", "none", None)
     repo.create_session("eternal", ttl=None, history=0)
     repo.create_session("expired", ttl=0.001)
@@ -96,7 +97,7 @@ def test_there_and_back_gives_the_same_rows_and_the_same_checksum(file, url, tmp
         there.variables,
         there.versions,
         there.programs,
-    ) == (123, 123, 0, 7, 6, 2)
+    ) == (123, 123, 0, 7, 7, 2)
     assert isinstance(there, CopyReport)
 
 

@@ -118,6 +118,7 @@ def test_the_statements_are_all_here():
         "variables.SELECT_FOR_OVERWRITE",
         "variables.SELECT_NAME_CONFLICTS",
         "variables.UPDATE",
-        "history.PRUNE_HISTORY",
+        "history.OF_VARIABLES.prune",
+        "history.OF_PROGRAMS.archive",
         "programs.SELECT_PROGRAM",
     } <= KEYED.keys()

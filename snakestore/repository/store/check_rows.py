@@ -17,7 +17,11 @@ from snakestore.names import invalid_name_reason
 from snakestore.reports import Finding
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.cells import array_from, object_from
-from snakestore.storage.mapping.programs import program_from
+from snakestore.storage.mapping.programs import (
+    program_from,
+    program_metadata_from,
+    stored_program_from,
+)
 from snakestore.storage.mapping.sessions import recounted, session_from
 from snakestore.storage.mapping.variables import is_library_type, value_from, variable_from
 from snakestore.storage.queries.statement import Row
@@ -29,6 +33,7 @@ KINDS = {
     "variables": "variable",
     "variable_versions": "history",
     "programs": "program",
+    "program_versions": "history",
 }
 """The kind of a problem with a row, by table."""
 
@@ -77,6 +82,8 @@ def location(table: str, key: Cells) -> str:
     session = f"session {shorten(key['session_id'])}"
     if table == "variable_versions":
         return f"variable {shorten(key['variable_id'])} at version {key['version']} of {session}"
+    if table == "program_versions":
+        return f"program {shorten(key['program_id'])} at version {key['version']} of {session}"
     return f"{KINDS[table]} {shorten(key['id'])} of {session}"
 
 
@@ -183,15 +190,29 @@ def check_past_value(
 
 
 def check_program(
-    _tx: TransactionContext, key: Cells, _row: Row, cells: Cells, found: Findings
+    _tx: TransactionContext, key: Cells, row: Row, cells: Cells, found: Findings
 ) -> None:
-    """Check a program's id and document."""
+    """Check a program's id, document, metadata and times, and its version against its history."""
     where = location("programs", key)
+    _check_versions(key, cells["version"], where, found)
     _check_name(cells["id"], "id", where, found)
     try:
-        program_from(key["session_id"], cells["id"], cells["program"])
+        stored_program_from(key["session_id"], row).program()
     except CorruptStoreError as error:
         found.problem("program", where, f"it cannot be read: {error}")
+
+
+def check_past_program(
+    _tx: TransactionContext, key: Cells, _row: Row, cells: Cells, found: Findings
+) -> None:
+    """Check that a past document and its metadata can be read."""
+    where = location("program_versions", key)
+    sid, pid = key["session_id"], key["program_id"]
+    try:
+        program_metadata_from(sid, pid, cells["metadata"])
+        program_from(sid, pid, cells["program"])
+    except CorruptStoreError as error:
+        found.problem("history", where, f"it cannot be read: {error}")
 
 
 def _check_name(name: object, column: str, where: str, found: Findings) -> None:

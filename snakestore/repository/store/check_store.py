@@ -45,6 +45,7 @@ _CHECKS: tuple[tuple[CheckedTable, RowCheck], ...] = (
     (sql.VARIABLES, check_rows.check_variable),
     (sql.VERSIONS, check_rows.check_past_value),
     (sql.PROGRAMS, check_rows.check_program),
+    (sql.PROGRAM_VERSIONS, check_rows.check_past_program),
 )
 
 
@@ -83,7 +84,7 @@ def check_store(runner: Runner, *, repair: bool) -> CheckReport:
         sessions=counted["sessions"],
         variables=counted["variables"],
         programs=counted["programs"],
-        versions=counted["variable_versions"],
+        versions=counted["variable_versions"] + counted["program_versions"],
         size_bytes=size,
         free_bytes=free,
         wal_bytes=wal,

@@ -30,9 +30,9 @@ from snakestore.repository.variables.update import (
     Replacement,
     archive,
     check_lease,
-    check_version,
     prepare,
 )
+from snakestore.repository.versions import check_version
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.mapping.stored_variable import StoredVariable, stored_from

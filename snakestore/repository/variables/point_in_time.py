@@ -28,7 +28,7 @@ def as_of(
             then[stored.id] = stored.variable(tx.now)
         else:
             row = tx.fetch_first(
-                history_sql.SELECT_VERSION_AT, sid=stored.sid, vid=stored.id, time=at
+                history_sql.OF_VARIABLES.select_at, sid=stored.sid, vid=stored.id, time=at
             )
             if row is None:
                 raise VersionNotFoundError(stored.sid, stored.identifier, None, at=at)

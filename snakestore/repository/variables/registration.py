@@ -20,10 +20,10 @@ from snakestore.repository.variables.update import (
     archive,
     check_holder,
     check_lease,
-    check_version,
     get_stored,
     lock_session_and_variable,
 )
+from snakestore.repository.versions import check_version
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.mapping.stored_variable import StoredVariable

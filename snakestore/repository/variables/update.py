@@ -11,7 +11,6 @@ from snakestore.errors import (
     UnknownTypeError,
     VariableLockedError,
     VariableNotFoundError,
-    VersionConflictError,
 )
 from snakestore.lease import OptimizationStatus
 from snakestore.names import identifier_text, is_simple_name
@@ -22,16 +21,16 @@ from snakestore.repository.arguments import (
     look_up_text,
 )
 from snakestore.repository.session_access import (
-    check_access,
     lock_session,
+    lock_session_beside,
     record_write,
     session_text,
 )
+from snakestore.repository.versions import archive_versions, check_version
 from snakestore.storage.execution.context import TransactionContext
-from snakestore.storage.mapping.sessions import LockedSession, locked_session_from
+from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.mapping.stored_variable import StoredVariable, stored_beside
 from snakestore.storage.queries import history as history_sql
-from snakestore.storage.queries import sessions as sessions_sql
 from snakestore.storage.queries import variables as sql
 from snakestore.variable import Variable
 from snakestore.versioning import merged_metadata, next_version
@@ -86,15 +85,9 @@ def lock_session_and_variable(
         SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
     """
     session = session_text(sid)
-    if tx.backend.locks_rows:
-        tx.fetch_first(sessions_sql.LOCK_SESSION, sid=session)
-    found = tx.fetch_first(
-        sql.SELECT_FOR_UPDATE if with_value else sql.SELECT_FOR_OVERWRITE,
-        sid=session,
-        identifier=identifier,
-    )
-    row = check_access(tx, session, found, touch=False)
-    return locked_session_from(session, row), stored_beside(session, identifier, row)
+    statement = sql.SELECT_FOR_UPDATE if with_value else sql.SELECT_FOR_OVERWRITE
+    locked, row = lock_session_beside(tx, session, statement, identifier=identifier)
+    return locked, stored_beside(session, identifier, row)
 
 
 # --- checks
@@ -124,16 +117,6 @@ def check_holder(
     writer = None if optimizer_id is None else identifier_text(optimizer_id, "optimizer_id")
     if writer != status.optimizer_id:
         raise VariableLockedError(sid, identifier, status.optimizer_id, status.expires_at)
-
-
-def check_version(stored: StoredVariable, expected: int | None) -> None:
-    """Check that the variable is at the expected version; None: at any.
-
-    Raises:
-        VersionConflictError: if it is at another version.
-    """
-    if expected is not None and expected != stored.version:
-        raise VersionConflictError(stored.sid, stored.identifier, expected, stored.version)
 
 
 # --- replacing the value
@@ -287,23 +270,5 @@ def encode_value(
 
 
 def archive(tx: TransactionContext, locked: LockedSession, replaced: list[StoredVariable]) -> None:
-    """Copy values that are about to be replaced into the history, as far as its limit allows.
-
-    Old versions are pruned first, so that SQLite reuses their pages at once. A variable with fewer
-    versions than the limit has none to prune.
-    """
-    limit = locked.history_limit
-    if limit == 0:
-        return
-    if limit is not None:
-        tx.execute_many(
-            history_sql.PRUNE_HISTORY,
-            [
-                {"sid": locked.sid, "vid": stored.id, "keep": limit - 1}
-                for stored in replaced
-                if stored.version >= limit
-            ],
-        )
-    tx.execute_many(
-        history_sql.ARCHIVE_VERSION, [{"sid": locked.sid, "vid": stored.id} for stored in replaced]
-    )
+    """Copy values that are about to be replaced into the history, as far as its limit allows."""
+    archive_versions(tx, locked, history_sql.OF_VARIABLES, replaced)

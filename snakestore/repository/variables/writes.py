@@ -207,7 +207,7 @@ def _delete(tx: TransactionContext, sid: object, identifier: object, optimizer_i
         return False
     lease = lease_from(locked.sid, row, tx.now)
     check_holder(locked.sid, text, lease.status, optimizer_id)
-    tx.execute(history_sql.DELETE_HISTORY, sid=locked.sid, vid=lease.variable_id)
+    tx.execute(history_sql.OF_VARIABLES.delete, sid=locked.sid, vid=lease.variable_id)
     tx.execute(sql.DELETE, sid=locked.sid, vid=lease.variable_id)
     record_write(tx, locked, variables=-1)
     return True

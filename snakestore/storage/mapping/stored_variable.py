@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from snakestore.lease import NOT_OPTIMIZING, OptimizationStatus
 from snakestore.storage.mapping.cells import (
@@ -29,6 +29,7 @@ _AFTER_STATE = len(at.STATE_COLUMNS)
 class StoredVariable:
     """A row of VARIABLE_COLUMNS. Columns are decoded on access."""
 
+    kind: ClassVar[str] = "variable"
     __slots__ = (
         "_row",
         "created_at",

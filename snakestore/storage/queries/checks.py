@@ -34,9 +34,12 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger
 
 from snakestore.storage.queries.columns import (
+    PAST_PROGRAM_COLUMNS,
+    PROGRAM_COLUMNS,
     SESSION_COLUMNS,
     VARIABLE_COLUMNS,
     VERSION_COLUMNS,
+    program_versions,
     programs,
     row_size,
     sessions,
@@ -153,9 +156,23 @@ _RECOUNTED = {
     "versions": _count_in_session(versions),
 }
 _other = variables.alias("other")
-_own_history = and_(
-    versions.c.session_id == variables.c.session_id, versions.c.variable_id == variables.c.id
-)
+
+
+def _history_of(owners: Table, past: Table) -> dict[str, ColumnElement[Any]]:
+    """What the version of an owner is compared with."""
+    # the second column of the key is the owner's id
+    _, owner_id, _ = past.primary_key.columns
+    own = and_(past.c.session_id == owners.c.session_id, owner_id == owners.c.id)
+    return {
+        "newest_version": select(func.max(past.c.version)).where(own).scalar_subquery(),
+        "version_count": select(func.count()).select_from(past).where(own).scalar_subquery(),
+        "history_limit": (
+            select(sessions.c.history_limit)
+            .where(sessions.c.id == owners.c.session_id)
+            .scalar_subquery()
+        ),
+    }
+
 
 SESSIONS = _checked(
     sessions,
@@ -173,25 +190,14 @@ VARIABLES = _checked(
             _other.c.name == variables.c.id,
             _other.c.id != variables.c.id,
         ),
-        "newest_version": (
-            select(func.max(versions.c.version)).where(_own_history).scalar_subquery()
-        ),
-        "version_count": (
-            select(func.count()).select_from(versions).where(_own_history).scalar_subquery()
-        ),
-        "history_limit": (
-            select(sessions.c.history_limit)
-            .where(sessions.c.id == variables.c.session_id)
-            .scalar_subquery()
-        ),
-    },
+    }
+    | _history_of(variables, versions),
 )
 VERSIONS = _checked(versions, ("", "", -1), VERSION_COLUMNS)
 PROGRAMS = _checked(
-    programs,
-    ("", ""),
-    (programs.c.id, programs.c.program, programs.c.created_at, programs.c.last_updated_at),
+    programs, ("", ""), PROGRAM_COLUMNS, compared=_history_of(programs, program_versions)
 )
+PROGRAM_VERSIONS = _checked(program_versions, ("", "", -1), PAST_PROGRAM_COLUMNS)
 
 RECOUNT = Statement(
     lambda: select(sessions.c.total_variable_updates, *_RECOUNTED.values()).where(

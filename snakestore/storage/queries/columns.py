@@ -19,12 +19,19 @@ from sqlalchemy import cast as cast_to
 from snakestore.storage.queries.server_time import server_now
 from snakestore.storage.queries.statement import IN_PARAMETERS, Statement
 from snakestore.storage.schema.column_types import JsonText
-from snakestore.storage.schema.tables import ProgramRow, SessionRow, VariableRow, VariableVersionRow
+from snakestore.storage.schema.tables import (
+    ProgramRow,
+    ProgramVersionRow,
+    SessionRow,
+    VariableRow,
+    VariableVersionRow,
+)
 
 sessions = cast("Table", SessionRow.__table__)
 variables = cast("Table", VariableRow.__table__)
 versions = cast("Table", VariableVersionRow.__table__)
 programs = cast("Table", ProgramRow.__table__)
+program_versions = cast("Table", ProgramVersionRow.__table__)
 
 # --- sessions
 
@@ -134,7 +141,7 @@ IDENTITY_COLUMNS = (variables.c.id, variables.c.name)
 IDENTITY_ID, IDENTITY_NAME = range(len(IDENTITY_COLUMNS))
 
 KEY_COLUMNS = (variables.c.session_id, variables.c.id)
-"""A variable's primary key."""
+"""A variable's primary key. A program's has the same columns."""
 KEY_SESSION_ID, KEY_ID = range(len(KEY_COLUMNS))
 
 VERSION_COLUMNS = (
@@ -157,9 +164,41 @@ VERSION_COLUMNS = (
 
 # --- programs
 
-PROGRAM_COLUMNS = (programs.c.id, programs.c.program)
-"""A program."""
-PROGRAM_ID, PROGRAM_PROGRAM = range(len(PROGRAM_COLUMNS))
+PROGRAM_COLUMNS = (
+    programs.c.id,
+    programs.c.program,
+    programs.c.metadata,
+    programs.c.version,
+    programs.c.created_at,
+    programs.c.last_updated_at,
+)
+"""A whole program."""
+(
+    PROGRAM_ID,
+    PROGRAM_PROGRAM,
+    PROGRAM_METADATA,
+    PROGRAM_VERSION,
+    PROGRAM_CREATED_AT,
+    PROGRAM_LAST_UPDATED_AT,
+) = range(len(PROGRAM_COLUMNS))
+
+DOCUMENT_COLUMNS = (programs.c.id, programs.c.program)
+"""A program's document."""
+DOCUMENT_ID, DOCUMENT_PROGRAM = range(len(DOCUMENT_COLUMNS))
+
+PAST_PROGRAM_COLUMNS = (
+    program_versions.c.version,
+    program_versions.c.program,
+    program_versions.c.metadata,
+    program_versions.c.created_at,
+)
+"""A past version of a program."""
+(
+    PAST_PROGRAM_VERSION,
+    PAST_PROGRAM_PROGRAM,
+    PAST_PROGRAM_METADATA,
+    PAST_PROGRAM_CREATED_AT,
+) = range(len(PAST_PROGRAM_COLUMNS))
 
 # --- pieces of statements
 

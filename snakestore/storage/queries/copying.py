@@ -21,7 +21,14 @@ from sqlalchemy import (
     tuple_,
 )
 
-from snakestore.storage.queries.columns import programs, row_size, sessions, variables, versions
+from snakestore.storage.queries.columns import (
+    program_versions,
+    programs,
+    row_size,
+    sessions,
+    variables,
+    versions,
+)
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.copied import copied_sessions
 
@@ -115,4 +122,5 @@ TABLES = (
     _copied(variables, ("id",), ("",)),
     _copied(versions, ("variable_id", "version"), ("", -1)),
     _copied(programs, ("id",), ("",)),
+    _copied(program_versions, ("program_id", "version"), ("", -1)),
 )

@@ -1,9 +1,15 @@
-"""Statements about past values. A value moves there when it is replaced."""
+"""Statements about past versions. A version moves there when it is replaced."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
+    Table,
     and_,
     bindparam,
     delete,
@@ -14,91 +20,140 @@ from sqlalchemy import (
     tuple_,
 )
 
-from snakestore.storage.queries.columns import KEY_COLUMNS, VERSION_COLUMNS, variables, versions
+from snakestore.storage.queries.columns import (
+    PAST_PROGRAM_COLUMNS,
+    VERSION_COLUMNS,
+    program_versions,
+    programs,
+    variables,
+    versions,
+)
 from snakestore.storage.queries.statement import Statement
 
-_newer = versions.alias("newer")
-_past = and_(versions.c.session_id == bindparam("sid"), versions.c.variable_id == bindparam("vid"))
-_this = and_(variables.c.session_id == bindparam("sid"), variables.c.id == bindparam("vid"))
+
+@dataclass(frozen=True, slots=True)
+class HistoryStatements:
+    """The statements about the past versions of the rows of one table, their owners.
+
+    Their parameters are ``:sid``, the session, and the owner's id under the name ``parameter``.
+    """
+
+    parameter: str
+    archive: Statement
+    """Copies the owner's present version."""
+    prune: Statement
+    """Deletes all but the newest ``:keep``."""
+    prune_before: Statement
+    """Likewise, but only what was written before ``:time``."""
+    delete: Statement
+    select: Statement
+    """All past versions, newest first."""
+    select_limited: Statement
+    """The newest ``:limit``."""
+    select_version: Statement
+    select_at: Statement
+    """The version that was the present one at ``:time``."""
+    select_owners: Statement
+    """Keys of at most ``:limit`` owners after a key that have past versions."""
+    select_owners_in_session: Statement
+
+    def key(self, sid: str, owner_id: object) -> dict[str, Any]:
+        """The parameters that say which owner."""
+        return {"sid": sid, self.parameter: owner_id}
 
 
-def _has_history() -> ColumnElement[bool]:
-    return exists().where(
-        versions.c.session_id == variables.c.session_id, versions.c.variable_id == variables.c.id
+def _history(
+    owners: Table,
+    past: Table,
+    owner_id: str,
+    parameter: str,
+    selected: Sequence[ColumnElement[Any]],
+) -> HistoryStatements:
+    """The statements about ``past``, whose column ``owner_id`` has the id of its owner."""
+    owner_key = tuple(owners.primary_key.columns)
+    newer = past.alias("newer")
+    owner: BindParameter[str] = bindparam(parameter)
+    session: BindParameter[str] = bindparam("sid")
+    this = and_(owners.c.session_id == session, owners.c.id == owner)
+    of_this = and_(past.c.session_id == session, past.c[owner_id] == owner)
+    # a past version has its owner's columns of the same names
+    archived: dict[str, ColumnElement[Any]] = {
+        column.name: owners.c[column.name]
+        for column in past.c
+        if column.name not in {owner_id, "created_at"}
+    } | {owner_id: owners.c.id, "created_at": owners.c.last_updated_at}
+
+    def has_history() -> ColumnElement[bool]:
+        return exists().where(
+            past.c.session_id == owners.c.session_id, past.c[owner_id] == owners.c.id
+        )
+
+    def beyond_newest() -> ColumnElement[bool]:
+        # all but the newest :keep
+        return (
+            past.c.version
+            <= select(newer.c.version)
+            .where(newer.c.session_id == session, newer.c[owner_id] == owner)
+            .order_by(newer.c.version.desc())
+            .limit(literal_column("1"))
+            .offset(bindparam("keep"))
+            .scalar_subquery()
+        )
+
+    return HistoryStatements(
+        parameter=parameter,
+        archive=Statement(
+            lambda: insert(past).from_select(list(archived), select(*archived.values()).where(this))
+        ),
+        prune=Statement(lambda: delete(past).where(of_this, beyond_newest())),
+        prune_before=Statement(
+            lambda: delete(past).where(
+                of_this, past.c.created_at < bindparam("time"), beyond_newest()
+            )
+        ),
+        delete=Statement(lambda: delete(past).where(of_this)),
+        select=Statement(lambda: select(*selected).where(of_this).order_by(past.c.version.desc())),
+        select_limited=Statement(
+            lambda: (
+                select(*selected)
+                .where(of_this)
+                .order_by(past.c.version.desc())
+                .limit(bindparam("limit"))
+            )
+        ),
+        select_version=Statement(
+            lambda: select(*selected).where(of_this, past.c.version == bindparam("version"))
+        ),
+        select_at=Statement(
+            lambda: (
+                select(*selected)
+                .where(of_this, past.c.created_at <= bindparam("time"))
+                .order_by(past.c.version.desc())
+                .limit(literal_column("1"))
+            )
+        ),
+        # in the order of the key, so that pruning continues where its last transaction ended
+        select_owners=Statement(
+            lambda: (
+                select(*owner_key)
+                .where(tuple_(*owner_key) > tuple_(session, owner))
+                .where(has_history())
+                .order_by(*owner_key)
+                .limit(bindparam("limit"))
+            )
+        ),
+        select_owners_in_session=Statement(
+            lambda: (
+                select(*owner_key)
+                .where(owners.c.session_id == session, owners.c.id > owner)
+                .where(has_history())
+                .order_by(owners.c.id)
+                .limit(bindparam("limit"))
+            )
+        ),
     )
 
 
-def _beyond_newest() -> ColumnElement[bool]:
-    """All but the newest ``:keep`` past values."""
-    return (
-        versions.c.version
-        <= select(_newer.c.version)
-        .where(_newer.c.session_id == bindparam("sid"), _newer.c.variable_id == bindparam("vid"))
-        .order_by(_newer.c.version.desc())
-        .limit(literal_column("1"))
-        .offset(bindparam("keep"))
-        .scalar_subquery()
-    )
-
-
-_ARCHIVED = {
-    "session_id": variables.c.session_id,
-    "variable_id": variables.c.id,
-    "version": variables.c.version,
-    "type": variables.c.type,
-    "value": variables.c.value,
-    "value_blob": variables.c.value_blob,
-    "metadata": variables.c.metadata,
-    "created_at": variables.c.last_updated_at,
-}
-ARCHIVE_VERSION = Statement(
-    lambda: insert(versions).from_select(list(_ARCHIVED), select(*_ARCHIVED.values()).where(_this))
-)
-PRUNE_HISTORY = Statement(lambda: delete(versions).where(_past, _beyond_newest()))
-PRUNE_HISTORY_BEFORE = Statement(
-    lambda: delete(versions).where(
-        _past, versions.c.created_at < bindparam("time"), _beyond_newest()
-    )
-)
-DELETE_HISTORY = Statement(lambda: delete(versions).where(_past))
-SELECT_HISTORY = Statement(
-    lambda: select(*VERSION_COLUMNS).where(_past).order_by(versions.c.version.desc())
-)
-SELECT_HISTORY_LIMITED = Statement(
-    lambda: (
-        select(*VERSION_COLUMNS)
-        .where(_past)
-        .order_by(versions.c.version.desc())
-        .limit(bindparam("limit"))
-    )
-)
-SELECT_VERSION = Statement(
-    lambda: select(*VERSION_COLUMNS).where(_past, versions.c.version == bindparam("version"))
-)
-SELECT_VERSION_AT = Statement(
-    lambda: (
-        select(*VERSION_COLUMNS)
-        .where(_past, versions.c.created_at <= bindparam("time"))
-        .order_by(versions.c.version.desc())
-        .limit(literal_column("1"))
-    )
-)
-# in the order of the key, so that pruning continues where its last transaction ended
-SELECT_WITH_HISTORY = Statement(
-    lambda: (
-        select(*KEY_COLUMNS)
-        .where(tuple_(*KEY_COLUMNS) > tuple_(bindparam("sid"), bindparam("vid")))
-        .where(_has_history())
-        .order_by(*KEY_COLUMNS)
-        .limit(bindparam("limit"))
-    )
-)
-SELECT_WITH_HISTORY_IN_SESSION = Statement(
-    lambda: (
-        select(*KEY_COLUMNS)
-        .where(variables.c.session_id == bindparam("sid"), variables.c.id > bindparam("vid"))
-        .where(_has_history())
-        .order_by(variables.c.id)
-        .limit(bindparam("limit"))
-    )
-)
+OF_VARIABLES = _history(variables, versions, "variable_id", "vid", VERSION_COLUMNS)
+OF_PROGRAMS = _history(programs, program_versions, "program_id", "pid", PAST_PROGRAM_COLUMNS)
+EVERY_HISTORY = (OF_VARIABLES, OF_PROGRAMS)

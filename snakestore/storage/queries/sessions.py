@@ -10,6 +10,7 @@ from snakestore.storage.queries.columns import (
     STATE_COLUMNS,
     RangeQuery,
     each,
+    program_versions,
     programs,
     sessions,
     variables,
@@ -110,6 +111,10 @@ DELETE_SESSIONS = (
         lambda size: delete(variables).where(each(variables.c.session_id, size)), expanding=True
     ),
     Statement(
+        lambda size: delete(program_versions).where(each(program_versions.c.session_id, size)),
+        expanding=True,
+    ),
+    Statement(
         lambda size: delete(programs).where(each(programs.c.session_id, size)), expanding=True
     ),
     Statement(lambda size: delete(sessions).where(each(sessions.c.id, size)), expanding=True),
@@ -120,7 +125,9 @@ COUNTS = {
     "expired_sessions": _count(sessions).where(sessions.c.expires_at < bindparam("bound")),
     "variables": _count(variables),
     "programs": _count(programs),
-    "versions": _count(versions),
+    "versions": select(
+        _count(versions).scalar_subquery() + _count(program_versions).scalar_subquery()
+    ),
 }
 """What ``SELECT_COUNTS`` counts, in order."""
 SELECT_COUNTS = Statement(lambda: select(*(each.scalar_subquery() for each in COUNTS.values())))

@@ -10,6 +10,7 @@ MADE_BY: dict[str, tuple[str, ...]] = {
     "0002": ("variable_versions", "variable_history_overview"),
     "0003": (),  # an index
     "0004": ("logs", "log_entries"),
+    "0005": ("program_versions",),
 }
 """The tables and views that each revision creates. Their names must be free before it."""
 VIEW_NAMES = ("session_overview", "variable_overview", "variable_history_overview")

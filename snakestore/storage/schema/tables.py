@@ -170,7 +170,7 @@ class VariableVersionRow(Base):
 
 
 class ProgramRow(Base):
-    """A program: any JSON document under an id."""
+    """A program: any JSON document under an id, at its present version."""
 
     __tablename__ = "programs"
 
@@ -179,12 +179,44 @@ class ProgramRow(Base):
     program: Mapped[Any] = mapped_column(JsonText())
     created_at: Mapped[datetime]
     last_updated_at: Mapped[datetime]
+    metadata_: Mapped[dict[str, Any] | None] = mapped_column("metadata", JsonText())
+    """NULL, in programs older than the column: an empty object."""
+    version: Mapped[int] = mapped_column(server_default=text("0"))
 
     session: Mapped[SessionRow] = relationship(viewonly=True)
+    versions: Mapped[list[ProgramVersionRow]] = relationship(
+        viewonly=True, order_by="ProgramVersionRow.version"
+    )
 
     __table_args__ = (
         ForeignKeyConstraint(["session_id"], ["sessions.id"], ondelete="CASCADE"),
         _length_check("id"),
+        _not_negative("version"),
+    )
+
+
+class ProgramVersionRow(Base):
+    """A document that a program had; ``created_at`` is when it was written."""
+
+    __tablename__ = "program_versions"
+
+    session_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    program_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    program: Mapped[Any] = mapped_column(JsonText())
+    metadata_: Mapped[dict[str, Any] | None] = mapped_column("metadata", JsonText())
+    created_at: Mapped[datetime]
+
+    # the column "program" has the document
+    owner: Mapped[ProgramRow] = relationship(viewonly=True)
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["session_id", "program_id"],
+            ["programs.session_id", "programs.id"],
+            ondelete="CASCADE",
+        ),
+        _not_negative("version"),
     )
 
 

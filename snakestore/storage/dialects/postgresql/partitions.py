@@ -19,6 +19,7 @@ KEYS = {
     "variables": "session_id",
     "variable_versions": "session_id",
     "programs": "session_id",
+    "program_versions": "session_id",
     "logs": "session_id",
     "log_entries": "session_id",
 }

@@ -1,0 +1,144 @@
+"""What versioned items share, variables and programs: their version numbers and their history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol
+
+from snakestore.errors import ValidationError, VersionConflictError, VersionNotFoundError
+from snakestore.repository.arguments import checked_count
+from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.sessions import LockedSession
+from snakestore.storage.mapping.variables import keys_from
+from snakestore.storage.queries.history import EVERY_HISTORY, HistoryStatements
+from snakestore.storage.queries.statement import Row
+
+PAGE = 500
+"""Items whose history is pruned at once."""
+
+
+class Stored(Protocol):
+    """A variable or program as it is stored."""
+
+    kind: ClassVar[str]
+    """What errors call it."""
+
+    @property
+    def sid(self) -> str:
+        """The session's id."""
+
+    @property
+    def id(self) -> str:
+        """The item's id."""
+
+    @property
+    def identifier(self) -> str:
+        """How the caller names it."""
+
+    @property
+    def version(self) -> int:
+        """The present version."""
+
+
+def check_version(stored: Stored, expected: int | None) -> None:
+    """Check that an item is at the expected version; None: at any.
+
+    Raises:
+        VersionConflictError: if it is at another version.
+    """
+    if expected is not None and expected != stored.version:
+        raise VersionConflictError(
+            stored.sid, stored.identifier, expected, stored.version, kind=stored.kind
+        )
+
+
+def checked_version_number(version: object) -> int:
+    """The number of a version to look up: any int.
+
+    Raises:
+        ValidationError: if it is not an int.
+    """
+    if isinstance(version, bool) or not isinstance(version, int):
+        message = f"version must be an int, not {type(version).__name__}"
+        raise ValidationError(message, value=version)
+    return int(version)
+
+
+def archive_versions(
+    tx: TransactionContext,
+    locked: LockedSession,
+    history: HistoryStatements,
+    replaced: Sequence[Stored],
+) -> None:
+    """Copy versions that are about to be replaced into the history, as far as its limit allows.
+
+    Old versions are pruned first, so that SQLite reuses their pages at once. An item with fewer
+    versions than the limit has none to prune.
+    """
+    limit = locked.history_limit
+    if limit == 0:
+        return
+    if limit is not None:
+        tx.execute_many(
+            history.prune,
+            [
+                history.key(locked.sid, stored.id) | {"keep": limit - 1}
+                for stored in replaced
+                if stored.version >= limit
+            ],
+        )
+    tx.execute_many(history.archive, [history.key(locked.sid, stored.id) for stored in replaced])
+
+
+def past_rows(
+    tx: TransactionContext, history: HistoryStatements, stored: Stored, limit: object
+) -> list[Row]:
+    """The past versions of an item, newest first.
+
+    Raises:
+        ValidationError: if ``limit`` is neither None nor an int >= 0.
+    """
+    count = checked_count(limit, "limit")
+    key = history.key(stored.sid, stored.id)
+    if count is None:
+        return tx.fetch_all(history.select, **key)
+    return tx.fetch_all(history.select_limited, **key, limit=count)
+
+
+def version_row(
+    tx: TransactionContext, history: HistoryStatements, stored: Stored, version: int
+) -> Row:
+    """The past version of a number.
+
+    Raises:
+        VersionNotFoundError: if that version never existed or has been pruned.
+    """
+    row = (
+        tx.fetch_first(
+            history.select_version, **history.key(stored.sid, stored.id), version=version
+        )
+        if 0 <= version < stored.version
+        else None
+    )
+    if row is None:
+        raise VersionNotFoundError(stored.sid, stored.identifier, version, kind=stored.kind)
+    return row
+
+
+def rollback_metadata(version: int, reason: object) -> dict[str, Any]:
+    """What a rollback adds to the present metadata, besides its source."""
+    details: dict[str, Any] = {"rolled_back_to": version}
+    if reason is not None:
+        details["reason"] = reason
+    return details
+
+
+def prune_session(tx: TransactionContext, sid: str, keep: int) -> None:
+    """Delete past versions beyond a smaller history, an item at a time: one index probe each."""
+    for history in EVERY_HISTORY:
+        after = ""
+        while page := keys_from(
+            tx.fetch_all(history.select_owners_in_session, **history.key(sid, after), limit=PAGE)
+        ):
+            tx.execute_many(history.prune, [history.key(*key) | {"keep": keep} for key in page])
+            after = page[-1].vid
