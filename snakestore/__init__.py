@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from snakestore import errors as errors
     from snakestore import tables as tables
     from snakestore import types as types
-    from snakestore.aio import AsyncSessionRepository
+    from snakestore.aio import AsyncLease, AsyncSessionRepository
     from snakestore.errors import (
         BatchError,
         CommitUnknownError,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from snakestore.reports import CheckReport, Finding, StoreStats, VariableBatch
     from snakestore.repository import SessionRepository
     from snakestore.repository.options import RepositoryOptions
+    from snakestore.repository.variables.held_lease import Lease
     from snakestore.session import Session, SessionStats
     from snakestore.storage.engine import create_engine
     from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [  # noqa: RUF022 - in the order of sorted()
+    "AsyncLease",
     "AsyncSessionRepository",
     "BatchError",
     "CheckReport",
@@ -72,6 +74,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "CorruptStoreError",
     "Finding",
     "InvalidNameError",
+    "Lease",
     "LeaseLostError",
     "MissingFieldsError",
     "NetworkFileSystemWarning",
@@ -121,6 +124,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
 
 # the module of each name in ``__all__``
 _MODULES = {
+    "AsyncLease": "aio",
     "AsyncSessionRepository": "aio",
     "BatchError": "errors",
     "CheckReport": "reports",
@@ -131,6 +135,7 @@ _MODULES = {
     "CorruptStoreError": "errors",
     "Finding": "reports",
     "InvalidNameError": "errors",
+    "Lease": "repository.variables.held_lease",
     "LeaseLostError": "errors",
     "MissingFieldsError": "errors",
     "NetworkFileSystemWarning": "errors",

@@ -2,11 +2,13 @@
 
 - ``repository``: ``AsyncSessionRepository``, which lists the methods and says how each is run.
 - ``dispatcher``: the interface that runs a method. ``binds`` chooses ``engine`` or ``connection``.
-- ``transaction``: the block. ``stepping``: methods of several transactions.
+- ``transaction``: the block. ``lease``: the block that holds a variable.
+- ``stepping``: methods of several transactions.
 - ``scheduler`` and ``line``: who waits for whom. Waiting takes place on the event loop.
 - ``executors``: where synchronous code runs, in worker threads or in SQLAlchemy's greenlets.
 """
 
+from snakestore.aio.lease import AsyncLease
 from snakestore.aio.repository import AsyncSessionRepository
 
-__all__ = ["AsyncSessionRepository"]
+__all__ = ["AsyncLease", "AsyncSessionRepository"]

@@ -350,6 +350,11 @@ class _TaskJob(Generic[R]):
         self._task.cancel()
 
 
+def job_of(task: asyncio.Task[R]) -> Job[R]:
+    """A task as a call that was started."""
+    return _TaskJob(task)
+
+
 class GreenletExecutor:
     """Runs calls in SQLAlchemy's greenlets, on the event loop, for binds of the user's."""
 

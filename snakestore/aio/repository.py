@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack, cast
@@ -12,6 +13,7 @@ from sqlalchemy import URL
 
 from snakestore.aio.binds import AsyncBind, Opening, dispatcher_on, open_in_thread
 from snakestore.aio.dispatcher import Dispatcher
+from snakestore.aio.lease import AsyncLease
 from snakestore.aio.transaction import AsyncTransaction
 from snakestore.repository import SessionRepository
 from snakestore.repository.handle import SharedHandle
@@ -156,6 +158,39 @@ class AsyncSessionRepository(SharedHandle):
             StoreError: the repository is closed, or the database rolled the transaction back.
         """
         return AsyncTransaction(self._dispatcher, self._on, read_only=read_only)
+
+    def lease(
+        self,
+        sid: str,
+        identifier: str,
+        *,
+        seconds: float | timedelta = 60.0,
+        optimizer_id: str | None = None,
+        renew: bool = True,
+    ) -> AsyncLease:
+        """Hold a variable for the length of an ``async with`` block.
+
+        Entering the block starts the optimisation, and leaving it ends it. Each block has an id of
+        its own. The block gets an AsyncLease, a ``Lease`` whose methods are awaited.
+
+        Args:
+            seconds: the length of the lease, in seconds or as a timedelta.
+            optimizer_id: an id to hold the variable by, such as that of ``claim_variable``; None: a
+                new unique id. Two blocks with one id at the same time both hold the variable.
+            renew: renew the lease in a task after every third of its length. Not possible in a
+                transaction.
+
+        Raises:
+            As ``SessionRepository.lease``.
+        """
+        return AsyncLease(
+            self._dispatcher,
+            sid,
+            identifier,
+            seconds=seconds,
+            optimizer_id=optimizer_id,
+            renew=renew,
+        )
 
     # --- the methods
 

@@ -232,6 +232,7 @@ class SessionView(MutableMapping[str, Any]):
     start_optimization = _without_session_id(RepositoryMethods.start_optimization)
     renew_optimization = _without_session_id(RepositoryMethods.renew_optimization)
     claim_variable = _without_session_id(RepositoryMethods.claim_variable)
+    lease = _without_session_id(RepositoryMethods.lease)
     end_optimization = _without_session_id(RepositoryMethods.end_optimization)
     variable_history = _without_session_id(RepositoryMethods.variable_history)
     get_variable_version = _without_session_id(RepositoryMethods.get_variable_version)

@@ -11,7 +11,7 @@ import pytest
 
 from snakestore import AsyncSessionRepository, SessionRepository
 
-WITHOUT_A_DATABASE = {"session", "transaction", "open", "close"}
+WITHOUT_A_DATABASE = {"session", "transaction", "lease", "open", "close"}
 VERBS = sorted(
     name
     for name, member in vars(AsyncSessionRepository).items()
@@ -38,7 +38,7 @@ def test_a_verb_takes_the_same_arguments_and_tells_the_same_about_itself(name):
     assert name == "close" or awaited.__doc__ == verb.__doc__
 
 
-@pytest.mark.parametrize("name", ["open", "transaction", "__init__"])
+@pytest.mark.parametrize("name", ["open", "transaction", "lease", "__init__"])
 def test_what_is_no_verb_takes_the_same_arguments_too(name):
     def parameters(kind):
         return [

@@ -80,7 +80,7 @@ class Loop:
 class Awaiter:
     """A SessionRepository to look at, an AsyncSessionRepository inside."""
 
-    def __init__(self, loop: Loop, repository: AsyncSessionRepository) -> None:
+    def __init__(self, loop: Loop, repository: Any) -> None:
         self._loop = loop
         self._repository = repository
 
@@ -110,15 +110,28 @@ class Awaiter:
         pytest.skip("there is no mapping view in async")
 
     @contextmanager
+    def lease(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """The async lease, entered and left on the loop."""
+        with _on_loop(self._loop, self._repository.lease(*args, **kwargs)) as lease:
+            yield Awaiter(self._loop, lease)
+
+    @contextmanager
     def transaction(self, *, read_only: bool = False) -> Iterator[Awaiter]:
         """The async transaction, entered and left on the loop."""
         block = self._repository.transaction(read_only=read_only)
-        inner = Awaiter(self._loop, self._loop.call(block.__aenter__))
-        try:
-            yield inner
-        except BaseException as error:
-            told = partial(block.__aexit__, type(error), error, error.__traceback__)
-            if not self._loop.call(told):
-                raise
-        else:
-            self._loop.call(partial(block.__aexit__, None, None, None))
+        with _on_loop(self._loop, block) as repository:
+            yield Awaiter(self._loop, repository)
+
+
+@contextmanager
+def _on_loop(loop: Loop, block: Any) -> Iterator[Any]:
+    """A block that is entered and left on the loop."""
+    inner = loop.call(block.__aenter__)
+    try:
+        yield inner
+    except BaseException as error:
+        told = partial(block.__aexit__, type(error), error, error.__traceback__)
+        if not loop.call(told):
+            raise
+    else:
+        loop.call(partial(block.__aexit__, None, None, None))

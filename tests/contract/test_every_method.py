@@ -156,6 +156,19 @@ def test_a_variable_is_claimed_by_pattern_and_its_lease_renewed_only_while_it_is
         repo.renew_optimization(filled, "note", "opt", lease=60)
 
 
+def test_a_block_holds_a_variable_and_is_fenced_off_once_it_lost_it(repo, filled, clock):
+    with repo.lease(filled, "x", seconds=60) as lease:
+        lease.update(4.0)
+        lease.modify(lambda value: value + 1)
+    with pytest.raises(LeaseLostError), repo.lease(filled, "x", renew=False) as lease:
+        clock.advance(60)
+        repo.update_variable(filled, "x", 7.0)
+        lease.update(6.0)
+
+    assert repo.get_value(filled, "x") == 7.0
+    assert not repo.get_variable(filled, "x").optimizing
+
+
 def test_programs_are_put_read_and_deleted(repo, filled):
     repo.put_program(filled, "q", [1, None, "é"])
 

@@ -7,5 +7,6 @@ writes         update, modify, delete, constraints
 registration   put and register a whole variable
 batches        several variables in one transaction
 history        past values and rollback
-leases         optimisation
+leases         optimisation; lease_operations has what it does in a transaction
+held_lease     lease(): a block that holds a variable; grant has what is known of it
 """

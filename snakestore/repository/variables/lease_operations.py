@@ -90,22 +90,23 @@ def renew(
         LeaseLostError: if the optimiser does not hold the variable.
         InvalidNameError, ValidationError: if an argument is invalid.
     """
-    stored, _ = extend(tx, sid, identifier, optimizer_id, lease)
+    stored, _ = _extend(tx, sid, identifier, optimizer_id, lease)
     return get_stored(tx, stored.sid, stored.id).variable(tx.now)
 
 
 def extend(
     tx: TransactionContext, sid: object, identifier: object, optimizer_id: object, lease: object
-) -> tuple[StoredVariable, datetime | None]:
-    """Renew a lease that is held, without reading the value. Returns also when it expires.
+) -> datetime | None:
+    """``renew`` without reading the value. Returns when the lease expires."""
+    return _extend(tx, sid, identifier, optimizer_id, lease)[1]
 
-    Raises:
-        As ``renew``.
-    """
+
+def _extend(
+    tx: TransactionContext, sid: object, identifier: object, optimizer_id: object, lease: object
+) -> tuple[StoredVariable, datetime | None]:
     locked, stored = lock_variable(tx, sid, identifier, with_value=False)
     status = _check_held(stored, optimizer_id, tx.now)
-    terms = Terms.checked(optimizer_id, None, lease)
-    expires_at = _grant(tx, locked.sid, stored.id, terms, status)
+    expires_at = _grant(tx, locked.sid, stored.id, Terms.checked(optimizer_id, None, lease), status)
     record_write(tx, locked)
     return stored, expires_at
 

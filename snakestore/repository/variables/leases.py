@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import cast
 
 from snakestore.repository.base import RepositoryBase
+from snakestore.repository.variables.held_lease import Lease
 from snakestore.repository.variables.lease_operations import claim, end, renew, start
+from snakestore.repository.variables.writes import VariableWriteMethods
 from snakestore.variable import Variable
 
 
@@ -107,6 +110,45 @@ class LeaseMethods(RepositoryBase):
             InvalidNameError, ValidationError: if an argument is invalid.
         """
         return self._runner.write(claim, sid, pattern, optimizer_id, optimizer_pid, lease)
+
+    def lease(
+        self,
+        sid: str,
+        identifier: str,
+        *,
+        seconds: float | timedelta = 60.0,
+        optimizer_id: str | None = None,
+        renew: bool = True,
+    ) -> Lease:
+        """Hold a variable for the length of a ``with`` block.
+
+        Entering the block starts the optimisation, and leaving it ends it. Each block has an id of
+        its own, so that a process that was restarted, or slept past its lease, cannot write in
+        place of its successor. The block gets a Lease: its ``variable`` as last seen, ``update()``,
+        ``modify()``, ``renew()`` and ``lost``. Each of them counts as an access.
+
+        Args:
+            seconds: the length of the lease, in seconds or as a timedelta.
+            optimizer_id: an id to hold the variable by, such as that of ``claim_variable``; None: a
+                new unique id. Two blocks with one id at the same time both hold the variable.
+            renew: renew the lease in a daemon thread after every third of its length. Not possible
+                in a transaction.
+
+        Raises, on entering the block:
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            VariableNotFoundError: if there is no such variable.
+            VariableLockedError: if another optimiser holds the variable.
+            InvalidNameError, ValidationError: if an argument is invalid.
+            StoreError: if ``renew`` is True on a Connection, an ``orm.Session`` or in a
+                ``transaction()``.
+
+        Raises, in the block and at its end:
+            LeaseLostError: if the lease was lost. Nothing was written.
+        """
+        repository = cast("VariableWriteMethods", self)  # every repository has them
+        return Lease(
+            repository, sid, identifier, seconds=seconds, optimizer_id=optimizer_id, renew=renew
+        )
 
     def end_optimization(
         self, sid: str, identifier: str, optimizer_id: str | None = None

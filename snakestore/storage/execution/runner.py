@@ -57,6 +57,10 @@ class Runner(ABC):
         self._now = _now_of(clock)
         """The present time; None where statements ask for the server's."""
 
+    def clock_time(self) -> datetime | None:
+        """The present time of the repository's clock; None where only the server tells it."""
+        return self._now()
+
     @abstractmethod
     def lookup(
         self,
