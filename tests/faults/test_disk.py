@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import os
+import re
 import resource
 import shutil
 import stat
@@ -255,6 +256,76 @@ def test_what_may_not_be_written_is_read_and_what_may_not_be_read_is_told(
     assert (public / "s.db").read_bytes() == before
 
 
+REASONS = """
+import os, sys
+from snakestore import SessionRepository
+path = sys.argv[1]
+if os.geteuid() == 0:
+    os.setgroups([]), os.setgid(65534), os.setuid(65534)
+try:
+    with SessionRepository.open(path) as repo:
+        repo.update_variable("s", "v", 2)
+except Exception as error:
+    print(f"{type(error).__name__}: {error}")
+"""
+
+
+def reason_of_nobody(path: Path) -> str:
+    """The error of a user who owns nothing."""
+    done = subprocess.run(
+        [sys.executable, "-c", REASONS, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    return done.stdout + done.stderr
+
+
+def as_ordinary(folder: Path, mode: int) -> None:
+    """Give the folder a mode that keeps the user of this process from writing too, if not root."""
+    folder.chmod(mode if os.geteuid() == 0 else mode & 0o555)
+
+
+@pytest.mark.parametrize(
+    ("file_mode", "folder_mode", "reason"),
+    [
+        (0o444, 0o755, r"the file \S+/s\.db is not writable: its mode is 0444 and its owner"),
+        (0o666, 0o555, r"the folder \S+, in which SQLite creates the log, is not .* mode is 0555"),
+    ],
+    ids=["file", "folder"],
+)
+def test_a_refused_write_names_what_is_not_writable(public, file_mode, folder_mode, reason):
+    fill(public / "s.db").close()
+    (public / "s.db").chmod(file_mode)
+    as_ordinary(public, folder_mode)
+
+    found = reason_of_nobody(public / "s.db")
+
+    assert re.search(f"^StoreReadOnlyError: the database is read-only: {reason}", found), found
+
+
+@pytest.mark.parametrize("missing", [False, True], ids=["not readable", "missing"])
+def test_a_log_that_cannot_be_read_is_named(public, missing):
+    path = public / "s.db"
+    with fill(path) as repo:
+        repo.update_variable("s", "v", 1)
+        for name in ("s.db", "s.db-wal"):
+            shutil.copy(public / name, public / f"copy-{name}")
+    copy, log = public / "copy-s.db", public / "copy-s.db-shm"
+    for file in (copy, public / "copy-s.db-wal"):
+        file.chmod(0o644)
+    if not missing:
+        log.touch(0o000)
+    as_ordinary(public, 0o755)
+
+    found = reason_of_nobody(copy)
+
+    expected = "is missing, and its folder" if missing else "is not readable: its mode is 0000"
+    assert found.startswith(f"StoreError: the write-ahead log of {copy} cannot be read: {log} ")
+    assert expected in found
+
+
 def test_a_read_only_url_never_writes(tmp_path):
     fill(tmp_path / "s.db").close()
     before = (tmp_path / "s.db").read_bytes()
@@ -266,7 +337,7 @@ def test_a_read_only_url_never_writes(tmp_path):
             lambda: repo.delete_session("s"),
             lambda: repo.update_variable("s", "v", 2),
         ):
-            with pytest.raises(StoreReadOnlyError):
+            with pytest.raises(StoreReadOnlyError, match="its URL says mode=ro"):
                 write()
 
     assert (tmp_path / "s.db").read_bytes() == before

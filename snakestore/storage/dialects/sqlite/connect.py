@@ -119,11 +119,12 @@ def open_for_inspection(path: str, busy_timeout: float) -> sqlite3.Connection:
 
 
 @contextmanager
-def translate_undecodable_schema() -> Iterator[None]:
-    """Translate the UnicodeDecodeError that quoting a damaged schema raises in the driver.
+def explain_errors(path: str) -> Iterator[None]:
+    """Translate errors of opening a file that do not say what is wrong.
 
     Raises:
-        CorruptStoreError: that happened.
+        CorruptStoreError: the schema is not text; quoting it raises a UnicodeDecodeError.
+        StoreError: the log cannot be read.
     """
     try:
         yield
@@ -133,6 +134,10 @@ def translate_undecodable_schema() -> Iterator[None]:
             f" (its schema is not text: {error})"
         )
         raise CorruptStoreError(message) from error
+    except sqlite3.OperationalError as error:
+        if primary_code(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+            files.check_log_readable(path)
+        raise
 
 
 class _FileOpener:
@@ -163,7 +168,7 @@ class _FileOpener:
             StoreError: the file is missing and not to be created, or cannot be opened.
             CorruptStoreError: it is not a database.
         """
-        with translate_undecodable_schema(), translate_exhaustion():
+        with explain_errors(self._path), translate_exhaustion():
             self._create_if_missing()
             check_not_abandoned(self._path)
             if not self.inspected:
@@ -222,7 +227,13 @@ class _FileOpener:
             self._path, dict(self._address.parameters), self._settings.busy_timeout
         )
         _execute_or_close(connection, self._lock_wait(), *_SAFE_PRAGMAS)
+        connection.why_read_only = self._why_read_only
         return connection, Watch(self._path, unchanging=unchanging and not self._address.immutable)
+
+    def _why_read_only(self) -> str:
+        if self._address.read_only:
+            return "its URL says mode=ro or immutable=1"
+        return files.why_read_only(self._path)
 
     def _lock_wait(self) -> str:
         """The pragma that ends the longer wait of opening."""

@@ -127,7 +127,7 @@ class SQLite(Backend):
                     yield introspection.SQLiteSchemaReader(nothing.execute)
                 return
             with (
-                connect.translate_undecodable_schema(),
+                connect.explain_errors(path),
                 closing(connect.open_for_inspection(path, busy_timeout)) as driver_connection,
             ):
                 driver_connection.execute("BEGIN")

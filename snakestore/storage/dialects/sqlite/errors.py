@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
 from snakestore.errors import (
     CorruptStoreError,
@@ -29,7 +30,7 @@ _BY_CODE: dict[int, tuple[type[StoreError], str]] = {
     ),
     sqlite3.SQLITE_READONLY: (
         StoreReadOnlyError,
-        "the database is read-only: check the file's mode and the URL's mode=ro",
+        "the database is read-only: check the modes of the file and of its folder",
     ),
     sqlite3.SQLITE_FULL: (
         StoreFullError,
@@ -53,6 +54,16 @@ _INVALID_UTF8: tuple[type[StoreError], str] = (
     CorruptStoreError,
     "invalid UTF-8 in a text column: restore a backup, or correct the row by hand",
 )
+
+
+_WHY = "snakestore_why"
+"""The attribute of a driver's error that has the cause, where it is known."""
+
+
+def explain_read_only(error: sqlite3.Error, why: Callable[[], str]) -> None:
+    """Note on an error of a connection that cannot write why it cannot."""
+    if primary_code(error) == sqlite3.SQLITE_READONLY:
+        setattr(error, _WHY, f"the database is read-only: {why()}")
 
 
 def primary_code(error: sqlite3.Error) -> int:
@@ -81,4 +92,4 @@ def translate(error: sqlite3.Error) -> SnakeStoreError:
         if text.startswith("Could not decode")
         else _BY_CODE.get(primary_code(error), (StoreError, "the database refused the statement"))
     )
-    return kind(f"{reason} (SQLite: {text})")
+    return kind(f"{getattr(error, _WHY, reason)} (SQLite: {text})")

@@ -23,7 +23,6 @@ _SHORT_TRANSACTION = 0.01
 """A write that takes longer checks again before COMMIT; seconds."""
 _FINE_CLOCK, _COARSE_CLOCK = 50_000_000, 3_000_000_000
 """Nanoseconds within which two changes of a folder may get the same time."""
-_LOG_SUFFIXES = ("-wal", "-shm")
 
 
 class Watch:
@@ -58,7 +57,7 @@ class Watch:
         self._file: FileId = found.st_dev, found.st_ino
         self._folder = os.path.dirname(self.path)
         self._fork_depth = fork.depth
-        logs = () if unchanging else [self.path + suffix for suffix in _LOG_SUFFIXES]
+        logs = () if unchanging else [self.path + suffix for suffix in files.LOG_SUFFIXES]
         self._log = [(log, file_id(log)) for log in logs]
         if log_expected and any(found is None for _, found in self._log):
             raise self._abandon()

@@ -21,6 +21,8 @@ _NO_HARD_LINKS = frozenset(
 )
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PRIVATE = 0o600
+LOG_SUFFIXES = ("-wal", "-shm")
+"""Beside the file: the write-ahead log, and its index."""
 _DRAFT_PREFIX, _DRAFT_SUFFIX = ".snakestore-", ".new"
 
 
@@ -77,12 +79,64 @@ def check_readable(path: str) -> None:
         StoreError: it may not.
     """
     if not _allows(path, os.R_OK):
-        found = os.stat(path)
-        message = (
-            f"{path} is not readable: its mode is {stat.S_IMODE(found.st_mode):04o} and its owner"
-            f" the user {found.st_uid}; run as its owner, or have them change the mode"
-        )
+        message = f"{path} is not readable: {_access_rights(path)}"
         raise StoreError(message)
+
+
+def check_log_readable(path: str) -> None:
+    """Check why a file cannot be opened whose log cannot be read; no effect where it can.
+
+    Raises:
+        StoreError: it cannot. Commits may be in the log only, so the file alone is not read.
+    """
+    real = os.path.realpath(path)
+    if size(real + "-wal") == 0:
+        return
+    folder = os.path.dirname(real)
+    for log in _logs(real):
+        if os.path.exists(log):
+            reason = "" if _allows(log, os.R_OK) else f"is not readable: {_access_rights(log)}"
+        elif _allows(folder, os.W_OK):
+            reason = ""
+        else:
+            reason = (
+                f"is missing, and its folder, in which it would be created, is not writable:"
+                f" {_access_rights(folder)}"
+            )
+        if reason:
+            message = f"the write-ahead log of {path} cannot be read: {log} {reason}"
+            raise StoreError(message)
+
+
+def why_read_only(path: str) -> str:
+    """Why this process may not write to the database, with the remedy."""
+    real = os.path.realpath(path)
+    folder = os.path.dirname(real)
+    if not _allows(real, os.W_OK):
+        return f"the file {path} is not writable: {_access_rights(real)}"
+    if not _allows(folder, os.W_OK):
+        return (
+            f"the folder {folder}, in which SQLite creates the log, is not writable:"
+            f" {_access_rights(folder)}"
+        )
+    return f"{path} was not writable when it was opened: open the store again"
+
+
+def _access_rights(path: str) -> str:
+    """What forbids access to a file or folder, with the remedy."""
+    try:
+        found = os.stat(path)
+        mounted_read_only = hasattr(os, "statvfs") and os.statvfs(path).f_flag & os.ST_RDONLY
+    except OSError as error:
+        return f"{error.strerror}; check the modes of its folders"
+    if mounted_read_only:
+        return "its file system is mounted read-only"
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return "not even root may, because of its attributes (lsattr) or its file system"
+    return (
+        f"its mode is {stat.S_IMODE(found.st_mode):04o} and its owner the user {found.st_uid}; run"
+        " as its owner, or have them change the mode"
+    )
 
 
 def writable(path: str) -> bool:
@@ -90,9 +144,12 @@ def writable(path: str) -> bool:
     real = os.path.realpath(path)
     if not _allows(real, os.W_OK):
         return False
-    return _allows(os.path.dirname(real), os.W_OK) or all(
-        os.path.exists(real + suffix) for suffix in ("-wal", "-shm")
-    )
+    return _allows(os.path.dirname(real), os.W_OK) or all(map(os.path.exists, _logs(real)))
+
+
+def _logs(real: str) -> list[str]:
+    """The paths of the log and of its index."""
+    return [real + suffix for suffix in LOG_SUFFIXES]
 
 
 def _allows(path: str, mode: int) -> bool:

@@ -6,13 +6,30 @@ A forked child neither uses nor closes them, and none is closed whose file or lo
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, Self
 
 from snakestore.storage import fork
+from snakestore.storage.dialects.sqlite.errors import explain_read_only
 from snakestore.storage.dialects.sqlite.file_watch import Watch, watched
 
 _MIN_SECONDS_TO_OPEN = 1.0
 """Another connection that recovers or deletes the log locks the file for an instant."""
+
+
+class _ReadOnlyCursor(sqlite3.Cursor):
+    """A cursor that adds to an error of the driver why the connection cannot write."""
+
+    connection: FileConnection
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
+        """Run one statement."""
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            if self.connection.why_read_only is not None:
+                explain_read_only(error, self.connection.why_read_only)
+            raise
 
 
 class FileConnection(sqlite3.Connection):
@@ -22,6 +39,8 @@ class FileConnection(sqlite3.Connection):
     """
 
     watch: Watch | None = None
+    why_read_only: Callable[[], str] | None = None
+    """Returns why the connection cannot write, with the remedy; None for one that can."""
 
     def __init__(self, path: str, uri: str | None = None, busy_timeout: float = 5.0) -> None:
         """Open the file.
@@ -56,6 +75,12 @@ class FileConnection(sqlite3.Connection):
         """Close no more once ``watch`` finds the file or its log replaced."""
         self.watch = watch
         watched.add(self)
+
+    def cursor(self, factory: Any = None) -> Any:
+        """A cursor; an error of one that cannot write says why."""
+        if factory is None:
+            factory = sqlite3.Cursor if self.why_read_only is None else _ReadOnlyCursor
+        return super().cursor(factory)
 
     def close(self) -> None:
         """Close the connection, or leak it until the process ends."""
