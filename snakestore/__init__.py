@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         CorruptStoreError,
         InvalidNameError,
         LeaseLostError,
+        LogNotFoundError,
         MissingFieldsError,
         NetworkFileSystemWarning,
         NotFoundError,
@@ -47,9 +48,11 @@ if TYPE_CHECKING:
         VersionNotFoundError,
     )
     from snakestore.lease import OptimizationStatus
+    from snakestore.log import LogEntry
     from snakestore.program import Program
     from snakestore.reports import CheckReport, Finding, StoreStats, VariableBatch
     from snakestore.repository import SessionRepository
+    from snakestore.repository.logs.sequence import LogView
     from snakestore.repository.options import RepositoryOptions
     from snakestore.repository.variables.held_lease import Lease
     from snakestore.session import Session, SessionStats
@@ -76,6 +79,9 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "InvalidNameError",
     "Lease",
     "LeaseLostError",
+    "LogEntry",
+    "LogNotFoundError",
+    "LogView",
     "MissingFieldsError",
     "NetworkFileSystemWarning",
     "NotFoundError",
@@ -137,6 +143,9 @@ _MODULES = {
     "InvalidNameError": "errors",
     "Lease": "repository.variables.held_lease",
     "LeaseLostError": "errors",
+    "LogEntry": "log",
+    "LogNotFoundError": "errors",
+    "LogView": "repository.logs.sequence",
     "MissingFieldsError": "errors",
     "NetworkFileSystemWarning": "errors",
     "NotFoundError": "errors",

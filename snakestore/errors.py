@@ -54,7 +54,7 @@ class SnakeStoreError(Exception):
 
 
 class NotFoundError(SnakeStoreError, LookupError):
-    """A session, variable, program or version does not exist."""
+    """A session, variable, program, log or version does not exist."""
 
 
 class SessionNotFoundError(NotFoundError):
@@ -111,6 +111,23 @@ class ProgramNotFoundError(NotFoundError, KeyError):
         )
         self.session_id = session_id
         self.program_id = program_id
+
+
+class LogNotFoundError(NotFoundError, KeyError):
+    """The session has no log of this name, or a log to pop from is empty.
+
+    ``.session_id`` ``.log``.
+    """
+
+    def __init__(self, session_id: str, log: str, *, empty: bool = False) -> None:
+        found = f"Log {shorten(log)} of session {shorten(session_id)} is empty"
+        if not empty:
+            found = f"Session {shorten(session_id)} has no log {shorten(log)}"
+        super().__init__(
+            f"{found}. Append to it with append_log(), or list existing ones with list_logs().",
+        )
+        self.session_id = session_id
+        self.log = log
 
 
 class VersionNotFoundError(NotFoundError):
@@ -171,10 +188,10 @@ class VariableExistsError(ConflictError):
 
 
 class VersionConflictError(ConflictError):
-    """The variable or program is not at the expected version.
+    """The variable or program is not at the expected version, or the log has another length.
 
-    ``.session_id`` ``.identifier`` ``.expected`` ``.actual`` (None: there is no such variable or
-    program).
+    ``.session_id`` ``.identifier`` ``.expected`` ``.actual`` (None: there is no such variable,
+    program or log).
     """
 
     def __init__(
@@ -196,6 +213,20 @@ class VersionConflictError(ConflictError):
         self.identifier = identifier
         self.expected = expected
         self.actual = actual
+
+    @classmethod
+    def of_log(
+        cls, session_id: str, log: str, expected: int, actual: int | None
+    ) -> VersionConflictError:
+        """The error for a log that does not have the expected length."""
+        error = cls(session_id, log, expected, actual)
+        found = "no such log" if actual is None else shorten(actual)
+        message = (
+            f"Log {shorten(log)} of session {shorten(session_id)}: expected length"
+            f" {shorten(expected)}, found {found}. Read the log again and retry."
+        )
+        error.args = (message,)
+        return error
 
 
 class VariableLockedError(ConflictError):

@@ -31,6 +31,8 @@ class StoreStats:
         variables: variables of all sessions.
         programs: programs of all sessions.
         versions: past versions of variables and programs.
+        logs: logs of all sessions.
+        log_entries: entries of all logs.
         size_bytes: size of the database (SQLite: pages of the main file; PostgreSQL: snakestore's
             tables and their indexes).
         free_bytes: the part of ``size_bytes`` that is free for reuse (SQLite).
@@ -43,6 +45,8 @@ class StoreStats:
     variables: int
     programs: int
     versions: int
+    logs: int
+    log_entries: int
     size_bytes: int
     free_bytes: int
     wal_bytes: int
@@ -52,8 +56,8 @@ class Finding(NamedTuple):
     """One finding of ``check``: its ``kind``, ``where`` it is, and a ``message``.
 
     Problems are of the kinds "integrity", "foreign key", "trigger", "schema", "key", "session",
-    "stats", "variable", "name", "constraint", "history" and "program"; notes of the kinds "type",
-    "lease" and "log".
+    "stats", "variable", "name", "constraint", "history", "program" and "log"; notes of the kinds
+    "type", "lease" and "log" (the write-ahead log).
     """
 
     kind: str
@@ -77,6 +81,8 @@ class CheckReport:
         variables: variables that were checked.
         programs: programs that were checked.
         versions: past versions of variables and programs that were checked.
+        logs: logs that were checked.
+        log_entries: entries of logs that were checked.
         size_bytes: as in StoreStats.
         free_bytes: as in StoreStats.
         wal_bytes: as in StoreStats.
@@ -92,6 +98,8 @@ class CheckReport:
     variables: int
     programs: int
     versions: int
+    logs: int
+    log_entries: int
     size_bytes: int
     free_bytes: int
     wal_bytes: int

@@ -73,12 +73,14 @@ class CopyReport:
     versions: int
     """Past versions of variables and programs."""
     programs: int
+    logs: int
+    log_entries: int
     checksum: str
     """SHA-256 over all sessions by id: the same for equal stores, whatever the database."""
 
 
 def copy(source: Place, target: Place, *, progress: Progress | None = None) -> CopyReport:
-    """Copy every session, with its variables, history and programs, exactly as it is stored.
+    """Copy every session, with all that it holds, exactly as it is stored.
 
     Texts, bytes, times, versions and counters are the same at the target, also of expired sessions.
     Nothing counts as an access. A missing or outdated target is created or migrated first. Its
@@ -177,6 +179,8 @@ class _Copying:
             variables=counts["variables"],
             versions=counts["variable_versions"] + counts["program_versions"],
             programs=counts["programs"],
+            logs=counts["logs"],
+            log_entries=counts["log_entries"],
             checksum=self._checksum.hexdigest(),
         )
 

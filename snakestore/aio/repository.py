@@ -68,7 +68,8 @@ def _in_steps(
 class AsyncSessionRepository(SharedHandle):
     """A SessionRepository whose methods are awaited.
 
-    It may be used in several event loops. There is no mapping view: a mapping cannot be awaited.
+    It may be used in several event loops. There is no mapping view and no ``log()``: they
+    cannot be awaited.
 
     ``fn`` of ``modify_variable`` and callbacks such as ``progress`` are plain functions. They may
     run in a worker thread, so they must not touch the event loop; or on the event loop, so they
@@ -241,3 +242,11 @@ class AsyncSessionRepository(SharedHandle):
     program_history = _reads(SessionRepository.program_history)
     get_program_version = _reads(SessionRepository.get_program_version)
     rollback_program = _writes(SessionRepository.rollback_program)
+    append_log = _writes(SessionRepository.append_log)
+    read_log = _reads(SessionRepository.read_log)
+    log_length = _reads(SessionRepository.log_length)
+    list_logs = _reads(SessionRepository.list_logs)
+    has_log = _reads(SessionRepository.has_log)
+    pop_log = _writes(SessionRepository.pop_log)
+    trim_log = _writes(SessionRepository.trim_log)
+    delete_log = _writes(SessionRepository.delete_log)

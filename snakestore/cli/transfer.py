@@ -61,6 +61,8 @@ def copy_(
             "variables",
             "versions",
             "programs",
+            "logs",
+            "log_entries",
             "checksum",
         )
     }

@@ -5,6 +5,7 @@ arguments           checks of what methods are given
 session_access      loading and locking a session, recording accesses; every method starts there
 sessions, programs  methods about sessions and about programs
 variables/          methods about variables
+logs/               methods about logs
 store/              methods about the whole store
 methods             all of them in one class
 naming              their names in errors and in ``help()``
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL
 
+    from snakestore.repository.logs.sequence import LogView
     from snakestore.repository.options import RepositoryOptions
     from snakestore.repository.view import SessionView
 
@@ -36,7 +38,7 @@ __all__ = ["SessionRepository", "VariableBatch"]
 
 @public_class
 class SessionRepository(RepositoryMethods):
-    """Sessions, variables and programs in a database, shared by threads, processes and machines.
+    """Sessions, variables, programs and logs in a database that threads and processes share.
 
     Open one with ``SessionRepository.open(path_or_url)``, or bind one to an Engine, Connection or
     ``orm.Session`` that you own. Threads may share it, except on a Connection or ``orm.Session``,
@@ -77,3 +79,15 @@ class SessionRepository(RepositoryMethods):
         from snakestore.repository.view import SessionView  # noqa: PLC0415 - loaded on first use
 
         return SessionView(self, sid, strict=strict)
+
+    def log(self, sid: str, log: str) -> LogView:
+        """Return a log as a sequence of its values. Creating it touches nothing.
+
+        A missing log is an empty sequence; ``append`` creates it.
+
+        Raises:
+            InvalidNameError: if the id or the name is neither str nor Enum.
+        """
+        from snakestore.repository.logs.sequence import LogView  # noqa: PLC0415 - on first use
+
+        return LogView(self, sid, log)

@@ -14,6 +14,8 @@ from snakestore.variable import Variable
 from snakestore.versioning import checked_object
 
 MIN_TTL = timedelta(microseconds=1)
+MAX_COUNT = 2**63 - 1
+"""The greatest int that a database stores."""
 MAX_CONNECTIONS = 65_536
 """More than a process can have open."""
 
@@ -69,6 +71,20 @@ def checked_ttl(ttl: object) -> float | None:
     return length.total_seconds()
 
 
+def checked_position(position: object, what: str) -> int | None:
+    """A position in a log, or None; an int beyond 64 bits is capped.
+
+    Raises:
+        ValidationError: if it is neither an int nor None.
+    """
+    if position is None:
+        return None
+    if isinstance(position, bool) or not isinstance(position, int):
+        message = f"{what} must be None or an int, not {shorten(position)}"
+        raise ValidationError(message, value=position)
+    return max(-MAX_COUNT, min(int(position), MAX_COUNT))
+
+
 def checked_count(count: object, what: str) -> int | None:
     """A limit: None (no limit) or an int >= 0, capped at 64 bits.
 
@@ -80,7 +96,7 @@ def checked_count(count: object, what: str) -> int | None:
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         message = f"{what} must be None or an int >= 0, not {shorten(count)}"
         raise ValidationError(message, value=count)
-    return min(int(count), 2**63 - 1)
+    return min(int(count), MAX_COUNT)
 
 
 def checked_max_connections(count: object) -> int:
@@ -95,8 +111,8 @@ def checked_max_connections(count: object) -> int:
     return min(int(count), MAX_CONNECTIONS)
 
 
-def checked_expected_version(expected: object) -> int | None:
-    """An expected version, or None.
+def checked_expected_version(expected: object, what: str = "expected_version") -> int | None:
+    """An expected version or length, or None.
 
     Raises:
         ValidationError: if it is neither an int nor None.
@@ -104,7 +120,7 @@ def checked_expected_version(expected: object) -> int | None:
     if expected is None:
         return None
     if isinstance(expected, bool) or not isinstance(expected, int):
-        message = f"expected_version must be an int or None, not {type(expected).__name__}"
+        message = f"{what} must be an int or None, not {type(expected).__name__}"
         raise ValidationError(message, value=expected)
     return int(expected)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from snakestore.repository.logs.methods import LogMethods
 from snakestore.repository.program_history import ProgramHistoryMethods
 from snakestore.repository.programs import ProgramMethods
 from snakestore.repository.sessions import SessionMethods
@@ -30,6 +31,7 @@ class RepositoryMethods(
     HistoryMethods,
     ProgramMethods,
     ProgramHistoryMethods,
+    LogMethods,
     ExpiryMethods,
     PruningMethods,
     StatsMethods,

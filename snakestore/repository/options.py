@@ -33,7 +33,7 @@ class RepositoryOptions(TypedDict, total=False):
             failure); for ``open`` and ``create_engine``, other engines keep their own settings.
         clock: a function that returns the time, an aware datetime; None: the system's clock, on
             PostgreSQL the server's.
-        max_value_bytes: the size limit of a value or program in its stored form; None: no limit.
+        max_value_bytes: the size limit of a value, program or log entry as stored; None: no limit.
         cache: answer ``get_value`` and ``get_variable`` from memory until the SQLite file changes;
             only for engines of ``open`` and ``create_engine``. Each connection keeps up to 16 MiB.
         touch_on_read: whether reads count as accesses; False: only writes and ``touch`` do, so

@@ -203,6 +203,9 @@ def record_write(
     expires = tx.backend.expires_at(
         recorded=locked.expires_at, ttl=locked.ttl, last_accessed=accessed
     )
+    if not (variables or programs or updates):
+        tx.execute(sql.UPDATE_ACCESS, sid=locked.sid, accessed=accessed, expires=expires)
+        return
     tx.execute(
         sql.UPDATE_COUNTERS,
         sid=locked.sid,

@@ -211,7 +211,7 @@ class SessionMethods(RepositoryBase):
         return self._runner.lookup(_expired, sid)
 
     def delete_session(self, sid: str) -> bool:
-        """Delete a session, expired or not, with its variables, their history and its programs.
+        """Delete a session, expired or not, with its variables, history, programs and logs.
 
         Returns:
             Whether a session was deleted.

@@ -17,6 +17,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from snakestore.errors import InvalidNameError, VariableNotFoundError
 from snakestore.names import identifier_text
+from snakestore.repository.logs.sequence import LogView
 from snakestore.repository.methods import RepositoryMethods
 from snakestore.repository.naming import named
 from snakestore.repository.variables.reads import get_named_value, get_values, is_name
@@ -249,6 +250,24 @@ class SessionView(MutableMapping[str, Any]):
     program_history = _without_session_id(RepositoryMethods.program_history)
     get_program_version = _without_session_id(RepositoryMethods.get_program_version)
     rollback_program = _without_session_id(RepositoryMethods.rollback_program)
+    append_log = _without_session_id(RepositoryMethods.append_log)
+    read_log = _without_session_id(RepositoryMethods.read_log)
+    log_length = _without_session_id(RepositoryMethods.log_length)
+    list_logs = _without_session_id(RepositoryMethods.list_logs)
+    has_log = _without_session_id(RepositoryMethods.has_log)
+    pop_log = _without_session_id(RepositoryMethods.pop_log)
+    trim_log = _without_session_id(RepositoryMethods.trim_log)
+    delete_log = _without_session_id(RepositoryMethods.delete_log)
+
+    def log(self, log: str) -> LogView:
+        """Return a log as a sequence of its values. Creating it touches nothing.
+
+        A missing log is an empty sequence; ``append`` creates it.
+
+        Raises:
+            InvalidNameError: if the name is neither str nor Enum.
+        """
+        return LogView(self.repository, self.session_id, log)
 
 
 class _Items(ItemsView[str, Any]):

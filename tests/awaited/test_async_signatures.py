@@ -11,7 +11,7 @@ import pytest
 
 from snakestore import AsyncSessionRepository, SessionRepository
 
-WITHOUT_A_DATABASE = {"session", "transaction", "lease", "open", "close"}
+WITHOUT_A_DATABASE = {"session", "log", "transaction", "lease", "open", "close"}
 VERBS = sorted(
     name
     for name, member in vars(AsyncSessionRepository).items()
@@ -53,6 +53,7 @@ def test_what_is_no_verb_takes_the_same_arguments_too(name):
 
 def test_there_is_no_view():
     assert not hasattr(AsyncSessionRepository, "session")
+    assert not hasattr(AsyncSessionRepository, "log")
 
 
 class Recorder:

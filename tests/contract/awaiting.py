@@ -109,6 +109,10 @@ class Awaiter:
         """Async has no view."""
         pytest.skip("there is no mapping view in async")
 
+    def log(self, *_: object, **__: object) -> Any:
+        """Nor a sequence."""
+        pytest.skip("there is no log() in async")
+
     @contextmanager
     def lease(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         """The async lease, entered and left on the loop."""

@@ -97,13 +97,14 @@ def sid(repo: SessionRepository) -> str:
 
 
 def fill(repo: SessionRepository, session_id: str) -> None:
-    """The float ``x`` (0 to 10; 1.0, then 2.0), the free text ``note`` and the program ``p``."""
+    """The float ``x`` (0 to 10; 1.0, then 2.0), text ``note``, program ``p`` and log ``l``."""
     repo.register_variable(
         session_id, "x", "float", 1.0, id="x-id", constraints={"min": 0, "max": 10}
     )
     repo.update_variable(session_id, "x", 2.0)
     repo.register_variable(session_id, "note", "string", "hello", id="note-id")
     repo.put_program(session_id, "p", {"steps": [1, 2]})
+    repo.append_log(session_id, "l", ["first", {"second": 2}])
 
 
 @pytest.fixture(name="fill")
@@ -126,7 +127,12 @@ def everything(repo: SessionRepository, now: Any) -> dict[str, tuple[Any, ...]]:
         session.id: (
             (session,)
             if session.expired(now)
-            else (session, repo.list_variables(session.id), repo.get_programs(session.id))
+            else (
+                session,
+                repo.list_variables(session.id),
+                repo.get_programs(session.id),
+                {log: repo.read_log(session.id, log) for log in repo.list_logs(session.id)},
+            )
         )
         for session in sessions
     }
@@ -167,6 +173,10 @@ READS: dict[str, Call] = {
     "get_programs": lambda repo, sid: repo.get_programs(sid),
     "list_programs": lambda repo, sid: repo.list_programs(sid),
     "program_ids": lambda repo, sid: repo.program_ids(sid),
+    "read_log": lambda repo, sid: repo.read_log(sid, "l"),
+    "read_log-last": lambda repo, sid: repo.read_log(sid, "l", last=1),
+    "log_length": lambda repo, sid: repo.log_length(sid, "l"),
+    "list_logs": lambda repo, sid: repo.list_logs(sid),
 }
 WRITES: dict[str, Call] = {
     "update_session": lambda repo, sid: repo.update_session(sid, metadata={"a": 1}),
@@ -190,6 +200,12 @@ WRITES: dict[str, Call] = {
     "put_program-same": lambda repo, sid: repo.put_program(sid, "p", {"steps": [1, 2]}),
     "rollback_program": lambda repo, sid: repo.rollback_program(sid, "p", 0),
     "delete_program": lambda repo, sid: repo.delete_program(sid, "p"),
+    "append_log": lambda repo, sid: repo.append_log(sid, "l", ["third"]),
+    "append_log-new": lambda repo, sid: repo.append_log(sid, "new", []),
+    "pop_log": lambda repo, sid: repo.pop_log(sid, "l"),
+    "pop_log-default": lambda repo, sid: repo.pop_log(sid, "l", None),
+    "trim_log": lambda repo, sid: repo.trim_log(sid, "l", keep_last=1),
+    "delete_log": lambda repo, sid: repo.delete_log(sid, "l"),
 }
 OTHERS: dict[
     str, Call

@@ -8,6 +8,7 @@ import pytest
 
 from snakestore import (
     InvalidNameError,
+    LogNotFoundError,
     ProgramNotFoundError,
     SessionNotFoundError,
     VariableNotFoundError,
@@ -71,6 +72,7 @@ NAMED = {
         "s", "new", "float", 1.0, id=name
     ),
     "put_program": lambda repo, name: repo.put_program("s", name, 1),
+    "append_log": lambda repo, name: repo.append_log("s", name, [1]),
     "start_optimization": lambda repo, name: repo.start_optimization("s", "x", name),
     "claim_variable": lambda repo, name: repo.claim_variable("s", "*", name, lease=1),
     "claim_variable-none": lambda repo, name: repo.claim_variable("s", "none", name, lease=1),
@@ -127,6 +129,10 @@ def test_nothing_has_an_impossible_name(repo, filled, unchanged, no_name):
         assert repo.delete_session(no_name) is False
         assert repo.delete_variable(filled, no_name) is False
         assert repo.delete_program(filled, no_name) is False
+        assert repo.has_log(filled, no_name) is False
+        assert repo.delete_log(filled, no_name) is False
+        assert repo.trim_log(filled, no_name, keep_last=0) == 0
+        assert repo.pop_log(filled, no_name, "default") == "default"
         assert repo.get_value(filled, no_name, "default") == "default"
         assert repo.get_program(filled, no_name, "default") == "default"
 
@@ -147,6 +153,9 @@ def test_nothing_has_an_impossible_name(repo, filled, unchanged, no_name):
         (lambda repo, name: repo.get_variable_version("s", name, 0), VariableNotFoundError),
         (lambda repo, name: repo.rollback_variable("s", name, 0), VariableNotFoundError),
         (lambda repo, name: repo.get_program("s", name), ProgramNotFoundError),
+        (lambda repo, name: repo.read_log("s", name), LogNotFoundError),
+        (lambda repo, name: repo.log_length("s", name), LogNotFoundError),
+        (lambda repo, name: repo.pop_log("s", name), LogNotFoundError),
     ],
     ids=[
         "get_variable",
@@ -159,6 +168,9 @@ def test_nothing_has_an_impossible_name(repo, filled, unchanged, no_name):
         "version",
         "rollback",
         "get_program",
+        "read_log",
+        "log_length",
+        "pop_log",
     ],
 )
 def test_what_has_an_impossible_name_is_not_found(repo, filled, unchanged, call, error):
@@ -188,6 +200,14 @@ LOOK_UPS = {
     "get_program-default": lambda repo, name: repo.get_program("s", name, None),
     "has_program": lambda repo, name: repo.has_program("s", name),
     "delete_program": lambda repo, name: repo.delete_program("s", name),
+    "read_log": lambda repo, name: repo.read_log("s", name),
+    "log_length": lambda repo, name: repo.log_length("s", name),
+    "has_log": lambda repo, name: repo.has_log("s", name),
+    "append_log": lambda repo, name: repo.append_log("s", name, [1]),
+    "pop_log-default": lambda repo, name: repo.pop_log("s", name, None),
+    "trim_log": lambda repo, name: repo.trim_log("s", name, keep_last=1),
+    "delete_log": lambda repo, name: repo.delete_log("s", name),
+    "list_logs": lambda repo, name: repo.list_logs("s", name),
 }
 
 

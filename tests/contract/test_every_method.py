@@ -14,6 +14,7 @@ import pytest
 from snakestore import (
     UNCHANGED,
     LeaseLostError,
+    LogNotFoundError,
     SessionExpiredError,
     SessionRepository,
     StoreError,
@@ -196,6 +197,42 @@ def test_programs_have_versions_metadata_and_a_history(repo, filled):
     assert repo.check().problems == []
 
 
+def test_a_log_grows_is_read_trimmed_and_deleted(repo, filled):
+    length = repo.append_log(filled, "chat", ({"turn": number} for number in range(4)))
+    capped = repo.append_log(filled, "chat", [None], expected_length=4, keep_last=3)
+
+    assert (length, capped, repo.log_length(filled, "chat")) == (4, 3, 3)
+    assert [(entry.position, entry.value) for entry in repo.read_log(filled, "chat")] == [
+        (2, {"turn": 2}),
+        (3, {"turn": 3}),
+        (4, None),
+    ]
+    assert [entry.position for entry in repo.read_log(filled, "chat", last=2, before=4)] == [2, 3]
+    assert (repo.list_logs(filled), repo.list_logs(filled, "c*")) == (["chat", "l"], ["chat"])
+    assert repo.pop_log(filled, "chat") is None
+    assert repo.append_log(filled, "chat", ["new"]) == 3
+    assert repo.trim_log(filled, "chat", before=3) == 1
+    assert [entry.position for entry in repo.read_log(filled, "chat")] == [3, 5]
+    with pytest.raises(VersionConflictError):
+        repo.append_log(filled, "chat", ["late"], expected_length=9)
+    assert (repo.delete_log(filled, "chat"), repo.has_log(filled, "chat")) == (True, False)
+    with pytest.raises(LogNotFoundError):
+        repo.read_log(filled, "chat")
+
+
+def test_a_log_is_a_sequence(repo, filled):
+    log = repo.log(filled, "l")
+
+    log.extend([3, 4])
+
+    assert (len(log), log[-1], log[-2:], list(log)) == (
+        4,
+        4,
+        [3, 4],
+        ["first", {"second": 2}, 3, 4],
+    )
+
+
 def test_a_transaction_is_kept_whole_or_not_at_all(repo, filled):
     with repo.transaction() as transaction:
         transaction.update_variable(filled, "x", 3.0)
@@ -223,11 +260,13 @@ def test_a_store_is_counted_checked_and_copied(repo, filled, clock, backend, tmp
 
     assert (stats.variable_count, stats.program_count, stats.total_variable_updates) == (2, 1, 3)
     assert (store.sessions, store.variables, store.programs, store.versions) == (1, 2, 1, 1)
+    assert (store.logs, store.log_entries, report.logs, report.log_entries) == (1, 2, 1, 2)
     assert (report.ok, report.problems) == (True, [])
     if backend.database is None:
         repo.backup(tmp_path / "copy.db")
         with SessionRepository.open(tmp_path / "copy.db", clock=clock) as copy:
             assert copy.get_value(filled, "x") == 2.0
+            assert copy.read_log(filled, "l") == repo.read_log(filled, "l")
     else:
         with pytest.raises(StoreError, match="pg_dump"):
             repo.backup(tmp_path / "copy.db")

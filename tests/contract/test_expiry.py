@@ -51,6 +51,7 @@ def test_without_ttl_a_session_never_expires(repo, clock, verb):
     repo.update_variable("s", "x", 2.0)
     repo.register_variable("s", "note", "string", "", id="note-id")
     repo.put_program("s", "p", {})
+    repo.append_log("s", "l", [1, 2])
     clock.advance(timedelta(days=365 * 1000).total_seconds())
 
     verb(repo, "s")
@@ -65,8 +66,9 @@ def test_without_ttl_a_session_never_expires(repo, clock, verb):
         lambda repo, sid: repo.session_exists(sid),
         lambda repo, sid: repo.has_variable(sid, "x"),
         lambda repo, sid: repo.has_program(sid, "p"),
+        lambda repo, sid: repo.has_log(sid, "l"),
     ],
-    ids=["session_exists", "has_variable", "has_program"],
+    ids=["session_exists", "has_variable", "has_program", "has_log"],
 )
 def test_a_question_is_answered_no_where_the_session_is_expired_or_missing(
     repo, filled, clock, question

@@ -1,4 +1,4 @@
-"""max_value_bytes: how large a value or a program may be in its stored form."""
+"""max_value_bytes: how large a value, a program or a log entry may be in its stored form."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ WRITES = {
     "modify": lambda repo, value: repo.modify_variable("s", "note", lambda _: value),
     "batch": lambda repo, value: repo.update_variables("s", {"x": 3.0, "note": value}),
     "program": lambda repo, value: repo.put_program("s", "p", value),
+    "log": lambda repo, value: repo.append_log("s", "l", ["small", value]),
 }
 every_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 
@@ -64,9 +65,9 @@ def refusal_of(write, repo, value):
 def test_a_value_of_just_so_many_bytes_is_taken(repo, filled, write):
     write(repo, of_bytes(LIMIT))
 
-    assert of_bytes(LIMIT) in [
-        variable.value for variable in repo.list_variables(filled)
-    ] + repo.list_programs(filled)
+    stored = [variable.value for variable in repo.list_variables(filled)]
+    stored += repo.list_programs(filled) + [entry.value for entry in repo.read_log(filled, "l")]
+    assert of_bytes(LIMIT) in stored
 
 
 @every_write

@@ -70,6 +70,12 @@ from snakestore import (
         lambda repo: repo.get_program_version("nobody", "p", "a"),
         lambda repo: repo.program_history("nobody", "p", limit=-1),
         lambda repo: repo.get_program_record("nobody", 5),
+        lambda repo: repo.append_log("nobody", "", [object()], expected_length="a", keep_last=-1),
+        lambda repo: repo.append_log("nobody", 5, "text"),
+        lambda repo: repo.read_log("nobody", 5, after="a", last=1, limit=1),
+        lambda repo: repo.trim_log("nobody", "l"),
+        lambda repo: repo.pop_log("nobody", 5),
+        lambda repo: repo.list_logs("nobody", 5),
     ],
     ids=[
         *(
@@ -120,6 +126,7 @@ from snakestore import (
             "program-history",
             "program-record",
         ),
+        *("append", "append-name", "read-log", "trim", "pop", "list-logs"),
     ],
 )
 def test_a_missing_session_is_told_first(repo, call):
@@ -236,6 +243,15 @@ def test_a_version_expected_of_nothing_is_told_before_the_value(repo, filled, un
     assert (refused.value.expected, refused.value.actual) == (3, None)
 
 
+@pytest.mark.parametrize("log", ["l", "nothing", ""])
+def test_a_length_is_told_before_name_and_value(repo, filled, unchanged, log):
+    with unchanged(), pytest.raises(VersionConflictError) as refused:
+        repo.append_log(filled, log, [object()], expected_length=9, keep_last=-1)
+
+    assert (refused.value.session_id, refused.value.identifier) == (filled, log)
+    assert (refused.value.expected, refused.value.actual) == (9, 2 if log == "l" else None)
+
+
 @pytest.mark.parametrize(
     ("call", "error"),
     [
@@ -259,8 +275,9 @@ def test_a_version_expected_of_nothing_is_told_before_the_value(repo, filled, un
             VariableExistsError,
         ),
         (lambda repo: repo.put_program("s", "", object()), InvalidNameError),
+        (lambda repo: repo.append_log("s", "", [object()]), InvalidNameError),
     ],
-    ids=["register-taken", "register-taken-id", "register-no-name", "put-taken", "program"],
+    ids=["register-taken", "register-taken-id", "register-no-name", "put-taken", "program", "log"],
 )
 def test_a_name_is_told_before_the_value(repo, filled, unchanged, call, error):
     with unchanged(), pytest.raises(error):
@@ -326,6 +343,7 @@ def test_a_version_that_never_was_is_not_found(repo, filled, unchanged, call, ve
         lambda repo: repo.start_optimization("s", "x"),
         lambda repo: repo.renew_optimization("s", "x", "opt"),
         lambda repo: repo.put_program("s", "p"),
+        lambda repo: repo.append_log("s", "l"),
         lambda repo: create_variable(name="x", type="float"),
     ],
     ids=[
@@ -339,6 +357,7 @@ def test_a_version_that_never_was_is_not_found(repo, filled, unchanged, call, ve
         "start",
         "renew",
         "put_program",
+        "append_log",
         "create_variable",
     ],
 )

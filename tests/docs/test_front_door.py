@@ -23,6 +23,7 @@ ON_USE = (
     "snakestore.aio",
     "snakestore.cli",
     "snakestore.transfer",
+    "snakestore.repository.logs.sequence",
     "snakestore.repository.store.check_store",
     "snakestore.repository.view",
     "snakestore.storage.dialects.postgresql.dialect",

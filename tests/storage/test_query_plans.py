@@ -32,6 +32,7 @@ ORDERED = {
         "variables.SELECT_BY_CREATION",
         "variables.SELECT_IDENTITIES_BY_CREATION",
         "programs.SELECT_IDS",
+        "logs.SELECT_NAMES",
     }
 }
 KEYED = {name: each for name, each in STATEMENTS.items() if each.keys_given()}
@@ -47,6 +48,7 @@ def connection(tmp_path_factory):
                 repo.register_variable(f"s{number}", name, "integer", 0)
                 repo.update_variable(f"s{number}", name, 1)
             repo.put_program(f"s{number}", "p", None)
+            repo.append_log(f"s{number}", "l", range(20))
     connection = sqlite3.connect(path)
     # copy() creates it in its target
     connection.execute("CREATE TABLE snakestore_copied_sessions (session_id PRIMARY KEY, checksum)")
@@ -66,7 +68,13 @@ def plan(connection: sqlite3.Connection, each: NamedStatement) -> list[str]:
 def test_no_statement_of_a_method_reads_a_whole_table(connection, name):
     steps = plan(connection, STATEMENTS[name])
 
-    scans = [step for step in steps if step.startswith("SCAN") and "CONSTANT" not in step]
+    # a page of a log is read by its index, and then gone through
+    harmless = ("CONSTANT", "SCAN page")
+    scans = [
+        step
+        for step in steps
+        if step.startswith("SCAN") and not any(each in step for each in harmless)
+    ]
     assert not scans or name in MAY_SCAN, steps
 
 

@@ -17,6 +17,7 @@ from snakestore import (
     CorruptStoreError,
     InvalidNameError,
     LeaseLostError,
+    LogNotFoundError,
     MissingFieldsError,
     NotFoundError,
     ProgramNotFoundError,
@@ -50,6 +51,7 @@ ANCESTORS = {
     VersionNotFoundError: (NotFoundError,),
     VariableNotFoundError: (NotFoundError, KeyError),
     ProgramNotFoundError: (NotFoundError, KeyError),
+    LogNotFoundError: (NotFoundError, KeyError),
     ConflictError: (SnakeStoreError,),
     SessionExistsError: (ConflictError,),
     VariableExistsError: (ConflictError,),
@@ -78,6 +80,8 @@ MADE = [
     (SessionExpiredError("s"), {"session_id": "s"}),
     (VariableNotFoundError("s", "x"), {"session_id": "s", "identifier": "x"}),
     (ProgramNotFoundError("s", "p"), {"session_id": "s", "program_id": "p"}),
+    (LogNotFoundError("s", "l"), {"session_id": "s", "log": "l"}),
+    (LogNotFoundError("s", "l", empty=True), {"session_id": "s", "log": "l"}),
     (VersionNotFoundError("s", "x", 3), {"session_id": "s", "identifier": "x", "version": 3}),
     (SessionExistsError("s"), {"session_id": "s"}),
     (VariableExistsError("s", "x"), {"session_id": "s", "name": "x"}),
@@ -88,6 +92,10 @@ MADE = [
     (
         VersionConflictError("s", "x", 3, None),
         {"session_id": "s", "identifier": "x", "expected": 3, "actual": None},
+    ),
+    (
+        VersionConflictError.of_log("s", "l", 3, None),
+        {"session_id": "s", "identifier": "l", "expected": 3, "actual": None},
     ),
     (
         VariableLockedError("s", "x", "opt", SOON),
@@ -136,10 +144,11 @@ def test_an_error_has_its_base_classes(kind, ancestors):
     assert all(issubclass(kind, ancestor) for ancestor in ancestors)
 
 
-def test_only_missing_variables_and_programs_are_key_errors():
+def test_only_missing_variables_programs_and_logs_are_key_errors():
     assert {kind for kind in ANCESTORS if issubclass(kind, KeyError)} == {
         VariableNotFoundError,
         ProgramNotFoundError,
+        LogNotFoundError,
     }
 
 
@@ -180,6 +189,13 @@ def test_the_text_of_an_error_is_its_message(error):
         (SessionExpiredError("s"), ["'s'", "expired", "create_session"]),
         (VariableNotFoundError("s", "x"), ["'x'", "register_variable"]),
         (ProgramNotFoundError("s", "p"), ["'p'", "put_program"]),
+        (LogNotFoundError("s", "l"), ["'s'", "no log 'l'", "append_log()"]),
+        (LogNotFoundError("s", "l", empty=True), ["'l'", "is empty", "append_log()"]),
+        (
+            VersionConflictError.of_log("s", "l", 3, 4),
+            ["Log 'l'", "expected length 3, found 4", "retry"],
+        ),
+        (VersionConflictError.of_log("s", "l", 3, None), ["found no such log"]),
         (VersionNotFoundError("s", "x", 3), ["'x'", "3", "variable_history"]),
         (SessionExistsError("s"), ["'s'", "exist_ok"]),
         (

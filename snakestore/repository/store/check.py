@@ -17,14 +17,15 @@ class CheckMethods(RepositoryBase):
         """Check whether the whole store is what the library would have written.
 
         It checks the database's own integrity and foreign keys (SQLite), the schema and what others
-        altered of it, the counts of each session, every value, past value, program and document,
-        names and ids, constraints, versions against the history, and recorded expiries. An
-        unregistered type and an expired lease are notes, not problems. It takes time in proportion
-        to the store; nobody waits for it. Does not update ``last_accessed``.
+        altered of it, the counts of each session, the length and next position of each log, every
+        value, past value, program, log entry and document, names and ids, constraints, versions
+        against the history, and recorded expiries. An unregistered type and an expired lease are
+        notes, not problems. It takes time in proportion to the store; nobody waits for it. Does not
+        update ``last_accessed``.
 
         Args:
-            repair: recount the sessions whose counts are wrong, each in a small transaction.
-                Nothing else is ever changed.
+            repair: recount the sessions and logs whose counts are wrong, each in a small
+                transaction. Nothing else is ever changed.
 
         Raises:
             StoreReadOnlyError: if counts are to be repaired and the store is read-only.

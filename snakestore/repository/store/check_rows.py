@@ -17,6 +17,7 @@ from snakestore.names import invalid_name_reason
 from snakestore.reports import Finding
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.cells import array_from, object_from
+from snakestore.storage.mapping.logs import entry_from
 from snakestore.storage.mapping.programs import (
     program_from,
     program_metadata_from,
@@ -34,6 +35,8 @@ KINDS = {
     "variable_versions": "history",
     "programs": "program",
     "program_versions": "history",
+    "logs": "log",
+    "log_entries": "log",
 }
 """The kind of a problem with a row, by table."""
 
@@ -46,8 +49,8 @@ class Findings:
         self.notes: list[Finding] = []
         self.problem_count = 0
         self.note_count = 0
-        self.miscounted: list[str] = []
-        """Sessions whose counts are wrong."""
+        self.miscounted: list[tuple[str, ...]] = []
+        """The keys of rows whose counts are wrong."""
 
     def problem(self, kind: str, where: str, message: str) -> None:
         """Add a problem."""
@@ -84,12 +87,22 @@ def location(table: str, key: Cells) -> str:
         return f"variable {shorten(key['variable_id'])} at version {key['version']} of {session}"
     if table == "program_versions":
         return f"program {shorten(key['program_id'])} at version {key['version']} of {session}"
+    if table == "logs":
+        return f"log {shorten(key['name'])} of {session}"
+    if table == "log_entries":
+        return f"entry {key['position']} of log {shorten(key['log_name'])} of {session}"
     return f"{KINDS[table]} {shorten(key['id'])} of {session}"
 
 
 def repaired_updates(updates: object, values: int) -> int:
     """What ``total_variable_updates`` should be: at least one update for each value that exists."""
     return max(updates, values) if isinstance(updates, int) else values
+
+
+def repaired_next_position(next_position: object, count: int, newest: int | None) -> int:
+    """What ``next_position`` should be: after all entries, and not less than before."""
+    least = max(count, -1 if newest is None else newest + 1)
+    return max(next_position, least) if isinstance(next_position, int) else least
 
 
 def check_session(
@@ -116,7 +129,7 @@ def check_session(
             f" {counted}: check(repair=True) corrects them"
         )
         found.problem("stats", where, message)
-        found.miscounted.append(str(cells["id"]))
+        found.miscounted.append((str(cells["id"]),))
     limit = cells["history_limit"]
     if limit is not None and not (isinstance(limit, int) and limit >= 0):
         found.problem("session", where, f"history_limit {shorten(limit)} is not a count")
@@ -213,6 +226,41 @@ def check_past_program(
         program_from(sid, pid, cells["program"])
     except CorruptStoreError as error:
         found.problem("history", where, f"it cannot be read: {error}")
+
+
+def check_log(
+    _tx: TransactionContext, key: Cells, _row: Row, cells: Cells, found: Findings
+) -> None:
+    """Check a log's name, times, length and next position."""
+    where = location("logs", key)
+    _check_name(cells["name"], "name", where, found)
+    for column in ("created_at", "last_updated_at"):
+        if cells[column] is None:
+            found.problem("log", where, f"{column} is NULL")
+    count = cells["entry_count"]
+    stored = (cells["length"], cells["next_position"])
+    counted = (
+        count,
+        repaired_next_position(cells["next_position"], count, cells["newest_position"]),
+    )
+    if stored != counted:
+        message = (
+            f"the length and the next position are {shorten(stored)}, a recount gives {counted}:"
+            " check(repair=True) corrects them"
+        )
+        found.problem("stats", where, message)
+        found.miscounted.append((str(key["session_id"]), str(key["name"])))
+
+
+def check_entry(
+    _tx: TransactionContext, key: Cells, row: Row, _cells: Cells, found: Findings
+) -> None:
+    """Check that an entry of a log can be read."""
+    try:
+        entry_from(key["session_id"], key["log_name"], row)
+    except CorruptStoreError as error:
+        where = location("log_entries", key)
+        found.problem("log", where, f"it cannot be read: {error}")
 
 
 def _check_name(name: object, column: str, where: str, found: Findings) -> None:

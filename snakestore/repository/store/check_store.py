@@ -6,7 +6,7 @@ the rest is checked all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -46,6 +46,8 @@ _CHECKS: tuple[tuple[CheckedTable, RowCheck], ...] = (
     (sql.VERSIONS, check_rows.check_past_value),
     (sql.PROGRAMS, check_rows.check_program),
     (sql.PROGRAM_VERSIONS, check_rows.check_past_program),
+    (sql.LOGS, check_rows.check_log),
+    (sql.ENTRIES, check_rows.check_entry),
 )
 
 
@@ -85,6 +87,8 @@ def check_store(runner: Runner, *, repair: bool) -> CheckReport:
         variables=counted["variables"],
         programs=counted["programs"],
         versions=counted["variable_versions"] + counted["program_versions"],
+        logs=counted["logs"],
+        log_entries=counted["log_entries"],
         size_bytes=size,
         free_bytes=free,
         wal_bytes=wal,
@@ -164,7 +168,7 @@ def _check_table(
             progress.counted[table.name] += page.rows
             if repair:
                 progress.repaired += sum(
-                    runner.write(_repair, sid) for sid in page.found.miscounted
+                    runner.write(_REPAIRS[table.name], *key) for key in page.found.miscounted
                 )
             after = page.last
     except (CorruptStoreError, SchemaError) as error:
@@ -243,7 +247,7 @@ def _rows_of(
     return rows
 
 
-def _repair(tx: TransactionContext, sid: str) -> bool:
+def _repair_session(tx: TransactionContext, sid: str) -> bool:
     """Correct the counts of a session, as they are now. Returns False if the session is gone."""
     if tx.fetch_first(sessions_sql.LOCK_SESSION, sid=sid) is None:
         return False
@@ -257,3 +261,26 @@ def _repair(tx: TransactionContext, sid: str) -> bool:
         updates=check_rows.repaired_updates(counts["total_variable_updates"], values),
     )
     return True
+
+
+def _repair_log(tx: TransactionContext, sid: str, log: str) -> bool:
+    """Correct the length and next position of a log, as they are now. False if it is gone."""
+    tx.fetch_first(sessions_sql.LOCK_SESSION, sid=sid)
+    row = tx.fetch_first(sql.RECOUNT_LOG, sid=sid, log=log)
+    if row is None:
+        return False
+    counts = named(sql.RECOUNT_LOG_COLUMNS, row)
+    tx.execute(
+        sql.UPDATE_LOG_COUNTS,
+        sid=sid,
+        log=log,
+        new_length=counts["entry_count"],
+        new_next_position=check_rows.repaired_next_position(
+            counts["next_position"], counts["entry_count"], counts["newest_position"]
+        ),
+    )
+    return True
+
+
+_REPAIRS: dict[str, Callable[..., bool]] = {"sessions": _repair_session, "logs": _repair_log}
+"""Corrects the counts of a row, by table. The arguments are the row's key."""

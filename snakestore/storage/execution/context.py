@@ -194,4 +194,5 @@ _SHOWN_PARAMETERS = {
     "vid": "variable",
     "identifier": "variable",
     "pid": "program",
+    "log": "log",
 }

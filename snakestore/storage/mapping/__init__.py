@@ -9,4 +9,5 @@ sessions         sessions, and what a write needs of the one it has locked
 variables        whole variables, values, leases, names
 stored_variable  a variable as it is stored, for writes and history
 programs         programs
+logs             logs and their entries
 """

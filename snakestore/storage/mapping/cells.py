@@ -28,6 +28,16 @@ def program_label(sid: object, program_id: object) -> str:
     return f"Program {shorten(program_id)} of session {shorten(sid)}"
 
 
+def log_label(sid: object, name: object) -> str:
+    """What error messages call a log."""
+    return f"Log {shorten(name)} of session {shorten(sid)}"
+
+
+def entry_label(sid: object, name: object, position: object) -> str:
+    """What error messages call an entry of a log."""
+    return f"Entry {shorten(position)} of log {shorten(name)} of session {shorten(sid)}"
+
+
 def damaged(reason: object, column: str, label: Label, *ids: object) -> CorruptStoreError:
     """The error for a damaged cell in the row ``label(*ids)``."""
     return CorruptStoreError(

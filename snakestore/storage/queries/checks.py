@@ -34,11 +34,15 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger
 
 from snakestore.storage.queries.columns import (
+    ENTRY_COLUMNS,
+    LOG_COLUMNS,
     PAST_PROGRAM_COLUMNS,
     PROGRAM_COLUMNS,
     SESSION_COLUMNS,
     VARIABLE_COLUMNS,
     VERSION_COLUMNS,
+    entries,
+    logs,
     program_versions,
     programs,
     row_size,
@@ -199,6 +203,21 @@ PROGRAMS = _checked(
 )
 PROGRAM_VERSIONS = _checked(program_versions, ("", "", -1), PAST_PROGRAM_COLUMNS)
 
+_own_entries = and_(entries.c.session_id == logs.c.session_id, entries.c.log_name == logs.c.name)
+_RECOUNTED_LOG = {
+    "entry_count": (
+        select(func.count()).select_from(entries).where(_own_entries).scalar_subquery()
+    ),
+    "newest_position": (select(func.max(entries.c.position)).where(_own_entries).scalar_subquery()),
+}
+LOGS = _checked(
+    logs,
+    ("", ""),
+    (logs.c.name, *LOG_COLUMNS, logs.c.created_at, logs.c.last_updated_at),
+    counted=_RECOUNTED_LOG,
+)
+ENTRIES = _checked(entries, ("", "", -1), ENTRY_COLUMNS)
+
 RECOUNT = Statement(
     lambda: select(sessions.c.total_variable_updates, *_RECOUNTED.values()).where(
         sessions.c.id == bindparam("sid")
@@ -215,6 +234,19 @@ UPDATE_COUNTS = Statement(
             program_count=bindparam("programs"),
             total_variable_updates=bindparam("updates"),
         )
+    )
+)
+_this_log = and_(logs.c.session_id == bindparam("sid"), logs.c.name == bindparam("log"))
+RECOUNT_LOG = Statement(
+    lambda: select(logs.c.next_position, *_RECOUNTED_LOG.values()).where(_this_log)
+)
+RECOUNT_LOG_COLUMNS = ("next_position", *_RECOUNTED_LOG)
+"""The names of what ``RECOUNT_LOG`` selects."""
+UPDATE_LOG_COUNTS = Statement(
+    lambda: (
+        update(logs)
+        .where(_this_log)
+        .values(length=bindparam("new_length"), next_position=bindparam("new_next_position"))
     )
 )
 

@@ -13,13 +13,25 @@ from functools import reduce
 from operator import add
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, LargeBinary, Select, Table, Text, bindparam, func
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    LargeBinary,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    func,
+    literal_column,
+)
 from sqlalchemy import cast as cast_to
 
 from snakestore.storage.queries.server_time import server_now
 from snakestore.storage.queries.statement import IN_PARAMETERS, Statement
 from snakestore.storage.schema.column_types import JsonText
 from snakestore.storage.schema.tables import (
+    LogEntryRow,
+    LogRow,
     ProgramRow,
     ProgramVersionRow,
     SessionRow,
@@ -32,6 +44,8 @@ variables = cast("Table", VariableRow.__table__)
 versions = cast("Table", VariableVersionRow.__table__)
 programs = cast("Table", ProgramRow.__table__)
 program_versions = cast("Table", ProgramVersionRow.__table__)
+logs = cast("Table", LogRow.__table__)
+entries = cast("Table", LogEntryRow.__table__)
 
 # --- sessions
 
@@ -200,6 +214,16 @@ PAST_PROGRAM_COLUMNS = (
     PAST_PROGRAM_CREATED_AT,
 ) = range(len(PAST_PROGRAM_COLUMNS))
 
+# --- logs
+
+LOG_COLUMNS = (logs.c.length, logs.c.next_position)
+"""A log without its entries."""
+LOG_LENGTH, LOG_NEXT_POSITION = range(len(LOG_COLUMNS))
+
+ENTRY_COLUMNS = (entries.c.position, entries.c.entry, entries.c.created_at)
+"""An entry of a log."""
+ENTRY_POSITION, ENTRY_ENTRY, ENTRY_CREATED_AT = range(len(ENTRY_COLUMNS))
+
 # --- pieces of statements
 
 
@@ -212,7 +236,7 @@ def row_size(table: Table) -> ColumnElement[int]:
         or isinstance(column.type, JsonText)
         or column.name == "value"
     ]
-    return reduce(add, sizes)
+    return reduce(add, sizes) if sizes else literal_column("0", BigInteger())
 
 
 def each(column: ColumnElement[str], size: int) -> ColumnElement[bool]:

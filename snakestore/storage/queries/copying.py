@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 
 from snakestore.storage.queries.columns import (
+    entries,
+    logs,
     program_versions,
     programs,
     row_size,
@@ -123,4 +125,6 @@ TABLES = (
     _copied(versions, ("variable_id", "version"), ("", -1)),
     _copied(programs, ("id",), ("",)),
     _copied(program_versions, ("program_id", "version"), ("", -1)),
+    _copied(logs, ("name",), ("",)),
+    _copied(entries, ("log_name", "position"), ("", -1)),
 )

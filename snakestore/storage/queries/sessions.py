@@ -10,6 +10,8 @@ from snakestore.storage.queries.columns import (
     STATE_COLUMNS,
     RangeQuery,
     each,
+    entries,
+    logs,
     program_versions,
     programs,
     sessions,
@@ -117,6 +119,8 @@ DELETE_SESSIONS = (
     Statement(
         lambda size: delete(programs).where(each(programs.c.session_id, size)), expanding=True
     ),
+    Statement(lambda size: delete(entries).where(each(entries.c.session_id, size)), expanding=True),
+    Statement(lambda size: delete(logs).where(each(logs.c.session_id, size)), expanding=True),
     Statement(lambda size: delete(sessions).where(each(sessions.c.id, size)), expanding=True),
 )
 
@@ -128,6 +132,8 @@ COUNTS = {
     "versions": select(
         _count(versions).scalar_subquery() + _count(program_versions).scalar_subquery()
     ),
+    "logs": _count(logs),
+    "log_entries": _count(entries),
 }
 """What ``SELECT_COUNTS`` counts, in order."""
 SELECT_COUNTS = Statement(lambda: select(*(each.scalar_subquery() for each in COUNTS.values())))
