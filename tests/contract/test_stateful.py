@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,7 @@ from hypothesis.stateful import (
 
 from snakestore import (
     BatchError,
+    LeaseLostError,
     OptimizationStatus,
     Program,
     ProgramNotFoundError,
@@ -340,6 +342,36 @@ class Model:
         held.now = dataclasses.replace(held.now, optimization_status=started)
         self.written(place)
         return self.shown(held)
+
+    def renew_optimization(
+        self, sid: str, name: str, optimizer_id: str, *, lease: float | None
+    ) -> Variable:
+        place, held = self.find(sid, name)
+        status = self.status(held)
+        if status.optimizer_id != optimizer_id:
+            raise RefusedError(
+                LeaseLostError,
+                session_id=sid,
+                holder=status.optimizer_id,
+                expires_at=status.expires_at,
+            )
+        until = None if lease is None else self.clock() + timedelta(seconds=lease)
+        renewed = dataclasses.replace(status, expires_at=until)
+        held.now = dataclasses.replace(held.now, optimization_status=renewed)
+        self.written(place)
+        return self.shown(held)
+
+    def claim_variable(
+        self, sid: str, pattern: str, optimizer_id: str, *, lease: float | None
+    ) -> Variable | None:
+        place = self.place(sid)
+        free = sorted(
+            (held.now.created_at, held.now.id)
+            for held in place.variables.values()
+            if not self.status(held).optimizing and fnmatchcase(held.now.name, pattern)
+        )
+        self.written(place)
+        return self.start_optimization(sid, free[0][1], optimizer_id, lease=lease) if free else None
 
     def end_optimization(self, sid: str, name: str, optimizer_id: str | None) -> Variable:
         place, held = self.find(sid, name)
@@ -772,6 +804,15 @@ class Machine(RuleBasedStateMachine):
         if held is not None and self.model.status(held).optimizer_id == who:
             who = "opt3"  # whether a renewal moves started_at is not told
         self.both(lambda on: on.start_optimization(sid, name, who, lease=lease))
+
+    @rule(sid=session_ids, name=identifiers, who=writers, lease=some.sampled_from([None, 5.5]))
+    def renew(self, sid: str, name: str, who: str | None, lease: float | None) -> None:
+        writer = self.writer(sid, name, who) or "nobody"
+        self.both(lambda on: on.renew_optimization(sid, name, writer, lease=lease))
+
+    @rule(sid=session_ids, pattern=some.sampled_from(["*", "*", "x*", "*y", "b"]), who=holders)
+    def claim(self, sid: str, pattern: str, who: str) -> None:
+        self.both(lambda on: on.claim_variable(sid, pattern, who, lease=5.5) or "none")
 
     @rule(sid=session_ids, name=identifiers, who=some.none() | holders)
     def end(self, sid: str, name: str, who: str | None) -> None:

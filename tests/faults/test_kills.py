@@ -43,6 +43,7 @@ def assert_acknowledged(path: Path, log: list[str]) -> None:
     latest: dict[str, int] = defaultdict(int)
     batches: list[tuple[int, int]] = [(0, 0)]
     modified, sessions = 0, []
+    held: dict[str, str] = {}
     for line in log:
         kind, *rest = line.split()
         if kind == "update":
@@ -51,6 +52,11 @@ def assert_acknowledged(path: Path, log: list[str]) -> None:
             modified += 1
         elif kind == "batch":
             batches.append((int(rest[0]), int(rest[1])))
+        elif kind == "claim":
+            assert rest[1] not in held, "claimed twice"
+            held[rest[1]] = rest[0]
+        elif kind == "ending":
+            del held[rest[1]]
         else:
             sessions.append(rest)
     with SessionRepository.open(path) as repo:
@@ -67,6 +73,13 @@ def assert_acknowledged(path: Path, log: list[str]) -> None:
         version, value = batch.pop()
         assert max(batches)[0] <= version <= len(batches) - 1 + WORKERS
         assert version > max(batches)[0] or value == max(batches)[1]
+        holders = {
+            variable.name: variable.optimization_status.optimizer_id
+            for variable in repo.list_variables("s")
+            if variable.optimizing
+        }
+        assert held.items() <= holders.items()
+        assert len(holders) <= len(held) + WORKERS
         there = {session.id for session in repo.list_sessions(include_expired=True)}
         assert {sid for sid, fate in sessions if fate == "lives"} <= there
         assert all(

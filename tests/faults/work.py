@@ -190,7 +190,29 @@ def _history(repo: SessionRepository, log: Log, worker: int) -> None:
             repo.update_session("s", history=5 + number % 4)
 
 
-KINDS = {"update": _updates, "batch": _batches, "sweep": _sweeps, "history": _history}
+def _claims(repo: SessionRepository, log: Log, worker: int) -> None:
+    """Claim jobs, each under an id of its own, and give back every other one."""
+    number, held = 0, []
+    while True:
+        number += 1
+        who = f"{worker}-{number}"
+        job = repo.claim_variable("s", "b*", who, worker, lease=3600)
+        if job is not None:
+            log.write(f"claim {who} {job.name}")
+            held.append((job.name, who))
+        if job is None or number % 2:
+            name, who = held.pop(0)
+            log.write(f"ending {who} {name}")
+            repo.end_optimization("s", name, who)
+
+
+KINDS = {
+    "update": _updates,
+    "batch": _batches,
+    "sweep": _sweeps,
+    "history": _history,
+    "claim": _claims,
+}
 
 
 def until_killed(

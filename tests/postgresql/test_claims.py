@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy
 from sqlalchemy import text
 
-from snakestore import VariableLockedError
+from snakestore import LeaseLostError, VariableLockedError
+from snakestore.repository.variables import grant
 from tests.postgresql.test_isolation import in_threads, settings
 
 __all__ = ["settings"]
@@ -91,3 +92,17 @@ def test_what_was_claimed_is_not_written_by_one_who_looked_before(jobs, opened, 
 
     assert in_threads(3, work) == []
     assert refused.is_set()
+
+
+def test_by_the_servers_clock_a_lease_is_lost_here_no_later_than_there(repo, monkeypatch):
+    with pytest.raises(LeaseLostError), repo.lease("s", "x", seconds=60, renew=False) as lease:
+        before = lease.lost
+        now = grant.steady_seconds()
+        monkeypatch.setattr(grant, "steady_seconds", lambda: now + 60)
+        after = lease.lost
+        with pytest.raises(LeaseLostError):
+            lease.update(2.0)
+
+    assert (before, after) == (False, True)
+    assert repo.get_value("s", "x") == 1.0
+    assert not repo.get_variable("s", "x").optimizing
