@@ -125,6 +125,37 @@ def checked_expected_version(expected: object, what: str = "expected_version") -
     return int(expected)
 
 
+def checked_expected_versions(
+    versions: object, changes: Mapping[Any, Any], what: str
+) -> dict[str, int | None]:
+    """The expected versions of a batch by identifier as text; None: none.
+
+    Args:
+        versions: the versions by identifier.
+        changes: the batch; its keys may have expected versions.
+        what: the name of the batch in error messages.
+
+    Raises:
+        ValidationError: if it is not a dict, or one of its keys or versions is not allowed.
+    """
+    if versions is None:
+        return {}
+    if not isinstance(versions, Mapping):
+        message = (
+            "expected_versions must be a dict of versions by identifier, not"
+            f" {type(versions).__name__}"
+        )
+        raise ValidationError(message, value=versions)
+    expected = {
+        key_text(key): checked_expected_version(version) for key, version in versions.items()
+    }
+    unknown = sorted(expected.keys() - {key_text(key) for key in changes})
+    if unknown:
+        message = f"expected_versions has keys that are not in {what}: {unknown!r}"
+        raise ValidationError(message, value=unknown)
+    return expected
+
+
 def checked_optional_name(name: object, what: str) -> str | None:
     """A valid name, or None.
 
@@ -170,16 +201,25 @@ def checked_variable(variable: object) -> Variable:
     return variable
 
 
-def checked_identifiers(identifiers: object) -> list[str]:
+def check_collection(identifiers: object) -> None:
+    """Check that it is a collection of identifiers, and not a single str.
+
+    Raises:
+        ValidationError: if it is not.
+    """
+    if isinstance(identifiers, str | bytes | Mapping) or not isinstance(identifiers, Iterable):
+        message = f"identifiers must be a list of ids or names, not {type(identifiers).__name__}"
+        raise ValidationError(message, value=identifiers)
+
+
+def checked_identifiers(identifiers: Iterable[Any]) -> list[str]:
     """The texts of identifiers in the given order, without duplicates.
 
     Raises:
         ValidationError: if it is not a collection of identifiers, such as a single str.
         InvalidNameError: if one of them is neither str nor Enum.
     """
-    if isinstance(identifiers, str | bytes | Mapping) or not isinstance(identifiers, Iterable):
-        message = f"identifiers must be a list of ids or names, not {type(identifiers).__name__}"
-        raise ValidationError(message, value=identifiers)
+    check_collection(identifiers)
     return list(dict.fromkeys(identifier_text(each) for each in identifiers))
 
 

@@ -17,6 +17,7 @@ from snakestore.repository.variables.leases import LeaseMethods
 from snakestore.repository.variables.listings import VariableListMethods
 from snakestore.repository.variables.reads import VariableReadMethods
 from snakestore.repository.variables.registration import RegistrationMethods
+from snakestore.repository.variables.upserts import UpsertMethods
 from snakestore.repository.variables.writes import VariableWriteMethods
 
 
@@ -25,6 +26,7 @@ class RepositoryMethods(
     VariableReadMethods,
     VariableListMethods,
     RegistrationMethods,
+    UpsertMethods,
     VariableWriteMethods,
     BatchMethods,
     LeaseMethods,

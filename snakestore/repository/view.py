@@ -21,8 +21,8 @@ from snakestore.repository.logs.sequence import LogView
 from snakestore.repository.methods import RepositoryMethods
 from snakestore.repository.naming import named
 from snakestore.repository.variables.reads import get_named_value, get_values, is_name
+from snakestore.repository.variables.upserts import Assignment, set_named
 from snakestore.storage.execution.runner import Runner
-from snakestore.types import inferred_type
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -89,15 +89,8 @@ class SessionView(MutableMapping[str, Any]):
         return self._runner.lookup(get_named_value, self.session_id, _name(key))
 
     def __setitem__(self, key: str, value: Any) -> None:
-        name = _name(key)
-        with self.repository.transaction() as transaction:
-            if name in SessionView(transaction, self.session_id):
-                transaction.update_variable(self.session_id, name, value)
-            elif self.strict:
-                transaction.touch(self.session_id)  # raises first for a missing session
-                raise VariableNotFoundError(self.session_id, name)
-            else:
-                transaction.register_variable(self.session_id, name, inferred_type(value), value)
+        how = Assignment(strict=self.strict, describe_new=False)
+        self._runner.write(set_named, self.session_id, _name(key), value, None, how)
 
     def __delitem__(self, key: str) -> None:
         name = _name(key)
@@ -190,9 +183,8 @@ class SessionView(MutableMapping[str, Any]):
         """
         with self.repository.transaction() as transaction:
             view = SessionView(transaction, self.session_id)
-            for name, value in view.items():
-                del view[name]
-                return name, value
+            for name in view.variable_names(limit=1):
+                return name, view.pop(name)
         message = f"session {self.session_id!r} has no variables to pop"
         raise KeyError(message)
 
@@ -227,9 +219,12 @@ class SessionView(MutableMapping[str, Any]):
     get_variables = _without_session_id(RepositoryMethods.get_variables)
     update_variable = _without_session_id(RepositoryMethods.update_variable)
     modify_variable = _without_session_id(RepositoryMethods.modify_variable)
+    set_value = _without_session_id(RepositoryMethods.set_value)
+    set_values = _without_session_id(RepositoryMethods.set_values)
     update_variables = _without_session_id(RepositoryMethods.update_variables)
     update_constraints = _without_session_id(RepositoryMethods.update_constraints)
     delete_variable = _without_session_id(RepositoryMethods.delete_variable)
+    delete_variables = _without_session_id(RepositoryMethods.delete_variables)
     start_optimization = _without_session_id(RepositoryMethods.start_optimization)
     renew_optimization = _without_session_id(RepositoryMethods.renew_optimization)
     claim_variable = _without_session_id(RepositoryMethods.claim_variable)

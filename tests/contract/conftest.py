@@ -163,6 +163,9 @@ READS: dict[str, Call] = {
     "get_variables": lambda repo, sid: repo.get_variables(sid, ["x", "note-id"]),
     "variable_names": lambda repo, sid: repo.variable_names(sid),
     "list_variables": lambda repo, sid: repo.list_variables(sid),
+    "variable_names-page": lambda repo, sid: repo.variable_names(sid, after="a", limit=1),
+    "list_variables-newest": lambda repo, sid: repo.list_variables(sid, limit=1, reverse=True),
+    "list_variables-nothing": lambda repo, sid: repo.list_variables(sid, limit=0),
     "variable_history": lambda repo, sid: repo.variable_history(sid, "x"),
     "get_variable_version": lambda repo, sid: repo.get_variable_version(sid, "x", 0),
     "get_program": lambda repo, sid: repo.get_program(sid, "p"),
@@ -177,6 +180,7 @@ READS: dict[str, Call] = {
     "read_log-last": lambda repo, sid: repo.read_log(sid, "l", last=1),
     "log_length": lambda repo, sid: repo.log_length(sid, "l"),
     "list_logs": lambda repo, sid: repo.list_logs(sid),
+    "program_ids-prefix": lambda repo, sid: repo.program_ids(sid, prefix="p", reverse=True),
 }
 WRITES: dict[str, Call] = {
     "update_session": lambda repo, sid: repo.update_session(sid, metadata={"a": 1}),
@@ -187,6 +191,10 @@ WRITES: dict[str, Call] = {
     "register_variable": lambda repo, sid: repo.register_variable(sid, "new", "float", 1.0),
     "update_variable": lambda repo, sid: repo.update_variable(sid, "x", 3.0),
     "modify_variable": lambda repo, sid: repo.modify_variable(sid, "x", lambda value: value + 1),
+    "set_value": lambda repo, sid: repo.set_value(sid, "x", 3.0),
+    "set_value-new": lambda repo, sid: repo.set_value(sid, "new", 3.0),
+    "set_values": lambda repo, sid: repo.set_values(sid, {"x": 3.0, "new": "bye"}),
+    "delete_variables": lambda repo, sid: repo.delete_variables(sid, ["x", "nothing"]),
     "update_variables": lambda repo, sid: repo.update_variables(sid, {"x": 3.0, "note": "bye"}),
     "update_variables-not-atomic": lambda repo, sid: repo.update_variables(
         sid, {"x": 3.0}, atomic=False

@@ -89,6 +89,9 @@ LIMITED = {
     "list_expired": lambda repo, limit: repo.list_expired(limit),
     "delete_expired": lambda repo, limit: repo.delete_expired(limit),
     "variable_history": lambda repo, limit: repo.variable_history("s", "x", limit=limit),
+    "variable_names": lambda repo, limit: repo.variable_names("s", limit=limit),
+    "list_variables": lambda repo, limit: repo.list_variables("s", limit=limit),
+    "program_ids": lambda repo, limit: repo.program_ids("s", limit=limit),
 }
 
 
@@ -161,6 +164,9 @@ TAKES_METADATA = {
     "update_variable": lambda repo, metadata: repo.update_variable(
         "s", "x", 3.0, metadata=metadata
     ),
+    "set_value": lambda repo, metadata: repo.set_value("s", "x", 3.0, metadata=metadata),
+    "set_value-new": lambda repo, metadata: repo.set_value("s", "new", 3.0, metadata=metadata),
+    "set_values": lambda repo, metadata: repo.set_values("s", {"x": 3.0}, metadata=metadata),
     "modify_variable": lambda repo, metadata: repo.modify_variable(
         "s", "x", lambda value: 3.0, metadata=metadata
     ),
@@ -240,8 +246,11 @@ def test_metadata_nested_too_deep_is_refused(repo, filled, unchanged):
         lambda repo, source: repo.modify_variable("s", "x", lambda value: 3.0, source=source),
         lambda repo, source: repo.update_variables("s", {"x": 3.0}, source=source),
         lambda repo, source: repo.update_variables("s", {"x": 3.0}, source=source, atomic=False),
+        lambda repo, source: repo.set_value("s", "x", 3.0, source=source),
+        lambda repo, source: repo.set_value("s", "new", 3.0, source=source),
+        lambda repo, source: repo.set_values("s", {"x": 3.0}, source=source),
     ],
-    ids=["update", "modify", "batch", "batch-not-atomic"],
+    ids=["update", "modify", "batch", "batch-not-atomic", "set", "set-new", "set-several"],
 )
 def test_a_source_that_no_database_stores_as_text_is_refused(repo, filled, unchanged, call, source):
     with unchanged(), pytest.raises(ValidationError):
@@ -264,12 +273,13 @@ def test_an_unknown_type_is_refused(repo, filled, unchanged, type_name):
     [
         lambda repo, value: repo.update_variable("s", "x", value),
         lambda repo, value: repo.modify_variable("s", "x", lambda _: value),
+        lambda repo, value: repo.set_value("s", "x", value),
         lambda repo, value: repo.put_variable("s", repo.get_variable("s", "x").update_value(value)),
         lambda repo, value: repo.register_variable(
             "s", "new", "float", value, constraints={"min": 0, "max": 10}
         ),
     ],
-    ids=["update", "modify", "put", "register"],
+    ids=["update", "modify", "set", "put", "register"],
 )
 class TestValues:
     @pytest.mark.parametrize(

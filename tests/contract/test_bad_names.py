@@ -71,6 +71,7 @@ NAMED = {
     "register_variable-id": lambda repo, name: repo.register_variable(
         "s", "new", "float", 1.0, id=name
     ),
+    "set_value": lambda repo, name: repo.set_value("s", name, 1.0),
     "put_program": lambda repo, name: repo.put_program("s", name, 1),
     "append_log": lambda repo, name: repo.append_log("s", name, [1]),
     "start_optimization": lambda repo, name: repo.start_optimization("s", "x", name),

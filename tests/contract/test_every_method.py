@@ -93,6 +93,10 @@ def test_variables_are_registered_put_and_read_one_by_one_and_together(repo, fil
 
     assert repo.variable_names(filled) == ["array", "flag", "note", "x"]
     assert repo.variable_names(filled, "*a*") == ["array", "flag"]
+    assert repo.variable_names(filled, after="flag", limit=1) == ["note"]
+    assert repo.variable_names(filled, prefix="no", reverse=True) == ["note"]
+    assert repo.list_variables(filled, limit=4, reverse=True)[::-1] == repo.list_variables(filled)
+    assert repo.list_variables(filled, "*a*", limit=1, reverse=True) in ([put], [array])
     assert repo.get_variable(filled, "flag") == put
     assert repo.get_value(filled, "array") == [0.5, -1.5]
     assert repo.get_value(filled, "absent", None) is None
@@ -107,12 +111,22 @@ def test_variables_are_updated_modified_constrained_and_deleted(repo, filled):
     modified = repo.modify_variable(filled, "x", lambda value: value + 1)
     same = repo.modify_variable(filled, "x", lambda _: UNCHANGED)
     both = repo.update_variables(filled, {"x": 5.0, "note": "bye"})
+    by_name = repo.set_value(filled, "x", 4.5)
+    several = repo.set_values(filled, {"x": 5.0, "image": b"\0", "flag": True})
     constrained = repo.update_constraints(filled, "x", {"max": 5})
 
     assert (updated.value, updated.version, updated.metadata["a"]) == (3.0, 2, 1)
     assert (modified.value, modified.version) == (4.0, 3)
     assert same == modified
     assert {name: variable.value for name, variable in both.items()} == {"x": 5.0, "note": "bye"}
+    assert (by_name.id, by_name.value, by_name.version) == ("x-id", 4.5, 5)
+    assert {name: variable.type for name, variable in several.items()} == {
+        "x": "float",
+        "image": "bytes",
+        "flag": "boolean",
+    }
+    assert [variable.value for variable in several.values()] == [5.0, b"\0", True]
+    assert repo.delete_variables(filled, ["image", "flag", "absent"]) == 2
     assert (constrained.constraints, constrained.value) == ({"max": 5}, 5.0)
     with pytest.raises(VersionConflictError):
         repo.update_variable(filled, "x", 1.0, expected_version=1)

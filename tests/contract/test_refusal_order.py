@@ -76,6 +76,12 @@ from snakestore import (
         lambda repo: repo.trim_log("nobody", "l"),
         lambda repo: repo.pop_log("nobody", 5),
         lambda repo: repo.list_logs("nobody", 5),
+        lambda repo: repo.set_value("nobody", 5, object(), type=5, expected_version="a"),
+        lambda repo: repo.set_values("nobody", 5, optimizer_id=5),
+        lambda repo: repo.delete_variables("nobody", 5, optimizer_id=5),
+        lambda repo: repo.variable_names("nobody", 5, prefix=5, after=5, limit=-1),
+        lambda repo: repo.program_ids("nobody", 5, prefix=5, after=5, limit=-1),
+        lambda repo: repo.list_variables("nobody", prefix=5, limit=-1),
     ],
     ids=[
         *(
@@ -127,6 +133,7 @@ from snakestore import (
             "program-record",
         ),
         *("append", "append-name", "read-log", "trim", "pop", "list-logs"),
+        *("set", "set-several", "delete-several", "names", "program-ids", "list-bounds"),
     ],
 )
 def test_a_missing_session_is_told_first(repo, call):
@@ -180,6 +187,8 @@ def test_a_missing_variable_is_told_before_what_is_wrong_with_the_call(
         lambda repo: repo.renew_optimization("s", "x", "other", lease=-1),
         lambda repo: repo.modify_variable("s", "x", 3),
         lambda repo: repo.update_variable("s", "x", 3.0, expected_version="a"),
+        lambda repo: repo.set_value("s", "x", object(), type="integer", expected_version=99),
+        lambda repo: repo.delete_variable("s", "x"),
     ],
     ids=[
         *(
@@ -191,6 +200,7 @@ def test_a_missing_variable_is_told_before_what_is_wrong_with_the_call(
             "rollback-to-nothing",
         ),
         *("start-lease", "start-arguments", "renew-lease", "modify-nothing", "update-no-version"),
+        *("set", "delete"),
     ],
 )
 def test_a_lock_is_told_before_version_name_and_value(repo, filled, unchanged, call):
@@ -224,8 +234,9 @@ def test_a_lock_is_told_before_version_name_and_value(repo, filled, unchanged, c
             ),
             expected_version=99,
         ),
+        lambda repo: repo.set_value("s", "x", object(), type="integer", expected_version=99),
     ],
-    ids=["update-value", "put-value", "put-name"],
+    ids=["update-value", "put-value", "put-name", "set"],
 )
 def test_a_version_is_told_before_name_and_value(repo, filled, unchanged, call):
     with unchanged(), pytest.raises(VersionConflictError) as refused:
@@ -252,6 +263,19 @@ def test_a_length_is_told_before_name_and_value(repo, filled, unchanged, log):
     assert (refused.value.expected, refused.value.actual) == (9, 2 if log == "l" else None)
 
 
+@pytest.mark.parametrize("name", ["new", "x-id", ""])
+def test_what_is_expected_of_a_variable_to_be_made_is_told_before_its_name_and_value(
+    repo, filled, unchanged, name
+):
+    with unchanged(), pytest.raises(VariableLockedError) as locked:
+        repo.set_value(filled, name, object(), expected_version=3, optimizer_id="opt")
+    with unchanged(), pytest.raises(VersionConflictError) as conflict:
+        repo.set_value(filled, name, object(), expected_version=3)
+
+    assert (locked.value.identifier, locked.value.holder) == (name, None)
+    assert (conflict.value.identifier, conflict.value.actual) == (name, None)
+
+
 @pytest.mark.parametrize(
     ("call", "error"),
     [
@@ -276,8 +300,14 @@ def test_a_length_is_told_before_name_and_value(repo, filled, unchanged, log):
         ),
         (lambda repo: repo.put_program("s", "", object()), InvalidNameError),
         (lambda repo: repo.append_log("s", "", [object()]), InvalidNameError),
+        (lambda repo: repo.set_value("s", "x", "hot", type="integer"), VariableExistsError),
+        (lambda repo: repo.set_value("s", "x-id", object()), VariableExistsError),
+        (lambda repo: repo.set_value("s", "", object()), InvalidNameError),
     ],
-    ids=["register-taken", "register-taken-id", "register-no-name", "put-taken", "program", "log"],
+    ids=[
+        *("register-taken", "register-taken-id", "register-no-name", "put-taken", "program"),
+        *("log", "set-type", "set-id", "set-no-name"),
+    ],
 )
 def test_a_name_is_told_before_the_value(repo, filled, unchanged, call, error):
     with unchanged(), pytest.raises(error):

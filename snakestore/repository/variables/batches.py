@@ -1,4 +1,4 @@
-"""Methods that read or update several variables in one transaction."""
+"""Methods that read, update or delete several variables in one transaction."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from snakestore.errors import (
     SnakeStoreError,
     StoreError,
     ValidationError,
+    VariableLockedError,
     VariableNotFoundError,
 )
 from snakestore.names import identifier_text, invalid_name_reason
 from snakestore.reports import VariableBatch
 from snakestore.repository.arguments import (
-    checked_expected_version,
+    check_collection,
+    checked_expected_versions,
     checked_identifiers,
     checked_metadata,
     key_text,
@@ -28,23 +30,26 @@ from snakestore.repository.variables.point_in_time import as_of
 from snakestore.repository.variables.update import (
     NewValue,
     Replacement,
-    archive,
+    check_holder,
     check_lease,
+    check_optimizer_id,
     prepare,
+    write_values,
 )
 from snakestore.repository.versions import check_version
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.mapping.stored_variable import StoredVariable, stored_from
-from snakestore.storage.mapping.variables import by_id, by_name, variable_from
+from snakestore.storage.mapping.variables import Lease, by_id, by_name, lease_from, variable_from
+from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import variables as sql
-from snakestore.storage.queries.statement import Row
+from snakestore.storage.queries.statement import Row, Statement
 from snakestore.variable import Variable
 from snakestore.versioning import merged_metadata
 
 
 class BatchMethods(RepositoryBase):
-    """Methods that read or update several variables."""
+    """Methods that read, update or delete several variables."""
 
     def get_variables(
         self, sid: str, identifiers: Iterable[str], *, at: datetime | None = None
@@ -67,14 +72,7 @@ class BatchMethods(RepositoryBase):
             UnknownTypeError: if a variable's type is not registered.
             CorruptStoreError: if a stored variable is damaged.
         """
-        # an iterator can be read only once, and the operation may be run again
-        listed = (
-            identifiers
-            if isinstance(identifiers, str | bytes | Mapping)
-            or not isinstance(identifiers, Iterable)
-            else list(identifiers)
-        )
-        return self._runner.read(_get, sid, listed, at)
+        return self._runner.read(_get, sid, _listed(identifiers), at)
 
     @overload
     def update_variables(
@@ -145,27 +143,34 @@ class BatchMethods(RepositoryBase):
             atomic=atomic,
         )
 
+    def delete_variables(
+        self, sid: str, identifiers: Iterable[str], *, optimizer_id: str | None = None
+    ) -> int:
+        """Delete several variables with their histories, all or nothing.
 
-def _expected(
-    updates: Mapping[Any, Any], versions: Mapping[Any, Any] | None
-) -> dict[str, int | None]:
-    """The expected versions by identifier as text."""
-    if versions is None:
-        return {}
-    if not isinstance(versions, Mapping):
-        message = (
-            "expected_versions must be a dict of versions by identifier, not"
-            f" {type(versions).__name__}"
-        )
-        raise ValidationError(message, value=versions)
-    expected = {
-        key_text(key): checked_expected_version(version) for key, version in versions.items()
-    }
-    unknown = sorted(expected.keys() - {key_text(key) for key in updates})
-    if unknown:
-        message = f"expected_versions has keys that are not in updates: {unknown!r}"
-        raise ValidationError(message, value=unknown)
-    return expected
+        Missing ones are skipped. Counts as an access if there was one.
+
+        Args:
+            identifiers: ids or names; duplicates count once.
+            optimizer_id: as in ``delete_variable``.
+
+        Returns:
+            The number of variables deleted.
+
+        Raises:
+            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
+            BatchError: if a deletion is refused (locked, named twice, no identifier); ``.errors``
+                has every refused one.
+            ValidationError: if an argument that concerns the whole call is invalid.
+        """
+        return self._runner.write(_delete, sid, _listed(identifiers), optimizer_id)
+
+
+def _listed(identifiers: Iterable[Any]) -> Iterable[Any]:
+    """A list of what can be read only once, such as a generator: the operation may be run again."""
+    if isinstance(identifiers, str | bytes | Mapping) or not isinstance(identifiers, Iterable):
+        return identifiers  # refused later
+    return list(identifiers)
 
 
 def _find(tx: TransactionContext, sid: str, identifiers: Iterable[str]) -> dict[str, Row]:
@@ -177,7 +182,7 @@ def _find(tx: TransactionContext, sid: str, identifiers: Iterable[str]) -> dict[
 
 
 def _get(
-    tx: TransactionContext, sid: object, given: object, when: datetime | None
+    tx: TransactionContext, sid: object, given: Iterable[Any], when: datetime | None
 ) -> VariableBatch:
     session = load_session(tx, sid)
     identifiers = checked_identifiers(given)
@@ -212,9 +217,10 @@ def _update(  # noqa: PLR0913 - the method's arguments
     if not isinstance(updates, Mapping):
         message = f"updates must be a dict of values by identifier, not {type(updates).__name__}"
         raise ValidationError(message, value=updates)
-    expected = _expected(updates, expected_versions)
+    expected = checked_expected_versions(expected_versions, updates, "updates")
     # an error in these concerns the whole call
     merged_metadata({}, checked_metadata(metadata), source, tx.now)
+    check_optimizer_id(optimizer_id)
     found, errors = _stored(tx, locked, updates)
     accepted: dict[str, tuple[StoredVariable, NewValue]] = {}
     for key, value in updates.items():
@@ -233,7 +239,8 @@ def _update(  # noqa: PLR0913 - the method's arguments
     if errors and atomic:
         raise BatchError({text: errors[text] for text in map(key_text, updates) if text in errors})
     if accepted or not updates:  # if every update is refused, it is no access
-        _write(tx, locked, list(accepted.values()))
+        write_values(tx, locked, list(accepted.values()))
+        record_write(tx, locked, updates=len(accepted))
     done = {text: new.variable(stored) for text, (stored, new) in accepted.items()}
     return {text: errors[text] if text in errors else done[text] for text in map(key_text, updates)}
 
@@ -242,34 +249,75 @@ def _stored(
     tx: TransactionContext, locked: LockedSession, updates: Mapping[Any, Any]
 ) -> tuple[dict[str, StoredVariable], dict[str, SnakeStoreError]]:
     """The variables to update, and the errors of keys that name none, or one named twice."""
-    errors: dict[str, SnakeStoreError] = {}
-    texts: list[str] = []
-    for key in updates:
-        try:
-            texts.append(identifier_text(key))
-        except ValidationError as error:
-            errors[key_text(key)] = error
+    texts, errors = _texts(updates)
     rows = _find(tx, locked.sid, texts)
     found = {text: StoredVariable(locked.sid, text, rows[text]) for text in texts if text in rows}
-    keys_of: dict[str, list[str]] = {}
     for text in texts:
-        if text in found:
-            keys_of.setdefault(found[text].id, []).append(text)
-        else:
+        if text not in found:
             errors[text] = VariableNotFoundError(locked.sid, text)
-    for keys in keys_of.values():
-        if len(keys) > 1:
-            message = f"{len(keys)} keys name the same variable: {sorted(keys)!r}. Give it once."
-            errors |= {text: ValidationError(message, value=keys) for text in keys}
+    errors |= _named_twice((text, found[text].id) for text in texts if text in found)
     return found, errors
 
 
-def _write(
-    tx: TransactionContext, locked: LockedSession, accepted: list[tuple[StoredVariable, NewValue]]
-) -> None:
-    archive(tx, locked, [stored for stored, _ in accepted])
-    tx.execute_many(
-        sql.UPDATE,
-        [{"sid": locked.sid, "vid": stored.id, **new.parameters()} for stored, new in accepted],
-    )
-    record_write(tx, locked, updates=len(accepted))
+def _named_twice(ids: Iterable[tuple[str, object]]) -> dict[str, SnakeStoreError]:
+    """The errors of keys that name the same variable, from keys with the ids that they name."""
+    keys_of: dict[object, list[str]] = {}
+    for key, vid in ids:
+        keys_of.setdefault(vid, []).append(key)
+    errors: dict[str, SnakeStoreError] = {}
+    for keys in keys_of.values():
+        if len(keys) > 1:
+            message = f"{len(keys)} keys name the same variable: {sorted(keys)!r}. Give it once."
+            errors |= {key: ValidationError(message, value=keys) for key in keys}
+    return errors
+
+
+def _delete(
+    tx: TransactionContext, sid: object, identifiers: Iterable[Any], optimizer_id: object
+) -> int:
+    locked = lock_session(tx, sid)
+    check_collection(identifiers)
+    check_optimizer_id(optimizer_id)
+    texts, errors = _texts(identifiers)
+    leases = _leases(tx, locked.sid, dict.fromkeys(texts))
+    errors |= _named_twice((text, lease.variable_id) for text, lease in leases.items())
+    for text, lease in leases.items():
+        if text not in errors:
+            try:
+                check_holder(locked.sid, text, lease.status, optimizer_id)
+            except VariableLockedError as error:
+                errors[text] = error
+    if errors:
+        in_order = dict.fromkeys(map(key_text, identifiers))
+        raise BatchError({text: errors[text] for text in in_order if text in errors})
+    ids = [lease.variable_id for lease in leases.values()]
+    tx.execute_in(history_sql.OF_VARIABLES.delete_several, ids, sid=locked.sid)
+    tx.execute_in(sql.DELETE_SEVERAL, ids, sid=locked.sid)
+    if ids:
+        record_write(tx, locked, variables=-len(ids))
+    return len(ids)
+
+
+def _leases(tx: TransactionContext, sid: str, texts: Iterable[str]) -> dict[str, Lease]:
+    """Leases by identifier. No values are read, so damaged variables can be deleted too."""
+    possible = [text for text in texts if invalid_name_reason(text) is None]
+
+    def read(statement: Statement, given: list[str]) -> list[Lease]:
+        return [lease_from(sid, row, tx.now) for row in tx.fetch_in(statement, given, sid=sid)]
+
+    found = {each.variable_id: each for each in read(sql.SELECT_LEASES_BY_ID, possible)}
+    others = [text for text in possible if text not in found]
+    found |= {each.name: each for each in read(sql.SELECT_LEASES_BY_NAME, others)}
+    return {text: found[text] for text in possible if text in found}
+
+
+def _texts(identifiers: Iterable[Any]) -> tuple[list[str], dict[str, SnakeStoreError]]:
+    """The texts of identifiers, and the errors of those that are none."""
+    texts: list[str] = []
+    errors: dict[str, SnakeStoreError] = {}
+    for each in identifiers:
+        try:
+            texts.append(identifier_text(each))
+        except ValidationError as error:
+            errors[key_text(each)] = error
+    return texts, errors

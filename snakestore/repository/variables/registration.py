@@ -16,6 +16,13 @@ from snakestore.repository.arguments import (
 )
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import lock_session, record_write
+from snakestore.repository.variables.insertion import (
+    NewVariable,
+    columns_of,
+    insert,
+    name_conflict,
+    new_variable,
+)
 from snakestore.repository.variables.update import (
     archive,
     check_holder,
@@ -29,7 +36,7 @@ from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.mapping.stored_variable import StoredVariable
 from snakestore.storage.mapping.variables import Identity, identities_from
 from snakestore.storage.queries import variables as sql
-from snakestore.variable import Variable, encode_variable
+from snakestore.variable import Variable
 from snakestore.versioning import checked_object, next_version
 
 
@@ -137,24 +144,14 @@ def _put(
             raise VersionConflictError(locked.sid, variable.id, expected, None)
     for other in taken:
         if other.id != variable.id:
-            raise _taken(locked.sid, variable.id, variable.name, other)
+            raise name_conflict(locked.sid, variable.id, variable.name, other)
     columns = _checked_columns(tx, variable, None if stored is None else stored.blob)
     if stored is None:
-        _insert(tx, locked, variable, columns)
+        insert(tx, locked, [NewVariable(variable, columns)])
     else:
         _replace(tx, locked, stored, variable, columns)
     record_write(tx, locked, variables=int(stored is None), updates=1)
     return get_stored(tx, locked.sid, variable.id).variable(tx.now)
-
-
-def _taken(sid: str, new_id: str, new_name: str, other: Identity) -> VariableExistsError:
-    if other.name == new_name:
-        reason = f"another variable (id {other.id!r}) has this name"
-    elif other.id == new_name:
-        reason = f"the name is the id of another variable ({other.name!r})"
-    else:
-        reason = f"its id {new_id!r} is the name of another variable (id {other.id!r})"
-    return VariableExistsError(sid, new_name, reason)
 
 
 def _checked_columns(
@@ -170,45 +167,7 @@ def _checked_columns(
         checked_object(rule, f"access_rules[{number}]")
         for number, rule in enumerate(variable.access_rules)
     ]
-    return _columns(variable, text, blob, constraints, checked_metadata(variable.metadata), rules)
-
-
-def _columns(
-    variable: Variable,
-    text: str | None,
-    blob: bytes | None,
-    constraints: dict[str, Any],
-    metadata: dict[str, Any],
-    rules: list[dict[str, Any]],
-) -> dict[str, Any]:
-    """The columns that ``put_variable`` replaces, from checked parts."""
-    return {
-        "name": variable.name,
-        "type": variable.type,
-        "value": text,
-        "value_blob": blob,
-        "constraints": types.dumps(constraints),
-        "metadata": types.dumps(metadata),
-        "version": variable.version,
-        "created_at": variable.created_at,
-        "last_updated_at": variable.last_updated_at,
-        "access_rules": types.dumps(rules),
-    }
-
-
-def _insert(
-    tx: TransactionContext, locked: LockedSession, variable: Variable, columns: dict[str, Any]
-) -> None:
-    tx.execute(
-        sql.INSERT,
-        session_id=locked.sid,
-        id=variable.id,
-        optimizer_id=None,
-        optimizer_pid=None,
-        optimization_started_at=None,
-        optimization_expires_at=None,
-        **columns,
-    )
+    return columns_of(variable, text, blob, constraints, checked_metadata(variable.metadata), rules)
 
 
 def _replace(
@@ -257,19 +216,22 @@ def _register(
     for other in taken:
         if exist_ok and other.name == name and given_id in (None, other.id):
             return _existing(tx, locked, name, given)
-        raise _taken(locked.sid, given_id or name, name, other)
+        raise name_conflict(locked.sid, given_id or name, name, other)
     metadata = checked_metadata(given["metadata"])
     if description is not None:
         metadata["description"] = _checked_description(description)
-    variable, text = encode_variable(
-        name, given["type"], given["value"], given_id, given["constraints"], metadata, tx.now
+    new = new_variable(
+        tx,
+        name,
+        given["type"],
+        given["value"],
+        metadata,
+        vid=given_id,
+        constraints=given["constraints"],
     )
-    blob = variable.stored_bytes()
-    check_size(variable.type, text, blob, tx.max_value_bytes)
-    columns = _columns(variable, text, blob, variable.constraints, variable.metadata, [])
-    _insert(tx, locked, variable, columns)
+    insert(tx, locked, [new])
     record_write(tx, locked, variables=1, updates=1)
-    return variable
+    return new.variable
 
 
 def _checked_description(description: object) -> str:

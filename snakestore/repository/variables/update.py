@@ -106,6 +106,16 @@ def check_lease(stored: StoredVariable, optimizer_id: object, now: datetime) -> 
     check_holder(stored.sid, stored.identifier, stored.lease(now), optimizer_id)
 
 
+def check_optimizer_id(optimizer_id: object) -> None:
+    """Check that an optimiser's id is text, or None.
+
+    Raises:
+        InvalidNameError: if it is neither.
+    """
+    if optimizer_id is not None:
+        identifier_text(optimizer_id, "optimizer_id")
+
+
 def check_holder(
     sid: str, identifier: str, status: OptimizationStatus, optimizer_id: object
 ) -> None:
@@ -184,8 +194,7 @@ def replace_value(
         record_write(tx, locked)
         return stored.variable(tx.now)
     new = prepare(tx, stored, given)
-    archive(tx, locked, [stored])
-    tx.execute(sql.UPDATE, sid=locked.sid, vid=stored.id, **new.parameters())
+    write_values(tx, locked, [(stored, new)])
     record_write(tx, locked, updates=1)
     return new.variable(stored)
 
@@ -267,6 +276,17 @@ def encode_value(
     except UnknownTypeError as error:
         where = f"variable {stored.identifier!r} of session {stored.sid!r}"
         raise UnknownTypeError(stored.type, known=types.supported_types(), where=where) from error
+
+
+def write_values(
+    tx: TransactionContext, locked: LockedSession, changes: list[tuple[StoredVariable, NewValue]]
+) -> None:
+    """Move the present values of variables into the history and store new ones."""
+    archive(tx, locked, [stored for stored, _ in changes])
+    tx.execute_many(
+        sql.UPDATE,
+        [{"sid": locked.sid, "vid": stored.id, **new.parameters()} for stored, new in changes],
+    )
 
 
 def archive(tx: TransactionContext, locked: LockedSession, replaced: list[StoredVariable]) -> None:

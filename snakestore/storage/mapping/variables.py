@@ -101,10 +101,11 @@ def lease_status(
 
 
 class Lease(NamedTuple):
-    """A variable's id and who holds its lease."""
+    """A variable's id and name, and who holds its lease."""
 
     variable_id: object
-    """As stored: unchecked, so that a damaged variable can be deleted."""
+    """As stored, like ``name``: unchecked, so that a damaged variable can be deleted."""
+    name: object
     status: OptimizationStatus
 
 
@@ -114,8 +115,8 @@ def lease_from(sid: str, row: Row, now: datetime) -> Lease:
     Raises:
         CorruptStoreError: if a column is damaged.
     """
-    vid, optimizer, pid, started_at, expires_at = row
-    return Lease(vid, lease_status(sid, vid, optimizer, pid, started_at, expires_at, now))
+    vid, name, optimizer, pid, started_at, expires_at = row
+    return Lease(vid, name, lease_status(sid, vid, optimizer, pid, started_at, expires_at, now))
 
 
 def variable_from(sid: str, row: Row, now: datetime) -> Variable:

@@ -136,6 +136,7 @@ VALUE_NAME, VALUE_TYPE, VALUE_VALUE, VALUE_VALUE_BLOB = range(len(VALUE_COLUMNS)
 
 LEASE_COLUMNS = (
     variables.c.id,
+    variables.c.name,
     variables.c.optimizer_id,
     variables.c.optimizer_pid,
     variables.c.optimization_started_at,
@@ -144,6 +145,7 @@ LEASE_COLUMNS = (
 """Who holds a variable's lease."""
 (
     LEASE_ID,
+    LEASE_NAME,
     LEASE_OPTIMIZER_ID,
     LEASE_OPTIMIZER_PID,
     LEASE_OPTIMIZATION_STARTED_AT,

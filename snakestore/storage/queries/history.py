@@ -23,6 +23,7 @@ from sqlalchemy import (
 from snakestore.storage.queries.columns import (
     PAST_PROGRAM_COLUMNS,
     VERSION_COLUMNS,
+    each,
     program_versions,
     programs,
     variables,
@@ -46,6 +47,8 @@ class HistoryStatements:
     prune_before: Statement
     """Likewise, but only what was written before ``:time``."""
     delete: Statement
+    delete_several: Statement
+    """Deletes those of several owners; expands their ids."""
     select: Statement
     """All past versions, newest first."""
     select_limited: Statement
@@ -112,6 +115,12 @@ def _history(
             )
         ),
         delete=Statement(lambda: delete(past).where(of_this)),
+        delete_several=Statement(
+            lambda size: delete(past).where(
+                past.c.session_id == session, each(past.c[owner_id], size)
+            ),
+            expanding=True,
+        ),
         select=Statement(lambda: select(*selected).where(of_this).order_by(past.c.version.desc())),
         select_limited=Statement(
             lambda: (

@@ -83,6 +83,12 @@ SELECT_FOR_OVERWRITE = Statement(
 )
 SELECT_BY_IDENTIFIER = Statement(lambda: select(*VARIABLE_COLUMNS).where(_here, _has_identifier()))
 SELECT_LEASE = Statement(lambda: select(*LEASE_COLUMNS).where(_here, _has_identifier()))
+SELECT_LEASES_BY_ID = Statement(
+    lambda size: select(*LEASE_COLUMNS).where(_here, each(variables.c.id, size)), expanding=True
+)
+SELECT_LEASES_BY_NAME = Statement(
+    lambda size: select(*LEASE_COLUMNS).where(_here, each(variables.c.name, size)), expanding=True
+)
 SELECT_BY_ID = Statement(
     lambda size: select(*VARIABLE_COLUMNS).where(_here, each(variables.c.id, size)), expanding=True
 )
@@ -135,7 +141,7 @@ UPDATE = Statement(
         )
     )
 )
-_kept = {column.name for column in LEASE_COLUMNS}
+_kept = {column.name for column in LEASE_COLUMNS} - {"name"}
 REPLACED = tuple(column.name for column in VARIABLE_COLUMNS if column.name not in _kept)
 """The columns that ``REPLACE`` sets, each from the parameter ``:new_`` and its name."""
 REPLACE = Statement(
@@ -147,3 +153,6 @@ UPDATE_CONSTRAINTS = Statement(
     lambda: update(variables).where(_this).values(constraints=bindparam("new_constraints"))
 )
 DELETE = Statement(lambda: delete(variables).where(_this))
+DELETE_SEVERAL = Statement(
+    lambda size: delete(variables).where(_here, each(variables.c.id, size)), expanding=True
+)

@@ -1,0 +1,106 @@
+"""Checks and encodes new variables, and inserts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from snakestore import types
+from snakestore.errors import VariableExistsError
+from snakestore.repository.arguments import check_size
+from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.sessions import LockedSession
+from snakestore.storage.mapping.variables import Identity
+from snakestore.storage.queries import variables as sql
+from snakestore.variable import Variable, encode_variable
+
+
+class NewVariable(NamedTuple):
+    """A variable that is not stored yet, checked, with its columns."""
+
+    variable: Variable
+    columns: dict[str, Any]
+
+
+def new_variable(
+    tx: TransactionContext,
+    name: str,
+    type_name: object,
+    value: object,
+    metadata: dict[str, Any],
+    *,
+    vid: str | None = None,
+    constraints: dict[str, Any] | None = None,
+) -> NewVariable:
+    """Check and encode a variable at version 0, before anything is written.
+
+    Args:
+        tx: where it is to be inserted.
+        name: a valid name.
+        type_name: the name of a registered type.
+        value: its value.
+        metadata: checked metadata.
+        vid: a valid id; None: a new unique one.
+        constraints: what the type checks the value against.
+
+    Raises:
+        UnknownTypeError, ConstraintError, ValidationError: if one of them is refused.
+    """
+    variable, text = encode_variable(name, type_name, value, vid, constraints, metadata, tx.now)
+    blob = variable.stored_bytes()
+    check_size(variable.type, text, blob, tx.max_value_bytes)
+    columns = columns_of(variable, text, blob, variable.constraints, variable.metadata, [])
+    return NewVariable(variable, columns)
+
+
+def columns_of(
+    variable: Variable,
+    text: str | None,
+    blob: bytes | None,
+    constraints: dict[str, Any],
+    metadata: dict[str, Any],
+    rules: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """The columns that ``put_variable`` replaces, from checked parts."""
+    return {
+        "name": variable.name,
+        "type": variable.type,
+        "value": text,
+        "value_blob": blob,
+        "constraints": types.dumps(constraints),
+        "metadata": types.dumps(metadata),
+        "version": variable.version,
+        "created_at": variable.created_at,
+        "last_updated_at": variable.last_updated_at,
+        "access_rules": types.dumps(rules),
+    }
+
+
+def insert(tx: TransactionContext, locked: LockedSession, new: Iterable[NewVariable]) -> None:
+    """Insert variables that nobody optimises."""
+    tx.execute_many(
+        sql.INSERT,
+        [
+            {
+                "session_id": locked.sid,
+                "id": each.variable.id,
+                "optimizer_id": None,
+                "optimizer_pid": None,
+                "optimization_started_at": None,
+                "optimization_expires_at": None,
+                **each.columns,
+            }
+            for each in new
+        ],
+    )
+
+
+def name_conflict(sid: str, new_id: str, new_name: str, other: Identity) -> VariableExistsError:
+    """The error for a new variable of which ``other`` has the name or the id."""
+    if other.name == new_name:
+        reason = f"another variable (id {other.id!r}) has this name"
+    elif other.id == new_name:
+        reason = f"the name is the id of another variable ({other.name!r})"
+    else:
+        reason = f"its id {new_id!r} is the name of another variable (id {other.id!r})"
+    return VariableExistsError(sid, new_name, reason)
