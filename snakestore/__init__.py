@@ -4,6 +4,8 @@ Names are imported when they are first used. ``import snakestore`` alone loads n
 nor anything else that takes time.
 """
 
+import os
+import sys
 from importlib import import_module
 
 TYPE_CHECKING: bool = False  # as in typing, which takes longer to import than this module
@@ -62,6 +64,14 @@ if TYPE_CHECKING:
     from snakestore.types import UNCHANGED, VariableType, register_type, supported_types, validate
     from snakestore.variable import Variable, create_variable
     from snakestore.view import SessionView
+
+if not hasattr(os, "register_at_fork"):  # Windows, and Python in a browser
+    _message = (
+        f"snakestore runs on Linux and macOS. Python on {sys.platform} has no os.register_at_fork,"
+        " without which a fork could lose acknowledged writes. On Windows, use WSL or a container."
+    )
+    raise ImportError(_message)
+del os, sys
 
 __version__ = "0.1.0"
 

@@ -57,7 +57,7 @@ class Finding(NamedTuple):
 
     Problems are of the kinds "integrity", "foreign key", "trigger", "schema", "key", "session",
     "stats", "variable", "name", "constraint", "history", "program" and "log"; notes of the kinds
-    "type", "lease" and "log" (the write-ahead log).
+    "type", "pattern", "lease" and "log" (the write-ahead log).
     """
 
     kind: str
@@ -72,7 +72,8 @@ class CheckReport:
     Attributes:
         problems: what is wrong, at most the first 1000 findings, including what was repaired.
         notes: what is worth knowing but not wrong: types that are not registered in this process,
-            leases that have expired, a large log. At most the first 1000 findings.
+            patterns that cannot be checked without the extra ``snakestore[patterns]``, leases that
+            have expired, a large log. At most the first 1000 findings.
         problem_count: the number of all problems, listed or not.
         note_count: the number of all notes, listed or not.
         repaired: how many of the problems were repaired.

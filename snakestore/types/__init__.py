@@ -22,6 +22,7 @@ from snakestore.types.jsonable import from_jsonable, to_jsonable
 from snakestore.types.module import ModuleType
 from snakestore.types.registry import (
     check_constraints,
+    checkable,
     decode_value,
     encode_value,
     get,
@@ -48,6 +49,7 @@ __all__ = [
     "Unchanged",
     "VariableType",
     "check_constraints",
+    "checkable",
     "checked_document",
     "decode_value",
     "dumps",

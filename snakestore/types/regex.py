@@ -6,7 +6,8 @@ sets of the pattern share one letter, and the text is encoded in these letters b
 searched. So ``\w`` and IGNORECASE are Unicode as in Python, and the compiled programs are small.
 
 What RE2 cannot do is refused when the pattern is given: look-around, references to groups,
-conditional, atomic and possessive groups, ``\B``, and patterns that are too large.
+conditional, atomic and possessive groups, ``\B``, and patterns that are too large. RE2 itself comes
+with the extra ``snakestore[patterns]`` and is imported on first use.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from snakestore.errors import shorten
 from snakestore.types.characters import Ranges, category, merged
 from snakestore.types.regex_translation import NEWLINE, PatternError, Translation, refuse
 
-__all__ = ["LinearPattern", "PatternError", "TooMuchWorkError", "compiled"]
+__all__ = ["LinearPattern", "PatternError", "TooMuchWorkError", "compiled", "missing_engine"]
 
 MAX_PROGRAM_SIZE: Final = 5_000
 """Instructions. The worst case of this size is 50,000 letters a second; the usual case takes
@@ -171,15 +172,28 @@ def _class_of(codes: list[int]) -> str:
     return "[" + "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" for first, last in spans) + "]"
 
 
-def _compile(rewritten: str) -> Any:
+def _engine() -> Any:
     try:
-        re2 = importlib.import_module("re2")
+        return importlib.import_module("re2")
     except ImportError as error:
         message = (
-            "needs the package google-re2, which is not installed; install it with pip install"
-            " google-re2, or use enum"
+            "needs the package google-re2, which cannot be imported"
+            f" ({shorten(str(error))}): pip install 'snakestore[patterns]'"
         )
         raise PatternError(message) from error
+
+
+def missing_engine() -> str | None:
+    """Why no pattern can be compiled, with the remedy; None if the engine is installed."""
+    try:
+        _engine()
+    except PatternError as error:
+        return f"a pattern {error}"
+    return None
+
+
+def _compile(rewritten: str) -> Any:
+    re2 = _engine()
     options = re2.Options()
     options.log_errors = False  # otherwise it writes to stderr
     options.never_capture = True

@@ -157,6 +157,22 @@ def check_constraints(type_name: str, constraints: dict[str, Any] | None) -> dic
     return checked
 
 
+def checkable(type_name: str, constraints: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """The constraints without a pattern if its engine is missing, and then why.
+
+    Raises:
+        UnknownTypeError: if the type is not registered.
+    """
+    if "pattern" not in constraints or not isinstance(get(type_name), StringType):
+        return constraints, None
+    from snakestore.types import regex  # noqa: PLC0415 - loaded on use
+
+    reason = regex.missing_engine()
+    if reason is None:
+        return constraints, None
+    return {name: each for name, each in constraints.items() if name != "pattern"}, reason
+
+
 def validate(
     value: Any,
     type: str,  # noqa: A002 - the name users know

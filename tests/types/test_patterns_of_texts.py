@@ -315,5 +315,5 @@ def test_a_missing_engine_is_refused_with_a_remedy(monkeypatch):
     regex.compiled.cache_clear()
     monkeypatch.setitem(sys.modules, "re2", None)
 
-    with pytest.raises(ConstraintError, match="pip install google-re2"):
+    with pytest.raises(ConstraintError, match=r"pip install 'snakestore\[patterns\]'"):
         types.check_constraints("string", {"pattern": "a"})

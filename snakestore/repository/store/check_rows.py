@@ -292,7 +292,10 @@ def _check_value(
     value: object, type_name: str, constraints: dict[str, Any], where: str, found: Findings
 ) -> None:
     try:
-        types.validate(value, type_name, constraints)
+        checkable, reason = types.checkable(type_name, constraints)
+        if reason is not None:
+            found.note("pattern", where, f"a constraint was not checked: {reason}")
+        types.validate(value, type_name, checkable)
     except ConstraintError as error:
         found.problem("constraint", where, str(error))
     except Exception as error:
