@@ -1,7 +1,8 @@
 """The tables and views of a store as mapped classes, for reports with SQLAlchemy.
 
-Read with them: ``select(SessionRow).where(SessionRow.metadata_["user"].as_string() == "ada")``. Do
-not write with them: a SessionRepository keeps versions, history, counts and expiry right.
+Read with them: ``select(SessionRow).where(SessionRow.metadata_["user"].as_string() == "ada")``. To
+flush a new, changed or deleted row raises ``StoreReadOnlyError``: a SessionRepository keeps
+versions, history, counts and expiry right.
 
 ``include_name`` belongs into the ``env.py`` of a project whose tables are in the same database.
 """
@@ -12,9 +13,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.orm import Mapper
+from sqlalchemy import event
+from sqlalchemy.orm import Mapper, object_session
 from sqlalchemy_utils import generic_repr
 
+from snakestore.errors import StoreReadOnlyError
 from snakestore.storage.schema.copied import copied_sessions
 from snakestore.storage.schema.overviews import (
     Overview,
@@ -83,6 +86,30 @@ def _is_ours(table: str) -> bool:
     return table in _NAMES or (partition is not None and int(partition[2]) < MAX_PARTITIONS)
 
 
+def refuse_write(_mapper: Mapper[Any], _connection: Any, row: Any) -> None:
+    """Refuse to flush a new or deleted row.
+
+    Raises:
+        StoreReadOnlyError: always.
+    """
+    message = (
+        f"the rows of {row.__tablename__} are for reports, and writing them would leave versions,"
+        " history, counts and expiry wrong: change values with a SessionRepository"
+    )
+    raise StoreReadOnlyError(message)
+
+
+def refuse_change(mapper: Mapper[Any], connection: Any, row: Any) -> None:
+    """Refuse to flush a row of which a column was changed; a backref of yours may change.
+
+    Raises:
+        StoreReadOnlyError: a column was changed.
+    """
+    session = object_session(row)
+    if session is None or session.is_modified(row, include_collections=False):
+        refuse_write(mapper, connection, row)
+
+
 def _show(mapper: Mapper[Any]) -> None:
     """Give a mapped class a ``__repr__`` of its key, and its name, type and version if any."""
     keys = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
@@ -90,5 +117,9 @@ def _show(mapper: Mapper[Any]) -> None:
     generic_repr(*dict.fromkeys(keys + shown))(mapper.class_)
 
 
+for _root in (Base, Overview):
+    event.listen(_root, "before_insert", refuse_write, propagate=True)
+    event.listen(_root, "before_delete", refuse_write, propagate=True)
+    event.listen(_root, "before_update", refuse_change, propagate=True)
 for _mapper in (*Base.registry.mappers, *Overview.registry.mappers):
     _show(_mapper)

@@ -238,17 +238,44 @@ def test_every_view_is_mapped_as_it_is_defined(store):
 
 
 @pytest.mark.parametrize("change", ["insert", "update", "delete"])
-def test_a_view_is_not_written(session, change):
-    row = session.get_one(SessionOverview, "chat-1")
+@pytest.mark.parametrize("mapped", [SessionOverview, SessionRow])
+def test_no_row_is_written(session, mapped, change):
+    row = session.get_one(mapped, "chat-1")
     if change == "insert":
-        session.add(SessionOverview(id="chat-3"))
+        session.add(mapped(id="chat-3"))
     elif change == "update":
-        row.last_worker_id = "w"
+        row.ttl = 3
     else:
         session.delete(row)
 
-    with pytest.raises(StoreReadOnlyError, match="session_overview is a view"):
+    with pytest.raises(
+        StoreReadOnlyError, match=rf"rows of {mapped.__tablename__} are for reports"
+    ):
         session.flush()
+    session.rollback()
+    assert session.get_one(mapped, "chat-1").ttl is None
+
+
+def test_rows_may_belong_to_objects_of_others(session):
+    class Own(orm.DeclarativeBase):
+        pass
+
+    class Theirs(Own):
+        __tablename__ = "theirs"
+        id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+        session_id: orm.Mapped[str]
+        session = orm.relationship(
+            SessionRow,
+            primaryjoin=lambda: orm.foreign(Theirs.session_id) == SessionRow.id,
+        )
+
+    Own.metadata.create_all(session.connection())
+    row = session.get_one(SessionRow, "chat-1")
+    row.ttl = row.ttl  # a row that is not changed, and yet flushed
+    session.add(Theirs(id=1, session=row))
+    session.flush()
+
+    assert session.get_one(Theirs, 1).session_id == "chat-1"
 
 
 # --- the module

@@ -8,10 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import MetaData, event
+from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from snakestore.errors import StoreReadOnlyError
 from snakestore.storage.schema.tables import Base
 
 
@@ -69,16 +68,3 @@ class VariableHistoryOverview(Overview):
     written_at: Mapped[datetime]
     source: Mapped[str | None]
     is_current: Mapped[str]
-
-
-@event.listens_for(Overview, "before_insert", propagate=True)
-@event.listens_for(Overview, "before_update", propagate=True)
-@event.listens_for(Overview, "before_delete", propagate=True)
-def refuse_write(_mapper: Any, _connection: Any, row: Overview) -> None:
-    """Refuse to flush a changed row: PostgreSQL would write through a simple view.
-
-    Raises:
-        StoreReadOnlyError: always.
-    """
-    message = f"{row.__tablename__} is a view: change values with a SessionRepository"
-    raise StoreReadOnlyError(message)
