@@ -1,0 +1,1 @@
+"""The model that random sequences of operations are compared with."""
