@@ -1,10 +1,13 @@
-"""An optimiser holds a lease on a variable and writes to it; others can only read meanwhile."""
+"""Two optimisers improve one variable in turn, and neither undoes what the other found."""
 
 from __future__ import annotations
 
-from snakestore import SessionRepository, VariableLockedError
+import time
+from concurrent.futures import ThreadPoolExecutor
 
-OPTIMISER = "hill-climber"
+from snakestore import Lease, LeaseLostError, SessionRepository, VariableLockedError
+
+STEP = 0.01
 
 
 def score(temperature: float) -> float:
@@ -12,38 +15,55 @@ def score(temperature: float) -> float:
     return 1.0 - (temperature - 0.42) ** 2
 
 
+def climb(lease: Lease) -> int:
+    """Take small steps down as long as they improve the score; the number of steps."""
+    steps = 0
+    best = lease.variable.value  # as it is now, and nobody else can write it meanwhile
+    while score(best - STEP) > score(best):
+        best = round(best - STEP, 2)
+        lease.update(best, metadata={"score": score(best)})
+        steps += 1
+    return steps
+
+
+def optimise(repo: SessionRepository) -> int:
+    """Climb from wherever the variable is, as soon as nobody else does."""
+    while True:
+        try:
+            # renewed in the background, however long the work takes
+            with repo.lease("tuning", "temperature", seconds=60) as lease:
+                return climb(lease)
+        except LeaseLostError:
+            # this process slept past its lease, and others may have written since. Nothing of ours
+            # has overwritten that: start again, read again, decide anew
+            continue
+        except VariableLockedError:
+            time.sleep(0.05)  # another optimiser is at work
+
+
 def main() -> None:
-    """Climb in small steps and renew the lease at each."""
+    """Let two optimisers work, and show what they found."""
     with SessionRepository.open("optimise.db") as repo:
-        repo.create_session("tuning", exist_ok=True)
+        repo.create_session("tuning", ttl=None, exist_ok=True)
         repo.register_variable(
             "tuning",
             "temperature",
             "float",
             1.0,
             constraints={"min": 0.0, "max": 2.0},
+            metadata={"score": score(1.0)},
             exist_ok=True,
         )
-        repo.update_variable("tuning", "temperature", 1.0, metadata={"why": "new run"})
 
-        best = repo.start_optimization("tuning", "temperature", OPTIMISER, lease=60).value
-        try:
-            repo.update_variable("tuning", "temperature", 1.5)
-        except VariableLockedError as locked:
-            print(f"locked by {locked.holder}")
+        with repo.lease("tuning", "temperature") as lease:
+            try:
+                repo.update_variable("tuning", "temperature", 1.5)
+            except VariableLockedError as locked:
+                print("others can only read:", locked.holder == lease.optimizer_id)
 
-        while score(best - 0.01) > score(best):
-            best = round(best - 0.01, 2)
-            # renews the lease
-            repo.start_optimization("tuning", "temperature", OPTIMISER, lease=60)
-            repo.update_variable(
-                "tuning",
-                "temperature",
-                best,
-                metadata={"score": score(best)},
-                optimizer_id=OPTIMISER,
-            )
-        repo.end_optimization("tuning", "temperature", OPTIMISER)
+        with ThreadPoolExecutor(2) as optimisers:
+            steps = [optimisers.submit(optimise, repo) for _ in range(2)]
+        print("steps of both:", sorted(each.result() for each in steps))
 
         found = repo.get_variable("tuning", "temperature")
         print(
