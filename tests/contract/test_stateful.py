@@ -30,10 +30,11 @@ from tests.contract.stateful.drawn import (
     versions,
     writers,
 )
-from tests.contract.stateful.model import Held, Model, RefusedError
+from tests.contract.stateful.model import Held, RefusedError
+from tests.contract.stateful.upserts import UpsertModel, UpsertRules
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(UpsertRules, RuleBasedStateMachine):
     """Applies operations to the store and to the model. Each run starts with an empty store."""
 
     repo: ClassVar[SessionRepository]
@@ -45,7 +46,7 @@ class Machine(RuleBasedStateMachine):
         self.clock.set(self.beginning)
         for session in self.repo.list_sessions(include_expired=True):
             self.repo.delete_session(session.id)
-        self.model = Model(self.clock)
+        self.model = UpsertModel(self.clock)
         self.moments = [self.beginning]
 
     @initialize(ttl=some.sampled_from([None, None, 1000.5]), history=limits)

@@ -27,6 +27,7 @@ from snakestore import (
 )
 
 TAKES = {
+    "boolean": lambda value: type(value) is bool,
     "integer": lambda value: type(value) is int,
     "string": lambda value: type(value) is str,
     "json": lambda _: True,
