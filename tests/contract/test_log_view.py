@@ -33,6 +33,7 @@ def log(repo, sid, values):
 @pytest.fixture
 def statements(repo, monkeypatch):
     """The names of the runner's methods that were called: each is one statement or snapshot."""
+    repo.log("s", "l")  # skips the test where there is none
     called = []
     for name in ("lookup", "read"):
         original = getattr(repo._runner, name)

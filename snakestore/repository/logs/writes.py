@@ -134,23 +134,32 @@ class _Encoded(NamedTuple):
 
 def _encode(values: object, limit: int | None) -> _Encoded:
     """Read, check and encode values before the transaction, which may run several times."""
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+    # a list needs no slow check of abstract types; nearly every call has one
+    if type(values) is not list and (
+        isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable)
+    ):
         message = (
             f"values must be an iterable of entries, not {type(values).__name__}: put a single"
             " entry into a list"
         )
         return _Encoded([], ValidationError(message, value=values))
-    texts = []
     given = list(values)
     try:
-        for number, value in enumerate(given):
-            what = "log entry" if len(given) == 1 else f"log entry values[{number}]"
-            text = types.dumps(types.checked_document(value, what))
-            check_size(what, text, None, limit)
-            texts.append(text)
+        return _Encoded(
+            [
+                _encode_entry(value, f"log entry values[{number}]", limit)
+                for number, value in enumerate(given)
+            ],
+            None,
+        )
     except ValidationError as refusal:
         return _Encoded([], refusal)
-    return _Encoded(texts, None)
+
+
+def _encode_entry(value: object, what: str, limit: int | None) -> str:
+    text = types.dumps(types.checked_document(value, what))
+    check_size(what, text, None, limit)
+    return text
 
 
 def _append(
