@@ -21,6 +21,7 @@ from benchmarks.rows import (
     ASYNC_POSTGRES_OURS,
     BASELINE,
     CACHED,
+    LONG_LOG,
     MEMORY_BASELINE,
     MEMORY_OURS,
     NAME_ONLY,
@@ -47,6 +48,8 @@ SCALARS = (
 )
 ARRAYS = ("embedding-store", "embedding-load", "tensor-store", "tensor-load")
 HISTORIES = ("history", "history-read")
+LOGS = ("append", "read-last")
+LONG_LOGS = ("append-long", "read-last-long")
 MEMORY = ("memory-get", "memory-update")
 ASYNC = ("async-get", "async-update")
 POSTGRES = ("postgres-get", "postgres-update")
@@ -72,7 +75,7 @@ BASELINES = (
         name=BASELINE,
         kind="baseline",
         place="baselines.jobs:open_sqlite",
-        rows=SCALARS + ARRAYS + PROCESSES,
+        rows=SCALARS + ARRAYS + LOGS + PROCESSES,
     ),
     Entry(
         name=NAME_ONLY,
@@ -117,8 +120,9 @@ OURSELVES = (
         name=OURS,
         kind="ours",
         place="ours.sqlite:open_default",
-        rows=SCALARS + ARRAYS + HISTORIES + PROCESSES,
+        rows=SCALARS + ARRAYS + HISTORIES + LOGS + LONG_LOGS + PROCESSES,
     ),
+    Entry(name=LONG_LOG, kind="ours", place="ours.logs:open_long", rows=LONG_LOGS),
     Entry(
         name=CACHED,
         kind="ours",

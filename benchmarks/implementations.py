@@ -48,6 +48,7 @@ class Lab:
     directory: Path
     stack: ExitStack = field(default_factory=ExitStack)
     shared: dict[str, Any] = field(default_factory=dict)  # servers that implementations share
+    long_log: int = 1_000_000  # entries of the long log
     _files: int = 0
 
     def new_path(self, name: str) -> Path:

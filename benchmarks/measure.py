@@ -24,12 +24,17 @@ class Effort:
     longest_batch: float  # seconds; slower implementations get fewer calls per batch
     fewest_rounds: int
     most_rounds: int
+    long_log: int  # entries of the long log
     clock: Callable[[], float] = perf_counter  # seconds; process_time on a busy machine
 
 
-FULL = Effort(row_seconds=3.0, longest_batch=0.06, fewest_rounds=15, most_rounds=120)
-QUICK = Effort(row_seconds=0.6, longest_batch=0.04, fewest_rounds=7, most_rounds=40)
-ONCE = Effort(row_seconds=0.0, longest_batch=0.0, fewest_rounds=1, most_rounds=1)
+FULL = Effort(
+    row_seconds=3.0, longest_batch=0.06, fewest_rounds=15, most_rounds=120, long_log=1_000_000
+)
+QUICK = Effort(
+    row_seconds=0.6, longest_batch=0.04, fewest_rounds=7, most_rounds=40, long_log=100_000
+)
+ONCE = Effort(row_seconds=0.0, longest_batch=0.0, fewest_rounds=1, most_rounds=1, long_log=1000)
 
 
 def measure(

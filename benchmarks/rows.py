@@ -20,6 +20,7 @@ NAME_ONLY, PLAIN_BYTES, TO_NUMPY = (
     "hand-written, bytes",
     "snakestore to_numpy()",
 )
+LONG_LOG = "snakestore, a long log"
 MEMORY_BASELINE, MEMORY_OURS = "hand-written sqlite3, :memory:", "snakestore, sqlite://"
 ASYNC_BASELINE, ASYNC_OURS = "asyncio.to_thread(hand-written)", "snakestore async"
 POSTGRES_BASELINE, POSTGRES_OURS = "hand-written psycopg", "snakestore PostgreSQL"
@@ -161,6 +162,41 @@ SQLITE_ROWS = (
         title="tensor of 64x64 float32: get_value",
         calls=10,
         note="Compared with a baseline that reads JSON into nested lists.",
+    ),
+    Row(
+        key="append",
+        title="append_log, one entry",
+        calls=300,
+        targets=_ours(1.3, 1.1),
+        whole=True,
+        note=(
+            "BEGIN IMMEDIATE, read the session and the log, UPDATE the log, INSERT the entry,"
+            " UPDATE the session (access), COMMIT."
+        ),
+    ),
+    Row(
+        key="append-long",
+        title="append_log at a million entries, of 20",
+        calls=300,
+        base=OURS,
+        targets={LONG_LOG: Target(1.1)},
+        whole=True,
+        note="100,000 entries in a quick run.",
+    ),
+    Row(
+        key="read-last",
+        title="read_log, the last 20",
+        calls=200,
+        targets=_ours(1.3, 1.0),
+        note="The baseline reads the session and the entries in one transaction.",
+    ),
+    Row(
+        key="read-last-long",
+        title="read_log, the last 20 of a million, of 20",
+        calls=200,
+        base=OURS,
+        targets={LONG_LOG: Target(1.1)},
+        note="100,000 entries in a quick run.",
     ),
     Row(
         key="sweep",

@@ -95,6 +95,7 @@ def run(rows: Sequence[Row], effort: Effort, *, mode: str, peers: bool, said: Sa
     entries = [*BASELINES, *OURSELVES, *(PEERS if peers else ())]
     report = Report(machine=described(), mode=mode)
     with laboratory() as lab:
+        lab.long_log = effort.long_log
         taking = Field(lab, entries)
         try:
             for row in rows:

@@ -141,14 +141,12 @@ def awaited(
     return Job(lambda times: loop.run_until_complete(run(times)))
 
 
-def logged(operations: Operations, job: Job) -> Job:
+def logged(seeds: sqlite3.Connection, job: Job) -> Job:
     """A writing job that ends with a checkpoint.
 
     Otherwise chance would decide which batch pays for SQLite's automatic checkpoint.
     """
-    return replace(
-        job, settle=lambda _: operations.seeds.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    )
+    return replace(job, settle=lambda _: seeds.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone())
 
 
 def scalar_makers(operations: Operations) -> Makers:
@@ -156,11 +154,13 @@ def scalar_makers(operations: Operations) -> Makers:
     return {
         "get": lambda: reading(operations.get_value, READS, NAMES),
         "record": lambda: reading(operations.get_record, READS, NAMES),
-        "update-plain": lambda: logged(operations, writing(operations.update, PLAIN, UPDATED)),
-        "update": lambda: logged(operations, writing(operations.update, UPDATES, UPDATED)),
-        "register": lambda: logged(operations, _registering(operations)),
-        "batch-plain": lambda: logged(operations, _batches(operations, PLAIN_BATCH)),
-        "batch": lambda: logged(operations, _batches(operations, BATCH)),
+        "update-plain": lambda: logged(
+            operations.seeds, writing(operations.update, PLAIN, UPDATED)
+        ),
+        "update": lambda: logged(operations.seeds, writing(operations.update, UPDATES, UPDATED)),
+        "register": lambda: logged(operations.seeds, _registering(operations)),
+        "batch-plain": lambda: logged(operations.seeds, _batches(operations, PLAIN_BATCH)),
+        "batch": lambda: logged(operations.seeds, _batches(operations, BATCH)),
         "list": lambda: calling(operations.list_records, READS),
         "prefix": lambda: calling(operations.list_records, READS, operations.pattern),
         "sweep": lambda: _sweeping(operations),
@@ -175,7 +175,7 @@ def array_makers(operations: Operations) -> Makers:
     """The jobs of the rows about embeddings and tensors."""
     return {
         "embedding-store": lambda: logged(
-            operations,
+            operations.seeds,
             writing(
                 operations.update, filled_array(operations, "embedding"), ["embedding"], EMBEDDINGS
             ),
@@ -184,7 +184,7 @@ def array_makers(operations: Operations) -> Makers:
             operations.get_value, filled_array(operations, "embedding"), ["embedding"]
         ),
         "tensor-store": lambda: logged(
-            operations,
+            operations.seeds,
             writing(operations.update, filled_array(operations, "tensor"), ["tensor"], tensors()),
         ),
         "tensor-load": lambda: reading(

@@ -10,13 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import create_engine
 
 from benchmarks import seed
+from benchmarks.baselines.logs import start_logs
 from benchmarks.baselines.records import Record
-from benchmarks.baselines.sqlite import GET_BY_NAME, SqliteBaseline, connect
+from benchmarks.baselines.sqlite import GET_BY_NAME, SqliteBaseline, connect, create_tables
 from benchmarks.baselines.threads import threaded
 from benchmarks.implementations import Lab
+from benchmarks.logs import log_makers
 from benchmarks.work import Bench, Operations, array_makers, reading, scalar_makers, writing
 from benchmarks.workload import NAMES, PREFIX, READS, SIDE, UPDATED, UPDATES
 from snakestore.storage.schema.tables import Base
@@ -25,9 +27,7 @@ from snakestore.storage.schema.tables import Base
 def new_file(lab: Lab, name: str) -> Path:
     """A seeded file with the tables of snakestore."""
     path = lab.new_path(name)
-    engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool)
-    Base.metadata.create_all(engine)
-    engine.dispose()
+    create_tables(path)
     baseline = SqliteBaseline(path)
     seed.in_file(baseline.connection)
     baseline.close()
@@ -48,10 +48,12 @@ def open_sqlite(lab: Lab) -> Bench:
     ) -> Any:
         return baseline.register(sid, name, type_name, _plain(value), constraints=constraints)
 
+    closers = [baseline.close, operations.seeds.close]
     return Bench(
         scalar_makers(operations)
-        | array_makers(replace(operations, update=update, register=register)),
-        [baseline.close, operations.seeds.close],
+        | array_makers(replace(operations, update=update, register=register))
+        | log_makers(lambda: start_logs(lab, closers)),
+        closers,
     )
 
 

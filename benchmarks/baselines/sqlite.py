@@ -11,8 +11,11 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import NullPool, create_engine
+
 from benchmarks.baselines.records import GoneError, LockedError, Record, access_is_due, check_alive
 from benchmarks.workload import now, text_of
+from snakestore.storage.schema.tables import Base
 
 PRAGMAS = (
     "auto_vacuum=INCREMENTAL",
@@ -93,6 +96,13 @@ def connect(path: Path | str) -> sqlite3.Connection:
     return connection
 
 
+def create_tables(path: Path) -> None:
+    """Create the tables of snakestore in a new file."""
+    engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+
+
 def marks(count: int) -> str:
     """``count`` question marks, for IN."""
     return ", ".join("?" * count)
@@ -162,7 +172,7 @@ class SqliteBaseline:
                 if session[2] is not None:
                     execute(PRUNE, (sid, record.id, record.version + 1 - session[2]))
             execute(UPDATE, (text, blob, json.dumps(record.metadata), stamp, sid, record.id))
-            execute(COUNT, (*_stamps(when, session[1]), 0, 1, sid))
+            execute(COUNT, (*stamps(when, session[1]), 0, 1, sid))
         except BaseException:
             execute("ROLLBACK")
             raise
@@ -215,7 +225,7 @@ class SqliteBaseline:
                     for name, record in records.items()
                 ],
             )
-            execute(COUNT, (*_stamps(when, session[1]), 0, len(names), sid))
+            execute(COUNT, (*stamps(when, session[1]), 0, len(names), sid))
         except BaseException:
             execute("ROLLBACK")
             raise
@@ -264,7 +274,7 @@ class SqliteBaseline:
                     stamp,
                 ),
             )
-            execute(COUNT, (*_stamps(when, session[1]), 1, 1, sid))
+            execute(COUNT, (*stamps(when, session[1]), 1, 1, sid))
         except BaseException:
             execute("ROLLBACK")
             raise
@@ -341,7 +351,7 @@ class SqliteBaseline:
         idle = (when - datetime.fromisoformat(row[0])).total_seconds()
         check_alive(idle, ttl)
         if access_is_due(idle, ttl):
-            self.connection.execute(ACCESS, (*_stamps(when, ttl), sid))
+            self.connection.execute(ACCESS, (*stamps(when, ttl), sid))
 
     @staticmethod
     def _alive(row: Sequence[Any] | None, when: datetime) -> Sequence[Any]:
@@ -410,5 +420,6 @@ def _record(row: Sequence[Any], when: datetime) -> Record:
     )
 
 
-def _stamps(when: datetime, ttl: float | None) -> tuple[str, str | None]:
+def stamps(when: datetime, ttl: float | None) -> tuple[str, str | None]:
+    """A time of access and the expiry that follows from it, as stored."""
     return text_of(when), None if ttl is None else text_of(when + timedelta(seconds=ttl))

@@ -11,6 +11,8 @@ from typing import Any
 from benchmarks import seed
 from benchmarks.baselines.sqlite import connect
 from benchmarks.implementations import Lab, UnavailableError
+from benchmarks.logs import log_makers
+from benchmarks.ours.logs import start_logs
 from benchmarks.work import (
     Bench,
     Operations,
@@ -61,16 +63,20 @@ def open_default(lab: Lab) -> Bench:
     """With default options."""
     repo, operations = new_repository(lab, "snakestore.db")
     makers = scalar_makers(operations) | array_makers(operations)
-    makers["history"] = lambda: logged(operations, writing(operations.update, UPDATES, UPDATED))
+    makers["history"] = lambda: logged(
+        operations.seeds, writing(operations.update, UPDATES, UPDATED)
+    )
     makers["history-read"] = lambda: reading(operations.get_value, UPDATES, UPDATED)
-    return Bench(makers, [repo.close, operations.seeds.close])
+    closers = [repo.close, operations.seeds.close]
+    makers |= log_makers(lambda: start_logs(lab, closers))
+    return Bench(makers, closers)
 
 
 def open_without_history(lab: Lab) -> Bench:
     """With ``history=0``."""
     repo, operations = new_repository(lab, "no-history.db", history=0)
     makers = {
-        "history": lambda: logged(operations, writing(operations.update, PLAIN, UPDATED)),
+        "history": lambda: logged(operations.seeds, writing(operations.update, PLAIN, UPDATED)),
         "history-read": lambda: reading(operations.get_value, PLAIN, UPDATED),
     }
     return Bench(makers, [repo.close, operations.seeds.close])

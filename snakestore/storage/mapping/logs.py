@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from snakestore import types
 from snakestore.errors import CorruptStoreError
-from snakestore.log import LogEntry
+from snakestore.log import LogEntry, unchecked_entry
 from snakestore.storage.mapping.cells import (
     document_from,
     entry_label,
@@ -97,7 +96,7 @@ def _entries_from(sid: str, name: str, rows: list[Row]) -> list[LogEntry]:
     except ValueError:
         return [entry_from(sid, name, row) for row in rows]  # raises for the damaged one
     return [
-        LogEntry(position=position, value=value, created_at=created_at)
+        unchecked_entry(position, value, created_at)
         if type(position) is int and position >= 0 and created_at is not None
         else entry_from(sid, name, (position, text, created_at))
         for (position, text, created_at), value in zip(rows, values, strict=True)
@@ -116,7 +115,7 @@ def entry_from(sid: object, name: object, row: Row) -> LogEntry:
     if created_at is None:
         raise unexpected(None, "a time", "created_at", entry_label, sid, name, position)
     value = document_from(text, "entry", entry_label, sid, name, position)
-    return LogEntry(position=position, value=value, created_at=created_at)
+    return unchecked_entry(position, value, created_at)
 
 
 def names_from(sid: str, rows: Iterable[Row]) -> list[str]:
@@ -126,8 +125,3 @@ def names_from(sid: str, rows: Iterable[Row]) -> list[str]:
         CorruptStoreError: if one is not text.
     """
     return [text_from(name, "name", log_label, sid, name) for (name,) in rows]
-
-
-def value_of(entry: LogEntry) -> Any:
-    """The value of an entry."""
-    return entry.value
