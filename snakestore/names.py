@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
+import numbers
 import pathlib
 import uuid
 from typing import TypeGuard
@@ -10,6 +12,8 @@ from typing import TypeGuard
 from snakestore.errors import InvalidNameError, shorten
 
 MAX_NAME_LENGTH = 255
+_CLASSES_OF_IDS = frozenset({"UUID", "ULID", "ObjectId"})
+"""Names of classes of other packages whose str() is an id."""
 FIRST_SURROGATE, LAST_SURROGATE, LAST_CODE_POINT = 0xD800, 0xDFFF, 0x10FFFF
 
 
@@ -44,11 +48,16 @@ def identifier_text(name: object, what: str = "identifier") -> str:
 
 def _advice(name: object) -> str:
     """How to make a name of ``name``, as the end of a sentence."""
-    if isinstance(name, bytes):
+    if isinstance(name, bytes | bytearray):
         return "; convert it with .decode()"
+    if isinstance(name, dt.date):
+        return "; convert it with .isoformat()"
     # not for None or a bool, which is rather a mistake than an id
-    convertible = isinstance(name, int | uuid.UUID | pathlib.PurePath) and name is not True
-    return "; convert it with str(...)" if convertible and name is not False else ""
+    convertible = not isinstance(name, bool) and (
+        isinstance(name, numbers.Number | uuid.UUID | pathlib.PurePath)
+        or type(name).__name__ in _CLASSES_OF_IDS
+    )
+    return "; convert it with str(...)" if convertible else ""
 
 
 def invalid_name_reason(text: str) -> str | None:

@@ -15,7 +15,10 @@ from sqlalchemy.exc import ArgumentError
 from snakestore.errors import ValidationError
 from snakestore.storage.dialects import backend_of, parse_path
 
-_QUOTES = "'\"`"
+_QUOTES = {"'": "'", '"': '"', "`": "`", "\u201c": "\u201d", "\u2018": "\u2019", "\u00ab": "\u00bb"}
+"""The closing quote for each opening one; text that was copied may have typographic ones."""
+_KEYWORDS = re.compile(r"\s*(?:host|hostaddr|port|dbname|user|password|service)\s*=", re.IGNORECASE)
+"""The start of a connection string of libpq, ``host=... dbname=...``."""
 _FOREIGN_URL = re.compile(
     r"(?:jdbc|odbc|adbc):"
     r"|(?:sqlite3?|postgres(?:ql)?|mysql|mariadb|oracle|mssql|sqlserver|duckdb|libsql|cockroachdb"
@@ -72,10 +75,13 @@ def _refuse_no_path(text: str) -> None:
     Raises:
         ValidationError: it is such text.
     """
-    if "\n" in text or "\r" in text:
+    stripped = text.strip()
+    if text.splitlines() not in ([], [text]):
         reason = "contains a line break: remove it, e.g. with .strip()"
-    elif len(text) > 1 and text[0] in _QUOTES and text[-1] == text[0]:
+    elif len(stripped) > 1 and _QUOTES.get(stripped[0]) == stripped[-1]:
         reason = "is in quotes: remove them"
+    elif _KEYWORDS.match(text):
+        reason = "is a connection string: write postgresql://user:password@host/database"
     elif (scheme := _FOREIGN_URL.match(text)) is not None:
         reason = (
             f"starts with {scheme[0]!r} and is not a SQLAlchemy URL: write sqlite:///agent.db for a"

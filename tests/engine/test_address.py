@@ -226,6 +226,11 @@ def test_an_engines_own_url_opens_the_same_database() -> None:
         ("sqlite:///agent.db\r\n", "line break"),
         ('"agent.db"', "quotes"),
         ("'sqlite:///agent.db'", "quotes"),
+        (" 'agent.db' ", "quotes"),
+        ("\u201cagent.db\u201d", "quotes"),
+        ("agent\u2028.db", "line break"),
+        ("host=localhost dbname=agent password=secret", "postgresql://"),
+        ("dbname = agent", "postgresql://"),
     ],
 )
 def test_text_that_is_meant_otherwise_is_no_path(given: str, remedy: str) -> None:

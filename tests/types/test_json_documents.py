@@ -9,11 +9,14 @@ import datetime as dt
 import decimal
 import enum
 import fractions
+import ipaddress
 import json
 import math
 import pathlib
+import re
 import sys
 import time
+import types as types_module
 import uuid
 from typing import NamedTuple
 
@@ -190,7 +193,60 @@ class Pair(NamedTuple):
     b: int
 
 
+class Described:
+    """A record of a package that is not installed here: known by an attribute of its class."""
+
+    __attrs_attrs__ = ()
+
+
+class Struct:
+    __struct_fields__ = ("a",)
+
+
+class Listed:
+    """Iterates over its keys, and may be indexed by them."""
+
+    def __iter__(self):
+        return iter({"a": 1})
+
+    def __getitem__(self, key):
+        return {"a": 1}[key]
+
+
+class WithItems:
+    def __iter__(self):
+        return iter(["a"])
+
+    def items(self):
+        return [("a", 1)]
+
+
+class Table:
+    """A data frame."""
+
+    columns = ("a",)
+    to_dict = list
+
+    def __array__(self):
+        return np.zeros(1)
+
+
 REFUSED = [
+    (Described(), "attrs.asdict(...)"),
+    (Struct(), "msgspec.to_builtins(...)"),
+    (Listed(), "that has all its data"),
+    (WithItems(), ".items() with dict(...)"),
+    (Table(), '.to_dict(orient="list")'),
+    (types_module.SimpleNamespace(a=1), "vars(...)"),
+    (collections.UserString("a"), "str(...)"),
+    (collections.UserList([1]), "list(...)"),
+    ({"a": 1}.items(), "dict(...)"),
+    ({"a": 1}.values(), "list(...)"),
+    (re.compile("a"), ".pattern"),
+    (ipaddress.ip_address("::1"), "str(...)"),
+    (np.datetime64("2025-01-01"), "str(...)"),
+    (np.str_("a"), "str(...)"),
+    (np.bool_(True), ".item()"),
     (dt.datetime(2025, 1, 1, tzinfo=dt.UTC), ".isoformat()"),
     (dt.date(2025, 1, 1), ".isoformat()"),
     (dt.time(1), ".isoformat()"),
@@ -433,3 +489,11 @@ def test_the_limit_of_the_interpreter_is_not_changed():
     types.loads(types.dumps([10**4000]))
 
     assert sys.get_int_max_str_digits() == before
+
+
+@pytest.mark.parametrize("value", [Listed(), WithItems(), Keyed(), Example()])
+def test_what_iterates_over_its_keys_is_not_to_become_a_list(value):
+    with pytest.raises(ValidationError) as caught:
+        types.validate([value], "json")
+
+    assert "list(" not in str(caught.value)

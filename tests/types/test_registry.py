@@ -9,7 +9,9 @@ import math
 import subprocess
 import sys
 import threading
+from typing import Literal
 
+import numpy as np
 import pytest
 
 from snakestore import (
@@ -381,6 +383,14 @@ def test_numpy_and_the_pattern_engine_are_imported_on_first_use():
         (bool, "boolean"),
         (dict, "json"),
         (float, "float"),
+        (" float", "float"),
+        ("doubel", "float"),
+        ("list[int]", "json"),
+        (list[int], "json"),
+        (int | None, "integer"),
+        (Literal["a", "b"], "choice"),
+        (dt.datetime, "string"),
+        (np.ndarray, "tensor"),
     ],
 )
 def test_an_unknown_type_names_the_one_that_is_meant(given, meant):

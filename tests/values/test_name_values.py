@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import enum
 import pathlib
 import re
@@ -198,6 +200,11 @@ def test_a_pattern_is_text(pattern):
     [
         (uuid.UUID(int=1), "str(...)"),
         (7, "str(...)"),
+        (1.5, "str(...)"),
+        (decimal.Decimal(7), "str(...)"),
+        (bytearray(b"a"), ".decode()"),
+        (dt.datetime(2025, 1, 1, tzinfo=dt.UTC), ".isoformat()"),
+        (type("ULID", (), {})(), "str(...)"),
         (pathlib.PurePath("a"), "str(...)"),
         (b"a", ".decode()"),
     ],
