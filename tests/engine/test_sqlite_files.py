@@ -217,7 +217,10 @@ print(json.dumps(counts), flush=True)
         first = reader.stdout.readline()
         connection = sqlite3.connect(path)
         connection.execute("PRAGMA foreign_keys = OFF")
-        connection.execute("INSERT INTO programs VALUES ('s', 'p', '1', '', '')")
+        connection.execute(
+            "INSERT INTO programs (session_id, id, program, created_at, last_updated_at)"
+            " VALUES ('s', 'p', '1', '', '')"
+        )
         connection.commit()
         connection.close()
         second, _ = reader.communicate("\n", timeout=30)
