@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +57,7 @@ def store(tmp_path: Path) -> Path:
     return path
 
 
-def in_private_mounts(script: str, store: Path) -> object:
+def in_private_mounts(script: str, store: Path) -> Any:
     """Run ``script``, which prints JSON, with the paths of a store, of an empty folder, and of an
     empty file in that folder to mount the store at.
     """
@@ -195,6 +197,32 @@ def test_file_systems_that_machines_share_are_warned_of(
     monkeypatch.setattr(location, "MOUNTS", str(mounts))
 
     assert told_when_opening(store) == ([NetworkFileSystemWarning] if warned else [])
+
+
+@pytest.mark.parametrize(("kind", "warned"), [("grpcfuse", True), ("ntfs", False)])
+def test_a_real_mount_of_fuse_is_warned_of_by_its_type(
+    store: Path, kind: str, warned: bool
+) -> None:
+    if shutil.which("bindfs") is None:
+        pytest.skip("bindfs is not installed")
+    script = f"""
+options = "nonempty,subtype={kind}"
+if subprocess.run(["bindfs", "-o", options, os.path.dirname(store), box]).returncode:
+    sys.exit(CANNOT)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    use(inside)
+    with SessionRepository.open(os.path.join(box, "new.db")) as repo:
+        repo.create_session("s")
+        served = repo.check().ok
+subprocess.run(["umount", box], check=True)
+print(json.dumps([served, [each.category.__name__ for each in caught]]))
+"""
+
+    served, names = in_private_mounts(script, store)
+
+    assert served
+    assert names == ["NetworkFileSystemWarning"] * (2 if warned else 0)
 
 
 def test_without_a_list_of_mounts_the_device_tells(

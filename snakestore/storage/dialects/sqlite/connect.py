@@ -148,6 +148,7 @@ class _FileOpener:
         self._address = address
         self._settings = settings
         self._opened_before = False
+        self._created = False
         self.inspected = False
         """Whether the first connection needs no check of the file before."""
 
@@ -159,7 +160,7 @@ class _FileOpener:
         """
         if not self._address.immutable:
             check_not_mount_point(self._path)
-        warn_if_unsafe(self._path)
+        warn_if_unsafe(self._path, is_new=self._created)
 
     def open(self, entry: ConnectionPoolEntry) -> sqlite3.Connection:
         """A new connection; the file is created if it is missing and the URL allows that.
@@ -221,6 +222,7 @@ class _FileOpener:
             )
             raise StoreError(message)
         files.create_private(self._path)
+        self._created = True
 
     def _open_read_only(self) -> tuple[FileConnection, Watch]:
         connection, unchanging = _open_read_only(

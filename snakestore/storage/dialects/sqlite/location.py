@@ -121,10 +121,15 @@ def _is_mount_point(real: str) -> bool:
         return False
 
 
-def warn_if_unsafe(path: str) -> None:
+def warn_if_unsafe(path: str, *, is_new: bool = False) -> None:
     """Warn of a file that several machines may use, or that has several names.
 
     A NetworkFileSystemWarning tells of the file system, an UnsafeFileWarning of hard links.
+
+    Args:
+        path: the file.
+        is_new: whether the caller has just created it, so that it has one name. FUSE counts the
+            name under which it was created for another second.
     """
     kind, name = shared_file_system(path), files.printable(path)
     if kind is not None:
@@ -135,7 +140,7 @@ def warn_if_unsafe(path: str) -> None:
         )
         logger.warning("%s is on a network file system (%s)", name, kind)
         warnings.warn(message, NetworkFileSystemWarning, stacklevel=2)
-    links = files.hard_links(path)
+    links = 1 if is_new else files.hard_links(path)
     if links > 1:
         message = (
             f"{name} has {links} names (hard links): a process that opens it under another name"
