@@ -14,6 +14,7 @@ from logging.config import fileConfig
 from alembic import context
 from sqlalchemy import Connection, Engine
 
+from snakestore.storage.dialects import backend_of
 from snakestore.storage.engine import create_engine
 from snakestore.storage.migrate.alembic_runner import configure_options, lock_database
 from snakestore.storage.url import parse
@@ -29,7 +30,7 @@ def migrate(connection: Connection) -> None:
         return
     lock_database(connection)
     context.configure(connection=connection, **configure_options())
-    with context.begin_transaction():
+    with context.begin_transaction(), backend_of(connection).migration_settings(connection):
         context.run_migrations()
 
 

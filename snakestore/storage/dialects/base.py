@@ -201,6 +201,11 @@ class Backend(ABC):
             connection.begin()
         self.begin_on(connection, write=True, own=False)
 
+    def migration_settings(self, connection: Connection) -> AbstractContextManager[None]:
+        """A block in which the frozen DDL of the migrations means what it says."""
+        del connection
+        return nullcontext()
+
     def check_partitions(self, partitions: object) -> None:
         """Check how many partitions each table is to have.
 

@@ -68,7 +68,9 @@ def _sqlite_typeof(element: _typeof, compiler: SQLCompiler, **options: Any) -> s
 
 @compiles(_typeof, "postgresql")
 def _pg_typeof(element: _typeof, compiler: SQLCompiler, **options: Any) -> str:
-    return f"CAST(pg_typeof({compiler.process(element.clauses, **options)}) AS TEXT)"
+    # quote_all_identifiers puts the name in quotes
+    column = compiler.process(element.clauses, **options)
+    return f"trim(both '\"' from CAST(pg_typeof({column}) AS TEXT))"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Dialect, select
+from sqlalchemy import select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -14,20 +14,11 @@ from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.column_types import UtcDateTime
 
 
-class _ServerTime(UtcDateTime):
-    """The server's time as the driver gives it, or NULL."""
-
-    cache_ok = True
-
-    def result_converter(self, dialect: Dialect) -> None:
-        """None: the driver gives a time already, or NULL."""
-
-
 class server_now(FunctionElement[datetime]):  # noqa: N801 - an SQL function, named as one
     """The server's time now, not at the transaction's start; NULL without a server."""
 
     name = "server_now"
-    type = _ServerTime()
+    type = UtcDateTime()
     inherit_cache = True
 
 

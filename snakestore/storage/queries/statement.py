@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import Dialect, Executable
+from sqlalchemy import Dialect, Executable, Select
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import Float, Integer, Numeric, TypeEngine
 
@@ -104,7 +104,8 @@ class Statement:
 
 
 def _compile(built: Executable, dialect: Dialect) -> CompiledStatement:
-    compiled = cast("SQLCompiler", cast("Any", built).compile(dialect=dialect))
+    selected: Any = _selecting_sent(built, dialect) if isinstance(built, Select) else built
+    compiled: SQLCompiler = selected.compile(dialect=dialect)
     # of a change without RETURNING there are none
     returned = cast("Any", built).exported_columns
     converters = [_converter(each.type, dialect, incoming=False) for each in returned]
@@ -114,6 +115,15 @@ def _compile(built: Executable, dialect: Dialect) -> CompiledStatement:
         _row_converter(converters, [str(getattr(each, "name", "")) for each in returned]),
         converters,
     )
+
+
+def _selecting_sent(query: Select[Any], dialect: Dialect) -> Select[Any]:
+    """The query with each column in the form in which its type is sent."""
+    columns = [
+        each.type.sent(each, dialect) if isinstance(each.type, DriverType) else each
+        for each in query.selected_columns
+    ]
+    return query.with_only_columns(*columns, maintain_column_froms=True)
 
 
 def _binder(compiled: SQLCompiler, dialect: Dialect) -> Callable[[dict[str, Any]], Any]:

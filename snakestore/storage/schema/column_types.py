@@ -8,18 +8,27 @@ a Python object. The library's own statements skip these conversions where they 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from operator import add, sub
+from struct import Struct
 from typing import Any, TypeVar
 
-from sqlalchemy import Dialect, Text, type_coerce
+from sqlalchemy import Dialect, Text, func, type_coerce
 from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import custom_op
-from sqlalchemy.types import JSON, TIMESTAMP, DateTime, TypeDecorator, TypeEngine, UserDefinedType
+from sqlalchemy.types import (
+    JSON,
+    TIMESTAMP,
+    DateTime,
+    Double,
+    TypeDecorator,
+    TypeEngine,
+    UserDefinedType,
+)
 
 from snakestore.clock import as_utc, from_text, to_text
 from snakestore.errors import CorruptStoreError, ValidationError, shorten
@@ -47,6 +56,13 @@ class DriverType(TypeDecorator[T]):
     def result_converter(self, dialect: Dialect) -> Convert | None:  # noqa: ARG002 - likewise
         """A function from the driver's value to the library's; None: pass it on."""
         return None
+
+    def sent(self, column: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - likewise
+        """The column as the library's statements select it, in a form that no setting changes.
+
+        Servers print times and numbers as DateStyle, TimeZone and extra_float_digits say.
+        """
+        return column
 
 
 # --- times
@@ -115,8 +131,12 @@ class UtcDateTime(DriverType[datetime]):
         return None if _has_time_type(dialect) else _written_time
 
     def result_converter(self, dialect: Dialect) -> Convert | None:
-        """From text, or from a time in the server's zone, to a UTC datetime."""
-        return _in_utc if _has_time_type(dialect) else _read_time
+        """From text, or from a server's time, to a UTC datetime."""
+        return _received_time if _has_time_type(dialect) else _read_time
+
+    def sent(self, column: Any, dialect: Dialect) -> Any:
+        """In binary form from a server, or as it is."""
+        return func.timestamptz_send(column) if _has_time_type(dialect) else column
 
 
 _TIME = Text().with_variant(TIMESTAMP(timezone=True), "postgresql")
@@ -140,6 +160,24 @@ def _in_utc(moment: datetime | None) -> datetime | None:
     return moment.astimezone(UTC)
 
 
+def _received_time(sent: bytes | datetime | None) -> datetime | None:
+    """The time that ``timestamptz_send`` sent: microseconds since the year 2000.
+
+    Raises:
+        CorruptStoreError: it is infinite, or in no year that Python has.
+    """
+    if sent is None or isinstance(sent, datetime):
+        return _in_utc(sent)
+    try:
+        return _SERVER_EPOCH + timedelta(microseconds=int.from_bytes(sent, signed=True))
+    except OverflowError as problem:
+        message = "a time in the database is damaged: it is infinite or not in the years 1 to 9999"
+        raise CorruptStoreError(message) from problem
+
+
+_SERVER_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
 # a few times are read again and again: a session's access with each of its variables, a variable's
 # creation with its value
 @lru_cache(maxsize=1024)
@@ -154,6 +192,40 @@ def _read_time(text: str | None) -> datetime | None:
             " YYYY-MM-DDTHH:MM:SS.ffffffZ"
         )
         raise CorruptStoreError(message) from problem
+
+
+# --- numbers
+
+
+class Seconds(DriverType[float]):
+    """A duration: a float of 64 bits, read back exactly."""
+
+    impl = Double
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[float]:
+        """The type of what is read."""
+        return float
+
+    def result_converter(self, dialect: Dialect) -> Convert | None:
+        """None, or from the server's binary form."""
+        return _received_float if _has_time_type(dialect) else None
+
+    def sent(self, column: Any, dialect: Dialect) -> Any:
+        """In binary form from a server, or as it is."""
+        return func.float8send(column) if _has_time_type(dialect) else column
+
+
+def _received_float(sent: bytes | float | None) -> float | None:
+    """The number that ``float8send`` sent."""
+    if sent is None or isinstance(sent, float):
+        return sent
+    [number] = _FLOAT.unpack(sent)
+    return float(number)
+
+
+_FLOAT = Struct(">d")
 
 
 # --- JSON
@@ -317,7 +389,8 @@ def _json_to_text(element: FunctionElement[Any], compiler: SQLCompiler, **option
 def without_nul(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
     """The column, NULL where the document holds a NUL: PostgreSQL fails to search those."""
     column = compiler.process(element.clauses, **options)
-    return f"(CASE WHEN position('\\u0000' IN CAST({column} AS TEXT)) = 0 THEN {column} END)"
+    # an E string is the same whatever standard_conforming_strings is
+    return f"(CASE WHEN position(E'\\\\u0000' IN CAST({column} AS TEXT)) = 0 THEN {column} END)"
 
 
 # --- identifiers

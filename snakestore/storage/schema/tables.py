@@ -23,11 +23,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import (
     BigInteger,
-    Double,
 )
 
 from snakestore.names import MAX_NAME_LENGTH
-from snakestore.storage.schema.column_types import JsonText, UtcDateTime, identifier
+from snakestore.storage.schema.column_types import JsonText, Seconds, UtcDateTime, identifier
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -56,7 +55,7 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime(),
         str: Text(),
         bytes: LargeBinary(),
-        float: Double(),
+        float: Seconds(),
         int: BigInteger(),
     }
 

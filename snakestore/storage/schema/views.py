@@ -95,7 +95,7 @@ def _source_by_arrow(element: _source_in, compiler: SQLCompiler, **options: Any)
     column = compiler.process(element.clauses, **options)
     # PostgreSQL cannot look into a document that holds a NUL, anywhere in it
     return (
-        f"CASE WHEN position('\\u0000' IN CAST({column} AS TEXT)) = 0 THEN {column} ->>"
+        f"CASE WHEN position(E'\\\\u0000' IN CAST({column} AS TEXT)) = 0 THEN {column} ->>"
         " 'source' END"
     )
 

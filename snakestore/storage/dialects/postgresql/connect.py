@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, event
 from snakestore.errors import StoreError, ValidationError
 from snakestore.storage.dialects.postgresql.pooler import is_lent, unprepared
 from snakestore.storage.settings import Settings
-from snakestore.storage.sqlalchemy_internals import in_autocommit
+from snakestore.storage.sqlalchemy_internals import in_autocommit, in_greenlet, wait_for
 
 PREPARE_THRESHOLD = "prepare_threshold"
 _LOCK_WAIT = "snakestore_lock_wait"
@@ -162,7 +163,13 @@ def cancel(driver_connection: Any) -> None:
     request = getattr(driver_connection, "cancel_safe", None)
     try:
         if request is not None:
-            request(timeout=_CANCEL_TIMEOUT)
+            requested = request(timeout=_CANCEL_TIMEOUT)
+            if not inspect.iscoroutine(requested):
+                return
+            if in_greenlet():
+                wait_for(requested)
+            else:
+                requested.close()
         elif hasattr(driver_connection, "cancel"):
             driver_connection.cancel()
     except Exception as error:  # noqa: BLE001 - closing the connection ends it, only later

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Select, column, select, table
+from sqlalchemy import URL, Connection, Select, column, func, select, table, true
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from snakestore.storage.dialects.postgresql.connect import create_engine, driver_url
@@ -12,6 +14,7 @@ from snakestore.storage.settings import Settings
 
 MAINTENANCE_DATABASE = "postgres"
 """Every server has it, and every user may connect to it by default."""
+_CONFORMING = "standard_conforming_strings"
 
 
 def is_missing(url: URL) -> bool:
@@ -46,3 +49,22 @@ def create(url: URL) -> None:
     except ProgrammingError:
         if is_missing(url):
             raise
+
+
+@contextmanager
+def conforming_strings(connection: Connection) -> Iterator[None]:
+    """Take backslashes in texts as they are, and restore the setting, which is the caller's.
+
+    A rollback restores it too.
+    """
+    found = connection.scalar(select(func.current_setting(_CONFORMING)))
+    if found == "on":
+        yield
+        return
+    _set_local(connection, "on")
+    yield
+    _set_local(connection, str(found))
+
+
+def _set_local(connection: Connection, value: str) -> None:
+    connection.execute(select(func.set_config(_CONFORMING, value, true())))

@@ -105,6 +105,10 @@ class PostgreSQL(Backend):
         super().lock_for_migration(connection)
         connection.execute(select(func.pg_advisory_xact_lock(cast(ADVISORY_LOCK, BigInteger))))
 
+    def migration_settings(self, connection: Connection) -> AbstractContextManager[None]:
+        """With ``standard_conforming_strings``: the texts in DDL have backslashes."""
+        return database.conforming_strings(connection)
+
     def check_partitions(self, partitions: object) -> None:
         """From 2 to 1024."""
         check_number(partitions)

@@ -19,6 +19,9 @@ from snakestore.storage.sqlalchemy_internals import keeps_prepared
 _POOLED = "snakestore_pooled"
 """The key of the answer among the ``info`` of a connection."""
 _PROCESS = "SELECT pg_backend_pid()"
+_ENCODINGS = {"UTF8", "UTF-8", "utf8", "utf-8"}
+"""As clients spell it: the server's own spelling is the first."""
+_HEX, _READ_HEX = "hex", {"pg8000"}
 _ASYNCPG = (
     "the AsyncEngine reaches the server through a pooler, where prepared statements of several"
     " clients meet: create it with connect_args={'prepared_statement_cache_size': 0,"
@@ -41,19 +44,46 @@ def is_lent(driver_connection: Any) -> bool:
 
 
 def is_pooled(connection: Connection) -> bool:
-    """Whether the connection is a pooler's, and prepares statements. Asks within a transaction.
+    """Whether a connection of a user's engine is a pooler's, and prepares statements.
+
+    Asks the server within a transaction, once for each connection of the driver.
 
     Raises:
-        StoreError: it is asyncpg's, which then keeps statements that mean others later.
+        StoreError: the connection cannot carry every text, or binary values; or it is asyncpg's,
+            which behind a pooler keeps statements that mean others later.
     """
     known = connection.info.get(_POOLED)
     if known is None:
-        told = _told_process(connection)
-        known = told is not None and told != _ask_process(connection)
-        if known and keeps_prepared(connection):
-            raise StoreError(_ASYNCPG)
-        connection.info[_POOLED] = known
+        known = connection.info[_POOLED] = _examine(connection)
     return bool(known)
+
+
+def _examine(connection: Connection) -> bool:
+    told = _told_process(connection)
+    with unprepared(connection):
+        process, encoding, output = connection.execute(
+            select(
+                func.pg_backend_pid(),
+                func.current_setting("client_encoding"),
+                func.current_setting("bytea_output"),
+            )
+        ).one()
+    if encoding not in _ENCODINGS:
+        message = (
+            f"the engine's connections use the client encoding {encoding}, which cannot carry every"
+            " text: create the engine with client_encoding='utf8'"
+        )
+        raise StoreError(message)
+    if output != _HEX and connection.dialect.driver in _READ_HEX:
+        message = (
+            f"{connection.dialect.driver} reads binary values only with bytea_output = hex: set"
+            f" that for the database, which has {output}"
+        )
+        raise StoreError(message)
+    pooled = told is not None and told != process
+    if pooled and keeps_prepared(connection):
+        raise StoreError(_ASYNCPG)
+    return pooled
 
 
 def _told_process(connection: Connection) -> int | None:
@@ -65,11 +95,6 @@ def _told_process(connection: Connection) -> int | None:
     elif keeps_prepared(connection):
         told = driver_connection.get_server_pid()
     return told
-
-
-def _ask_process(connection: Connection) -> int | None:
-    with unprepared(connection):
-        return connection.scalar(select(func.pg_backend_pid()))
 
 
 @contextmanager
