@@ -18,7 +18,7 @@ from snakestore.errors import (
 from snakestore.names import identifier_text, is_simple_name
 from snakestore.repository.arguments import look_up_text
 from snakestore.session import Session, exceeds_ttl, expiry, is_expired
-from snakestore.storage.dialects.base import access_is_due
+from snakestore.storage.dialects.access_lag import access_is_due
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.sessions import (
     LockedSession,

@@ -68,7 +68,7 @@ def test_a_log_that_grew_under_a_long_reader_is_cut_when_the_reader_is_done(
     tmp_path, monkeypatch, figures
 ):
     limit = 500_000
-    monkeypatch.setattr("snakestore.storage.dialects.sqlite.connect.JOURNAL_SIZE_LIMIT", limit)
+    monkeypatch.setattr("snakestore.storage.dialects.sqlite.opening.JOURNAL_SIZE_LIMIT", limit)
     path = tmp_path / "s.db"
     with SessionRepository.open(path, history=0) as repo, SessionRepository.open(path) as other:
         repo.create_session("s", ttl=None)

@@ -7,73 +7,18 @@ same function.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime, timedelta
-from typing import Any, ClassVar, Protocol
+from datetime import datetime
+from typing import Any, ClassVar
 
 from sqlalchemy import URL, Connection, Engine, MetaData
 
-from snakestore.errors import SchemaOutdatedError, SnakeStoreError, ValidationError
+from snakestore.errors import SnakeStoreError, ValidationError
+from snakestore.storage.dialects.protocols import FileWatch, Progress, SchemaReader
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.alterations import Alteration
-from snakestore.storage.schema.revisions import HEAD
 from snakestore.storage.settings import Settings
-
-IN_MEMORY = "the database in memory"
-"""What messages call it."""
-CONNECTION_LOST = "the connection to the server failed; nothing was written"
-Progress = Callable[[int, int], None] | None
-"""Called with the pages copied so far and the pages in total."""
-
-
-class SchemaReader(Protocol):
-    """Reads which tables a database has, as far as one transaction sees them. Changes nothing."""
-
-    def versions(self) -> list[Any] | None:
-        """The rows of snakestore's version table; None if there is no such table."""
-
-    def is_empty(self) -> bool:
-        """Whether nothing is there; never true of a server's database, which others share."""
-
-    def relation_names(self) -> set[str]:
-        """The names of all tables, views and indexes, spelled as the database compares them."""
-
-    def view_definitions(self) -> Mapping[str, str]:
-        """The views by name, spelled likewise, with their definitions."""
-
-    def encoding(self) -> str:
-        """The encoding of its texts, such as "UTF-8"."""
-
-    def alterations(self, revision: str) -> Sequence[Alteration]:
-        """What others changed of snakestore's tables, or put on or in place of them.
-
-        ``revision`` is the schema of the tables.
-        """
-
-
-class FileWatch(Protocol):
-    """Tells whether the file that a connection has open is still the one of that name."""
-
-    next_check: float
-    """The ``time.monotonic()`` at which a reader is to check again."""
-
-    @property
-    def replaced(self) -> bool:
-        """Whether another file, or none, has the name now."""
-
-    @property
-    def stale(self) -> bool:
-        """Whether a file that the connection reads as unchanging has changed."""
-
-    def check_replaced(self) -> None:
-        """Raise StoreError if the file or its log was removed or replaced."""
-
-    def check_before_commit(self) -> None:
-        """Likewise, if the transaction took long."""
-
-    def check_replaced_throttled(self) -> None:
-        """Likewise, and set ``next_check``."""
 
 
 class Backend(ABC):
@@ -410,35 +355,3 @@ class Backend(ABC):
             StoreFullError: the disk is full.
         """
         raise NotImplementedError  # backup_source has refused
-
-
-MAX_ACCESS_LAG = 60.0
-"""Seconds."""
-_LONG_TTL = 10 * MAX_ACCESS_LAG
-_HALF_A_MICROSECOND = 5e-7
-"""Times are rounded to microseconds."""
-
-
-def touch_interval(ttl: float | None) -> float:
-    """By how many seconds a recorded access may lag: a tenth of the ttl, at most a minute."""
-    return MAX_ACCESS_LAG if ttl is None or ttl >= _LONG_TTL else ttl / 10
-
-
-def access_is_due(idle: float, ttl: float | None) -> bool:
-    """Whether a read of a session that was idle for ``idle`` seconds is to be recorded."""
-    return idle + _HALF_A_MICROSECOND >= touch_interval(ttl)
-
-
-def lags_within_interval(recorded: datetime, exact: datetime, ttl: float | None) -> bool:
-    """Whether ``recorded`` is earlier than ``exact`` by no more than the touch interval."""
-    return exact - recorded <= timedelta(seconds=touch_interval(ttl))
-
-
-def outdated_schema_error(text: str) -> SchemaOutdatedError:
-    """The error for a statement on a table or column that the database does not have."""
-    return SchemaOutdatedError(
-        "the database has no snakestore tables or those of an older schema"
-        f" ({text}): run `snakestore db upgrade`, or snakestore.upgrade(bind)",
-        current=None,
-        head=HEAD,
-    )

@@ -12,7 +12,7 @@ from datetime import datetime
 from threading import get_ident
 from typing import Any, cast
 
-from snakestore.storage.dialects.base import access_is_due
+from snakestore.storage.dialects.access_lag import access_is_due
 from snakestore.storage.execution.autocommit import LOOKUP, AutocommitRunner, Mode
 from snakestore.storage.execution.connection import ConnectionAdapter, DriverConnection
 from snakestore.storage.execution.context import TransactionContext

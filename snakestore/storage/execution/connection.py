@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Dialect, Engine
 from snakestore.errors import StoreError
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
-from snakestore.storage.dialects.base import FileWatch
+from snakestore.storage.dialects.protocols import FileWatch
 from snakestore.storage.execution.fair_queue import Place
 from snakestore.storage.fork import leak_deliberately
 

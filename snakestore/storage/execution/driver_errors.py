@@ -15,7 +15,7 @@ from snakestore.storage.dialects import (
     interrupted_driver,
     interrupts_driver,
 )
-from snakestore.storage.dialects.base import CONNECTION_LOST
+from snakestore.storage.dialects.messages import CONNECTION_LOST
 
 
 def driver_error(error: BaseException) -> BaseException | None:

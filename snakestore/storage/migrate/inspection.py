@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Engine
 
 from snakestore.errors import CorruptStoreError, SchemaError, SchemaOutdatedError, SchemaTooNewError
 from snakestore.storage.dialects import backend_of
-from snakestore.storage.dialects.base import IN_MEMORY, SchemaReader
+from snakestore.storage.dialects.messages import IN_MEMORY
+from snakestore.storage.dialects.protocols import SchemaReader
 from snakestore.storage.engine import settings_of
 from snakestore.storage.schema import alterations
 from snakestore.storage.schema.alterations import Alteration

@@ -13,7 +13,8 @@ from sqlalchemy.exc import OperationalError
 
 from snakestore.errors import SnakeStoreError, StoreError
 from snakestore.session import expiry
-from snakestore.storage.dialects.base import Backend, SchemaReader, lags_within_interval
+from snakestore.storage.dialects.access_lag import lags_within_interval
+from snakestore.storage.dialects.base import Backend
 from snakestore.storage.dialects.postgresql import (
     connect,
     database,
@@ -23,6 +24,7 @@ from snakestore.storage.dialects.postgresql import (
 )
 from snakestore.storage.dialects.postgresql.definitions import alterations_of, complete_metadata
 from snakestore.storage.dialects.postgresql.partitions import check_number, partition
+from snakestore.storage.dialects.protocols import SchemaReader
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.settings import Settings

@@ -14,7 +14,7 @@ from snakestore.errors import (
     StoreFullError,
     StoreReadOnlyError,
 )
-from snakestore.storage.dialects.base import CONNECTION_LOST, outdated_schema_error
+from snakestore.storage.dialects.messages import CONNECTION_LOST, outdated_schema_error
 
 _PREPARED = (
     "a prepared statement met those of others, as behind a pooler. Let the engine prepare none:"

@@ -9,10 +9,10 @@ from contextlib import closing, suppress
 from typing import Any
 
 from snakestore.errors import StoreError
-from snakestore.storage.dialects.base import Progress
+from snakestore.storage.dialects.protocols import Progress
 from snakestore.storage.dialects.sqlite import files
-from snakestore.storage.dialects.sqlite.connect import open_for_inspection
 from snakestore.storage.dialects.sqlite.location import check_not_mount_point
+from snakestore.storage.dialects.sqlite.opening import open_for_inspection
 from snakestore.storage.dialects.sqlite.tracked import FileConnection
 
 _BUSY_TIMEOUT = 30.0

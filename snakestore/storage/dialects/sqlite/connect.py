@@ -1,19 +1,13 @@
-"""Engines on SQLite, and opening a database file or a database in memory with our settings.
+"""Engines on SQLite: their pool, and what they listen to.
 
-What a connection begins, and when, is in begin.py; what is checked of the file in files.py,
-file_watch.py and location.py.
+A file is opened in opening.py. What a connection begins, and when, is in begin.py.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import random
 import sqlite3
-import time
 import weakref
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from typing import Any
 
 import sqlalchemy
@@ -21,36 +15,18 @@ from sqlalchemy import URL, Dialect, Engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 
-from snakestore.clock import steady_seconds
-from snakestore.errors import CorruptStoreError, StoreError
-from snakestore.storage.descriptors import translate_exhaustion
+from snakestore.errors import StoreError
 from snakestore.storage.dialects.sqlite import files
-from snakestore.storage.dialects.sqlite.begin import (
-    READ_ONLY,
-    begin_before_statement,
-    check_before_commit,
-)
-from snakestore.storage.dialects.sqlite.errors import primary_code
-from snakestore.storage.dialects.sqlite.file_watch import (
-    WATCH,
-    Watch,
-    check_not_abandoned,
-)
-from snakestore.storage.dialects.sqlite.introspection import SQLiteSchemaReader
-from snakestore.storage.dialects.sqlite.location import check_not_mount_point, warn_if_unsafe
-from snakestore.storage.dialects.sqlite.tracked import FileConnection
+from snakestore.storage.dialects.sqlite.begin import begin_before_statement, check_before_commit
+from snakestore.storage.dialects.sqlite.file_watch import WATCH
+from snakestore.storage.dialects.sqlite.opening import SAFE_PRAGMAS, FileOpener, execute_or_close
 from snakestore.storage.dialects.sqlite.url import SQLiteAddress, address_of
 from snakestore.storage.fork import leak_deliberately
-from snakestore.storage.schema.alterations import check_encoding, check_unaltered
 from snakestore.storage.settings import Settings
 from snakestore.storage.sqlalchemy_internals import forget_connection
 
-JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 _OLDEST_SQLITE = (3, 35, 0)
 _POOL_SIZE = 20
-_MIN_SECONDS_FOR_WAL = 5.0
-_MIN_PAUSE, _MAX_PAUSE = 0.002, 0.05
-_SAFE_PRAGMAS = ("PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF")
 logger = logging.getLogger("snakestore.sqlite")
 
 
@@ -80,7 +56,7 @@ def create_engine(url: URL, settings: Settings) -> Engine:
 
 
 def _listen(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
-    opener = None if address.path is None else _FileOpener(address.path, address, settings)
+    opener = None if address.path is None else FileOpener(address.path, address, settings)
     if opener is not None:
         _openers[engine.dialect] = opener
 
@@ -102,167 +78,7 @@ def _listen(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
         event.listen(engine, "commit", check_before_commit)
 
 
-def open_for_inspection(path: str, busy_timeout: float) -> sqlite3.Connection:
-    """A connection to an existing file that changes no byte of it and leaves no file behind.
-
-    A read-only connection to a database in WAL mode creates the log and leaves it behind; one that
-    can write deletes it on closing. But it would also copy the log into the database, so a database
-    with a log is opened read-only.
-    """
-    check_not_abandoned(path)
-    has_log = files.size(os.path.realpath(path) + "-wal") > 0
-    if not files.writable(path):
-        return _open_read_only(path, {}, busy_timeout)[0]
-    connection = FileConnection(path, _uri(path, "ro" if has_log else "rw"), busy_timeout)
-    _execute_or_close(connection, "PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF")
-    return connection
-
-
-@contextmanager
-def explain_errors(path: str) -> Iterator[None]:
-    """Translate errors of opening a file that do not say what is wrong.
-
-    Raises:
-        CorruptStoreError: the schema is not text; quoting it raises a UnicodeDecodeError.
-        StoreError: the log cannot be read.
-    """
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        message = (
-            "the file is damaged: restore a backup, or salvage with the sqlite3 shell's .recover"
-            f" (its schema is not text: {error})"
-        )
-        raise CorruptStoreError(message) from error
-    except sqlite3.OperationalError as error:
-        if primary_code(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
-            files.check_log_readable(path)
-        raise
-
-
-class _FileOpener:
-    """Opens the connections of one engine to its file."""
-
-    def __init__(self, path: str, address: SQLiteAddress, settings: Settings) -> None:
-        self._path = path
-        self._address = address
-        self._settings = settings
-        self._opened_before = False
-        self._created = False
-        self.inspected = False
-        """Whether the first connection needs no check of the file before."""
-
-    def check_location(self) -> None:
-        """Check where the file is.
-
-        Raises:
-            StoreError: it is itself a mount point.
-        """
-        if not self._address.immutable:
-            check_not_mount_point(self._path)
-        warn_if_unsafe(self._path, is_new=self._created)
-
-    def open(self, entry: ConnectionPoolEntry) -> sqlite3.Connection:
-        """A new connection; the file is created if it is missing and the URL allows that.
-
-        Raises:
-            StoreError: the file is missing and not to be created, or cannot be opened.
-            CorruptStoreError: it is not a database.
-        """
-        with explain_errors(self._path), translate_exhaustion():
-            self._create_if_missing()
-            check_not_abandoned(self._path)
-            if not self.inspected:
-                self.check_location()
-                self._check_unaltered()
-                self.inspected = True
-            if self._address.read_only or not files.writable(self._path):
-                connection, watch = self._open_read_only()
-                entry.info[READ_ONLY] = True
-            else:
-                connection, watch = self._open_writable()
-            connection.start_watch(watch)
-            entry.info[WATCH] = watch
-        if not self._opened_before:
-            name = files.printable(self._path)
-            logger.debug("opened %s%s", name, " read-only" if READ_ONLY in entry.info else "")
-        self._opened_before = True
-        return connection
-
-    def _check_unaltered(self) -> None:
-        """Refuse a store that others altered.
-
-        Raises:
-            StoreError: it was altered, or is not in UTF-8.
-        """
-        if files.size(self._path) == 0:
-            return
-        with closing(open_for_inspection(self._path, self._settings.busy_timeout)) as connection:
-            reader = SQLiteSchemaReader(connection.execute)
-            versions = reader.versions()
-            if versions is not None:
-                check_encoding(reader.encoding(), self._path)
-                for revision in versions:
-                    check_unaltered(reader.alterations(str(revision)), self._path)
-
-    def _create_if_missing(self) -> None:
-        if files.exists(self._path):
-            return
-        if self._opened_before:
-            message = (
-                f"the file {self._path} is gone: put it back, or open the store again to create a"
-                " new one"
-            )
-            raise StoreError(message)
-        if not self._address.creates:
-            mode = self._address.parameters.get("mode", "ro")
-            message = (
-                f"the file {self._path} does not exist and its URL does not allow creating it: open"
-                f" it once without mode={mode}"
-            )
-            raise StoreError(message)
-        files.create_private(self._path)
-        self._created = True
-
-    def _open_read_only(self) -> tuple[FileConnection, Watch]:
-        connection, unchanging = _open_read_only(
-            self._path, dict(self._address.parameters), self._settings.busy_timeout
-        )
-        _execute_or_close(connection, self._lock_wait(), *_SAFE_PRAGMAS)
-        connection.why_read_only = self._why_read_only
-        return connection, Watch(self._path, unchanging=unchanging and not self._address.immutable)
-
-    def _why_read_only(self) -> str:
-        if self._address.read_only:
-            return "its URL says mode=ro or immutable=1"
-        return files.why_read_only(self._path)
-
-    def _lock_wait(self) -> str:
-        """The pragma that ends the longer wait of opening."""
-        return f"PRAGMA busy_timeout = {round(self._settings.busy_timeout * 1000)}"
-
-    def _open_writable(self) -> tuple[FileConnection, Watch]:
-        connection = FileConnection(
-            self._path, self._address.uri(mode="rw"), self._settings.busy_timeout
-        )
-        synchronous = "FULL" if self._settings.durability == "full" else "NORMAL"
-        try:
-            has_log = _switch_to_wal(connection, self._settings.busy_timeout)
-            watch = Watch(self._path, log_expected=has_log)
-        except BaseException:
-            connection.close()
-            raise
-        _execute_or_close(
-            connection,
-            f"PRAGMA synchronous = {synchronous}",
-            self._lock_wait(),
-            f"PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT}",
-            *_SAFE_PRAGMAS,
-        )
-        return connection, watch
-
-
-_openers: weakref.WeakKeyDictionary[Dialect, _FileOpener] = weakref.WeakKeyDictionary()
+_openers: weakref.WeakKeyDictionary[Dialect, FileOpener] = weakref.WeakKeyDictionary()
 
 
 def begin_inspection(engine: Engine) -> None:
@@ -280,75 +96,8 @@ def _open_memory(address: SQLiteAddress) -> sqlite3.Connection:
     connection = sqlite3.connect(
         address.uri(), uri=True, isolation_level=None, check_same_thread=False
     )
-    _execute_or_close(connection, *_SAFE_PRAGMAS)
+    execute_or_close(connection, *SAFE_PRAGMAS)
     return connection
-
-
-def _open_read_only(
-    path: str, parameters: dict[str, str], busy_timeout: float
-) -> tuple[FileConnection, bool]:
-    """A connection that cannot write, and whether it reads the file as unchanging.
-
-    In WAL mode readers too need the log's index, which cannot be created in a folder that is not
-    writable. If there is no log either, the file can be read as if it never changed.
-    """
-    connection = FileConnection(path, _uri(path, "ro", parameters), busy_timeout)
-    try:
-        connection.execute("PRAGMA schema_version")
-    except sqlite3.Error as error:
-        connection.close()
-        if (
-            primary_code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-            or files.size(os.path.realpath(path) + "-wal") > 0
-        ):
-            raise
-        unchanging = _uri(path, "ro", {**parameters, "immutable": "1"})
-        return FileConnection(path, unchanging, busy_timeout), True
-    return connection, False
-
-
-def _uri(path: str, mode: str, parameters: dict[str, str] | None = None) -> str:
-    return SQLiteAddress(path, path, parameters or {}).uri(mode=mode)
-
-
-def _execute_or_close(connection: sqlite3.Connection, *pragmas: str) -> None:
-    try:
-        for pragma in pragmas:
-            connection.execute(pragma)
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: float) -> bool:
-    """Put the database into WAL mode if it is not; a new file also gets incremental vacuum.
-
-    The switch takes an exclusive lock and does not wait for it as other statements do, so the
-    waiting is done here.
-
-    Returns:
-        Whether the connection has a log open.
-    """
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-        return True
-    began, paused = steady_seconds(), 0.0
-    limit = max(busy_timeout, _MIN_SECONDS_FOR_WAL)
-    # takes effect only before the first page is written, which the switch does
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    while True:
-        try:
-            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            connection.execute("PRAGMA schema_version").fetchone()  # opens the log
-        except sqlite3.OperationalError as error:
-            # a test tool may have stopped all clocks
-            waited = max(steady_seconds() - began, paused)
-            if primary_code(error) != sqlite3.SQLITE_BUSY or waited > limit:
-                raise
-        else:
-            return bool(mode == "wal")
-        pause = random.uniform(_MIN_PAUSE, _MAX_PAUSE)  # noqa: S311 - jitter, no secret
-        time.sleep(pause)
-        paused += pause
 
 
 def _discard_stale(connection: sqlite3.Connection, entry: ConnectionPoolEntry, _proxy: Any) -> None:

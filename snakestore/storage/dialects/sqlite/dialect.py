@@ -13,13 +13,9 @@ from sqlalchemy import URL, Connection, Engine, column, func, select
 
 from snakestore.errors import SnakeStoreError
 from snakestore.session import expiry
-from snakestore.storage.dialects.base import (
-    IN_MEMORY,
-    Backend,
-    FileWatch,
-    Progress,
-    SchemaReader,
-)
+from snakestore.storage.dialects.base import Backend
+from snakestore.storage.dialects.messages import IN_MEMORY
+from snakestore.storage.dialects.protocols import FileWatch, Progress, SchemaReader
 from snakestore.storage.dialects.sqlite import (
     backup,
     begin,
@@ -28,6 +24,7 @@ from snakestore.storage.dialects.sqlite import (
     file_watch,
     files,
     introspection,
+    opening,
 )
 from snakestore.storage.dialects.sqlite import url as sqlite_url
 from snakestore.storage.queries.statement import Statement
@@ -67,7 +64,7 @@ class SQLite(Backend):
     file: ClassVar[Statement | None] = introspection.FILE
     scratch_url: ClassVar[str | None] = "sqlite://"  # views outlive the tables that they read
     data_version: ClassVar[str] = "PRAGMA data_version"
-    max_log_bytes: ClassVar[int] = connect.JOURNAL_SIZE_LIMIT
+    max_log_bytes: ClassVar[int] = opening.JOURNAL_SIZE_LIMIT
 
     # --- URLs and engines
 
@@ -127,8 +124,8 @@ class SQLite(Backend):
                     yield introspection.SQLiteSchemaReader(nothing.execute)
                 return
             with (
-                connect.explain_errors(path),
-                closing(connect.open_for_inspection(path, busy_timeout)) as driver_connection,
+                opening.explain_errors(path),
+                closing(opening.open_for_inspection(path, busy_timeout)) as driver_connection,
             ):
                 driver_connection.execute("BEGIN")
                 yield introspection.SQLiteSchemaReader(driver_connection.execute)

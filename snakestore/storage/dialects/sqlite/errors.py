@@ -14,7 +14,7 @@ from snakestore.errors import (
     StoreFullError,
     StoreReadOnlyError,
 )
-from snakestore.storage.dialects.base import outdated_schema_error
+from snakestore.storage.dialects.messages import outdated_schema_error
 from snakestore.storage.schema.revisions import HEAD
 
 _PRIMARY_CODE = 0xFF

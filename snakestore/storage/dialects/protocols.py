@@ -1,0 +1,60 @@
+"""What ``Backend`` hands out: the schema of a database, and the watch of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from snakestore.storage.schema.alterations import Alteration
+
+Progress = Callable[[int, int], None] | None
+"""Called with the pages copied so far and the pages in total."""
+
+
+class SchemaReader(Protocol):
+    """Reads which tables a database has, as far as one transaction sees them. Changes nothing."""
+
+    def versions(self) -> list[Any] | None:
+        """The rows of snakestore's version table; None if there is no such table."""
+
+    def is_empty(self) -> bool:
+        """Whether nothing is there; never true of a server's database, which others share."""
+
+    def relation_names(self) -> set[str]:
+        """The names of all tables, views and indexes, spelled as the database compares them."""
+
+    def view_definitions(self) -> Mapping[str, str]:
+        """The views by name, spelled likewise, with their definitions."""
+
+    def encoding(self) -> str:
+        """The encoding of its texts, such as "UTF-8"."""
+
+    def alterations(self, revision: str) -> Sequence[Alteration]:
+        """What others changed of snakestore's tables, or put on or in place of them.
+
+        ``revision`` is the schema of the tables.
+        """
+
+
+class FileWatch(Protocol):
+    """Tells whether the file that a connection has open is still the one of that name."""
+
+    next_check: float
+    """The ``time.monotonic()`` at which a reader is to check again."""
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another file, or none, has the name now."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether a file that the connection reads as unchanging has changed."""
+
+    def check_replaced(self) -> None:
+        """Raise StoreError if the file or its log was removed or replaced."""
+
+    def check_before_commit(self) -> None:
+        """Likewise, if the transaction took long."""
+
+    def check_replaced_throttled(self) -> None:
+        """Likewise, and set ``next_check``."""
