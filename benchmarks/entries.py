@@ -43,6 +43,8 @@ SCALARS = (
     "batch",
     "list",
     "prefix",
+    "put-large",
+    "newest",
     "sweep",
     "sweep-lock",
 )

@@ -136,6 +136,24 @@ SQLITE_ROWS = (
     Row(key="list", title="list_variables of 100", calls=10, targets=_ours(0.9, 0.5)),
     Row(key="prefix", title="list_variables, prefix: 10 of 100", calls=60, targets=_ours(1.2, 0.8)),
     Row(
+        key="put-large",
+        title="put_variable in a session of 16,000, history=0",
+        calls=200,
+        targets=_ours(1.3, 1.1),
+        whole=True,
+        note=(
+            "Whether the id or the name is taken is looked up by key: the session's size does not"
+            " matter."
+        ),
+    ),
+    Row(
+        key="newest",
+        title="list_variables, the newest 10 of 4,000",
+        calls=60,
+        targets=_ours(1.2, 0.8),
+        note="The end of an index range: it costs as much as 10 of 10.",
+    ),
+    Row(
         key="embedding-store",
         title="embedding of 1536: update",
         calls=50,

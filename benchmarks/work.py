@@ -18,13 +18,17 @@ from benchmarks.workload import (
     EMBEDDINGS,
     FLOATS,
     HISTORY,
+    MANY,
     NAMES,
+    NEWEST,
     PLAIN,
     PLAIN_BATCH,
     READS,
     SIDE,
     UPDATED,
     UPDATES,
+    VERY_MANY,
+    now,
 )
 
 Makers = dict[str, Callable[[], Job]]
@@ -169,6 +173,49 @@ def scalar_makers(operations: Operations) -> Makers:
             lambda times: _make_expired(operations.seeds, times),
         ),
     }
+
+
+def large_session_makers(
+    operations: Operations,
+    put: Callable[[str, Any], Any],
+    newest: Callable[[str, int], Sequence[Any]],
+) -> Makers:
+    """The jobs of the rows about sessions with many variables.
+
+    Args:
+        operations: the other operations of the store.
+        put: replaces a whole variable.
+        newest: lists the newest variables.
+    """
+    return {
+        "put-large": lambda: logged(operations.seeds, _putting(operations, put)),
+        "newest": lambda: calling(newest, filled_session(operations, MANY), NEWEST),
+    }
+
+
+def filled_session(operations: Operations, variables: int) -> str:
+    """A new session without a history that has this many variables."""
+    sid = f"session of {variables}"
+    names = [f"item{number:05}" for number in range(variables)]
+    with Committed(operations.seeds) as cursor:
+        seed.insert(cursor, seed.Plan(ids=[sid], names=names, history_limit=0, accessed=now()))
+    return sid
+
+
+def _putting(operations: Operations, put: Callable[[str, Any], Any]) -> Job:
+    sid = filled_session(operations, VERY_MANY)
+    records = [operations.get_record(sid, f"item{number:05}") for number in range(0, VERY_MANY, 80)]
+    turns = zip(cycle(records), cycle(FLOATS), strict=False)
+    changed: list[Any] = []
+
+    def prepare(times: int) -> None:
+        changed[:] = [replace(record, value=value) for record, value in islice(turns, times)]
+
+    def run(times: int) -> None:
+        for record in changed[:times]:
+            put(sid, record)
+
+    return Job(run, prepare)
 
 
 def array_makers(operations: Operations) -> Makers:

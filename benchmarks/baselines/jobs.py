@@ -13,13 +13,22 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from benchmarks import seed
+from benchmarks.baselines.large_sessions import LargeSessionBaseline
 from benchmarks.baselines.logs import start_logs
 from benchmarks.baselines.records import Record
 from benchmarks.baselines.sqlite import GET_BY_NAME, SqliteBaseline, connect, create_tables
 from benchmarks.baselines.threads import threaded
 from benchmarks.implementations import Lab
 from benchmarks.logs import log_makers
-from benchmarks.work import Bench, Operations, array_makers, reading, scalar_makers, writing
+from benchmarks.work import (
+    Bench,
+    Operations,
+    array_makers,
+    large_session_makers,
+    reading,
+    scalar_makers,
+    writing,
+)
 from benchmarks.workload import NAMES, PREFIX, READS, SIDE, UPDATED, UPDATES
 from snakestore.storage.schema.tables import Base
 
@@ -37,7 +46,7 @@ def new_file(lab: Lab, name: str) -> Path:
 def open_sqlite(lab: Lab) -> Bench:
     """The baseline of most rows; arrays are stored as JSON."""
     path = new_file(lab, "baseline.db")
-    baseline = SqliteBaseline(path)
+    baseline = LargeSessionBaseline(path)
     operations = _operations(baseline, seeds=connect(path))
 
     def update(sid: str, name: str, value: Any) -> Any:
@@ -52,6 +61,7 @@ def open_sqlite(lab: Lab) -> Bench:
     return Bench(
         scalar_makers(operations)
         | array_makers(replace(operations, update=update, register=register))
+        | large_session_makers(operations, baseline.put, baseline.newest)
         | log_makers(lambda: start_logs(lab, closers)),
         closers,
     )

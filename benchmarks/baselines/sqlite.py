@@ -127,7 +127,7 @@ class SqliteBaseline:
     def get_record(self, sid: str, identifier: str) -> Record:
         """A whole variable."""
         row = self._found(FIND, sid, identifier, column=3)
-        return _record(row[3:], now())
+        return record_of(row[3:], now())
 
     def list_records(self, sid: str, prefix: str | None = None) -> list[Record]:
         """All variables of a session, or those whose name starts with ``prefix``, by creation."""
@@ -145,7 +145,7 @@ class SqliteBaseline:
         finally:
             execute("COMMIT")
         self._accessed(sid, session, when)
-        return [_record(row, when) for row in rows]
+        return [record_of(row, when) for row in rows]
 
     def update(
         self,
@@ -195,7 +195,7 @@ class SqliteBaseline:
             records = {
                 record.name: record
                 for record in (
-                    _free(row, when) for row in execute(found, (sid, *names, sid, *names))
+                    free_record(row, when) for row in execute(found, (sid, *names, sid, *names))
                 )
             }
             _all_there(records, names)
@@ -258,7 +258,7 @@ class SqliteBaseline:
             session = self._alive(execute(SESSION, (sid,)).fetchone(), when)
             identifier = f"var_{name}_{uuid4().hex}"
             # not covered by the unique keys: a name that is the id of another variable, or reversed
-            _not_taken(name, execute(TAKEN, (sid, name, sid, identifier)).fetchone())
+            not_taken(name, execute(TAKEN, (sid, name, sid, identifier)).fetchone())
             execute(
                 INSERT,
                 (
@@ -366,7 +366,7 @@ class SqliteBaseline:
         if alive[3] is None:
             message = "no such variable"
             raise GoneError(message)
-        return alive, _free(alive[3:], when)
+        return alive, free_record(alive[3:], when)
 
 
 def _all_there(records: Mapping[str, Record], names: Sequence[str]) -> None:
@@ -375,21 +375,24 @@ def _all_there(records: Mapping[str, Record], names: Sequence[str]) -> None:
         raise GoneError(message)
 
 
-def _not_taken(name: str, row: Sequence[Any] | None) -> None:
+def not_taken(name: str, row: Sequence[Any] | None) -> None:
+    """Refuse a name that another variable has."""
     if row is not None:
         message = f"{name} is taken"
         raise ValueError(message)
 
 
-def _free(row: Sequence[Any], when: datetime) -> Record:
-    record = _record(row, when)
+def free_record(row: Sequence[Any], when: datetime) -> Record:
+    """The variable of a row, which nobody may be optimising."""
+    record = record_of(row, when)
     if record.optimizing:
         message = f"{record.name} is being optimised"
         raise LockedError(message)
     return record
 
 
-def _record(row: Sequence[Any], when: datetime) -> Record:
+def record_of(row: Sequence[Any], when: datetime) -> Record:
+    """The variable of a row."""
     (
         identifier,
         name,

@@ -18,6 +18,7 @@ from benchmarks.work import (
     Operations,
     array_makers,
     filled_array,
+    large_session_makers,
     logged,
     reading,
     scalar_makers,
@@ -62,7 +63,15 @@ def longest_transaction(repo: SessionRepository) -> float:
 def open_default(lab: Lab) -> Bench:
     """With default options."""
     repo, operations = new_repository(lab, "snakestore.db")
-    makers = scalar_makers(operations) | array_makers(operations)
+    makers = (
+        scalar_makers(operations)
+        | array_makers(operations)
+        | large_session_makers(
+            operations,
+            repo.put_variable,
+            lambda sid, count: repo.list_variables(sid, limit=count, reverse=True),
+        )
+    )
     makers["history"] = lambda: logged(
         operations.seeds, writing(operations.update, UPDATES, UPDATED)
     )

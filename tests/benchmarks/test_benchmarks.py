@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks import processes, seed
 from benchmarks.app import as_json, main
-from benchmarks.baselines.sqlite import SqliteBaseline, connect
+from benchmarks.baselines.large_sessions import LargeSessionBaseline
+from benchmarks.baselines.sqlite import connect
 from benchmarks.entries import BASELINES, OURSELVES, PEERS
 from benchmarks.measure import ONCE
 from benchmarks.page import page
@@ -39,7 +40,7 @@ def shared_file(tmp_path):
         seeds = connect(path)
         seed.in_file(seeds)
         seeds.close()
-        baseline = SqliteBaseline(path)
+        baseline = LargeSessionBaseline(path)
         yield baseline, repo
         baseline.close()
 
@@ -119,6 +120,23 @@ def test_reads_and_lists_by_hand_give_what_the_library_gives(shared_file):
     ]
     assert [record.id for record in baseline.list_records(READS)] == [
         variable.id for variable in repo.list_variables(READS)
+    ]
+
+
+def test_what_is_put_and_listed_by_hand_is_what_the_library_puts_and_lists(shared_file):
+    baseline, repo = shared_file
+    record = baseline.get_record(BATCH, NAMES[0])
+
+    put = baseline.put(BATCH, replace(record, value=0.75))
+    again = baseline.put(BATCH, replace(record, value=0.75))
+    newest = baseline.newest(BATCH, 3)
+
+    assert (put.version, again.version) == (record.version + 1, record.version + 1)
+    stored = repo.get_variable(BATCH, NAMES[0])
+    assert (stored.value, stored.version) == (0.75, put.version)
+    assert repo.variable_history(BATCH, NAMES[0], limit=1)[0].version == record.version
+    assert [each.name for each in newest] == [
+        each.name for each in repo.list_variables(BATCH, limit=3, reverse=True)
     ]
 
 

@@ -25,9 +25,10 @@ from snakestore.storage.queries.columns import RangeQuery
 from snakestore.storage.queries.statement import Row, Statement
 from snakestore.variable import Variable
 
-MAX_LOOKED_AT = 256
-LOOKED_AT_AT_LEAST, LOOKED_AT_PER_VARIABLE = 64, 4
-"""Up to which limit variables are looked for from one end whatever their names, and how many."""
+MAX_LOOKED_FOR = 256
+"""Up to this limit, variables are first looked for at one end, whatever their names."""
+LOOKED_AT = ((8, 1), (64, 4))
+"""How many are looked at there, first and then: a number, and more for each that is wanted."""
 
 
 class VariableListMethods(RepositoryBase):
@@ -164,11 +165,11 @@ class _Listing:
         variables match, which is usual, some from one end of the order are enough. If not, those
         in the range of names are sorted.
         """
-        if limit <= MAX_LOOKED_AT:
-            looked_at = LOOKED_AT_AT_LEAST + LOOKED_AT_PER_VARIABLE * limit
-            newest = self._identities(sql.SELECT_IDENTITIES_BY_CREATION, limit=looked_at)
-            ids = [each.id for each in newest if wanted.includes(each.name)]
-            if len(ids) >= limit or len(newest) < looked_at:
+        for others, per_variable in LOOKED_AT if limit <= MAX_LOOKED_FOR else ():
+            looked_at = others + per_variable * limit
+            first = self._identities(sql.SELECT_IDENTITIES_BY_CREATION, limit=looked_at)
+            ids = [each.id for each in first if wanted.includes(each.name)]
+            if len(ids) >= limit or len(first) < looked_at:
                 return ids[:limit]
         exact = {"limit": limit} if wanted.is_exact else {}
         named = self._identities(sql.SELECT_NAMED_IDENTITIES, **wanted.bounds(), **exact)

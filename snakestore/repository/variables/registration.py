@@ -34,9 +34,9 @@ from snakestore.repository.versions import check_version
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.mapping.stored_variable import StoredVariable
-from snakestore.storage.mapping.variables import Identity, identities_from
+from snakestore.storage.mapping.variables import Identity, by_id, identities_from, identity_of
 from snakestore.storage.queries import variables as sql
-from snakestore.variable import Variable
+from snakestore.variable import Variable, unchecked_variable
 from snakestore.versioning import checked_object, next_version
 
 
@@ -128,38 +128,48 @@ def _put(
 ) -> Variable:
     locked = lock_session(tx, sid)
     variable, expected = checked_variable(given), checked_expected_version(expected_version)
-    taken = identities_from(
-        tx.fetch_all(
-            sql.SELECT_NAME_CONFLICTS, sid=locked.sid, new_id=variable.id, new_name=variable.name
-        )
-    )
-    stored = None
-    if any(other.id == variable.id for other in taken):
-        stored = get_stored(tx, locked.sid, variable.id)
+    stored, others = _beside(tx, locked.sid, variable)
+    if stored is not None:
         check_lease(stored, optimizer_id, tx.now)
         check_version(stored, expected)
     else:
         check_holder(locked.sid, variable.id, NOT_OPTIMIZING, optimizer_id)
         if expected is not None:
             raise VersionConflictError(locked.sid, variable.id, expected, None)
-    for other in taken:
-        if other.id != variable.id:
-            raise name_conflict(locked.sid, variable.id, variable.name, other)
-    columns = _checked_columns(tx, variable, None if stored is None else stored.blob)
+    for other in others:
+        raise name_conflict(locked.sid, variable.id, variable.name, other)
+    new = _checked(tx, variable, stored)
     if stored is None:
-        insert(tx, locked, [NewVariable(variable, columns)])
+        insert(tx, locked, [new])
     else:
-        _replace(tx, locked, stored, variable, columns)
+        if new.variable.version != stored.version:
+            archive(tx, locked, [stored])
+        replaced = {f"new_{name}": value for name, value in new.columns.items()}
+        tx.execute(sql.REPLACE, sid=locked.sid, vid=stored.id, **replaced)
     record_write(tx, locked, variables=int(stored is None), updates=1)
-    return get_stored(tx, locked.sid, variable.id).variable(tx.now)
+    return new.variable
 
 
-def _checked_columns(
-    tx: TransactionContext, variable: Variable, previous_blob: bytes | None
-) -> dict[str, Any]:
-    """A variable's columns, checked and encoded. An array of the same numbers keeps its dtype."""
+def _beside(
+    tx: TransactionContext, sid: str, variable: Variable
+) -> tuple[StoredVariable | None, list[Identity]]:
+    """The stored variable of this id, and others that have its id or its name."""
+    rows = tx.fetch_all(sql.SELECT_FOR_PUT, sid=sid, new_id=variable.id, new_name=variable.name)
+    own = by_id(rows).get(variable.id)
+    others = [other for row in rows if (other := identity_of(row)).id != variable.id]
+    return None if own is None else StoredVariable(sid, variable.id, own), others
+
+
+def _checked(
+    tx: TransactionContext, variable: Variable, stored: StoredVariable | None
+) -> NewVariable:
+    """The variable as it will be stored in place of ``stored``. Nothing is written.
+
+    An array of the same numbers keeps its dtype.
+    """
     constraints = types.check_constraints(variable.type, variable.constraints)
-    _, text, blob = types.encode_value(
+    previous_blob = None if stored is None else stored.blob
+    value, text, blob = types.encode_value(
         variable.type, variable.value, constraints, variable.stored_bytes() or previous_blob
     )
     check_size(variable.type, text, blob, tx.max_value_bytes)
@@ -167,24 +177,28 @@ def _checked_columns(
         checked_object(rule, f"access_rules[{number}]")
         for number, rule in enumerate(variable.access_rules)
     ]
-    return columns_of(variable, text, blob, constraints, checked_metadata(variable.metadata), rules)
-
-
-def _replace(
-    tx: TransactionContext,
-    locked: LockedSession,
-    stored: StoredVariable,
-    variable: Variable,
-    columns: dict[str, Any],
-) -> None:
-    same = stored.has_value(columns["type"], columns["value"], columns["value_blob"])
-    version = variable.version
-    if version <= stored.version:
-        version = stored.version if same else next_version(stored.version)
-    if version != stored.version:
-        archive(tx, locked, [stored])
-    new = {f"new_{name}": value for name, value in (columns | {"version": version}).items()}
-    tx.execute(sql.REPLACE, sid=locked.sid, vid=stored.id, **new)
+    version, status = variable.version, NOT_OPTIMIZING
+    if stored is not None:
+        status = stored.lease(tx.now)
+        if version <= stored.version:
+            same = stored.has_value(variable.type, text, blob)
+            version = stored.version if same else next_version(stored.version)
+    checked = unchecked_variable(
+        blob=blob,
+        id=variable.id,
+        name=variable.name,
+        type=variable.type,
+        value=value if blob is None else types.decode_value(variable.type, text, blob),
+        created_at=variable.created_at,
+        constraints=constraints,
+        metadata=checked_metadata(variable.metadata),
+        version=version,
+        last_updated_at=variable.last_updated_at,
+        optimization_status=status,
+        access_rules=tuple(rules),
+    )
+    columns = columns_of(checked, text, blob, constraints, checked.metadata, rules)
+    return NewVariable(checked, columns)
 
 
 def _lock_names(

@@ -365,6 +365,11 @@ def identities_from(rows: Iterable[Row]) -> list[Identity]:
     return [Identity(row[at.IDENTITY_ID], row[at.IDENTITY_NAME]) for row in rows]
 
 
+def identity_of(row: Row) -> Identity:
+    """The id and the name in VARIABLE_COLUMNS, unchecked."""
+    return Identity(row[at.VARIABLE_ID], row[at.VARIABLE_NAME])
+
+
 def checked_identities_from(sid: str, rows: Iterable[Row]) -> list[Identity]:
     """Ids and names from rows of IDENTITY_COLUMNS.
 

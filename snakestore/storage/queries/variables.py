@@ -105,6 +105,19 @@ SELECT_NAME_CONFLICTS = Statement(
         )
     )
 )
+# the variable to replace, and others without their values that have its new name or id
+SELECT_FOR_PUT = Statement(
+    lambda: union_all(
+        select(*VARIABLE_COLUMNS).where(_here, variables.c.id.in_(_new_names())),
+        select(
+            *(null() if column in _overwritten else column for column in VARIABLE_COLUMNS)
+        ).where(
+            _here,
+            variables.c.name.in_(_new_names()),
+            variables.c.id != bindparam("new_id", type_=variables.c.id.type),
+        ),
+    )
+)
 SELECT_NAMES = RangeQuery(
     lambda: select(variables.c.name).where(_here), (variables.c.name,), names=variables.c.name
 )
