@@ -23,6 +23,7 @@ def healthy(tmp_path_factory):
         repo.register_variable("s", "array", "embedding", [0.5, 1.0], id="id-array")
         repo.register_variable("s", "fine", "integer", 7)
         repo.put_program("s", "program", {"steps": []})
+        repo.append_log("s", "log", ["one", "two", "three"])
     return path
 
 
@@ -349,14 +350,70 @@ def test_a_damaged_program_is_told_and_may_be_deleted(repo, damage, content):
     assert repo.delete_program("s", "program") is True
 
 
-@pytest.mark.parametrize("table", ["variables", "sessions", "programs", "variable_versions"])
+@pytest.mark.parametrize("content", NO_JSON)
+def test_a_damaged_entry_is_told_and_the_others_are_read(repo, damage, content):
+    damage("UPDATE log_entries SET entry = ? WHERE position = 1", content)
+
+    for read in (lambda: repo.read_log("s", "log"), lambda: list(repo.log("s", "log"))):
+        with pytest.raises(CorruptStoreError) as caught:
+            read()
+        assert "log" in str(caught.value)
+
+    assert [entry.value for entry in repo.read_log("s", "log", last=1)] == ["three"]
+    assert repo.append_log("s", "log", ["four"]) == 4
+    assert repo.trim_log("s", "log", before=2) == 2
+    assert list(repo.log("s", "log")) == ["three", "four"]
+
+
+@pytest.mark.parametrize("content", NO_TIME)
+def test_a_damaged_time_of_an_entry_is_told(repo, damage, content):
+    damage("UPDATE log_entries SET created_at = ? WHERE position = 2", content)
+
+    for read in (
+        lambda: repo.read_log("s", "log", last=1),
+        lambda: repo.pop_log("s", "log"),
+    ):
+        with pytest.raises(CorruptStoreError):
+            read()
+    assert [entry.value for entry in repo.read_log("s", "log", limit=2)] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "damaged", ["length = 'many'", "length = -1", "next_position = 2", "next_position = x'00'"]
+)
+def test_a_log_whose_counts_are_damaged_is_told_and_may_be_repaired_or_deleted(
+    repo, damage, damaged
+):
+    damage(f"UPDATE logs SET {damaged}")
+
+    for call in (
+        lambda: repo.log_length("s", "log"),
+        lambda: repo.append_log("s", "log", ["four"]),
+        lambda: repo.trim_log("s", "log", keep_last=0),
+    ):
+        with pytest.raises(CorruptStoreError, match="repair=True"):
+            call()
+
+    assert (repo.has_log("s", "log"), repo.list_logs("s")) == (True, ["log"])
+    assert repo.check(repair=True).repaired == 1
+    assert repo.append_log("s", "log", ["four"]) == 4
+    assert repo.delete_log("s", "log") is True
+
+
+@pytest.mark.parametrize(
+    "table", ["variables", "sessions", "programs", "variable_versions", "logs"]
+)
 def test_a_table_that_went_is_an_error_of_ours(repo, path, table):
     with closing(sqlite3.connect(path)) as file, file:
         file.execute("PRAGMA foreign_keys = OFF")
         file.execute(f"ALTER TABLE {table} RENAME TO somewhere_else")
 
     def read():
-        return repo.variable_history("s", "number"), repo.get_programs("s")
+        return (
+            repo.variable_history("s", "number"),
+            repo.get_programs("s"),
+            repo.list_logs("s"),
+        )
 
     with pytest.raises(StoreError):
         read()

@@ -23,6 +23,8 @@ def path(tmp_path: Path) -> Path:
                 repo.update_variable(sid, "x", float(number))
             repo.register_variable(sid, "e", "embedding", [0.5], id="e-id")
             repo.put_program(sid, "p", {})
+            repo.append_log(sid, "l", ["a", "b", "c"])
+            repo.pop_log(sid, "l")
             for number in range(5):
                 repo.put_program(sid, "q", number)
     return path
@@ -152,6 +154,26 @@ DAMAGE: dict[str, tuple[str, tuple[str, str]]] = {
         "UPDATE program_versions SET metadata = 'x' WHERE session_id = 's' AND version = 2",
         ("history", "program 'q' at version 2 of session 's'"),
     ),
+    "the length of a log": (
+        "UPDATE logs SET length = 3 WHERE session_id = 's'",
+        ("stats", "log 'l' of session 's'"),
+    ),
+    "a next position that was given before": (
+        "UPDATE logs SET length = 1, next_position = 1 WHERE session_id = 's'",
+        ("stats", "log 'l' of session 's'"),
+    ),
+    "a time of a log": (
+        "UPDATE logs SET last_updated_at = 'once' WHERE session_id = 's'",
+        ("log", "log 'l' of session 's'"),
+    ),
+    "an entry": (
+        "UPDATE log_entries SET entry = '{oops' WHERE session_id = 's' AND position = 1",
+        ("log", "entry 1 of log 'l' of session 's'"),
+    ),
+    "a time of an entry": (
+        "UPDATE log_entries SET created_at = 'once' WHERE session_id = 's' AND position = 0",
+        ("log", "entry 0 of log 'l' of session 's'"),
+    ),
     "an expiry": (
         "UPDATE sessions SET expires_at = '2999-01-01T00:00:00.000000Z' WHERE id = 's'",
         ("session", "session 's'"),
@@ -210,6 +232,28 @@ def test_repair_mends_the_counts_and_nothing_else(path, damage):
             2,
             5,
         )
+
+
+@pytest.mark.parametrize(
+    ("damaged", "mended"),
+    [
+        ("length = 7, next_position = 9", (2, 9)),
+        ("length = 1, next_position = 1", (2, 2)),
+        ("length = -1, next_position = -1", (2, 2)),
+        ("length = 'many', next_position = 'more'", (2, 2)),
+    ],
+)
+def test_repair_mends_the_length_and_next_position_of_a_log(path, damage, damaged, mended):
+    damage(f"UPDATE logs SET {damaged} WHERE session_id = 's'")
+    with SessionRepository.open(path) as repo:
+        entries = [each.position for each in repo.read_log("t", "l")]
+
+        report = repo.check(repair=True)
+
+        assert (report.repaired, repo.check().problems) == (1, [])
+        assert (repo.log_length("s", "l"), entries) == (mended[0], [0, 1])
+        repo.append_log("s", "l", ["next"])
+        assert [each.position for each in repo.read_log("s", "l", last=1)] == [mended[1]]
 
 
 def test_a_store_whose_counts_were_all_that_was_wrong_is_well_again(path, damage):

@@ -44,6 +44,7 @@ def assert_acknowledged(path: Path, log: list[str]) -> None:
     batches: list[tuple[int, int]] = [(0, 0)]
     modified, sessions = 0, []
     held: dict[str, str] = {}
+    appended: dict[int, int] = defaultdict(int)
     for line in log:
         kind, *rest = line.split()
         if kind == "update":
@@ -57,6 +58,8 @@ def assert_acknowledged(path: Path, log: list[str]) -> None:
             held[rest[1]] = rest[0]
         elif kind == "ending":
             del held[rest[1]]
+        elif kind == "append":
+            appended[int(rest[0])] = int(rest[1])
         else:
             sessions.append(rest)
     with SessionRepository.open(path) as repo:
@@ -80,6 +83,7 @@ def assert_acknowledged(path: Path, log: list[str]) -> None:
         }
         assert held.items() <= holders.items()
         assert len(holders) <= len(held) + WORKERS
+        assert_appended(repo, appended)
         there = {session.id for session in repo.list_sessions(include_expired=True)}
         assert {sid for sid, fate in sessions if fate == "lives"} <= there
         assert all(
@@ -87,6 +91,24 @@ def assert_acknowledged(path: Path, log: list[str]) -> None:
             for sid in there
             if sid.startswith("w") and repo.has_variable(sid, "v")
         )
+
+
+def assert_appended(repo: SessionRepository, acknowledged: dict[int, int]) -> None:
+    """Each acknowledged pair is there once, whole and in order, at positions without gaps."""
+    log = repo.read_log("s", "shared") if repo.has_log("s", "shared") else []
+    assert [entry.position for entry in log] == list(range(len(log)))
+    values = [entry.value for entry in log]
+    assert len(values) % 2 == 0, "half an append"
+    pairs = list(zip(values[::2], values[1::2], strict=True))
+    assert all(([*one[:2], "second"]) == other for one, other in pairs)
+    for worker in range(WORKERS):
+        numbers = [one[1] for one, _ in pairs if one[0] == worker]
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert acknowledged[worker] <= len(numbers) <= acknowledged[worker] + 1
+    for name in repo.list_logs("s", "capped*"):
+        values = [entry.value for entry in repo.read_log("s", name)]
+        assert len(values) == repo.log_length("s", name) <= 5
+        assert values == sorted(values)
 
 
 @pytest.mark.parametrize("kind", work.KINDS)

@@ -206,12 +206,25 @@ def _claims(repo: SessionRepository, log: Log, worker: int) -> None:
             repo.end_optimization("s", name, who)
 
 
+def _appends(repo: SessionRepository, log: Log, worker: int) -> None:
+    """Append pairs to one log of all; cap a log of the worker's own and pop from it."""
+    number, capped = 0, f"capped{worker}"
+    while True:
+        number += 1
+        repo.append_log("s", "shared", [[worker, number, "first"], [worker, number, "second"]])
+        log.write(f"append {worker} {number}")
+        repo.append_log("s", capped, range(number, number + 3), keep_last=5)
+        repo.pop_log("s", capped)
+        repo.trim_log("s", capped, keep_last=3)
+
+
 KINDS = {
     "update": _updates,
     "batch": _batches,
     "sweep": _sweeps,
     "history": _history,
     "claim": _claims,
+    "append": _appends,
 }
 
 
