@@ -30,11 +30,16 @@ from tests.contract.stateful.drawn import (
     versions,
     writers,
 )
+from tests.contract.stateful.logs import LogModel, LogRules
 from tests.contract.stateful.model import Held, RefusedError
 from tests.contract.stateful.upserts import UpsertModel, UpsertRules
 
 
-class Machine(UpsertRules, RuleBasedStateMachine):
+class StoreModel(UpsertModel, LogModel):
+    """All of the contract that is modelled."""
+
+
+class Machine(UpsertRules, LogRules, RuleBasedStateMachine):
     """Applies operations to the store and to the model. Each run starts with an empty store."""
 
     repo: ClassVar[SessionRepository]
@@ -46,7 +51,7 @@ class Machine(UpsertRules, RuleBasedStateMachine):
         self.clock.set(self.beginning)
         for session in self.repo.list_sessions(include_expired=True):
             self.repo.delete_session(session.id)
-        self.model = UpsertModel(self.clock)
+        self.model = StoreModel(self.clock)
         self.moments = [self.beginning]
 
     @initialize(ttl=some.sampled_from([None, None, 1000.5]), history=limits)
@@ -453,8 +458,15 @@ class Machine(UpsertRules, RuleBasedStateMachine):
         }
 
     def teardown(self) -> None:
-        for sid in list(self.model.places):
+        for sid, place in self.model.places.items():
             self.both(lambda on, sid=sid: on.list_variables(sid))
+            self.both(lambda on, sid=sid: on.list_logs(sid))
+            for name in place.logs:
+                self.both(
+                    lambda on, sid=sid, name=name: on.read_log(
+                        sid, name, after=None, before=None, last=None
+                    )
+                )
 
 
 def test_the_store_does_what_a_model_in_memory_does(backend, repo, clock):

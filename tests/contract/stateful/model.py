@@ -70,6 +70,7 @@ class Place:
     updates: int = 0
     variables: dict[str, Held] = field(default_factory=dict)
     programs: dict[str, Held] = field(default_factory=dict)
+    logs: dict[str, Any] = field(default_factory=dict)
 
     def expired(self, now: datetime) -> bool:
         return self.ttl is not None and (now - self.last_accessed).total_seconds() > self.ttl
