@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session as OrmSession
 from snakestore import (
     AsyncSessionRepository,
     ConstraintError,
+    Program,
     RepositoryOptions,
     Session,
     SessionRepository,
@@ -43,6 +44,10 @@ def use(repo: SessionRepository) -> None:
     assert_type(repo.get_variables("s", ["x"]), VariableBatch)
     assert_type(repo.modify_variable("s", "x", lambda value: value + 1), Variable)
     assert_type(repo.has_variable("s", "x"), bool)
+    assert_type(repo.put_program("s", "p", {"a": 1}), Program)
+    assert_type(repo.get_program("s", "p"), Any)
+    assert_type(repo.get_program_record("s", "p"), Program)
+    assert_type(repo.program_history("s", "p", limit=3), list[Program])
     with repo as same, repo.transaction() as transaction:
         assert_type(same, SessionRepository)
         assert_type(transaction, SessionRepository)

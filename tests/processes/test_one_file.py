@@ -10,10 +10,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from snakestore import SessionRepository, create_variable
+from snakestore import SessionRepository, VersionConflictError, create_variable
 
 SPAWN = multiprocessing.get_context("spawn")
-WORKERS, UPDATES, INCREMENTS, MODIFICATIONS = 8, 100, 25, 60
+WORKERS, UPDATES, INCREMENTS, MODIFICATIONS, PROMOTIONS = 8, 100, 25, 60, 10
 PATIENCE = (
     120.0  # seconds that anything here may take on a machine that is busy with something else
 )
@@ -95,6 +95,50 @@ def add_ones(path: Path) -> None:
         _start.wait(PATIENCE)
         for _ in range(MODIFICATIONS):
             repo.modify_variable("shared", "n", lambda value: value + 1)
+
+
+def promote(path: Path, worker: int) -> None:
+    """Put ``PROMOTIONS`` documents, each on top of the version that it was made from."""
+    _start.wait(PATIENCE)
+    with SessionRepository.open(path) as repo:
+        for number in range(PROMOTIONS):
+            while True:
+                seen = repo.get_program_record("shared", "qa")
+                document = seen.document | {"puts": seen.document["puts"] + 1, "by": worker}
+                try:
+                    repo.put_program(
+                        "shared",
+                        "qa",
+                        document,
+                        expected_version=seen.version,
+                        metadata={"number": number},
+                    )
+                except VersionConflictError:
+                    continue
+                break
+
+
+def test_no_put_of_a_program_is_lost_if_each_expects_the_version_that_it_read(tmp_path):
+    path = tmp_path / "agent.db"
+    with SessionRepository.open(path, history=None) as repo:
+        repo.create_session("shared", ttl=None)
+        repo.put_program("shared", "qa", {"puts": 0})
+
+    with ProcessPoolExecutor(
+        WORKERS, mp_context=SPAWN, initializer=stand_ready, initargs=(SPAWN.Barrier(WORKERS),)
+    ) as pool:
+        workers = [pool.submit(promote, path, worker) for worker in range(WORKERS)]
+        for worker in workers:
+            worker.result(PATIENCE)
+
+    with SessionRepository.open(path) as repo:
+        last = repo.get_program_record("shared", "qa")
+        past = repo.program_history("shared", "qa")
+        problems = repo.check().problems
+    assert last.version == last.document["puts"] == WORKERS * PROMOTIONS
+    assert [each.document["puts"] for each in past] == [each.version for each in past]
+    assert [each.version for each in past] == list(range(WORKERS * PROMOTIONS))[::-1]
+    assert problems == []
 
 
 def test_the_times_of_versions_that_eight_processes_wrote_are_in_their_order(tmp_path):
