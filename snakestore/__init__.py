@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from snakestore.lease import OptimizationStatus
     from snakestore.log import LogEntry
     from snakestore.program import Program
-    from snakestore.reports import CheckReport, Finding, StoreStats, VariableBatch
+    from snakestore.reports import CheckReport, Finding, ImportReport, StoreStats, VariableBatch
     from snakestore.repository import SessionRepository
     from snakestore.repository.logs.sequence import LogView
     from snakestore.repository.options import RepositoryOptions
@@ -86,6 +86,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "CopyReport",
     "CorruptStoreError",
     "Finding",
+    "ImportReport",
     "InvalidNameError",
     "Lease",
     "LeaseLostError",
@@ -150,6 +151,7 @@ _MODULES = {
     "CopyReport": "transfer",
     "CorruptStoreError": "errors",
     "Finding": "reports",
+    "ImportReport": "reports",
     "InvalidNameError": "errors",
     "Lease": "repository.variables.held_lease",
     "LeaseLostError": "errors",

@@ -109,3 +109,20 @@ class CheckReport:
     def ok(self) -> bool:
         """Whether there are no problems, or all were repaired."""
         return self.problem_count == self.repaired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """The result of ``import_sessions``; of a dry run, what an import would do.
+
+    Attributes:
+        imported: how many sessions the store did not have, or only expired.
+        skipped: how many sessions were left as they are in the store.
+        replaced: how many sessions took the place of one in the store.
+        conflicts: the ids of all sessions of which the store has a live one, in order.
+    """
+
+    imported: int
+    skipped: int
+    replaced: int
+    conflicts: tuple[str, ...]

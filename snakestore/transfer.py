@@ -21,9 +21,9 @@ from snakestore.session import expiry
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.execution.runner import Runner
+from snakestore.storage.execution.session_pages import session_pages
 from snakestore.storage.mapping.cells import (
     SchemaPart,
-    key_and_size,
     named,
     schema_parts_from,
     session_label,
@@ -49,9 +49,6 @@ Cells = dict[str, Any]
 """The cells of a row by the names of its columns."""
 
 SESSIONS_PER_TRANSACTION = 50
-KEYS_PER_PAGE = 500
-MAX_BYTES = 4_000_000
-"""About how much of a session is in memory at once, unless a single value is larger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,7 +320,7 @@ class _Reading:
         """All rows, in the order in which they can be inserted."""
         for table in sql.TABLES:
             self._hash.update(table.name.encode())
-            for rows in self._pages_of(table):
+            for rows in session_pages(self._tx, table, self._sid):
                 self.counts[table.name] += len(rows)
                 for row in rows:
                     self._hash_cells(row)
@@ -339,31 +336,11 @@ class _Reading:
         """The checksum of what was read."""
         return self._hash.digest()
 
-    def _pages_of(self, table: sql.CopiedTable) -> Iterator[list[Row]]:
-        after: tuple[Any, ...] = table.start
-        while page := self._tx.fetch_all(
-            table.keys, sid=self._sid, limit=KEYS_PER_PAGE, **_numbered("after", after)
-        ):
-            keys = [key_and_size(row) for row in page]
-            first, size = None, 0
-            for number, (key, of_row) in enumerate(keys, start=1):
-                first = key if first is None else first
-                size += of_row
-                if size >= MAX_BYTES or number == len(keys):
-                    bounds = _numbered("first", first) | _numbered("last", key)
-                    yield self._tx.fetch_all(table.rows, sid=self._sid, **bounds)
-                    first, size = None, 0
-                after = key
-
     def _hash_cells(self, cells: Iterable[Any]) -> None:
         for value in cells:
             kind, content = _hashed(value)
             self._hash.update(b"%s%d:" % (kind, len(content)))
             self._hash.update(content)
-
-
-def _numbered(prefix: str, key: tuple[Any, ...]) -> dict[str, Any]:
-    return {f"{prefix}_{number}": value for number, value in enumerate(key)}
 
 
 def _hashed(value: Any) -> tuple[bytes, bytes]:

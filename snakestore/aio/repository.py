@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable
+from contextlib import aclosing
 from datetime import timedelta
 from functools import partial, wraps
 from types import TracebackType
@@ -14,7 +15,9 @@ from sqlalchemy import URL
 from snakestore.aio.binds import AsyncBind, Opening, dispatcher_on, open_in_thread
 from snakestore.aio.dispatcher import Dispatcher
 from snakestore.aio.lease import AsyncLease
+from snakestore.aio.records import exported, imported
 from snakestore.aio.transaction import AsyncTransaction
+from snakestore.reports import ImportReport
 from snakestore.repository import SessionRepository
 from snakestore.repository.handle import SharedHandle
 from snakestore.repository.naming import lists_methods_of, named
@@ -192,6 +195,54 @@ class AsyncSessionRepository(SharedHandle):
             optimizer_id=optimizer_id,
             renew=renew,
         )
+
+    async def export_sessions(
+        self,
+        pattern: str | None = None,
+        *,
+        history: bool = True,
+        include_expired: bool = False,
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield the sessions as records that can be written as JSON, one a line.
+
+        As ``SessionRepository.export_sessions``, for ``async for``. The snapshot is open until the
+        iteration has ended; end an iteration that is left early with ``aclose()``.
+
+        Args:
+            pattern: only ids that match (``*`` matches any run of characters, all else is literal).
+            history: include past versions of variables and programs.
+            include_expired: include expired sessions that were not deleted yet.
+
+        Raises:
+            InvalidNameError: if ``pattern`` is neither str nor Enum.
+        """
+        async with aclosing(
+            exported(self._dispatcher, pattern, history=history, include_expired=include_expired)
+        ) as records:
+            async for record in records:
+                yield record
+
+    async def import_sessions(
+        self,
+        records: Iterable[dict[str, Any]] | AsyncIterable[dict[str, Any]],
+        *,
+        on_conflict: str = "fail",
+        dry_run: bool = False,
+    ) -> ImportReport:
+        """Store the sessions of an export, with their versions, history and times.
+
+        As ``SessionRepository.import_sessions``.
+
+        Args:
+            records: what ``export_sessions`` returned, all of it, in its order. A plain iterable is
+                read in a worker thread, an async one on the event loop.
+            on_conflict: "fail", "skip" or "replace".
+            dry_run: change nothing, and return what an import would do.
+
+        Raises:
+            As ``SessionRepository.import_sessions``.
+        """
+        return await imported(self._dispatcher, records, on_conflict, dry_run=dry_run)
 
     # --- the methods
 

@@ -7,6 +7,7 @@ sessions, programs  methods about sessions and about programs
 variables/          methods about variables
 logs/               methods about logs
 store/              methods about the whole store
+records/            exporting sessions as records, and importing them
 methods             all of them in one class
 naming              their names in errors and in ``help()``
 view                ``session()``: one session as a mapping

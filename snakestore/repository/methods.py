@@ -5,6 +5,7 @@ from __future__ import annotations
 from snakestore.repository.logs.methods import LogMethods
 from snakestore.repository.program_history import ProgramHistoryMethods
 from snakestore.repository.programs import ProgramMethods
+from snakestore.repository.records.methods import RecordMethods
 from snakestore.repository.sessions import SessionMethods
 from snakestore.repository.store.backup import BackupMethods
 from snakestore.repository.store.check import CheckMethods
@@ -39,5 +40,6 @@ class RepositoryMethods(
     StatsMethods,
     CheckMethods,
     BackupMethods,
+    RecordMethods,
 ):
     """Every method that takes a session id or concerns the whole store."""

@@ -145,7 +145,7 @@ class SessionMethods(RepositoryBase):
         if ids.is_empty or count == 0:
             self._runner.lookup(ping)
             return []
-        return self._runner.read(_list, ids, count, include_expired=include_expired)
+        return self._runner.read(sessions_in, ids, count, include_expired=include_expired)
 
     def update_session(
         self,
@@ -254,10 +254,11 @@ def _expired(tx: TransactionContext, sid: str) -> bool:
     return has_expired(tx, text, row)
 
 
-def _list(
+def sessions_in(
     tx: TransactionContext, ids: NameRange, limit: int | None, *, include_expired: bool
 ) -> list[Session]:
-    """Read pages of the index range until the limit is reached."""
+    """The first sessions of a range, ordered by id; damaged ones are omitted, which is logged."""
+    # reads pages of the index range until the limit is reached
     found: list[Session] = []
     # often the first few are all that is wanted
     size = min(limit, PAGE) if limit is not None and ids.is_exact else PAGE

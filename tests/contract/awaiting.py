@@ -113,6 +113,15 @@ class Awaiter:
         """Nor a sequence."""
         pytest.skip("there is no log() in async")
 
+    def export_sessions(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """The async iterator, each step of it awaited."""
+        records = self._repository.export_sessions(*args, **kwargs)
+        try:
+            while (record := self._loop.call(partial(anext, records, None))) is not None:
+                yield record
+        finally:
+            self._loop.call(records.aclose)
+
     @contextmanager
     def lease(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         """The async lease, entered and left on the loop."""

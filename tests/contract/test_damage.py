@@ -417,3 +417,25 @@ def test_a_table_that_went_is_an_error_of_ours(repo, path, table):
 
     with pytest.raises(StoreError):
         read()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE variables SET metadata = '{' WHERE name = 'number'",
+        "UPDATE variables SET value = 'text' WHERE name = 'number'",
+        "UPDATE sessions SET last_accessed = 'yesterday' WHERE id = 's'",
+        "UPDATE programs SET program = '{'",
+    ],
+)
+def test_an_export_omits_a_damaged_session_and_logs_it(repo, damage, caplog, statement):
+    repo.create_session("t")
+    damage(statement)
+
+    with caplog.at_level("WARNING", "snakestore"):
+        records = list(repo.export_sessions())
+
+    assert [record["id"] for record in records if record["kind"] == "session"] == ["t"]
+    assert "'s'" in caplog.text
+    with SessionRepository.open("sqlite://") as target:
+        assert target.import_sessions(records).imported == 1

@@ -286,6 +286,16 @@ def test_a_store_is_counted_checked_and_copied(repo, filled, clock, backend, tmp
             repo.backup(tmp_path / "copy.db")
 
 
+def test_sessions_are_exported_deleted_and_imported(repo, filled):
+    records = list(repo.export_sessions("s*"))
+    repo.delete_session(filled)
+
+    report = repo.import_sessions(records)
+
+    assert (report.imported, repo.get_value(filled, "x")) == (1, 2.0)
+    assert list(repo.export_sessions()) == records
+
+
 def test_a_closed_repository_refuses(repo, filled):
     repo.close()
 

@@ -1,0 +1,57 @@
+"""Exporting and importing sessions, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from typing import Any
+
+from snakestore.aio.dispatcher import Block, BlockDispatcher, Dispatcher
+from snakestore.reports import ImportReport
+from snakestore.repository import SessionRepository
+from snakestore.repository.records.methods import checked_way
+
+Record = dict[str, Any]
+
+
+async def exported(
+    dispatcher: Dispatcher, pattern: str | None, *, history: bool, include_expired: bool
+) -> AsyncGenerator[Record, None]:
+    """The records of ``export_sessions``, of one snapshot that is open meanwhile."""
+    export = dispatcher.repository._new_export(  # noqa: SLF001 - an async repository is its face
+        pattern, history=history, include_expired=include_expired
+    )
+    block = Block(read_only=True)
+    inside: BlockDispatcher = await dispatcher.begin(block)
+    error: BaseException | None = None
+    try:
+        while page := await inside.read(SessionRepository._export_page, (export,), {}):  # noqa: SLF001
+            for record in page:
+                yield record
+    except BaseException as problem:
+        error = problem
+        raise
+    finally:
+        await inside.end(block, error)
+
+
+async def imported(
+    dispatcher: Dispatcher,
+    records: Iterable[Record] | AsyncIterable[Record],
+    on_conflict: str,
+    *,
+    dry_run: bool,
+) -> ImportReport:
+    """What ``import_sessions`` returns. Records of a plain iterable are checked in a thread."""
+    way = checked_way(on_conflict)
+    checked = dispatcher.repository._new_records()  # noqa: SLF001 - an async repository is its face
+    try:
+        if isinstance(records, AsyncIterable):
+            async for record in records:
+                checked.add(record)
+        else:
+            await asyncio.to_thread(checked.add_all, records)
+        run = dispatcher.read if dry_run else dispatcher.write
+        return await run(SessionRepository._import_checked, (checked, way), {"dry_run": dry_run})  # noqa: SLF001
+    finally:
+        checked.close()
