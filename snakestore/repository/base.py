@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Generic, NoReturn, Self, TypeVar, Unpack
+from typing import Any, NoReturn, Self, TypeVar, Unpack
 
 from sqlalchemy import URL, Connection, Engine, orm
 from sqlalchemy.pool import StaticPool
@@ -20,7 +20,7 @@ from snakestore.storage.engine import is_ours
 from snakestore.storage.execution.autocommit import AutocommitRunner, ConnectionSource
 from snakestore.storage.execution.cache import CachingRunner
 from snakestore.storage.execution.joined import CallerTransactionRunner
-from snakestore.storage.execution.leaving import Leavable
+from snakestore.storage.execution.leaving import Enterable
 from snakestore.storage.execution.pool import OwnedConnections
 from snakestore.storage.execution.runner import Block, Runner
 from snakestore.storage.execution.shared import BorrowedConnections, MemoryConnection
@@ -138,20 +138,17 @@ class RepositoryBase(SharedHandle):
         )
 
 
-class _Transaction(Leavable, Generic[T]):
+class _Transaction(Enterable[T]):
     """A ``with`` block that gives a repository whose verbs make one transaction."""
 
     def __init__(self, repository: T, block: Block) -> None:
         self._repository = repository
         self._block = block
 
-    def __enter__(self) -> T:
-        try:
-            self._repository._runner = self._block.__enter__()  # noqa: SLF001 - of this module
-            return self._repository  # noqa: TRY300 - an exception may also come here
-        except BaseException as error:
-            self._block.end(error)
-            raise
+    def begin(self) -> T:
+        """Begin the transaction. Returns the repository of the block."""
+        self._repository._runner = self._block.begin()  # noqa: SLF001 - of this module
+        return self._repository
 
     def commit(self) -> None:
         """Commit."""

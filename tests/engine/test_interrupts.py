@@ -7,6 +7,7 @@ import threading
 from contextlib import ExitStack
 
 import pytest
+from sqlalchemy import event
 
 from snakestore import SessionRepository, StoreBusyError
 from snakestore.clock import utc_now
@@ -75,6 +76,28 @@ def test_a_method_that_a_handler_calls_inside_a_method_is_refused_at_once(
     assert len(refused) == 1
     assert repo.get_value("s", "n") == 1
     check_idle(repo)
+
+
+def test_a_method_that_is_called_while_another_one_opens_the_connection_is_refused_at_once(
+    tmp_path,
+):
+    refused = []
+
+    def call(*_):
+        with pytest.raises(StoreBusyError, match="signal handler") as caught:
+            repo.get_value("s", "n")
+        refused.append(caught.value)
+
+    with SessionRepository.open(tmp_path / "s.db", max_connections=1, busy_timeout=20) as repo:
+        repo.create_session("s")
+        repo.register_variable("s", "n", "integer", 0)
+        repo._runner._connections._close_idle()
+        event.listen(repo._owned, "connect", call)
+        repo.update_variable("s", "n", 1)
+
+        assert len(refused) == 1
+        assert repo.get_value("s", "n") == 1
+        check_idle(repo)
 
 
 def test_what_a_handler_raises_comes_out_unchanged_and_nothing_is_written(repo, in_method):

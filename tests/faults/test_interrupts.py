@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.faults import storm
+from tests.faults import events, storm
 from tests.faults.crew import run
 from tests.servers import emptied
 
@@ -38,3 +38,28 @@ def test_after_exceptions_at_random_instants_a_server_has_no_transaction_open(
 
     assert seen["hits"] == hits
     figures("interrupts", store="postgresql", kind=kind, **seen)
+
+
+@pytest.mark.parametrize("method", events.METHODS)
+@pytest.mark.parametrize("store", ["file", "memory"])
+def test_after_an_exception_at_any_event_of_a_method_the_next_one_works_at_once(
+    tmp_path, store, method, size
+):
+    step = size(1, 1, default=4)
+
+    [hits] = run(events.strike, [(store, storm.file_in(tmp_path), method, 1, step)], 900)
+
+    assert hits > 100 / step
+
+
+@pytest.mark.parametrize("method", events.METHODS)
+def test_after_an_exception_at_any_event_of_a_method_a_server_has_no_transaction_open(
+    postgresql_database, method, size
+):
+    step = size(17, 1, default=97)
+    emptied(postgresql_database)
+    url = postgresql_database.render_as_string(hide_password=False)
+
+    [hits] = run(events.strike, [("postgresql", url, method, 1, step)], 900)
+
+    assert hits > 100 / step

@@ -76,6 +76,9 @@ class ConnectionSource(Protocol):
     def release(self, connection: Any) -> None:
         """Give a connection back, once; one that is broken is not used again."""
 
+    def take_back(self, thread: int) -> None:
+        """Put back what a thread got and no method of it uses."""
+
     def holds(self, connection: Any, owner: object) -> bool:
         """Whether ``owner`` uses the connection: a thread that acquired it, or a block."""
 
@@ -262,9 +265,8 @@ class AutocommitRunner(Runner, fork.Participant):
                     self._reached = True
                     self._connections.release(connection)
                     return result
-            except BaseException:
-                if connection is not None:  # an exception may have come at any step above
-                    self.ensure_ended(connection, threading.get_ident())
+            except BaseException:  # which may have come at any step above
+                self.ensure_ended(connection, threading.get_ident())
                 raise
 
     def _retry_or_translate(
@@ -330,17 +332,27 @@ class AutocommitRunner(Runner, fork.Participant):
             roll_back(connection, error)
             self._connections.release(connection)
 
-    def ensure_ended(self, connection: ConnectionAdapter, owner: object) -> None:
-        """Call ``end``; in another thread where this one has no stack left or is interrupted."""
+    def ensure_ended(self, connection: ConnectionAdapter | None, owner: object) -> None:
+        """Call ``end``; in another thread where this one has no stack left or is interrupted.
+
+        Without a connection, put back what this thread got but has not stored.
+        """
         try:
             check_stack()
-            self.end(connection, owner)
+            if connection is None:
+                self._connections.take_back(threading.get_ident())
+            else:
+                self.end(connection, owner)
         except BaseException:
-            run_elsewhere(self._end_finally, connection, owner)
+            run_elsewhere(self._end_finally, connection, owner, threading.get_ident())
             raise
 
-    def _end_finally(self, connection: ConnectionAdapter, owner: object) -> None:
-        if self._connections.holds(connection, owner):
+    def _end_finally(
+        self, connection: ConnectionAdapter | None, owner: object, thread: int
+    ) -> None:
+        if connection is None:
+            self._connections.take_back(thread)
+        elif self._connections.holds(connection, owner):
             try:
                 roll_back(connection)
             except Exception as error:  # noqa: BLE001 - it is closed then, which rolls back
@@ -472,16 +484,13 @@ class TransactionBlock(Block):
         self.connection: ConnectionAdapter | None = None
         self.inner: TransactionBlockRunner | None = None
 
-    def __enter__(self) -> Runner:
+    def begin(self) -> Runner:
+        """Begin the transaction."""
         if self.inner is not None:
             raise RuntimeError(ENTERED_TWICE)
-        try:
-            self._runner.begin_block(self, read_only=self.read_only)
-            assert self.inner is not None  # noqa: S101 - it was begun
-            return self.inner  # noqa: TRY300 - an exception may also come here
-        except BaseException as error:
-            self._runner.end_block(self, error)
-            raise
+        self._runner.begin_block(self, read_only=self.read_only)
+        assert self.inner is not None  # noqa: S101 - it was begun
+        return self.inner
 
     def commit(self) -> None:
         """Commit, and record the accesses of reads."""

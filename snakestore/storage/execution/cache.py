@@ -93,19 +93,17 @@ class CachingRunner(AutocommitRunner):
         """
         if type(sid) is not str or type(identifier) is not str or self.in_block():
             return None
-        connection = self._connections.acquire()
+        connection: ConnectionAdapter | None = None
         try:
-            return self._cached_row(connection, (statement, sid, identifier))
-        except Exception as error:
+            connection = self._connections.acquire()
+            found = self._cached_row(connection, (statement, sid, identifier))
+            self._connections.release(connection)
+            return found  # noqa: TRY300 - an exception may also come here
+        except BaseException as error:
+            self.ensure_ended(connection, get_ident())
             if is_driver_error(error):
                 raise translate(error) from error
             raise
-        finally:
-            try:
-                self._connections.release(connection)
-            except BaseException:
-                self.ensure_ended(connection, get_ident())
-                raise
 
     def _cached_row(
         self, connection: ConnectionAdapter, key: tuple[Statement, str, str]

@@ -5,9 +5,10 @@ An item that is put back goes directly to the caller that has waited longest. Wh
 waiting also ends where a test tool has stopped Python's clocks.
 
 An exception from outside (a signal handler's, ``KeyboardInterrupt``) may come after any call. It
-loses no item: popping, storing and noting the owner have no call between them, and the owner puts
-it back, once. A place that is lost nevertheless comes back when it is collected. Waiters look for
-items a few times a second, in case an exception came to the caller that should have woken them.
+loses no item: popping, storing and noting the owner is one statement without a call, and an item
+that has an owner is put back by it, or taken back from it. A place that is lost nevertheless comes
+back when it is collected. Waiters look for items a few times a second, in case an exception came to
+the caller that should have woken them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from itertools import islice
 from threading import get_ident
 from typing import Any, Generic, Protocol, TypeVar
 
+from snakestore.storage import fork
 from snakestore.storage.sqlalchemy_internals import in_greenlet, wait_for
 
 LOOK_AGAIN = 0.25
@@ -66,6 +68,8 @@ class FairQueue(Generic[T]):
         """The free items, of which the last one is given out first."""
         self._pop: Iterator[T] = iter(self.items.pop, None)
         """Pops items. Unpacking from it leaves no instant between popping and storing an item."""
+        self.places: fork.WeakRegistry[T] = fork.WeakRegistry()
+        """The items that were added, free or not."""
         self._waiters: deque[_Waiter[T]] = deque()
         self._mutex = threading.RLock()  # reentrant: a finalizer may put an item back at any time
         self._before_wait = before_wait
@@ -82,8 +86,7 @@ class FairQueue(Generic[T]):
         here = get_ident()
         if self._direct:
             try:
-                [item] = islice(self._pop, 1)
-                item.owner = here
+                [item], item.owner = islice(self._pop, 1), here
             except IndexError:
                 pass  # none is free
             else:
@@ -97,17 +100,17 @@ class FairQueue(Generic[T]):
             return
         try:
             item.owner = None
-            self.items.append(item)  # no exception can come between these two
-        except RecursionError:
-            item.owner = owner  # to be put back where there is more stack
+            self.items.append(item)
+        except BaseException:
+            self._restore(item, owner)
             raise
         if not self._direct:
             self._serve()
 
-    def wake(self) -> None:
-        """Serve waiting callers after an item was appended to ``items``."""
-        if not self._direct:
-            self._serve()
+    def _restore(self, item: T, owner: object) -> None:
+        """Let the owner put back an item again, if an exception came before it was free."""
+        if item.owner is None and item not in self.items:
+            item.owner = owner
 
     def put_last(self, item: T) -> None:
         """Put an item back, to be given out after all others."""
@@ -117,14 +120,15 @@ class FairQueue(Generic[T]):
         try:
             item.owner = None
             self.items.appendleft(item)
-        except RecursionError:
-            item.owner = owner
+        except BaseException:
+            self._restore(item, owner)
             raise
         if not self._direct:
             self._serve()
 
     def add(self, item: T) -> None:
         """Put a new item, to be given out after all others."""
+        self.places.add(item)
         self.items.appendleft(item)
         if not self._direct:
             self._serve()
@@ -150,8 +154,7 @@ class FairQueue(Generic[T]):
             taken: list[T] = []
             with suppress(IndexError):
                 while True:
-                    [item] = islice(self._pop, 1)
-                    item.owner = self
+                    [item], item.owner = islice(self._pop, 1), self
                     taken.append(item)
             return taken
 
@@ -171,9 +174,7 @@ class FairQueue(Generic[T]):
                 waiter = self._waiters[0]
                 if waiter.item is None:
                     try:
-                        [item] = islice(self._pop, 1)
-                        item.owner = waiter
-                        waiter.item = item
+                        [waiter.item], waiter.item.owner = islice(self._pop, 1), waiter
                     except IndexError:
                         break
                 if not waiter.signal.set():
@@ -197,19 +198,18 @@ class FairQueue(Generic[T]):
                 waiter.signal.wait(min(timeout, LOOK_AGAIN))
                 timeout -= LOOK_AGAIN
                 if waiter.item is None and timeout <= 0:
+                    self._leave(waiter)
                     break
                 self._serve()
+            if waiter.item is not None:
+                waiter.item.owner = here
+                return waiter.item
         except BaseException:
             self._leave(waiter)
             if waiter.item is not None:
                 self.put(waiter.item)
             raise
-        if waiter.item is None:
-            self._leave(waiter)
-        if waiter.item is None:
-            raise NoneFreeError
-        waiter.item.owner = here
-        return waiter.item
+        raise NoneFreeError
 
     def _leave(self, waiter: _Waiter[T]) -> None:
         """Stop waiting. Afterwards the waiter gets no item."""

@@ -225,7 +225,8 @@ class SavepointBlock(Block):
         self._begun: tuple[TransactionBlockRunner, ConnectionAdapter, bool] | None = None
         self._ended = False
 
-    def __enter__(self) -> Runner:
+    def begin(self) -> Runner:
+        """Set the savepoint."""
         if self._begun is not None:
             raise RuntimeError(ENTERED_TWICE)
         self._begun = self._runner.begin_block(read_only=self._read_only)

@@ -1,9 +1,9 @@
-"""Leaves a ``with`` block whatever exception comes from outside.
+"""Enters and leaves a ``with`` block whatever exception comes from outside.
 
-An exception may come when ``__exit__`` was called and before its first instruction. Its frame, and
-what its parameters refer to, then live as long as that exception. So a block passes itself weakly:
-the ``with`` statement alone refers to it, and it is collected when that statement is left. The
-runner notices that.
+An exception may come when ``__enter__`` has returned, or when ``__exit__`` was called and before
+its first instruction. Their frames, and what they refer to, then live as long as that exception. So
+a block passes itself weakly: the ``with`` statement alone refers to it, and it is collected when
+that statement is left. The runner notices that.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
+from typing import Generic, TypeVar
 
+T = TypeVar("T")
 Leave = Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]
 
 
@@ -46,6 +48,45 @@ class Leavable(ABC):
         """
 
 
+class Enter:
+    """The descriptor of ``__enter__``, which gives a function that refers to the block weakly."""
+
+    def __get__(self, block: Enterable[T] | None, kind: type[Enterable[T]]) -> Callable[..., T]:
+        if block is None:
+            return _enter_strongly  # for ExitStack, with the block
+        enter = partial(_enter, weakref.ref(block))
+        enter.block = block  # type: ignore[attr-defined] # until it has returned
+        return enter
+
+
+class Enterable(Leavable, Generic[T]):
+    """A block that is entered once, and ended if an exception comes before it is."""
+
+    __enter__ = Enter()
+
+    @abstractmethod
+    def begin(self) -> T:
+        """Begin the block. Returns what the ``with`` statement assigns."""
+
+
+def _enter(reference: weakref.ref[Enterable[T]]) -> T:
+    try:
+        return _begin(reference)
+    except BaseException as error:
+        _end(reference, error)
+        raise
+
+
+def _begin(reference: weakref.ref[Enterable[T]]) -> T:
+    block = reference()
+    assert block is not None  # noqa: S101 - the caller refers to it
+    return block.begin()
+
+
+def _enter_strongly(block: Enterable[T]) -> T:
+    return _enter(weakref.ref(block))
+
+
 def _leave(
     reference: weakref.ref[Leavable],
     kind: type[BaseException] | None,
@@ -71,7 +112,7 @@ def _leave(
         del error  # no cycle of the error and the frames it came through
 
 
-def _end(reference: weakref.ref[Leavable], error: BaseException | None) -> None:
+def _end(reference: Callable[[], Leavable | None], error: BaseException | None) -> None:
     block = reference()
     if block is not None:
         block.end(error)

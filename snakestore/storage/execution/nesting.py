@@ -9,7 +9,9 @@ from __future__ import annotations
 import _thread
 import sys
 from collections.abc import Callable
+from traceback import walk_stack
 from types import CodeType, FrameType
+from typing import Any
 
 from snakestore.errors import StoreBusyError
 from snakestore.storage.sqlalchemy_internals import in_greenlet
@@ -49,6 +51,24 @@ def refuse_nested() -> None:
             elif found is source and not _calls_user(frame):
                 raise StoreBusyError(NESTED)
         frame = frame.f_back
+
+
+def connections_in_use(thread: int, turns: object) -> list[Any] | None:
+    """The connections that methods of a thread use, outside of the one that it is in.
+
+    None if that cannot be known: a signal handler has called that one while another method was
+    about to get its connection, or the thread runs greenlets.
+    """
+    if in_greenlet():
+        return None
+    top = sys._current_frames().get(thread)  # noqa: SLF001 - documented
+    methods = [frame for frame, _ in walk_stack(top) if frame.f_code in _methods]
+    used = [
+        frame.f_locals.get("connection")
+        for frame in methods[1:]
+        if frame.f_locals["self"].turns is turns
+    ]
+    return None if None in used else used
 
 
 def _calls_user(frame: FrameType) -> bool:

@@ -20,9 +20,11 @@ from snakestore.storage.execution.fair_queue import (
     places,
 )
 from snakestore.storage.execution.idle import PERIODS, closer
-from snakestore.storage.execution.nesting import NESTED, refuse_nested, run_elsewhere
+from snakestore.storage.execution.nesting import NESTED, connections_in_use, refuse_nested
 
 CLOSED = "the repository is closed. Open it again to use it."
+CONNECTED = object()
+"""The owner of a place at which a connection is open."""
 
 
 class OwnedConnections(fork.Participant):
@@ -90,30 +92,27 @@ class OwnedConnections(fork.Participant):
                 " busy_timeout."
             )
             raise StoreBusyError(message) from None
-        try:
-            if isinstance(slot, Place):
-                return self._connect(slot)
-            watch = slot.watch
-            if watch is None or monotonic() <= watch.next_check or not slot.outdated():
-                return slot
-        except BaseException:
-            if slot.owner == threading.get_ident():
-                try:
-                    self._give_back(slot)
-                except BaseException:
-                    run_elsewhere(self._give_back, slot)
-                    raise
-            raise
+        if isinstance(slot, Place):
+            return self._connect(slot)
+        watch = slot.watch
+        if watch is None or monotonic() <= watch.next_check or not slot.outdated():
+            return slot
         # it reads a file as unchanging that has changed
         slot.broken = True
         self.release(slot)
         return self.acquire()
 
-    def _give_back(self, slot: DriverConnection | Place) -> None:
-        if isinstance(slot, Place):
-            self._slots.put_last(slot)
-        else:
-            self.release(slot)
+    def take_back(self, thread: int) -> None:
+        """Put back what a thread got and no method of it uses, as an exception came in between."""
+        used = connections_in_use(thread, self)
+        if used is None:
+            return
+        for connection in self._open:
+            if connection.owner == thread and connection not in used:
+                self.release(connection)
+        for place in self._slots.places:
+            if place.owner == thread:
+                self._slots.put_last(place)
 
     def holds(self, connection: DriverConnection, owner: object) -> bool:
         """Whether the connection is in use by ``owner``."""
@@ -130,9 +129,13 @@ class OwnedConnections(fork.Participant):
             StoreBusyError: it is one.
         """
         here = threading.get_ident()
-        for connection in self._open:
-            if connection.owner == here and connection.holder != here:
+        if self._used_by(here):
+            self.take_back(here)
+            if self._used_by(here):
                 raise StoreBusyError(NESTED)
+
+    def _used_by(self, thread: int) -> bool:
+        return any(each.owner == thread and each.holder != thread for each in self._open)
 
     def release(self, connection: DriverConnection) -> None:
         """Give a connection back; a broken one is closed, and any one after ``close``.
@@ -186,16 +189,15 @@ class OwnedConnections(fork.Participant):
                 settings=settings,
             )
             connection.close_when_collected(_free_slot, weakref.ref(slots), place)
+            connection.owner, place.owner = place.owner, CONNECTED
             self._open.add(connection)
             if len(self._open) > 1:
                 closer.watch(self)
-            connection.owner = place.owner
         except BaseException:
-            try:
+            if connection is not None:
+                connection.close()
+            if place.owner == threading.get_ident():
                 slots.put_last(place)
-            finally:
-                if connection is not None:
-                    connection.close()
             raise
         return connection
 
@@ -249,5 +251,5 @@ class OwnedConnections(fork.Participant):
 
 def _free_slot(reference: weakref.ref[FairQueue[DriverConnection | Place]], place: Place) -> None:
     slots = reference()  # weak, because the slots refer to the connection
-    if slots is not None:
+    if slots is not None and place.owner is CONNECTED:
         slots.put_last(place)

@@ -20,7 +20,7 @@ from snakestore.storage.execution.driver_errors import (
     driver_error,
     is_driver_error,
 )
-from snakestore.storage.execution.leaving import Leavable
+from snakestore.storage.execution.leaving import Enterable
 from snakestore.storage.queries.statement import Row, Statement
 
 P = ParamSpec("P")
@@ -29,11 +29,8 @@ Recorder = Callable[[TransactionContext, str], tuple[datetime, datetime | None] 
 """Records that a session was accessed. Returns its ``last_accessed`` and ``expires_at``."""
 
 
-class Block(Leavable):
+class Block(Enterable["Runner"]):
     """A ``transaction()`` block, which gives a runner."""
-
-    @abstractmethod
-    def __enter__(self) -> Runner: ...
 
 
 class Runner(ABC):

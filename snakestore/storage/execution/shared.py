@@ -19,7 +19,7 @@ from snakestore.storage.execution.connection import (
     check_file_of,
 )
 from snakestore.storage.execution.fair_queue import NoneFreeError, Place, places
-from snakestore.storage.execution.nesting import refuse_nested
+from snakestore.storage.execution.nesting import connections_in_use, refuse_nested
 from snakestore.storage.execution.pool import CLOSED
 from snakestore.storage.execution.retry import Backoff
 from snakestore.storage.sqlalchemy_internals import only_connection, pool_limit
@@ -78,16 +78,29 @@ class Turns(fork.Participant):
 
     def end(self, place: Place, connection: UsedByTurns | None) -> None:
         """Let the next caller use the pool, instead of ``connection``. Once."""
-        if place.owner is None:
+        owner = place.owner
+        if owner is None:
             return
-        # No exception can come between these steps, which have no call before the last. The
-        # place must be referenced nowhere else, or it would not come back when it is lost.
-        if connection is not None:
-            connection.place = None
-        self._holder = None
-        place.owner = None
-        self._places.items.append(place)
-        self._places.wake()
+        try:
+            # a place must be referenced nowhere else, or it would not come back when it is lost
+            if connection is not None:
+                connection.place = None
+            self._holder = None
+            self._places.put(place)
+        except BaseException:
+            if place.owner == owner and connection is not None:
+                connection.place = place  # to be ended again
+            raise
+
+    def take_back(self, thread: int) -> None:
+        """End the turns of a thread that no method of it uses, as an exception came in between."""
+        used = connections_in_use(thread, self)
+        if used is None:
+            return
+        in_use = [connection.place for connection in used]
+        for place in self._places.places:
+            if place.owner == thread and place not in in_use:
+                self.end(place, None)
 
     def busy(self) -> bool:
         """Whether another thread uses a database of which the child will have a copy."""
@@ -182,6 +195,10 @@ class MemoryConnection:
                 connection.rollback()
         finally:
             self._turns.end(place, connection)
+
+    def take_back(self, thread: int) -> None:
+        """Put back what a thread got and no method of it uses."""
+        self._turns.take_back(thread)
 
     def holds(self, connection: DriverConnection, owner: object) -> bool:
         """Whether the connection is in use by ``owner``."""
@@ -288,6 +305,11 @@ class BorrowedConnections:
             connection.connection.close()
         finally:
             self._turns.end(place, connection)
+
+    def take_back(self, thread: int) -> None:
+        """Put back what a thread got and no method of it uses."""
+        if not self._engine.dialect.is_async:  # a thread has many tasks
+            self._turns.take_back(thread)
 
     def holds(self, connection: ConnectionAdapter, owner: object) -> bool:
         """Whether the connection is in use by ``owner``."""
