@@ -69,9 +69,10 @@ def interrupts_driver(error: BaseException) -> bool:
     return any(backend.interrupts_driver(error) for backend in list(_loaded.values()))
 
 
-def interrupted_driver(error: BaseException) -> bool:
+def interrupted_driver(error: BaseException, replacement: BaseException) -> bool:
     """Whether a driver has replaced an exception from outside by an error of its own."""
-    return any(backend.interrupted_driver(error) for backend in list(_loaded.values()))
+    backends = list(_loaded.values())
+    return any(backend.interrupted_driver(error, replacement) for backend in backends)
 
 
 def backend_of_error(error: BaseException) -> Backend:

@@ -224,13 +224,14 @@ class Backend(ABC):
         del error
         return False
 
-    def interrupted_driver(self, error: BaseException) -> bool:
+    def interrupted_driver(self, error: BaseException, replacement: BaseException) -> bool:
         """Whether a driver has replaced an exception from outside by an error of its own.
 
         Args:
             error: the context of the driver's error.
+            replacement: the driver's error.
         """
-        del error
+        del error, replacement
         return False
 
     def interrupts_driver(self, error: BaseException) -> bool:

@@ -37,11 +37,11 @@ def masked_by(error: BaseException) -> BaseException | None:
     """
     found: BaseException | None = None
     if is_driver_error(error) or interrupts_driver(error):
-        context = (driver_error(error) or error).__context__
-        while context is not None:
-            if not is_driver_error(context) and interrupted_driver(context):
-                found = context
-            context = context.__context__
+        each = driver_error(error) or error
+        while each.__context__ is not None:
+            each, replacement = each.__context__, each
+            if not is_driver_error(each) and interrupted_driver(each, replacement):
+                found = each
     return found
 
 

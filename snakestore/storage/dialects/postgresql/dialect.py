@@ -167,9 +167,9 @@ class PostgreSQL(Backend):
         """An OSError from the code of a socket, not of a signal handler (``TimeoutError``)."""
         return isinstance(error, OSError) and errors.came_from_socket(error)
 
-    def interrupted_driver(self, error: BaseException) -> bool:
+    def interrupted_driver(self, error: BaseException, replacement: BaseException) -> bool:
         """By the frames that it came through, and its class."""
-        return errors.interrupted(error)
+        return errors.interrupted(error, replacement)
 
     def interrupts_driver(self, error: BaseException) -> bool:
         """By the frames that it came through."""

@@ -78,6 +78,8 @@ _OF_CALLS = {*_DRIVERS, *_OF_SOCKETS, *sys.stdlib_module_names, "snakestore", "s
 """The packages whose code runs inside a call of a driver; other code only in a signal handler."""
 _INTERRUPTIONS = (KeyboardInterrupt, SystemExit, MemoryError, RecursionError)
 """What the interpreter raises in any code."""
+_LOOKUP_ERRORS = (LookupError, AttributeError, StopIteration)
+"""What code raises and handles all the time."""
 
 
 def driver_error_types() -> tuple[type[BaseException], ...]:
@@ -97,22 +99,28 @@ def came_through_driver(error: BaseException) -> bool:
     return any(package in _DRIVERS for package in _packages(error))
 
 
-def interrupted(error: BaseException) -> bool:
+def interrupted(error: BaseException, replacement: BaseException) -> bool:
     """Whether an exception came into a driver from outside, and never left the library.
 
-    One that the caller's code handles has left it: it may be the context of later errors. One that
-    neither a function nor a class of other code raised is the driver's own, such as a KeyError.
+    One that the caller's code handles has left it: it may be the context of later errors. And one
+    may be the driver's own, such as a KeyError or an OSError that it reports as its error.
     """
     packages = [*_packages(error)]
+    if not came_through_driver(error) or packages[0] not in _OF_CALLS:
+        return False
+    if isinstance(error, _INTERRUPTIONS) or not {packages[-1], _package_of(error)} <= _OF_CALLS:
+        return True
+    # psycopg drops the innermost frames, which would tell more
+    reported = replacement.__cause__ is error or replacement.__suppress_context__
     return (
-        came_through_driver(error)
-        and packages[0] in _OF_CALLS
-        and (
-            isinstance(error, _INTERRUPTIONS)
-            or packages[-1] not in _OF_CALLS
-            or type(error).__module__.partition(".")[0] not in _OF_CALLS
-        )
+        _package_of(error) == "builtins"
+        and not isinstance(error, _LOOKUP_ERRORS)
+        and not (reported or sqlstate(replacement))
     )
+
+
+def _package_of(error: BaseException) -> str:
+    return type(error).__module__.partition(".")[0]
 
 
 def came_from_socket(error: BaseException) -> bool:
