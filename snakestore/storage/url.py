@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from urllib.parse import quote
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -26,6 +27,13 @@ _FOREIGN_URL = re.compile(
     re.IGNORECASE,
 )
 """The start of a URL that SQLAlchemy does not read, such as ``jdbc:`` or ``sqlite:agent.db``."""
+
+_SEVERAL_HOSTS = re.compile(
+    r"(?P<start>[\w+]+://(?:[^:/@]*(?::[^@]*)?@)?)"
+    r"(?P<hosts>[^/?@]*,[^/?@]*)(?P<path>(?:/[^?@]*)?)(?P<query>(?:\?.*)?)",
+    re.DOTALL,
+)
+"""A URL of several servers as libpq reads it, which SQLAlchemy does not."""
 
 PathOrUrl = str | os.PathLike[str] | URL
 
@@ -99,7 +107,7 @@ def _is_url(text: str) -> bool:
 
 def _make_url(text: str) -> URL:
     with suppress(ArgumentError, ValueError):
-        url = make_url(text)
+        url = make_url(_with_hosts_in_query(text))
         # an unquoted "@" in the query makes SQLAlchemy read the rest of the URL as the host
         if not ("?" in (url.password or "") and "?" in text.rpartition("@")[0]):
             return url
@@ -111,3 +119,12 @@ def _make_url(text: str) -> URL:
         " give a pathlib.Path"
     )
     raise ValidationError(message)
+
+
+def _with_hosts_in_query(text: str) -> str:
+    """A URL of several servers with ``host=`` in its query, as SQLAlchemy reads it."""
+    several = _SEVERAL_HOSTS.fullmatch(text)
+    if several is None or ("@" in several["query"] and not several["start"].endswith("@")):
+        return text  # a comma of a password
+    query = f"{several['query']}&" if several["query"] else "?"
+    return f"{several['start']}{several['path'] or '/'}{query}host={quote(several['hosts'])}"

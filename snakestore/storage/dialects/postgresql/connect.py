@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,12 @@ from snakestore.storage.sqlalchemy_internals import in_autocommit, in_greenlet, 
 PREPARE_THRESHOLD = "prepare_threshold"
 _LOCK_WAIT = "snakestore_lock_wait"
 """The key of the statement that limits lock waits, among the ``info`` of a pool's entry."""
+_HOST = re.compile(
+    r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>/.*|[^:\[\]]*|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[^\[\]]*))"
+    r"(?::(?P<port>[0-9]+))?"
+)
+"""The folder of a socket, a name, or an address, in brackets if a port follows one of IPv6."""
+_DEFAULT_PORT = "5432"
 _POOL_SIZE = 20
 _CANCEL_TIMEOUT = 5.0
 """Seconds to wait for a server that is asked to cancel a statement."""
@@ -77,7 +84,31 @@ def parse_url(url: URL) -> URL:
             " make the Engine (asyncpg: the AsyncEngine) yourself and give that to the repository"
         )
         raise StoreError(message)
-    return ServerURL(*url.set(drivername="postgresql+psycopg"))
+    return ServerURL(*_with_ports_apart(url).set(drivername="postgresql+psycopg"))
+
+
+def _with_ports_apart(url: URL) -> URL:
+    """A URL of several hosts whose ports are listed apart from them, as libpq takes them.
+
+    Raises:
+        ValidationError: a port is no number.
+    """
+    given = url.query.get("host", "")
+    hosts = ",".join([given] if isinstance(given, str) else given).split(",")
+    if len(hosts) == 1 or "port" in url.query:
+        return url
+    matched = [_HOST.fullmatch(host) for host in hosts]
+    found = [match for match in matched if match is not None]
+    if len(found) < len(hosts):
+        message = (
+            "one of the hosts in the URL is malformed: write host=a,b, or host=a:5432,b:5433 with"
+            " the address of IPv6 in brackets"
+        )
+        raise ValidationError(message)
+    query = {"host": ",".join(match["address"] or match["name"] for match in found)}
+    if any(match["port"] for match in found):
+        query["port"] = ",".join(match["port"] or _DEFAULT_PORT for match in found)
+    return url.update_query_dict(query)
 
 
 def describe(url: URL) -> str:
