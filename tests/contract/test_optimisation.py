@@ -36,6 +36,7 @@ WRITES = {
         sid, dataclasses.replace(repo.get_variable(sid, "x"), value=9), **who
     ),
     "update": lambda repo, sid, **who: repo.update_variable(sid, "x", 9, **who),
+    "set": lambda repo, sid, **who: repo.set_value(sid, "x", 9, **who),
     "modify": lambda repo, sid, **who: repo.modify_variable(
         sid, "x", lambda value: value + 7, **who
     ),
@@ -419,6 +420,29 @@ def test_a_batch_of_the_holder_needs_every_variable_held(repo, sid):
     assert set(caught.value.errors) == {"y"}
     assert caught.value.errors["y"].holder is None
     assert {name: variable.value for name, variable in done.items()} == {"x": 9, "y": 9}
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda repo, sid, **who: repo.update_variables(sid, {"x": 9, "y": 9}, **who),
+        lambda repo, sid, **who: repo.set_values(sid, {"x": 9, "y": 9}, **who),
+        lambda repo, sid, **who: repo.delete_variables(sid, ["x", "y"], **who),
+    ],
+    ids=["update", "set", "delete"],
+)
+@pytest.mark.parametrize("who", [{}, {"optimizer_id": "sleeper"}], ids=["anonymous", "sleeper"])
+def test_no_batch_gets_past_the_holder_of_one(repo, sid, clock, unchanged, write, who):
+    repo.register_variable(sid, "y", "integer", 1)
+    repo.start_optimization(sid, "x", "sleeper", lease=1)
+    clock.advance(2)
+    repo.start_optimization(sid, "x", "opt", lease=60)
+
+    with unchanged(), pytest.raises(BatchError) as caught:
+        write(repo, sid, **who)
+
+    holders = {name: error.holder for name, error in caught.value.errors.items()}
+    assert holders == ({"x": "opt", "y": None} if who else {"x": "opt"})
 
 
 def test_a_deleted_variable_takes_its_lock_along(repo, sid):

@@ -125,6 +125,7 @@ def test_the_statements_are_all_here():
         "variables.SELECT_VALUE",
         "variables.SELECT_FOR_OVERWRITE",
         "variables.SELECT_NAME_CONFLICTS",
+        "leases.CLAIM_FIRST",
         "variables.UPDATE",
         "history.OF_VARIABLES.prune",
         "history.OF_PROGRAMS.archive",
