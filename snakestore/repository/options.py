@@ -27,7 +27,8 @@ class RepositoryOptions(TypedDict, total=False):
 
     Args:
         default_ttl: seconds or timedelta that a new session may be idle; None: it never expires.
-        history: how many replaced values each variable of a new session keeps; None: all, 0: none.
+        history: how many past versions each variable and each program of a new session keeps;
+            None: all, 0: none.
         busy_timeout: seconds to wait for a database that other connections keep busy.
         durability: "normal" (an acknowledged write survives ``kill -9``) or "full" (also a power
             failure); for ``open`` and ``create_engine``, other engines keep their own settings.

@@ -253,7 +253,7 @@ def _put(
 ) -> Program:
     locked, stored = lock_program(tx, sid, program_id, for_put=True)
     check_expected(locked, program_id, stored, expected_version)
-    pid = checked_name(program_id, "program id")
+    pid = checked_name(program_id, "program id") if stored is None else stored.id
     copied = types.checked_document(document, "program")
     text = types.dumps(copied)
     check_size("program", text, None, tx.max_value_bytes)

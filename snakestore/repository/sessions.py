@@ -69,8 +69,8 @@ class SessionMethods(RepositoryBase):
                 expires; not given: the repository's ``default_ttl``, by default an hour (3600).
             metadata: a JSON object.
             worker_id: stored as ``last_worker_id``.
-            history: how many past values each variable keeps; None: all; 0: none; not given: the
-                repository's ``history``.
+            history: how many past versions each variable and each program keeps; None: all; 0:
+                none; not given: the repository's ``history``.
             exist_ok: return an existing live session. This counts as an access and applies
                 ``worker_id``, but not ``ttl``, ``metadata`` or ``history``.
 
@@ -166,7 +166,7 @@ class SessionMethods(RepositoryBase):
             replace_metadata: replace the present metadata instead.
             ttl: as in ``create_session``.
             worker_id: stored as ``last_worker_id``.
-            history: as in ``create_session``. Past values beyond a smaller limit are deleted.
+            history: as in ``create_session``. Past versions beyond a smaller limit are deleted.
 
         Raises:
             SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.

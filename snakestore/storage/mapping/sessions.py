@@ -41,7 +41,7 @@ class LockedSession:
 
     @property
     def history_limit(self) -> int | None:
-        """How many past values each variable keeps; None: all.
+        """How many past versions each variable and each program keeps; None: all.
 
         Raises:
             CorruptStoreError: if the stored limit is not a count.
