@@ -71,7 +71,7 @@ def merged_metadata(
     Raises:
         ValidationError: if ``new`` is not a mapping or ``source`` is not text.
     """
-    if new is not None and not isinstance(new, Mapping):
+    if new is not None and type(new) is not dict and not isinstance(new, Mapping):
         message = f"metadata must be a dict, not {type(new).__name__}"
         raise ValidationError(message, value=new)
     text = identifier_text(source, "source")

@@ -83,6 +83,8 @@ def check_access(tx: TransactionContext, sid: str, row: Row | None, *, touch: bo
     last_accessed, ttl, server_now = access_from(sid, row)
     if server_now is not None:
         tx.set_server_time(server_now)
+    if ttl is None and not touch:
+        return row  # it never expires
     idle = (tx.now - last_accessed).total_seconds()
     if exceeds_ttl(idle, ttl):
         raise SessionExpiredError(sid, expired_at=expiry(last_accessed, ttl), ttl=ttl)

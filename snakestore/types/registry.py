@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from enum import Enum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from snakestore.errors import (
     ConstraintError,
@@ -192,7 +192,8 @@ def validate(
     """
     variable_type = get(type)
     checked = check_constraints(type, constraints)
-    _refuse_unchanged(variable_type, value)
+    if value is UNCHANGED:
+        _refuse_unchanged(variable_type)
     try:
         normalised = variable_type.normalise(value)
         variable_type.check(normalised, checked)
@@ -203,10 +204,9 @@ def validate(
     return normalised
 
 
-def _refuse_unchanged(variable_type: VariableType, value: object) -> None:
+def _refuse_unchanged(variable_type: VariableType) -> NoReturn:
     """Refuse UNCHANGED, which a user's type might accept as it accepts anything."""
-    if value is UNCHANGED:
-        variable_type.refuse(hint(value), value)
+    variable_type.refuse(hint(UNCHANGED), UNCHANGED)
 
 
 def _as_validation_error(
@@ -233,7 +233,8 @@ def encode_value(
         ValidationError: if the value is refused.
     """
     variable_type = get(type_name)
-    _refuse_unchanged(variable_type, value)
+    if value is UNCHANGED:
+        _refuse_unchanged(variable_type)
     try:
         return variable_type.check_and_encode(value, constraints, previous_blob)
     except ValidationError:

@@ -158,11 +158,14 @@ class Replacement:
         self.previous_blob = previous_blob
 
 
+Compute = Callable[[TransactionContext, StoredVariable], Replacement | types.Unchanged]
+
+
 def replace_value(
     tx: TransactionContext,
     sid: object,
     identifier: object,
-    compute: Callable[[TransactionContext, StoredVariable], Replacement | types.Unchanged],
+    replacement: Replacement | Compute,
     *,
     expected_version: object = None,
     optimizer_id: object = None,
@@ -174,11 +177,11 @@ def replace_value(
     value, move the old one into the history, update, record the access.
 
     Args:
-        compute: returns the new value, given the stored variable; or UNCHANGED, to record the
-            access and change nothing else.
+        replacement: the new value, or a function that returns it, given the stored variable; or
+            that returns UNCHANGED, to record the access and change nothing else.
         expected_version: refuse to write if the variable is at another version.
         optimizer_id: who writes; None: anyone but an optimiser.
-        with_value: False if ``compute`` does not read the present value.
+        with_value: False if ``replacement`` does not read the present value.
 
     Raises:
         SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
@@ -189,7 +192,7 @@ def replace_value(
     locked, stored = lock_variable(tx, sid, identifier, with_value=with_value)
     check_lease(stored, optimizer_id, tx.now)
     check_version(stored, checked_expected_version(expected_version))
-    given = compute(tx, stored)
+    given = replacement if isinstance(replacement, Replacement) else replacement(tx, stored)
     if isinstance(given, types.Unchanged):
         record_write(tx, locked)
         return stored.variable(tx.now)
@@ -234,13 +237,9 @@ class NewValue:
 
     def variable(self, stored: StoredVariable) -> Variable:
         """The variable after the update."""
+        # by position: keywords would double what the call costs
         return stored.with_value(
-            value=self.value,
-            blob=self.blob,
-            constraints=self.constraints,
-            metadata=self.metadata,
-            version=self.version,
-            when=self.when,
+            self.value, self.blob, self.constraints, self.metadata, self.version, self.when
         )
 
 

@@ -67,7 +67,7 @@ class VariableWriteMethods(RepositoryBase):
             replace_value,
             sid,
             identifier,
-            lambda _tx, _stored: Replacement(value, metadata, source),
+            Replacement(value, metadata, source),
             expected_version=expected_version,
             optimizer_id=optimizer_id,
             with_value=False,

@@ -147,7 +147,11 @@ class DriverConnection:
             if self.row_cache is not None:
                 self.row_cache.clear()
             if self.watch is not None:
-                self._check_file(self.watch.check_replaced)
+                try:
+                    self.watch.check_replaced()
+                except StoreError:
+                    self.broken = True
+                    raise
         self._writes = write
         self.control(self._begin_write if write else self._begin_snapshot)
 
@@ -158,15 +162,12 @@ class DriverConnection:
             StoreError: the file was removed or replaced.
         """
         assert self.watch is not None  # noqa: S101 - asked where there is one
-        self._check_file(self.watch.check_replaced_throttled)
-        return self.watch.stale
-
-    def _check_file(self, check: Callable[[], None]) -> None:
         try:
-            check()
+            self.watch.check_replaced_throttled()
         except StoreError:
             self.broken = True
             raise
+        return self.watch.stale
 
     def commit(self) -> None:
         """Send COMMIT.
@@ -175,7 +176,11 @@ class DriverConnection:
             StoreError: the file was removed or replaced during a long transaction.
         """
         if self._writes and self.watch is not None:
-            self._check_file(self.watch.check_before_commit)
+            try:
+                self.watch.check_before_commit()
+            except StoreError:
+                self.broken = True
+                raise
         self.control("COMMIT")
 
     def rollback(self) -> None:

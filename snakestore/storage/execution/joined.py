@@ -27,6 +27,7 @@ from snakestore.storage.execution.runner import Block, P, R, Recorder, Runner
 
 OPERATION = f"{SAVEPOINT}_operation"
 """The savepoint of one operation."""
+SET_SAVEPOINT, RELEASE_SAVEPOINT = f"SAVEPOINT {OPERATION}", f"RELEASE SAVEPOINT {OPERATION}"
 ENTERED_TWICE = "a transaction() block can be entered only once. Call transaction() again."
 
 logger = logging.getLogger("snakestore.execution")
@@ -99,35 +100,34 @@ class JoinedRunner(Runner):
         with translate_errors():
             connection, began = self._join(write=True)
             try:
-                return self._savepoint(
-                    connection,
-                    lambda: operation(self._context(connection), *args, **kwargs),
-                    began=began,
-                )
+                return self._in_savepoint(connection, operation, args, kwargs, began=began)
             except Exception as error:
                 if not is_duplicate(error):
                     raise
             # another transaction has inserted that key since (on a server): now it is visible
-            return self._savepoint(
-                connection,
-                lambda: operation(self._context(connection), *args, **kwargs),
-                began=False,
-            )
+            return self._in_savepoint(connection, operation, args, kwargs, began=False)
 
-    def _savepoint(
-        self, connection: ConnectionAdapter, action: Callable[[], R], *, began: bool
+    def _in_savepoint(
+        self,
+        connection: ConnectionAdapter,
+        operation: Callable[..., R],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        began: bool,
     ) -> R:
+        """Run an operation in a savepoint, unless it has just begun the transaction."""
         if not began:
-            connection.control(f"SAVEPOINT {OPERATION}")
+            connection.control(SET_SAVEPOINT)
         self._unfinished = True
         try:
-            result = action()
+            result = operation(self._context(connection), *args, **kwargs)
         except BaseException as error:
             self._undo(connection, error, began=began)
             raise
         self._unfinished = False
         if not began:
-            connection.control(f"RELEASE SAVEPOINT {OPERATION}")
+            connection.control(RELEASE_SAVEPOINT)
         return result
 
     def _undo(

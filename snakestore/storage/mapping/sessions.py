@@ -75,18 +75,13 @@ def _bad_ttl(sid: object, ttl: object) -> CorruptStoreError:
 
 
 def locked_session_from(sid: str, row: Row) -> LockedSession:
-    """A session from a row that begins with STATE_COLUMNS.
-
-    Raises:
-        CorruptStoreError: if a column is damaged.
-    """
-    last_accessed, ttl = row[at.STATE_LAST_ACCESSED], row[at.STATE_TTL]
-    if last_accessed is None:
-        raise unexpected(None, "a time", "last_accessed", session_label, sid)
-    if ttl is not None and not (type(ttl) is float and 0 < ttl <= MAX_TTL_SECONDS):
-        raise _bad_ttl(sid, ttl)
+    """A session from a row that begins with STATE_COLUMNS, which ``access_from`` has accepted."""
     return LockedSession(
-        sid, last_accessed, ttl, row[at.STATE_EXPIRES_AT], row[at.STATE_HISTORY_LIMIT]
+        sid,
+        row[at.STATE_LAST_ACCESSED],
+        row[at.STATE_TTL],
+        row[at.STATE_EXPIRES_AT],
+        row[at.STATE_HISTORY_LIMIT],
     )
 
 

@@ -136,7 +136,6 @@ class StoredVariable:
 
     def with_value(
         self,
-        *,
         value: Any,
         blob: bytes | None,
         constraints: dict[str, Any],
@@ -148,14 +147,14 @@ class StoredVariable:
         return variable_with(
             self.sid,
             self._row,
-            type_name=self.type,
-            value=value,
-            blob=blob,
-            constraints=constraints,
-            metadata=metadata,
-            version=version,
-            when=when,
-            status=self.lease(when) if self.is_held else NOT_OPTIMIZING,
+            self.type,
+            value,
+            blob,
+            constraints,
+            metadata,
+            version,
+            when,
+            self.lease(when) if self.is_held else NOT_OPTIMIZING,
         )
 
     def past(self, row: Row) -> Variable:
@@ -171,14 +170,14 @@ class StoredVariable:
         return variable_with(
             self.sid,
             self._row,
-            type_name=type_name,
-            value=value_from(self.sid, self.identifier, type_name, text, blob),
-            blob=blob,
-            constraints=self.constraints(),
-            metadata=object_from(metadata, "metadata", variable_label, self.sid, self.identifier),
-            version=version,
-            when=written_at,
-            status=NOT_OPTIMIZING,
+            type_name,
+            value_from(self.sid, self.identifier, type_name, text, blob),
+            blob,
+            self.constraints(),
+            object_from(metadata, "metadata", variable_label, self.sid, self.identifier),
+            version,
+            written_at,
+            NOT_OPTIMIZING,
         )
 
     def past_value(self, row: Row) -> tuple[Any, bytes | None]:

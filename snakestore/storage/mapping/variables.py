@@ -218,10 +218,9 @@ def _variable_from(
     )
 
 
-def variable_with(  # noqa: PLR0913 - what differs between versions
+def variable_with(  # noqa: PLR0913, PLR0917 - what differs between versions, by position for speed
     sid: str,
     row: Row,
-    *,
     type_name: str,
     value: Any,
     blob: bytes | None,
@@ -238,20 +237,18 @@ def variable_with(  # noqa: PLR0913 - what differs between versions
     """
     name, rules = row[at.VARIABLE_NAME], row[at.VARIABLE_ACCESS_RULES]
     return unchecked_variable(
-        blob=blob,
-        id=row[at.VARIABLE_ID],
-        name=name,
-        type=type_name,
-        value=value,
-        created_at=row[at.VARIABLE_CREATED_AT],
-        constraints=constraints,
-        metadata=metadata,
-        version=version,
-        last_updated_at=when,
-        optimization_status=status,
-        access_rules=(
-            () if rules == "[]" else array_from(rules, "access_rules", variable_label, sid, name)
-        ),
+        blob,
+        row[at.VARIABLE_ID],
+        name,
+        type_name,
+        value,
+        row[at.VARIABLE_CREATED_AT],
+        constraints,
+        metadata,
+        version,
+        when,
+        status,
+        () if rules == "[]" else array_from(rules, "access_rules", variable_label, sid, name),
     )
 
 

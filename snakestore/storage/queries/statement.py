@@ -138,24 +138,30 @@ def _binder(compiled: SQLCompiler, dialect: Dialect) -> Callable[[dict[str, Any]
     }
     order = compiled.positiontup if compiled.positional else None
 
-    def converted(parameters: dict[str, Any]) -> dict[str, Any]:
+    if order is not None and not order:
+        return lambda _: ()
+    pick = _picker(order)
+    if not fixed and not converters:
+        return pick
+
+    def bind(parameters: dict[str, Any]) -> Any:
         if fixed:
             parameters = fixed | parameters
         for name, convert in converters:
             parameters[name] = convert(parameters[name])
-        return parameters
+        return pick(parameters)
 
+    return bind
+
+
+def _picker(order: Sequence[str] | None) -> Callable[[dict[str, Any]], Any]:
+    """From parameters by name to a tuple in ``order``; None: the driver takes them by name."""
     if order is None:
-        return converted
-    if not order:
-        return lambda _: ()
+        return lambda parameters: parameters
     if len(order) == 1:
-        only = order[0]
-        return lambda parameters: (converted(parameters)[only],)
-    pick = itemgetter(*order)
-    if not fixed and not converters:
-        return pick
-    return lambda parameters: pick(converted(parameters))
+        [only] = order
+        return lambda parameters: (parameters[only],)
+    return itemgetter(*order)
 
 
 def _converted_if_sound(convert: Convert | None, cell: Any) -> Any:
