@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import uuid
+import os
 from collections.abc import Mapping
 from dataclasses import MISSING, InitVar, dataclass, field, fields, replace
 from datetime import datetime
@@ -36,7 +36,8 @@ class _StoredBytes:
 
         The value itself may have been changed since it was read.
         """
-        return cast("bytes | None", self._blob)  # type: ignore[attr-defined] # the slot
+        blob: bytes | None = self._blob  # type: ignore[attr-defined] # the slot
+        return blob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,8 +308,8 @@ def unchecked_variable(  # noqa: PLR0913, PLR0917 - the order of the fields
 ) -> Variable:
     """A Variable from all its fields, which are known to be valid; nothing is checked.
 
-    ``blob`` is the binary form of the value, None if there is none. Pass the arguments by keyword;
-    only ``storage/mapping`` passes them by position, for speed.
+    ``blob`` is the binary form of the value, None if there is none. The arguments are passed by
+    position for speed, in the order of the fields.
     """
     variable = object.__new__(Variable)
     _set_blob(variable, blob)
@@ -328,7 +329,7 @@ def unchecked_variable(  # noqa: PLR0913, PLR0917 - the order of the fields
 
 def new_variable_id(name: str) -> str:
     """A new unique id, which starts with ``var_`` and the name."""
-    return f"var_{name[:MAX_NAME_LENGTH_IN_ID]}_{uuid.uuid4().hex}"
+    return f"var_{name[:MAX_NAME_LENGTH_IN_ID]}_{os.urandom(16).hex()}"  # uuid4 takes 1 us more
 
 
 def create_variable(
@@ -391,17 +392,17 @@ def encode_variable(
     constraints = types.check_constraints(type_name, constraints)
     normalised, text, blob = types.encode_value(type_name, value, constraints)
     variable = unchecked_variable(
-        blob=blob,
-        id=new_variable_id(name) if id is None else id,
-        name=name,
-        type=type_name,
-        value=normalised if blob is None else types.decode_value(type_name, text, blob),
-        created_at=created_at,
-        constraints=constraints,
-        metadata=metadata,
-        version=0,
-        last_updated_at=created_at,
-        optimization_status=NOT_OPTIMIZING,
-        access_rules=(),
+        blob,
+        new_variable_id(name) if id is None else id,
+        name,
+        type_name,
+        normalised if blob is None else types.decode_value(type_name, text, blob),
+        created_at,
+        constraints,
+        metadata,
+        0,
+        created_at,
+        NOT_OPTIMIZING,
+        (),
     )
     return variable, text

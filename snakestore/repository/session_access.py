@@ -86,10 +86,11 @@ def check_access(tx: TransactionContext, sid: str, row: Row | None, *, touch: bo
     if ttl is None and not touch:
         return row  # it never expires
     idle = (tx.now - last_accessed).total_seconds()
-    if exceeds_ttl(idle, ttl):
-        raise SessionExpiredError(sid, expired_at=expiry(last_accessed, ttl), ttl=ttl)
-    if touch and access_is_due(idle, ttl):
-        tx.access_due = sid
+    if access_is_due(idle, ttl):
+        if exceeds_ttl(idle, ttl):
+            raise SessionExpiredError(sid, expired_at=expiry(last_accessed, ttl), ttl=ttl)
+        if touch:
+            tx.access_due = sid
     return row
 
 

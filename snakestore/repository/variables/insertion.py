@@ -67,12 +67,12 @@ def columns_of(
         "type": variable.type,
         "value": text,
         "value_blob": blob,
-        "constraints": types.dumps(constraints),
-        "metadata": types.dumps(metadata),
+        "constraints": types.dumps(constraints) if constraints else "{}",
+        "metadata": types.dumps(metadata) if metadata else "{}",
         "version": variable.version,
         "created_at": variable.created_at,
         "last_updated_at": variable.last_updated_at,
-        "access_rules": types.dumps(rules),
+        "access_rules": types.dumps(rules) if rules else "[]",
     }
 
 

@@ -79,7 +79,8 @@ class VariableReadMethods(RepositoryBase):
         if cached is None:
             return self._runner.lookup(_get_value, sid, identifier, default)
         row, _ = cached
-        return _or_raise(value_beside(sid, row, default), sid, identifier)
+        found = value_beside(sid, row, default)
+        return _or_raise(found, sid, identifier) if found is NOT_GIVEN else found
 
     def has_variable(self, sid: str, identifier: str) -> bool:
         """Return whether there is such a variable. Does not update ``last_accessed``.
@@ -110,14 +111,16 @@ def _get_variable(
     tx: TransactionContext, sid: object, identifier: object, default: object | NotGiven
 ) -> object:
     session, row = _look_up(tx, sql.SELECT_VARIABLE, sid, identifier)
-    return _or_raise(variable_beside(session, row, tx.now, default), session, identifier)
+    found = variable_beside(session, row, tx.now, default)
+    return _or_raise(found, session, identifier) if found is NOT_GIVEN else found
 
 
 def _get_value(
     tx: TransactionContext, sid: object, identifier: object, default: object | NotGiven
 ) -> object:
     session, row = _look_up(tx, sql.SELECT_VALUE, sid, identifier)
-    return _or_raise(value_beside(session, row, default), session, identifier)
+    found = value_beside(session, row, default)
+    return _or_raise(found, session, identifier) if found is NOT_GIVEN else found
 
 
 def _or_raise(found: object, session: str, identifier: object) -> object:

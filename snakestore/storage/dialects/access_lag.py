@@ -17,7 +17,10 @@ def touch_interval(ttl: float | None) -> float:
 
 
 def access_is_due(idle: float, ttl: float | None) -> bool:
-    """Whether a read of a session that was idle for ``idle`` seconds is to be recorded."""
+    """Whether a read of a session that was idle for ``idle`` seconds is to be recorded.
+
+    It always is if the session has expired.
+    """
     return idle + _HALF_A_MICROSECOND >= touch_interval(ttl)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from threading import get_ident
-from typing import Any, cast
+from typing import Any
 
 from snakestore.storage.dialects.access_lag import access_is_due
 from snakestore.storage.execution.autocommit import LOOKUP, AutocommitRunner, Mode
@@ -46,10 +46,6 @@ class RowCache:
         self.rows.clear()
         self.size = 0
         self.version = version
-
-    def get(self, key: tuple[Statement, str, str]) -> CachedRow | None:
-        """The row and its session's access, or None."""
-        return self.rows.get(key)
 
     def put(self, statement: Statement, sid: str, identifier: str, row: Row) -> None:
         """Add a row that was read at ``version``; a full cache is cleared first."""
@@ -91,7 +87,9 @@ class CachingRunner(AutocommitRunner):
         None if there is no such row, or if more than the row is needed: an access is to be
         recorded, the session has expired, or the caller has an open block.
         """
-        if type(sid) is not str or type(identifier) is not str or self.in_block():
+        if type(sid) is not str or type(identifier) is not str:
+            return None
+        if self.blocks and self.in_block():
             return None
         connection: ConnectionAdapter | None = None
         try:
@@ -113,7 +111,7 @@ class CachingRunner(AutocommitRunner):
         if version != cache.version:
             cache.clear(version)
             return None
-        cached = cache.get(key)
+        cached = cache.rows.get(key)
         now = self._now()
         if cached is None or now is None:
             return None
@@ -138,4 +136,5 @@ def row_cache_of(connection: ConnectionAdapter) -> RowCache:
     assert isinstance(connection, DriverConnection)  # noqa: S101 - all of a CachingRunner's are
     if connection.row_cache is None:
         connection.row_cache = RowCache()
-    return cast("RowCache", connection.row_cache)  # nothing else sets it
+    cache: RowCache = connection.row_cache  # type: ignore[assignment] # nothing else sets it
+    return cache
