@@ -8,7 +8,7 @@ from typing import NamedTuple
 from snakestore import types
 from snakestore.clock import shifted
 from snakestore.errors import LeaseLostError, ValidationError, VariableLockedError
-from snakestore.lease import OptimizationStatus, checked_lease, checked_pid
+from snakestore.lease import NOT_OPTIMIZING, OptimizationStatus, checked_lease, checked_pid
 from snakestore.names import LAST_CODE_POINT, MAX_NAME_LENGTH, checked_name, identifier_text
 from snakestore.patterns import Pattern
 from snakestore.repository.session_access import (
@@ -75,9 +75,9 @@ def start(
             " start_optimization() without a lease lasts until it is ended."
         )
         raise ValidationError(message, value=lease)
-    _grant(tx, locked.sid, stored.id, terms, status)
+    granted = _grant(tx, locked.sid, stored.id, terms, status)
     record_write(tx, locked)
-    return get_stored(tx, locked.sid, stored.id).variable(tx.now)
+    return stored.with_status(granted)
 
 
 def renew(
@@ -106,9 +106,9 @@ def _extend(
 ) -> tuple[StoredVariable, datetime | None]:
     locked, stored = lock_variable(tx, sid, identifier, with_value=False)
     status = _check_held(stored, optimizer_id, tx.now)
-    expires_at = _grant(tx, locked.sid, stored.id, Terms.checked(optimizer_id, None, lease), status)
+    granted = _grant(tx, locked.sid, stored.id, Terms.checked(optimizer_id, None, lease), status)
     record_write(tx, locked)
-    return stored, expires_at
+    return stored, granted.expires_at
 
 
 def claim(
@@ -130,7 +130,7 @@ def claim(
     terms = Terms.checked(optimizer_id, optimizer_pid, lease)
     vid = _claim_first(tx, session, parsed)
     if vid is not None:
-        _grant(tx, session, vid, terms, OptimizationStatus())
+        _grant(tx, session, vid, terms, NOT_OPTIMIZING)
     record_access(tx, session)
     return None if vid is None else get_stored(tx, session, vid).variable(tx.now)
 
@@ -173,7 +173,7 @@ def end(tx: TransactionContext, sid: object, identifier: object, optimizer_id: o
         raise _held(stored, status)
     _clear(tx, locked.sid, stored.id)
     record_write(tx, locked)
-    return get_stored(tx, locked.sid, stored.id).variable(tx.now)
+    return stored.with_status(NOT_OPTIMIZING)
 
 
 def release(tx: TransactionContext, sid: object, identifier: object, optimizer_id: object) -> None:
@@ -204,13 +204,14 @@ def _held(stored: StoredVariable, status: OptimizationStatus) -> VariableLockedE
 
 def _grant(
     tx: TransactionContext, sid: str, vid: str, terms: Terms, previous: OptimizationStatus
-) -> datetime | None:
+) -> OptimizationStatus:
     """Write a lease. One that is renewed keeps when it started, and its process if none is given.
 
     Returns:
-        When it expires.
+        The status of the variable from now on.
     """
     pid = previous.optimizer_pid if terms.pid is None else terms.pid
+    started_at = previous.started_at or tx.now
     expires_at = None if terms.length is None else shifted(tx.now, terms.length)
     tx.execute(
         sql.UPDATE_LEASE,
@@ -218,10 +219,16 @@ def _grant(
         vid=vid,
         optimizer=terms.optimizer,
         pid=None if pid is None else types.dumps(pid),
-        started=previous.started_at or tx.now,
+        started=started_at,
         expires=expires_at,
     )
-    return expires_at
+    return OptimizationStatus(
+        optimizing=True,
+        optimizer_id=terms.optimizer,
+        optimizer_pid=pid,
+        started_at=started_at,
+        expires_at=expires_at,
+    )
 
 
 def _clear(tx: TransactionContext, sid: str, vid: str) -> None:

@@ -134,6 +134,21 @@ class StoredVariable:
         """The whole variable, with its lease as of ``now``."""
         return variable_from(self.sid, self._row, now)
 
+    def with_status(self, status: OptimizationStatus) -> Variable:
+        """The whole variable after its lease was changed to ``status``."""
+        return variable_with(
+            self.sid,
+            self._row,
+            self.type,
+            self.value(),
+            self.blob,
+            self.constraints(),
+            self.metadata(),
+            self.version,
+            self.last_updated_at,
+            status,
+        )
+
     def with_value(
         self,
         value: Any,
