@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from enum import Enum
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -40,8 +39,7 @@ _BUILT_IN: Final = (
     JsonType,
     BytesType,
 )
-_lock: Final = threading.Lock()
-# replaced as a whole, never changed, so that readers need no lock
+# changed by single operations of a dict, without a lock, which a forked child could find held
 _types: dict[str, VariableType] = {built_in.name: built_in() for built_in in _BUILT_IN}
 
 
@@ -57,16 +55,15 @@ def register_type(cls: T, *, replace: bool = False) -> T:
         ValidationError: if ``cls`` is not such a class, its name is invalid, or the name is
             already taken and ``replace`` is not set.
     """
-    global _types  # noqa: PLW0603 - the registry of the process
     instance = _instance_of(cls)
-    with _lock:
-        if instance.name in _types and not replace:
-            message = (
-                f"a type {shorten(instance.name)} is already registered. Choose another name, or"
-                " pass replace=True."
-            )
-            raise ValidationError(message, type=instance.name, value=cls)
-        _types = {**_types, instance.name: instance}
+    if replace:
+        _types[instance.name] = instance
+    elif _types.setdefault(instance.name, instance) is not instance:
+        message = (
+            f"a type {shorten(instance.name)} is already registered. Choose another name, or"
+            " pass replace=True."
+        )
+        raise ValidationError(message, type=instance.name, value=cls)
     return cls
 
 

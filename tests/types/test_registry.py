@@ -6,6 +6,7 @@ import datetime as dt
 import enum
 import json
 import math
+import os
 import subprocess
 import sys
 import threading
@@ -352,6 +353,53 @@ def test_only_one_of_several_threads_registers_a_name():
 
     winners = [outcome for outcome in outcomes if outcome]
     assert winners == [type(types.get("mine"))]
+
+
+IN_A_NEW_PROCESS = """
+import os, threading
+from snakestore import VariableType, register_type, supported_types
+
+entered, leave = threading.Event(), threading.Event()
+
+class Slow(str):
+    def __hash__(self):
+        entered.set()
+        leave.wait(60)
+        return super().__hash__()
+
+class Theirs(VariableType):
+    name = "theirs"
+    def __init__(self):
+        self.name = Slow("theirs")
+
+class Mine(VariableType):
+    name = "mine"
+
+thread = threading.Thread(target=register_type, args=(Theirs,))
+thread.start()
+entered.wait(60)
+child = os.fork()
+if not child:
+    register_type(Mine)
+    os._exit("mine" not in supported_types())
+_, status = os.waitpid(child, 0)
+leave.set()
+thread.join()
+print(os.waitstatus_to_exitcode(status), supported_types()[-1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_is_forked_while_a_thread_registers_a_type_registers_its_own():
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", IN_A_NEW_PROCESS],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+    assert done.stdout.strip() == "0 theirs"
 
 
 def test_numpy_and_the_pattern_engine_are_imported_on_first_use():
