@@ -7,7 +7,7 @@ from sqlalchemy import inspect, text
 
 import snakestore
 from snakestore import SessionRepository, StoreError, ValidationError
-from snakestore.storage.queries import sessions, variables
+from snakestore.storage.queries import history, programs, sessions, variables
 from snakestore.storage.schema.revisions import HEAD
 from snakestore.storage.schema.tables import Base
 from tests.servers import emptied, new_database
@@ -82,7 +82,13 @@ def test_each_table_has_as_many_partitions_as_told_and_sessions_room_on_each_pag
         variables.SELECT_VALUE,
         variables.SELECT_BY_IDENTIFIER,
         variables.UPDATE,
-        variables.SELECT_NAMES.variant(bounded=False),
+        variables.SELECT_NAMES.statement(["lower"]),
+        programs.SELECT_DOCUMENT,
+        programs.SELECT_FOR_PUT,
+        programs.UPDATE,
+        history.OF_PROGRAMS.archive,
+        history.OF_PROGRAMS.select,
+        history.OF_VARIABLES.select,
     ],
 )
 def test_what_a_verb_runs_looks_into_one_partition(partitioned, statement):
@@ -96,7 +102,7 @@ def test_what_a_verb_runs_looks_into_one_partition(partitioned, statement):
         values = {name: "s" if name == "sid" else None for name in names}
         plan = "\n".join(
             connection.exec_driver_sql(
-                "EXPLAIN " + sql, values | {"identifier": "x", "vid": "x", "lower": ""}
+                "EXPLAIN " + sql, values | {"identifier": "x", "vid": "x", "pid": "x", "lower": ""}
             ).scalars()
         )
 
