@@ -20,6 +20,8 @@ _QUOTES = {"'": "'", '"': '"', "`": "`", "\u201c": "\u201d", "\u2018": "\u2019",
 """The closing quote for each opening one; text that was copied may have typographic ones."""
 _KEYWORDS = re.compile(r"\s*(?:host|hostaddr|port|dbname|user|password|service)\s*=", re.IGNORECASE)
 """The start of a connection string of libpq, ``host=... dbname=...``."""
+_WITHOUT_SCHEME = re.compile(r"(?!file:)(?:[\w+]+//)?[^/\\:@\s]+:[^/\\@]+@[^/\\@]+/")
+"""The start of ``user:password@host/database`` and ``postgresql//user:password@host/database``."""
 _FOREIGN_URL = re.compile(
     r"(?:jdbc|odbc|adbc):"
     r"|(?:sqlite3?|postgres(?:ql)?|mysql|mariadb|oracle|mssql|sqlserver|duckdb|libsql|cockroachdb"
@@ -90,6 +92,8 @@ def _refuse_no_path(text: str) -> None:
         reason = "is in quotes: remove them"
     elif _KEYWORDS.match(text):
         reason = "is a connection string: write postgresql://user:password@host/database"
+    elif _WITHOUT_SCHEME.match(stripped):
+        reason = "is a URL without a scheme: write postgresql://user:password@host/database"
     elif (scheme := _FOREIGN_URL.match(text)) is not None:
         reason = (
             f"starts with {scheme[0]!r} and is not a SQLAlchemy URL: write sqlite:///agent.db for a"

@@ -181,6 +181,7 @@ QUERIES_WITH_SECRETS = [
     "options=-c%20app.token%3Dhunter2",
     "passwd=hunter2",
     "application_name=x%40hunter2",
+    "dbname=host%3D127.0.0.1%20password%3Dhunter2",
 ]
 
 
@@ -231,6 +232,8 @@ def test_an_engines_own_url_opens_the_same_database() -> None:
         ("agent\u2028.db", "line break"),
         ("host=localhost dbname=agent password=secret", "postgresql://"),
         ("dbname = agent", "postgresql://"),
+        ("ada:secret@db/agents", "postgresql://"),
+        ("postgresql//ada:secret@db:5432/agents", "postgresql://"),
     ],
 )
 def test_text_that_is_meant_otherwise_is_no_path(given: str, remedy: str) -> None:
@@ -240,10 +243,11 @@ def test_text_that_is_meant_otherwise_is_no_path(given: str, remedy: str) -> Non
     assert given not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["user:1.db", "a\nb.db", "'a.db'", "sqlite:g.db"])
+@pytest.mark.parametrize("name", ["user:1.db", "a\nb.db", "'a.db'", "sqlite:g.db", "a:b@c/d.db"])
 def test_a_path_object_may_have_any_name(name: str, inside: Path) -> None:
     assert address_of(parse(Path(name))).path == str(inside / name)
 
 
 def test_text_with_a_colon_may_be_a_path(inside: Path) -> None:
-    assert address_of(parse("user:1.db")).path == str(inside / "user:1.db")
+    for name in ("user:1.db", "user:1@home.db", "a/b:c@d/e.db", "file:a@b/c.db"):
+        assert address_of(parse(name)).path == str(inside / name.removeprefix("file:"))

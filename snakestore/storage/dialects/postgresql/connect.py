@@ -31,6 +31,8 @@ _CANCEL_TIMEOUT = 5.0
 
 _logger = logging.getLogger("snakestore.postgresql")
 _HIDDEN = "hidden"
+_NESTED = re.compile("[@=]")
+"""A value that is a URL or a connection string itself, which libpq allows in ``dbname``."""
 _SHOWN_PARAMETERS = frozenset(
     {
         "application_name",
@@ -58,7 +60,7 @@ class ServerURL(URL):
         if not hide_password:
             return super().render_as_string(hide_password=False)
         hidden = {
-            key: value if key in _SHOWN_PARAMETERS and "@" not in str(value) else _HIDDEN
+            key: value if key in _SHOWN_PARAMETERS and not _NESTED.search(str(value)) else _HIDDEN
             for key, value in self.query.items()
         }
         return URL.render_as_string(self.set(query=hidden), hide_password=True)
