@@ -9,13 +9,14 @@ import os
 import re
 import resource
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
 import tempfile
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -344,6 +345,51 @@ def test_a_read_only_url_never_writes(tmp_path):
 
 
 # --- removed and replaced
+
+
+def test_a_symlink_that_leads_to_another_file_is_noticed(tmp_path):
+    link = tmp_path / "link.db"
+    for name in ("a.db", "b.db"):
+        fill(tmp_path / name).close()
+    link.symlink_to("a.db")
+
+    with SessionRepository.open(link) as repo:
+        repo.get_value("s", "v")
+        link.unlink()
+        link.symlink_to("b.db")
+        with pytest.raises(StoreError, match=r"link\.db was removed or replaced"):
+            repo.update_variable("s", "v", 2)
+        repo.update_variable("s", "v", 3)
+
+    values = [
+        SessionRepository.open(tmp_path / name).get_value("s", "v") for name in ("a.db", "b.db")
+    ]
+    assert values == [1, 3]
+
+
+def test_a_file_that_replaces_an_open_one_is_checked_as_well(tmp_path):
+    for name in ("a.db", "altered.db"):
+        fill(tmp_path / name).close()
+    with closing(sqlite3.connect(tmp_path / "altered.db")) as connection:
+        connection.execute("CREATE UNIQUE INDEX planted ON variables (session_id, type)")
+    before = (tmp_path / "altered.db").read_bytes()
+
+    with SessionRepository.open(tmp_path / "a.db") as repo:
+        repo.get_value("s", "v")
+        (tmp_path / "altered.db").replace(tmp_path / "a.db")
+        for refusal in ("was removed or replaced", "DROP INDEX planted", "DROP INDEX planted"):
+            with pytest.raises(StoreError, match=refusal):
+                repo.update_variable("s", "v", 2)
+
+    assert (tmp_path / "a.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("length", [248, 255, 256])
+def test_a_name_to_which_sqlite_cannot_append_is_refused(tmp_path, length):
+    with pytest.raises(StoreError, match=r"too long"):
+        SessionRepository.open(tmp_path / ("x" * length))
+
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_file_that_is_removed_is_told_made_by_nobody_and_served_again_once_it_is_back(tmp_path):

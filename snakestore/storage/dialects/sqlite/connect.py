@@ -87,9 +87,7 @@ def begin_inspection(engine: Engine) -> None:
     Raises:
         StoreError: it is itself a mount point.
     """
-    opener = _openers[engine.dialect]
-    opener.check_location()
-    opener.inspected = True
+    _openers[engine.dialect].begin_inspection()
 
 
 def _open_memory(address: SQLiteAddress) -> sqlite3.Connection:

@@ -34,6 +34,7 @@ class Watch:
         "_folder",
         "_fork_depth",
         "_log",
+        "_name",
         "_next_full_check",
         "_settled",
         "_signature",
@@ -52,6 +53,8 @@ class Watch:
         Raises:
             StoreError: the log was removed since the connection opened it.
         """
+        self._name = path
+        """The name as it was given: a symlink may lead to another file later."""
         self.path = os.path.realpath(path)
         found = os.stat(self.path)
         self._file: FileId = found.st_dev, found.st_ino
@@ -77,7 +80,7 @@ class Watch:
     @property
     def replaced(self) -> bool:
         """Whether another file, or none, has the name of the file or of its log now."""
-        return file_id(self.path) != self._file or self._log_replaced
+        return file_id(self._name) != self._file or self._log_replaced
 
     @property
     def _log_replaced(self) -> bool:
@@ -150,9 +153,9 @@ class Watch:
             return None
 
     def _check_all(self) -> None:
-        if file_id(self.path) != self._file:
+        if file_id(self._name) != self._file:
             message = (
-                f"the file {self.path} was removed or replaced while it was open; nothing was"
+                f"the file {self._name} was removed or replaced while it was open; nothing was"
                 " written. Put it back, or open the store again"
             )
             raise StoreError(message)

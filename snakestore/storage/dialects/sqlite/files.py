@@ -23,6 +23,7 @@ _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PRIVATE = 0o600
 LOG_SUFFIXES = ("-wal", "-shm")
 """Beside the file: the write-ahead log, and its index."""
+_LONGEST_SUFFIX = "-journal"
 _DRAFT_PREFIX, _DRAFT_SUFFIX = ".snakestore-", ".new"
 
 
@@ -36,6 +37,7 @@ def exists(path: str) -> bool:
     try:
         found = os.stat(path)
     except FileNotFoundError:
+        _check_name(path)
         return False
     except OSError as error:
         if error.errno is None:  # not the system's, but a signal handler's TimeoutError
@@ -57,6 +59,22 @@ def exists(path: str) -> bool:
     kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
     message = f"{path} is {kind}: name the database file itself"
     raise StoreError(message)
+
+
+def _check_name(path: str) -> None:
+    """Check that SQLite can name its own files after a new one.
+
+    Raises:
+        StoreError: the name is too long.
+    """
+    try:
+        os.stat(os.path.realpath(path) + _LONGEST_SUFFIX)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            message = f"the name {path} is too long: SQLite appends {_LONGEST_SUFFIX} to it"
+            raise StoreError(message) from error
+        if error.errno is None:
+            raise
 
 
 def printable(path: str) -> str:
@@ -254,10 +272,10 @@ def _translate_os_errors(folder: str, path: str) -> Iterator[None]:
     try:
         with translate_exhaustion():
             yield
-    except FileNotFoundError as error:
-        message = f"the folder {folder} does not exist: create it before {path}"
-        raise StoreError(message) from error
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not os.path.isdir(folder):
+            message = f"the folder {folder} does not exist: create it before {path}"
+            raise StoreError(message) from error
         if error.errno is None:  # not the system's, but a signal handler's TimeoutError
             raise
         kind = StoreFullError if error.errno in _NO_SPACE else StoreError

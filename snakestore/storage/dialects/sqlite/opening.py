@@ -18,6 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from snakestore.clock import steady_seconds
 from snakestore.errors import CorruptStoreError, StoreError
+from snakestore.storage import fork
 from snakestore.storage.descriptors import translate_exhaustion
 from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.dialects.sqlite.begin import READ_ONLY
@@ -83,19 +84,23 @@ class FileOpener:
         self._address = address
         self._settings = settings
         self._opened_before = False
-        self._created = False
-        self.inspected = False
-        """Whether the first connection needs no check of the file before."""
+        self._inspected: fork.FileId | None = None
+        """The file that connections may be opened to without another check of it."""
 
-    def check_location(self) -> None:
-        """Check where the file is.
+    def begin_inspection(self) -> None:
+        """Check where the file is; the caller inspects the rest.
 
         Raises:
             StoreError: it is itself a mount point.
         """
+        file = fork.file_id(self._path)
+        self._check_location()
+        self._inspected = file
+
+    def _check_location(self, *, is_new: bool = False) -> None:
         if not self._address.immutable:
             check_not_mount_point(self._path)
-        warn_if_unsafe(self._path, is_new=self._created)
+        warn_if_unsafe(self._path, is_new=is_new)
 
     def open(self, entry: ConnectionPoolEntry) -> sqlite3.Connection:
         """A new connection; the file is created if it is missing and the URL allows that.
@@ -105,12 +110,13 @@ class FileOpener:
             CorruptStoreError: it is not a database.
         """
         with explain_errors(self._path), translate_exhaustion():
-            self._create_if_missing()
+            is_new = self._create_if_missing()
             check_not_abandoned(self._path)
-            if not self.inspected:
-                self.check_location()
+            file = fork.file_id(self._path)
+            if file != self._inspected:  # it may have been replaced since
+                self._check_location(is_new=is_new)
                 self._check_unaltered()
-                self.inspected = True
+                self._inspected = file
             if self._address.read_only or not files.writable(self._path):
                 connection, watch = self._open_read_only()
                 entry.info[READ_ONLY] = True
@@ -140,9 +146,10 @@ class FileOpener:
                 for revision in versions:
                     check_unaltered(reader.alterations(str(revision)), self._path)
 
-    def _create_if_missing(self) -> None:
+    def _create_if_missing(self) -> bool:
+        """Create the file if there is none. Returns whether that was done."""
         if files.exists(self._path):
-            return
+            return False
         if self._opened_before:
             message = (
                 f"the file {self._path} is gone: put it back, or open the store again to create a"
@@ -157,7 +164,7 @@ class FileOpener:
             )
             raise StoreError(message)
         files.create_private(self._path)
-        self._created = True
+        return True
 
     def _open_read_only(self) -> tuple[FileConnection, Watch]:
         connection, unchanging = _open_read_only(
