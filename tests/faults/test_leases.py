@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -174,6 +175,18 @@ def test_a_lease_whose_with_statement_is_gone_is_ended_while_others_refer_to_it(
     assert held
     with pytest.raises(LeaseLostError):
         lease.update(1)
+
+
+def test_a_lease_on_an_exit_stack_is_held_until_the_stack_is_left(repo):
+    with ExitStack() as stack:
+        lease = stack.enter_context(repo.lease("s", "count"))
+        lease.update(1)
+        del lease
+        gc.collect()
+        held = not is_free(repo)
+
+    assert held
+    assert is_free(repo)
 
 
 def test_an_interrupt_as_the_block_is_entered_leaves_nothing_held(repo, monkeypatch):

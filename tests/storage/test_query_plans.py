@@ -31,6 +31,7 @@ ORDERED = {
         "variables.SELECT_NAMES",
         "variables.SELECT_BY_CREATION",
         "variables.SELECT_IDENTITIES_BY_CREATION",
+        "leases.CLAIM_OLDEST",
         "programs.SELECT_IDS",
         "logs.SELECT_NAMES",
     }

@@ -142,16 +142,17 @@ def _claim_first(tx: TransactionContext, session: str, pattern: Pattern) -> str 
     """
     if not pattern.possible:
         return None
-    bounds = {
-        "sid": session,
-        "lower": pattern.lower,
-        "upper": pattern.upper or _BEYOND_ALL_NAMES,
-        "now": tx.now,
-    }
+    key = {"sid": session, "now": tx.now}
+    bounds = {"lower": pattern.lower, "upper": pattern.upper or _BEYOND_ALL_NAMES}
     if pattern.only_a_prefix:
-        first = identities_from(tx.fetch_all(sql.CLAIM_FIRST, **bounds))
+        rows = (
+            tx.fetch_all(sql.CLAIM_FIRST, **key, **bounds)
+            if pattern.lower
+            else tx.fetch_all(sql.CLAIM_OLDEST, **key)
+        )
+        first = identities_from(rows)
         return first[0].id if first else None
-    for each in identities_from(tx.fetch_all(sql.SELECT_CLAIMABLE, **bounds)):
+    for each in identities_from(tx.fetch_all(sql.SELECT_CLAIMABLE, **key, **bounds)):
         if pattern.matches(each.name) and tx.fetch_first(
             sql.CLAIM, sid=session, vid=each.id, now=tx.now
         ):

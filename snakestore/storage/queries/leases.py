@@ -37,6 +37,16 @@ def _claimable() -> Select[Any]:
 
 
 SELECT_CLAIMABLE = Statement(_claimable)
+# in the order of an index
+CLAIM_OLDEST = Statement(
+    lambda: (
+        select(*IDENTITY_COLUMNS)
+        .where(_here, _is_free())
+        .order_by(variables.c.created_at, variables.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+)
 CLAIM_FIRST = Statement(lambda: _claimable().limit(1).with_for_update(skip_locked=True))
 CLAIM = Statement(
     lambda: select(*IDENTITY_COLUMNS).where(_this, _is_free()).with_for_update(skip_locked=True)
