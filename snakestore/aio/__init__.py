@@ -5,7 +5,7 @@
 - ``transaction``: the block. ``lease``: the block that holds a variable.
 - ``stepping``: methods of several transactions.
 - ``scheduler`` and ``line``: who waits for whom. Waiting takes place on the event loop.
-- ``executors``: where synchronous code runs, in worker threads or in SQLAlchemy's greenlets.
+- ``executors``: runs synchronous code, in worker ``threads`` or in SQLAlchemy's ``greenlets``.
 """
 
 from snakestore.aio.lease import AsyncLease

@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from snakestore.aio.connection import ConnectionDispatcher
 from snakestore.aio.dispatcher import Dispatcher
 from snakestore.aio.engine import EngineDispatcher, runner_of
-from snakestore.aio.executors import GreenletExecutor, ThreadExecutor, persist_for_a_while
+from snakestore.aio.executors import persist_for_a_while
+from snakestore.aio.greenlets import GreenletExecutor
 from snakestore.aio.scheduler import Scheduler, scheduler_of
+from snakestore.aio.threads import ThreadExecutor
 from snakestore.errors import StoreError
 from snakestore.repository import SessionRepository
 from snakestore.repository.options import RepositoryOptions

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from snakestore.aio.dispatcher import Dispatcher, Method
-from snakestore.aio.executors import job_of, persist_for_a_while
+from snakestore.aio.executors import persist_for_a_while
+from snakestore.aio.greenlets import job_of
 from snakestore.clock import steady_seconds
 from snakestore.errors import NotFoundError, SnakeStoreError, StoreError, VariableLockedError
 from snakestore.repository import SessionRepository

@@ -17,9 +17,10 @@ from snakestore.repository.options import Options, RepositoryOptions, show_optio
 from snakestore.repository.session_access import record_access
 from snakestore.storage.dialects import Backend, backend_of
 from snakestore.storage.engine import is_ours
-from snakestore.storage.execution.autocommit import AutocommitRunner, ConnectionSource
+from snakestore.storage.execution.autocommit import AutocommitRunner
 from snakestore.storage.execution.cache import CachingRunner
-from snakestore.storage.execution.joined import CallerTransactionRunner
+from snakestore.storage.execution.caller import CallerTransactionRunner
+from snakestore.storage.execution.connection_source import ConnectionSource
 from snakestore.storage.execution.leaving import Enterable
 from snakestore.storage.execution.pool import OwnedConnections
 from snakestore.storage.execution.runner import Block, Runner

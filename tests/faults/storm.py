@@ -172,7 +172,7 @@ def check_idle(repository: SessionRepository) -> None:
     queue = connections._slots if hasattr(connections, "_slots") else connections._turns._places
     assert len(queue.items) == connections.limit, "a connection is held"
     assert not runner.blocks, "a mark is left"
-    assert not runner._entered, "a block is left"
+    assert not runner.entered, "a block is left"
 
 
 # --- kinds of exceptions: each runs steps until one exception comes, and returns it; None where it

@@ -9,32 +9,29 @@ from __future__ import annotations
 
 import logging
 import threading
-import weakref
 from collections.abc import Callable
 from copy import copy
 from enum import Enum
-from functools import partial
-from typing import Any, ClassVar, Concatenate, Protocol, Self
+from typing import Any, ClassVar, Concatenate, Self
 
 from snakestore.clock import Clock
-from snakestore.errors import CorruptStoreError, StoreBusyError
+from snakestore.errors import StoreBusyError
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
+from snakestore.storage.execution.block import TransactionBlock
 from snakestore.storage.execution.connection import ConnectionAdapter, SqlAlchemyConnection
+from snakestore.storage.execution.connection_source import ConnectionSource
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import (
-    is_driver_error,
     masked_by,
     translate,
-    translate_errors,
 )
-from snakestore.storage.execution.joined import ENTERED_TWICE, TransactionBlockRunner
+from snakestore.storage.execution.joined import TransactionBlockRunner
 from snakestore.storage.execution.nesting import check_stack, holds_connection, run_elsewhere
 from snakestore.storage.execution.ownership import current_caller
-from snakestore.storage.execution.recording import RecordingPause
+from snakestore.storage.execution.recording import AccessRecorder
 from snakestore.storage.execution.retry import RetryPolicy
 from snakestore.storage.execution.runner import (
-    Block,
     P,
     R,
     Recorder,
@@ -42,7 +39,6 @@ from snakestore.storage.execution.runner import (
     commit_write,
     roll_back,
 )
-from snakestore.storage.queries.server_time import SERVER_NOW
 
 
 class Mode(Enum):
@@ -57,40 +53,6 @@ class Mode(Enum):
 LOOKUP, READ, WRITE = Mode
 
 logger = logging.getLogger("snakestore.execution")
-
-
-class ConnectionSource(Protocol):
-    """Where a runner gets its connections from."""
-
-    @property
-    def limit(self) -> int:
-        """How many connections are used at once."""
-
-    @property
-    def copied_by_fork(self) -> bool:
-        """Whether a forked child has a copy of the database, and of an open transaction."""
-
-    def acquire(self) -> ConnectionAdapter:
-        """A connection for one operation or transaction."""
-
-    def release(self, connection: Any) -> None:
-        """Give a connection back, once; one that is broken is not used again."""
-
-    def take_back(self, thread: int) -> None:
-        """Put back what a thread got and no method of it uses."""
-
-    def holds(self, connection: Any, owner: object) -> bool:
-        """Whether ``owner`` uses the connection: a thread that acquired it, or a block."""
-
-    def hand_over(self, connection: Any, owner: object) -> None:
-        """Make ``owner`` the one that uses the connection."""
-
-    @property
-    def turns(self) -> object:
-        """What the callers of the same connections have in common."""
-
-    def close(self) -> None:
-        """Give out no more connections, and close idle ones."""
 
 
 class AutocommitRunner(Runner, fork.Participant):
@@ -124,7 +86,7 @@ class AutocommitRunner(Runner, fork.Participant):
         self.connection_limit = connections.limit
         self.sole = connections.limit == 1
         """Whether there is one connection for all, so that reads too wait for a block."""
-        self._recording = RecordingPause()
+        self._recorder = AccessRecorder(backend, record)
         self._reached = False
         self._retry: RetryPolicy | None = None
         self._in_place = True
@@ -133,7 +95,7 @@ class AutocommitRunner(Runner, fork.Participant):
 
         By block, not by opener: a block may be left in another thread than it was entered in.
         """
-        self._entered: dict[object, object] = {}
+        self.entered: dict[object, object] = {}
         """What ends each open block if it is collected."""
         fork.register(self)
 
@@ -215,7 +177,7 @@ class AutocommitRunner(Runner, fork.Participant):
         """Forget the blocks of the parent."""
         if not self._connections.copied_by_fork:
             self.blocks.clear()
-            self._entered.clear()
+            self.entered.clear()
 
     def _run(  # noqa: C901 - the path of every method, in one piece for speed
         self,
@@ -256,7 +218,7 @@ class AutocommitRunner(Runner, fork.Participant):
                     elif mode is READ or isinstance(connection, SqlAlchemyConnection):
                         connection.commit()
                     if tx.access_due is not None:
-                        self._record_access(connection, tx)
+                        self.record_access(connection, tx)
                 except BaseException as error:
                     retry = self._retry_or_translate(error, connection, retry)
                     if retry is None:
@@ -360,145 +322,33 @@ class AutocommitRunner(Runner, fork.Participant):
                 connection.broken = True
             self._connections.release(connection)
 
-    def _record_access(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
-        """Record a read as an access, unless that would wait for a lock or cannot be done.
-
-        The read has succeeded, so it is no error if its access cannot be recorded.
-        """
-        record = self._record
-        if tx.access_due is None or record is None:
-            return
-        if self._recording.paused() or self.in_block():
-            return
-        try:
-            if isinstance(connection, SqlAlchemyConnection):
-                with self.backend.without_lock_wait(connection.connection):
-                    connection.begin(write=True)
-            else:
-                connection.begin(write=True)
-            recorded = record(TransactionContext(connection, tx.now), tx.access_due)
-            connection.commit()
-            tx.recorded_access = recorded
-        except Exception as error:
-            original = masked_by(error)
-            roll_back(connection, original or error)
-            if original is not None:
-                raise original  # noqa: B904 - it came first
-            if not is_driver_error(error):
-                raise
-            problem = translate(error)
-            if isinstance(problem, CorruptStoreError):
-                raise problem from error
-            self._recording.failed(problem)
-        else:
-            self._recording.succeeded()
+    def record_access(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
+        """Record a read as an access, if it is due and the caller has no open block."""
+        if tx.access_due is not None and not self.in_block():
+            self._recorder.record(connection, tx)
 
     def transaction(self, *, read_only: bool) -> TransactionBlock:
         """One transaction on a connection of its own."""
         return TransactionBlock(self, read_only=read_only)
 
-    def begin_block(self, block: TransactionBlock, *, read_only: bool) -> None:
-        """Begin a transaction, and have ``block`` use its connection."""
-        mode = READ if read_only else WRITE
-        self._run(mode, self._begin_block, (block,), {}, keep_open=True)
+    def begin(self, operation: Callable[[TransactionContext], None], *, read_only: bool) -> None:
+        """Begin a transaction and run ``operation``, which takes over the connection."""
+        self._run(READ if read_only else WRITE, operation, (), {}, keep_open=True)
 
-    def _begin_block(self, tx: TransactionContext, block: TransactionBlock) -> None:
-        """The operation that begins a block. Its connection is alive."""
-        connection = tx.connection
-        if self.backend.remote and isinstance(connection, SqlAlchemyConnection):
-            # SQLAlchemy begins without a round trip, so the server may be gone
-            tx.fetch_one(SERVER_NOW)
-        inner = TransactionBlockRunner(
+    def joining(self, connection: ConnectionAdapter, *, read_only: bool) -> TransactionBlockRunner:
+        """A runner for the operations of a block on ``connection``."""
+        return TransactionBlockRunner(
             connection,
             self.backend,
             self._clock,
             self._record,
-            read_only=block.read_only,
+            read_only=read_only,
             max_value_bytes=self.max_value_bytes,
         )
-        block.connection, block.inner = connection, inner
-        connection.holder = threading.get_ident()
-        if not block.read_only or self.sole:
-            self.blocks[block.token] = current_caller()
-        self._entered[block.token] = weakref.ref(
-            block, partial(self._end_lost_block, connection, inner, block.token)
-        )
-        self._connections.hand_over(connection, block.token)
 
-    def _end_lost_block(
-        self,
-        connection: ConnectionAdapter,
-        inner: TransactionBlockRunner,
-        token: object,
-        _reference: object,
-    ) -> None:
-        """End a block that was collected: it was entered, and can no longer be left."""
-        inner.end()
-        try:
-            self.ensure_ended(connection, token)
-        finally:
-            self.blocks.pop(token, None)
-            self._entered.pop(token, None)
-
-    def commit_block(self, block: TransactionBlock) -> None:
-        """Commit what was done in a block, and record the accesses of its reads."""
-        connection, inner = block.connection, block.inner
-        assert connection is not None  # noqa: S101 - it was begun
-        assert inner is not None  # noqa: S101 - it was begun
-        inner.check_alive()
-        with translate_errors():
-            if block.read_only:
-                connection.commit()
-            else:
-                commit_write(connection)
-        inner.end()
-        self.blocks.pop(block.token, None)
-        for tx in inner.reads.values():
-            self._record_access(connection, tx)
-
-    def end_block(self, block: TransactionBlock, error: BaseException | None) -> None:
-        """Roll back what was not committed, and release the connection of a block."""
-        try:
-            if block.inner is not None:
-                block.inner.end()
-            if block.connection is not None:
-                self.end(block.connection, block.token, error)
-        except BaseException:
-            if block.connection is not None:
-                self.ensure_ended(block.connection, block.token)
-            raise
-        finally:
-            self.blocks.pop(block.token, None)
-            self._entered.pop(block.token, None)
-
-
-class TransactionBlock(Block):
-    """A ``transaction()`` block. Not a generator, which an exception might leave in the middle."""
-
-    def __init__(self, runner: AutocommitRunner, *, read_only: bool) -> None:
-        """Run the operations of the block on a connection of ``runner``."""
-        self._runner = runner
-        self.read_only = read_only
-        self.token = object()
-        """Stands for the block, which is not referenced, so that it is collected at once."""
-        self.connection: ConnectionAdapter | None = None
-        self.inner: TransactionBlockRunner | None = None
-
-    def begin(self) -> Runner:
-        """Begin the transaction."""
-        if self.inner is not None:
-            raise RuntimeError(ENTERED_TWICE)
-        self._runner.begin_block(self, read_only=self.read_only)
-        assert self.inner is not None  # noqa: S101 - it was begun
-        return self.inner
-
-    def commit(self) -> None:
-        """Commit, and record the accesses of reads."""
-        self._runner.commit_block(self)
-
-    def end(self, error: BaseException | None) -> None:
-        """Roll back what was not committed, and release the connection."""
-        self._runner.end_block(self, error)
+    def hand_over(self, connection: ConnectionAdapter, owner: object) -> None:
+        """Make ``owner`` the one that uses the connection."""
+        self._connections.hand_over(connection, owner)
 
 
 holds_connection(AutocommitRunner._run.__code__)  # noqa: SLF001 - of this module

@@ -1,4 +1,4 @@
-"""Runners that join an open transaction: one that the caller owns, or a ``transaction()`` block."""
+"""Runners that join an open transaction, and the savepoints in it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import (
     SAVEPOINT,
     ConnectionAdapter,
-    SqlAlchemyConnection,
-    check_file_of,
 )
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import (
@@ -250,39 +248,6 @@ class SavepointBlock(Block):
         finally:
             inner.end()
         self._ended = True
-
-
-class CallerTransactionRunner(JoinedRunner):
-    """Joins the transaction of a Connection or orm.Session that the caller owns."""
-
-    def __init__(
-        self,
-        connect: Callable[[], Any],
-        backend: Backend,
-        clock: Clock | None,
-        record: Recorder | None,
-        *,
-        max_value_bytes: int | None,
-    ) -> None:
-        super().__init__(backend, clock, record, max_value_bytes=max_value_bytes)
-        self._connect = connect
-        self._closed = False
-
-    def _join(self, *, write: bool) -> tuple[ConnectionAdapter, bool]:
-        if self._closed:
-            message = "the repository is closed: create another one on your connection"
-            raise StoreError(message)
-        connection = SqlAlchemyConnection(self._connect(), self.backend)
-        check_file_of(connection.connection.engine, self.backend)
-        return connection, connection.join(write=write)
-
-    def _back_out(self, connection: ConnectionAdapter, *, began: bool, savepoint: str) -> None:
-        if connection.in_transaction:  # SQLite rolls back by itself when the disk is full
-            super()._back_out(connection, began=began, savepoint=savepoint)
-
-    def close(self) -> None:
-        """Run no more operations. The connection stays open."""
-        self._closed = True
 
 
 class TransactionBlockRunner(JoinedRunner):

@@ -1,11 +1,21 @@
-"""How soon the recording of accesses is tried again after it failed."""
+"""Records reads as accesses, and pauses where that is refused."""
 
 from __future__ import annotations
 
 import logging
 from time import monotonic
 
-from snakestore.errors import SnakeStoreError, StoreBusyError, StoreFullError
+from snakestore.errors import (
+    CorruptStoreError,
+    SnakeStoreError,
+    StoreBusyError,
+    StoreFullError,
+)
+from snakestore.storage.dialects import Backend
+from snakestore.storage.execution.connection import ConnectionAdapter, SqlAlchemyConnection
+from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.driver_errors import is_driver_error, masked_by, translate
+from snakestore.storage.execution.runner import Recorder, roll_back
 
 FIRST_PAUSE, MAX_PAUSE = 0.01, 0.25
 """Seconds; each pause is twice as long as the one before."""
@@ -39,3 +49,47 @@ class RecordingPause:
     def succeeded(self) -> None:
         """Pause no more."""
         self._seconds = 0.0
+
+
+class AccessRecorder:
+    """Records that sessions were read, where that neither waits nor fails the read."""
+
+    def __init__(self, backend: Backend, record: Recorder | None) -> None:
+        """Record by ``record``; None: reads are no accesses."""
+        self._backend = backend
+        self._record = record
+        self._pause = RecordingPause()
+
+    def record(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
+        """Record the read of ``tx`` as an access, unless that would wait for a lock or is refused.
+
+        The read has succeeded, so it is no error if its access cannot be recorded.
+
+        Raises:
+            CorruptStoreError: the session is damaged.
+        """
+        record = self._record
+        if tx.access_due is None or record is None or self._pause.paused():
+            return
+        try:
+            if isinstance(connection, SqlAlchemyConnection):
+                with self._backend.without_lock_wait(connection.connection):
+                    connection.begin(write=True)
+            else:
+                connection.begin(write=True)
+            recorded = record(TransactionContext(connection, tx.now), tx.access_due)
+            connection.commit()
+            tx.recorded_access = recorded
+        except Exception as error:
+            original = masked_by(error)
+            roll_back(connection, original or error)
+            if original is not None:
+                raise original  # noqa: B904 - it came first
+            if not is_driver_error(error):
+                raise
+            problem = translate(error)
+            if isinstance(problem, CorruptStoreError):
+                raise problem from error
+            self._pause.failed(problem)
+        else:
+            self._pause.succeeded()

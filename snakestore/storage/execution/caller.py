@@ -1,0 +1,50 @@
+"""The runner of a repository on a Connection or orm.Session: it joins the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from snakestore.clock import Clock
+from snakestore.errors import StoreError
+from snakestore.storage.dialects import Backend
+from snakestore.storage.execution.connection import (
+    ConnectionAdapter,
+    SqlAlchemyConnection,
+    check_file_of,
+)
+from snakestore.storage.execution.joined import JoinedRunner
+from snakestore.storage.execution.runner import Recorder
+
+
+class CallerTransactionRunner(JoinedRunner):
+    """Joins the transaction of a Connection or orm.Session that the caller owns."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        backend: Backend,
+        clock: Clock | None,
+        record: Recorder | None,
+        *,
+        max_value_bytes: int | None,
+    ) -> None:
+        super().__init__(backend, clock, record, max_value_bytes=max_value_bytes)
+        self._connect = connect
+        self._closed = False
+
+    def _join(self, *, write: bool) -> tuple[ConnectionAdapter, bool]:
+        if self._closed:
+            message = "the repository is closed: create another one on your connection"
+            raise StoreError(message)
+        connection = SqlAlchemyConnection(self._connect(), self.backend)
+        check_file_of(connection.connection.engine, self.backend)
+        return connection, connection.join(write=write)
+
+    def _back_out(self, connection: ConnectionAdapter, *, began: bool, savepoint: str) -> None:
+        if connection.in_transaction:  # SQLite rolls back by itself when the disk is full
+            super()._back_out(connection, began=began, savepoint=savepoint)
+
+    def close(self) -> None:
+        """Run no more operations. The connection stays open."""
+        self._closed = True
