@@ -17,6 +17,7 @@ _TYPES: Final = (
 
 def inferred_type(value: object) -> str:
     """The name of the type that stores ``value``."""
-    if is_numpy_array(value):
-        return "tensor"
-    return next((name for kind, name in _TYPES if isinstance(value, kind)), "json")
+    for kind, name in _TYPES:
+        if isinstance(value, kind):
+            return name
+    return "tensor" if is_numpy_array(value) else "json"
