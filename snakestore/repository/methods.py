@@ -9,6 +9,7 @@ from snakestore.repository.records.methods import RecordMethods
 from snakestore.repository.sessions import SessionMethods
 from snakestore.repository.store.backup import BackupMethods
 from snakestore.repository.store.check import CheckMethods
+from snakestore.repository.store.compact import CompactMethods
 from snakestore.repository.store.expiry import ExpiryMethods
 from snakestore.repository.store.pruning import PruningMethods
 from snakestore.repository.store.stats import StatsMethods
@@ -40,6 +41,7 @@ class RepositoryMethods(
     StatsMethods,
     CheckMethods,
     BackupMethods,
+    CompactMethods,
     RecordMethods,
 ):
     """Every method that takes a session id or concerns the whole store."""

@@ -31,6 +31,7 @@ from snakestore.repository.session_access import (
     session_text,
     undamaged_session,
 )
+from snakestore.repository.space import delete_from
 from snakestore.repository.versions import prune_session
 from snakestore.session import Session, SessionStats, expiry
 from snakestore.storage.execution.context import TransactionContext
@@ -219,7 +220,7 @@ class SessionMethods(RepositoryBase):
         Raises:
             InvalidNameError: if the id is neither str nor Enum.
         """
-        return self._runner.write(_delete, sid)
+        return delete_from(self._runner, _delete, sid)
 
     def get_stats(self, sid: str) -> SessionStats:
         """Return the session's counts and ages. Does not update ``last_accessed``.

@@ -286,6 +286,12 @@ def test_a_store_is_counted_checked_and_copied(repo, filled, clock, backend, tmp
             repo.backup(tmp_path / "copy.db")
 
 
+def test_a_store_is_compacted(repo, filled):
+    assert repo.compact() >= 0
+
+    assert repo.get_value(filled, "x") == 2.0
+
+
 def test_sessions_are_exported_deleted_and_imported(repo, filled):
     records = list(repo.export_sessions("s*"))
     repo.delete_session(filled)

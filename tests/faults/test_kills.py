@@ -44,6 +44,7 @@ def assert_acknowledged(path: Path, log: list[str]) -> None:
     batches: list[tuple[int, int]] = [(0, 0)]
     modified, sessions = 0, []
     held: dict[str, str] = {}
+    imported: set[int] = set()
     appended: dict[int, int] = defaultdict(int)
     for line in log:
         kind, *rest = line.split()
@@ -58,6 +59,8 @@ def assert_acknowledged(path: Path, log: list[str]) -> None:
             held[rest[1]] = rest[0]
         elif kind == "ending":
             del held[rest[1]]
+        elif kind == "import":
+            imported.add(int(rest[0]))
         elif kind == "append":
             appended[int(rest[0])] = int(rest[1])
         else:
@@ -84,6 +87,7 @@ def assert_acknowledged(path: Path, log: list[str]) -> None:
         assert held.items() <= holders.items()
         assert len(holders) <= len(held) + WORKERS
         assert_appended(repo, appended)
+        assert_imported(repo, imported)
         there = {session.id for session in repo.list_sessions(include_expired=True)}
         assert {sid for sid, fate in sessions if fate == "lives"} <= there
         assert all(
@@ -91,6 +95,16 @@ def assert_acknowledged(path: Path, log: list[str]) -> None:
             for sid in there
             if sid.startswith("w") and repo.has_variable(sid, "v")
         )
+
+
+def assert_imported(repo: SessionRepository, workers: set[int]) -> None:
+    """Acknowledged imports are there, and every session of an import is whole."""
+    for worker in range(WORKERS):
+        there = [session.id for session in repo.list_sessions(f"imported{worker}-*")]
+        always = [f"imported{worker}-1", f"imported{worker}-2"]
+        assert there in ([], always, [f"imported{worker}-0", *always])
+        assert there or worker not in workers
+        assert all(repo.log_length(sid, "log") == 20 for sid in there)
 
 
 def assert_appended(repo: SessionRepository, acknowledged: dict[int, int]) -> None:

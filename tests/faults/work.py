@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -218,6 +219,31 @@ def _appends(repo: SessionRepository, log: Log, worker: int) -> None:
         repo.trim_log("s", capped, keep_last=3)
 
 
+def _imports(repo: SessionRepository, log: Log, worker: int) -> None:
+    """Import three sessions of one export, replacing those of before; then delete one of them."""
+    with SessionRepository.open("sqlite://") as source:
+        for number in range(3):
+            sid = f"imported{worker}-{number}"
+            source.create_session(sid, ttl=None)
+            source.append_log(sid, "log", range(20))
+        records = list(source.export_sessions())
+    while True:
+        repo.import_sessions(records, on_conflict="replace")
+        log.write(f"import {worker}")
+        repo.delete_session(f"imported{worker}-0")
+
+
+def _compacts(repo: SessionRepository, log: Log, worker: int) -> None:
+    """Fill a session, delete it, and return its space to the disk."""
+    for number in itertools.count(1):
+        repo.update_variable("s", f"own{worker}", number)
+        log.write(f"update {worker} {number} -")
+        repo.create_session(f"filled{worker}", exist_ok=True)
+        repo.register_variable(f"filled{worker}", "v", "bytes", bytes(500_000), exist_ok=True)
+        repo.delete_session(f"filled{worker}")
+        repo.compact()
+
+
 KINDS = {
     "update": _updates,
     "batch": _batches,
@@ -225,6 +251,8 @@ KINDS = {
     "history": _history,
     "claim": _claims,
     "append": _appends,
+    "import": _imports,
+    "compact": _compacts,
 }
 
 

@@ -11,7 +11,7 @@ import sqlalchemy
 
 from snakestore import SessionRepository, StoreBusyError
 from snakestore.clock import steady_seconds, utc_now
-from snakestore.repository.store import sweep
+from snakestore.repository import space
 from snakestore.storage.execution import retry
 
 
@@ -95,15 +95,15 @@ def test_no_wait_at_all_where_the_limit_is_zero(time):
 
 
 def test_a_writer_that_waited_a_whole_hold_tries_again_within_one_yield():
-    waited = sweep.MAX_HOLD_SECONDS + sweep.YIELD_SECONDS
+    waited = space.MAX_HOLD_SECONDS + space.YIELD_SECONDS
 
-    assert max(retry.MIN_PAUSE, retry.JITTER_FACTOR * waited) < sweep.YIELD_SECONDS
+    assert max(retry.MIN_PAUSE, retry.JITTER_FACTOR * waited) < space.YIELD_SECONDS
 
 
 @pytest.fixture
 def pauses(monkeypatch):
     pauses: list[float] = []
-    monkeypatch.setattr(sweep, "pause", pauses.append)
+    monkeypatch.setattr(space, "pause", pauses.append)
     return pauses
 
 
@@ -118,18 +118,18 @@ def test_a_sweep_pauses_between_transactions_that_took_long_and_not_after_the_la
     tmp_path, pauses, monkeypatch
 ):
     filled(tmp_path / "s.db", 25)
-    monkeypatch.setattr(sweep, "MAX_HOLD_SECONDS", 0.0)
+    monkeypatch.setattr(space, "MAX_HOLD_SECONDS", 0.0)
     with SessionRepository.open(tmp_path / "s.db") as repo:
         deleted = repo.delete_expired(batch_size=10, limit=25)
 
     assert deleted == 25
-    assert pauses == [sweep.YIELD_SECONDS] * len(pauses)
+    assert pauses == [space.YIELD_SECONDS] * len(pauses)
     assert len(pauses) >= 2
 
 
 def test_a_short_sweep_does_not_pause(tmp_path, pauses, monkeypatch):
     filled(tmp_path / "s.db", 25)
-    monkeypatch.setattr(sweep, "MAX_HOLD_SECONDS", 1000.0)
+    monkeypatch.setattr(space, "MAX_HOLD_SECONDS", 1000.0)
     with SessionRepository.open(tmp_path / "s.db") as repo:
         deleted = repo.delete_expired(batch_size=10)
 
@@ -141,7 +141,7 @@ def test_a_sweep_within_a_transaction_does_not_pause_as_nobody_could_write_meanw
     tmp_path, pauses, monkeypatch
 ):
     filled(tmp_path / "s.db", 25)
-    monkeypatch.setattr(sweep, "MAX_HOLD_SECONDS", 0.0)
+    monkeypatch.setattr(space, "MAX_HOLD_SECONDS", 0.0)
     with SessionRepository.open(tmp_path / "s.db") as repo, repo.transaction() as transaction:
         deleted = transaction.delete_expired(batch_size=10)
 
@@ -151,9 +151,9 @@ def test_a_sweep_within_a_transaction_does_not_pause_as_nobody_could_write_meanw
 
 def test_a_sweep_pauses_once_for_each_twenty_milliseconds_of_work(tmp_path, pauses, monkeypatch):
     now = 0.0
-    monkeypatch.setattr(sweep, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(space, "time", SimpleNamespace(monotonic=lambda: now))
     with SessionRepository.open(tmp_path / "s.db") as repo:
-        yielding = sweep.WriterYield(repo._runner)
+        yielding = space.WriterYield(repo._runner)
         before = []
         for _ in range(10):
             with yielding.slice():

@@ -20,6 +20,7 @@ from snakestore.repository.arguments import (
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.logs.access import lock_log
 from snakestore.repository.session_access import lock_session, record_write
+from snakestore.repository.space import delete_from
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.logs import StoredLog, entry_from
 from snakestore.storage.queries import logs as sql
@@ -105,7 +106,7 @@ class LogWriteMethods(RepositoryBase):
             SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
             ValidationError: if neither ``keep_last`` nor ``before`` is given, or one is invalid.
         """
-        return self._runner.write(_trim, sid, log, keep_last, before)
+        return delete_from(self._runner, _trim, sid, log, keep_last, before)
 
     def delete_log(self, sid: str, log: str) -> bool:
         """Delete a log with its entries. Counts as an access if there was one.
@@ -118,7 +119,7 @@ class LogWriteMethods(RepositoryBase):
         Raises:
             SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
         """
-        return self._runner.write(_delete, sid, log)
+        return delete_from(self._runner, _delete, sid, log)
 
 
 # --- appending
@@ -276,7 +277,7 @@ def _trim(
     return dropped
 
 
-def _delete(tx: TransactionContext, sid: object, log: object) -> bool:
+def _delete(tx: TransactionContext, sid: str, log: object) -> bool:
     locked = lock_session(tx, sid)
     name = look_up_text(log, "log name")
     if name is None:

@@ -2,7 +2,8 @@
 
 stats        row counts and sizes
 expiry       listing and deleting expired sessions
-sweep        small transactions that let other writers in, and the vacuum after a sweep
+pruning      deleting past versions
+compact      returning free space to the disk
 backup       a copy of a SQLite store in one file
 check        the method ``check()``, which loads the two below on first use
 check_store  reading the whole store page by page

@@ -12,7 +12,7 @@ from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import has_expired, ping, undamaged_session
 from snakestore.repository.sessions import delete_sessions
-from snakestore.repository.store.sweep import WriterYield, incremental_vacuum
+from snakestore.repository.space import WriterYield, incremental_vacuum
 from snakestore.session import Session, expiry
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.sessions import (

@@ -26,6 +26,7 @@ from snakestore.repository.arguments import (
 )
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import load_session, lock_session, record_write
+from snakestore.repository.space import delete_from
 from snakestore.repository.variables.point_in_time import as_of
 from snakestore.repository.variables.update import (
     NewValue,
@@ -163,7 +164,7 @@ class BatchMethods(RepositoryBase):
                 has every refused one.
             ValidationError: if an argument that concerns the whole call is invalid.
         """
-        return self._runner.write(_delete, sid, _listed(identifiers), optimizer_id)
+        return delete_from(self._runner, _delete, sid, _listed(identifiers), optimizer_id)
 
 
 def _listed(identifiers: Iterable[Any]) -> Iterable[Any]:

@@ -10,6 +10,7 @@ from snakestore.errors import ValidationError
 from snakestore.repository.arguments import look_up_text
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import lock_session, record_write
+from snakestore.repository.space import delete_from
 from snakestore.repository.variables.update import (
     Replacement,
     check_holder,
@@ -144,7 +145,7 @@ class VariableWriteMethods(RepositoryBase):
             VariableLockedError: if another optimiser holds the variable, or if ``optimizer_id`` is
                 given and does not hold it.
         """
-        return self._runner.write(_delete, sid, identifier, optimizer_id)
+        return delete_from(self._runner, _delete, sid, identifier, optimizer_id)
 
 
 class _RaisedByFn(Exception):  # noqa: N818 - carries an error
@@ -196,7 +197,7 @@ def _update_constraints(
     return get_stored(tx, locked.sid, stored.id).variable(tx.now)
 
 
-def _delete(tx: TransactionContext, sid: object, identifier: object, optimizer_id: object) -> bool:
+def _delete(tx: TransactionContext, sid: str, identifier: object, optimizer_id: object) -> bool:
     locked = lock_session(tx, sid)
     text = look_up_text(identifier, "identifier")
     # only the lease is read, so that a damaged variable, or one of an unknown type, can be deleted

@@ -316,6 +316,11 @@ class Backend(ABC):
         del path
         return 0
 
+    def free_bytes(self, driver_connection: Any) -> int:
+        """Bytes of the database that are free and could be returned to the disk."""
+        del driver_connection
+        return 0
+
     def incremental_vacuum(self, driver_connection: Any) -> bool:
         """Give a little free space back to the disk, in a transaction.
 
@@ -328,6 +333,15 @@ class Backend(ABC):
     def checkpoint(self, driver_connection: Any) -> None:
         """Copy the log into the database without waiting for locks; outside of transactions."""
         del driver_connection
+
+    def truncate_log(self, driver_connection: Any) -> bool:
+        """Copy the log into the database and empty it; outside of transactions.
+
+        Returns:
+            Whether the log is empty: False if someone reads or writes.
+        """
+        del driver_connection
+        return True
 
     @abstractmethod
     def backup_source(self) -> Statement:

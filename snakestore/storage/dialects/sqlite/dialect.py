@@ -235,6 +235,14 @@ class SQLite(Backend):
         """Of the ``-wal`` file."""
         return files.size(os.path.realpath(os.fsdecode(path)) + "-wal")
 
+    def free_bytes(self, driver_connection: Any) -> int:
+        """Of the pages on SQLite's list of free ones."""
+        if not isinstance(driver_connection, sqlite3.Connection):
+            return 0
+        pages: int = driver_connection.execute("PRAGMA freelist_count").fetchone()[0]
+        size: int = driver_connection.execute("PRAGMA page_size").fetchone()[0]
+        return pages * size
+
     def incremental_vacuum(self, driver_connection: Any) -> bool:
         """Truncate some free pages, if the file was created for that (``auto_vacuum``)."""
         if (
@@ -255,6 +263,13 @@ class SQLite(Backend):
         """
         if isinstance(driver_connection, sqlite3.Connection):
             driver_connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def truncate_log(self, driver_connection: Any) -> bool:
+        """As ``wal_checkpoint(TRUNCATE)`` does. The driver must not wait for locks."""
+        if not isinstance(driver_connection, sqlite3.Connection):
+            return True
+        busy: int = driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return not busy
 
     def backup_source(self) -> Statement:
         """The path of the main database."""

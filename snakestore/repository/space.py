@@ -1,0 +1,114 @@
+"""Small write transactions that let other writers in, and returning free space to the disk."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from snakestore.errors import StoreError
+from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.retry import pause
+from snakestore.storage.execution.runner import Runner
+
+P = ParamSpec("P")
+R = TypeVar("R")
+logger = logging.getLogger("snakestore.space")
+
+MAX_HOLD_SECONDS = 0.02
+"""How long transactions follow each other without a pause."""
+LARGE_BYTES = 2**20
+"""A deletion that frees at least this returns free space to the disk."""
+LARGE_LOG_BYTES = 8 * 2**20
+"""A write-ahead log of more is emptied with the free space: twice what SQLite lets it grow to."""
+YIELD_SECONDS = 0.0025
+"""How long a pause is: longer than a waiting writer sleeps between two attempts."""
+
+
+class WriterYield:
+    """Pauses between write transactions, so that other writers can take SQLite's write lock."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.shared = runner.commits and runner.backend.file is not None
+        """Whether other writers can run between two transactions. False inside a caller's
+        transaction, and for databases that lock rows.
+        """
+        self._held = 0.0
+
+    @contextmanager
+    def slice(self) -> Iterator[None]:
+        """Run one transaction in the block, after a pause if the ones before took long."""
+        if self.shared and self._held >= MAX_HOLD_SECONDS:
+            pause(YIELD_SECONDS)
+            self._held = 0.0
+        began = time.monotonic()
+        yield
+        self._held += time.monotonic() - began
+
+
+def incremental_vacuum(
+    runner: Runner, yielding: WriterYield, progress: Callable[[], None] | None = None
+) -> None:
+    """Return free pages to the disk in small transactions, then checkpoint the log.
+
+    Does nothing unless each method is a transaction of its own. Calls ``progress`` after each
+    transaction.
+    """
+    if not yielding.shared:
+        return
+    more = True
+    while more:
+        with yielding.slice():
+            more = runner.lookup(_incremental_vacuum)  # a transaction of its own
+        if progress is not None:
+            progress()
+    runner.lookup(_checkpoint)
+
+
+def _incremental_vacuum(tx: TransactionContext) -> bool:
+    return tx.backend.incremental_vacuum(tx.driver_connection)
+
+
+def _checkpoint(tx: TransactionContext) -> None:
+    backend = tx.backend
+    backend.checkpoint(tx.driver_connection)
+    path = None if backend.file is None else tx.fetch_scalar(backend.file)
+    # SQLite truncates a large log only when a later write starts it anew
+    if path and backend.log_bytes(path) > LARGE_LOG_BYTES:
+        backend.truncate_log(tx.driver_connection)
+
+
+def delete_from(
+    runner: Runner,
+    operation: Callable[Concatenate[TransactionContext, str, P], R],
+    sid: str,
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    """Run an operation that deletes in a session. If that frees much, return it to the disk.
+
+    An error while it is returned is logged, not raised: the deletion is committed.
+    """
+    result, freed = runner.write(_measured, sid, operation, args, kwargs)
+    if freed >= LARGE_BYTES:
+        try:
+            incremental_vacuum(runner, WriterYield(runner))
+        except StoreError as error:
+            logger.warning("free space was not returned to the disk: %s", error)
+    return result
+
+
+def _measured(
+    tx: TransactionContext,
+    sid: str,
+    operation: Callable[..., R],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> tuple[R, int]:
+    """What the operation returns, and how many bytes it freed."""
+    before = tx.backend.free_bytes(tx.driver_connection)
+    result = operation(tx, sid, *args, **kwargs)
+    return result, tx.backend.free_bytes(tx.driver_connection) - before
