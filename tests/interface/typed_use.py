@@ -9,8 +9,10 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session as OrmSession
 
 from snakestore import (
+    AsyncLease,
     AsyncSessionRepository,
     ConstraintError,
+    Lease,
     Program,
     RepositoryOptions,
     Session,
@@ -48,6 +50,11 @@ def use(repo: SessionRepository) -> None:
     assert_type(repo.get_program("s", "p"), Any)
     assert_type(repo.get_program_record("s", "p"), Program)
     assert_type(repo.program_history("s", "p", limit=3), list[Program])
+    assert_type(repo.claim_variable("s", "x*", "opt", lease=60), Variable | None)
+    with repo.lease("s", "x", seconds=30) as lease:
+        assert_type(lease, Lease)
+        assert_type(lease.update(1.0), Variable)
+        assert_type(lease.lost, bool)
     with repo as same, repo.transaction() as transaction:
         assert_type(same, SessionRepository)
         assert_type(transaction, SessionRepository)
@@ -61,6 +68,8 @@ def look(view: SessionView) -> None:
     assert_type(view.get_variable("x"), Variable)
     assert_type(view.get_session(), Session)
     assert_type(list(view), list[str])
+    with view.lease("x") as lease:
+        assert_type(lease, Lease)
 
 
 async def use_async() -> None:
@@ -68,6 +77,9 @@ async def use_async() -> None:
     async with AsyncSessionRepository.open("agent.db", busy_timeout=1) as repo:
         assert_type(repo, AsyncSessionRepository)
         assert_type(await repo.get_variable("s", "x"), Variable)
+        async with repo.lease("s", "x") as lease:
+            assert_type(lease, AsyncLease)
+            assert_type(await lease.modify(lambda value: value + 1), Variable)
         async with repo.transaction() as transaction:
             assert_type(transaction, AsyncSessionRepository)
     assert_type(await AsyncSessionRepository.open("agent.db"), AsyncSessionRepository)

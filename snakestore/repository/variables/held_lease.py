@@ -263,7 +263,7 @@ class Lease(HeldVariable):
 
         Raises:
             LeaseLostError: if the lease is lost. Nothing was written.
-            As ``update_variable``: whatever else is refused.
+            SnakeStoreError: whatever else ``update_variable`` refuses.
         """
         grant = self._grant
         with grant.refusals():
@@ -289,7 +289,7 @@ class Lease(HeldVariable):
 
         Raises:
             LeaseLostError: if the lease is lost. Nothing was written.
-            As ``modify_variable``: whatever else is refused.
+            SnakeStoreError, Exception: whatever else ``modify_variable`` or ``fn`` raises.
         """
         grant = self._grant
         with grant.refusals():
