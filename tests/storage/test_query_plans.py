@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, or_, select
 from sqlalchemy.dialects.sqlite import pysqlite
 
 from snakestore import SessionRepository
+from snakestore.storage.queries import checks
 from snakestore.storage.queries.columns import variables
 from snakestore.storage.queries.statement import Statement
 from tests.storage.statements import NamedStatement, named_statements
@@ -36,6 +37,7 @@ ORDERED = {
         "logs.SELECT_NAMES",
     }
 }
+CHECKED = [table for table in vars(checks).values() if isinstance(table, checks.CheckedTable)]
 KEYED = {name: each for name, each in STATEMENTS.items() if each.keys_given()}
 
 
@@ -104,6 +106,15 @@ def test_a_listing_in_the_order_of_an_index_sorts_nothing(connection, name):
     assert not [step for step in steps if "TEMP B-TREE" in step]
 
 
+@pytest.mark.parametrize("table", CHECKED, ids=lambda table: table.name)
+@pytest.mark.parametrize("part", ["keys", "rows"])
+def test_a_page_of_check_begins_where_the_last_one_ended(connection, table, part):
+    steps = plan(connection, NamedStatement(table.name, getattr(table, part)))
+
+    key = ",".join(table.key)
+    assert f"(({key})>(" in steps[0] or f"({key}>?)" in steps[0], steps
+
+
 def test_a_statement_that_reads_the_whole_session_for_a_key_is_noticed(connection):
     columns = (variables.c.id, variables.c.name)
     by_any = or_(*(column == bindparam(each) for column in columns for each in ("one", "other")))
@@ -131,4 +142,6 @@ def test_the_statements_are_all_here():
         "history.OF_VARIABLES.prune",
         "history.OF_PROGRAMS.archive",
         "programs.SELECT_PROGRAM",
+        "logs.SELECT_PAGE-above-below-limit-offset-reverse",
+        "logs.DELETE_OLDEST",
     } <= KEYED.keys()
