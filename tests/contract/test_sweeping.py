@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from snakestore import SessionRepository
+from snakestore.repository.store import expiry
 
 
 @pytest.fixture
@@ -44,6 +45,25 @@ def test_a_sweep_takes_along_what_the_sessions_held(many):
         stats.programs,
         stats.versions,
     ) == (2, 0, 0, 0, 0)
+
+
+def test_a_transaction_of_a_sweep_deletes_few_entries_of_logs(many, clock, monkeypatch):
+    monkeypatch.setattr(expiry, "MAX_ENTRIES", 10)
+    lengths = {"long-1": 4, "long-2": 6, "long-3": 1, "long-4": 99, "long-5": 1, "long-6": 9}
+    for sid, length in lengths.items():
+        many.create_session(sid, ttl=10)
+        clock.advance(1e-6)  # the order of the sweep
+        many.append_log(sid, "a", range(length - length // 2))
+        many.append_log(sid, "b", range(length // 2))
+    clock.advance(11)
+    progress = []
+
+    assert many.delete_expired(progress=progress.append) == 11
+
+    # five without logs and 4 + 6; 1; 99; 1 + 9
+    assert progress == [7, 8, 9, 11]
+    assert ids(many) == ["endless", "live"]
+    assert (many.store_stats().logs, many.store_stats().log_entries) == (0, 0)
 
 
 def test_a_second_sweep_finds_nothing(many):

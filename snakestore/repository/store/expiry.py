@@ -15,13 +15,17 @@ from snakestore.repository.sessions import delete_sessions
 from snakestore.repository.space import WriterYield, incremental_vacuum
 from snakestore.session import Session, expiry
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.logs import entry_counts_from
 from snakestore.storage.mapping.sessions import (
     access_from,
     unchecked_session_id_from,
 )
+from snakestore.storage.queries import logs as logs_sql
 from snakestore.storage.queries import sessions as sql
 
 logger = logging.getLogger("snakestore.sweep")
+MAX_ENTRIES = 5000
+"""Entries of logs that one transaction deletes, unless a single session has more."""
 MIN_PAGE = 100
 """Rows that are read at once, at least."""
 
@@ -58,7 +62,7 @@ class ExpiryMethods(RepositoryBase):
 
         Args:
             limit: the maximum number of sessions; None: no limit.
-            batch_size: sessions per transaction.
+            batch_size: sessions per transaction; fewer if they have long logs.
             progress: called with the number deleted so far after each transaction.
 
         Returns:
@@ -82,7 +86,7 @@ class ExpiryMethods(RepositoryBase):
             logger.debug("deleted %d of %d sessions", swept.deleted, swept.found)
             if swept.deleted and progress is not None:
                 progress(deleted)
-            if swept.found < batch:
+            if swept.found < batch and not swept.postponed:
                 break
         if deleted:
             logger.info("deleted %d expired sessions", deleted)
@@ -111,6 +115,8 @@ class _Swept(NamedTuple):
 
     found: int
     """Sessions that may have expired."""
+    postponed: bool
+    """Whether some have so long logs that another transaction deletes them."""
     deleted: int
     damaged: list[str]
     """The ids of damaged sessions, shortened. These stay where they are in the order."""
@@ -132,6 +138,18 @@ def _sweep(tx: TransactionContext, limit: int, skip: int) -> _Swept:
             damaged.append(shorten(sid))
         else:  # its recorded expiry lags behind: update it, or it is found again
             tx.execute(sql.REFRESH_EXPIRY, sid=sid, expires=expiry(last_accessed, ttl))
-    if expired:
-        delete_sessions(tx, expired)
-    return _Swept(len(rows), len(expired), damaged)
+    now = _within_bounds(tx, expired) if expired else []
+    if now:
+        delete_sessions(tx, now)
+    return _Swept(len(rows), len(now) < len(expired), len(now), damaged)
+
+
+def _within_bounds(tx: TransactionContext, expired: list[str]) -> list[str]:
+    """The first of the sessions, as many as have MAX_ENTRIES in their logs, but at least one."""
+    counts = entry_counts_from(tx.fetch_in(logs_sql.SELECT_LENGTHS, expired))
+    entries = 0
+    for number, sid in enumerate(expired):
+        entries += counts[sid]
+        if number and entries > MAX_ENTRIES:
+            return expired[:number]
+    return expired

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from snakestore import types
@@ -116,6 +117,16 @@ def entry_from(sid: object, name: object, row: Row) -> LogEntry:
         raise unexpected(None, "a time", "created_at", entry_label, sid, name, position)
     value = document_from(text, "entry", entry_label, sid, name, position)
     return unchecked_entry(position, value, created_at)
+
+
+def entry_counts_from(rows: Iterable[Row]) -> Counter[str]:
+    """How many entries each session has, from LENGTH_COLUMNS; damaged lengths are 0."""
+    counts = Counter[str]()
+    for row in rows:
+        length = row[at.LENGTH_LENGTH]
+        if isinstance(length, int):
+            counts[row[at.LENGTH_SESSION_ID]] += length
+    return counts
 
 
 def names_from(sid: str, rows: Iterable[Row]) -> list[str]:

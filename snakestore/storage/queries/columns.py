@@ -226,6 +226,10 @@ ENTRY_COLUMNS = (entries.c.position, entries.c.entry, entries.c.created_at)
 """An entry of a log."""
 ENTRY_POSITION, ENTRY_ENTRY, ENTRY_CREATED_AT = range(len(ENTRY_COLUMNS))
 
+LENGTH_COLUMNS = (logs.c.session_id, logs.c.length)
+"""The length of a log of any session."""
+LENGTH_SESSION_ID, LENGTH_LENGTH = range(len(LENGTH_COLUMNS))
+
 # --- pieces of statements
 
 

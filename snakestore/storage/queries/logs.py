@@ -22,9 +22,11 @@ from sqlalchemy import (
 from snakestore.storage.queries.columns import (
     ACCESS_COLUMNS,
     ENTRY_COLUMNS,
+    LENGTH_COLUMNS,
     LOG_COLUMNS,
     STATE_COLUMNS,
     RangeQuery,
+    each,
     entries,
     logs,
     sessions,
@@ -88,6 +90,9 @@ class PageQuery(RangeQuery):
 
 
 SELECT_PAGE = PageQuery()
+SELECT_LENGTHS = Statement(
+    lambda size: select(*LENGTH_COLUMNS).where(each(logs.c.session_id, size)), expanding=True
+)
 SELECT_NEWEST = Statement(
     lambda: (
         select(*ENTRY_COLUMNS)
