@@ -177,6 +177,29 @@ def test_a_damaged_variable_is_not_changed_by_a_write_that_cannot_read_it(
         ).fetchone() == (content, 1)
 
 
+@pytest.mark.parametrize(("name", "column", "content"), DAMAGED)
+def test_a_page_and_a_deletion_of_several_do_not_need_the_damage(
+    repo, damage, name, column, content
+):
+    damage(f"UPDATE variables SET {column} = ? WHERE name = ?", content, name)
+
+    assert [each.name for each in repo.list_variables("s", prefix="f", limit=1)] == ["fine"]
+    assert repo.set_value("s", "fine", 8).version == 1
+    assert repo.delete_variables("s", [name, "fine"]) == 2
+
+
+def test_a_damaged_name_is_told_by_a_page(repo, damage):
+    damage("UPDATE variables SET name = ? WHERE name = 'number'", b"number")
+
+    for list_page in (
+        lambda: repo.list_variables("s", prefix="f", limit=1),
+        lambda: repo.list_variables("s", "*n*", limit=300, reverse=True),
+        lambda: repo.list_variables("s", limit=3),
+    ):
+        with pytest.raises(CorruptStoreError, match="name"):
+            list_page()
+
+
 @pytest.mark.parametrize(
     ("column", "content"),
     [
