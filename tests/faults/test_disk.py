@@ -118,6 +118,45 @@ def fill_up(folder: Path) -> None:
             pass
 
 
+def test_a_store_is_opened_for_reading_on_a_full_disk(tmp_path):
+    with small_disk(tmp_path / "disk") as kind:
+        if kind != "tmpfs":
+            pytest.skip("needs the right to mount a small disk")
+        path = tmp_path / "disk" / "s.db"
+        fill(path).close()
+        fill_up(path.parent)
+
+        with SessionRepository.open(f"file:{path}?mode=ro&uri=true") as repo:
+            assert repo.get_value("s", "v") == 1
+        with SessionRepository.open(path) as repo:
+            assert repo.get_value("s", "v") == 1
+            assert repo.check().ok
+            with pytest.raises(StoreFullError, match="the disk is full"):
+                repo.update_variable("s", "v", 2)
+            (path.parent / "filler").unlink()
+            repo.update_variable("s", "v", 3)
+            assert repo.get_value("s", "v") == 3
+        assert_sound(path)
+
+
+def test_a_log_that_cannot_be_read_on_a_full_disk_is_reported_as_that(tmp_path):
+    with small_disk(tmp_path / "disk") as kind:
+        if kind != "tmpfs":
+            pytest.skip("needs the right to mount a small disk")
+        path = tmp_path / "disk" / "copy.db"
+        with fill(tmp_path / "s.db") as repo:
+            repo.update_variable("s", "v", 2)
+            for suffix in ("", "-wal"):
+                shutil.copy(f"{tmp_path / 's.db'}{suffix}", f"{path}{suffix}")
+        fill_up(path.parent)
+
+        with pytest.raises(StoreFullError, match=r"the log of .* cannot be read"):
+            SessionRepository.open(path)
+        (path.parent / "filler").unlink()
+        with SessionRepository.open(path) as repo:
+            assert repo.get_value("s", "v") == 2
+
+
 @pytest.mark.parametrize("block", [False, True], ids=["alone", "in a transaction"])
 def test_reads_answer_while_the_disk_is_full_and_are_recorded_once_there_is_room(
     tmp_path, clock, block

@@ -39,6 +39,10 @@ _BY_SQLSTATE: dict[str, tuple[type[StoreError], str]] = {
         "the server cancelled the statement (statement_timeout or an administrator)",
     ),
     "25006": (StoreReadOnlyError, "the server or the transaction is read-only"),
+    "42501": (
+        StoreError,
+        "the role lacks a right on the server: GRANT it, or connect as another role",
+    ),
     "53100": (StoreFullError, "the server's disk is full"),
     "25P02": (StoreError, "the transaction failed earlier: roll it back first"),
     "XX001": (CorruptStoreError, "the server reports damaged data"),

@@ -56,14 +56,15 @@ _INVALID_UTF8: tuple[type[StoreError], str] = (
 )
 
 
-_WHY = "snakestore_why"
-"""The attribute of a driver's error that has the cause, where it is known."""
+_REFUSAL = "snakestore_refusal"
+"""The attribute of a driver's error that has the kind of error and the cause, where known."""
+Refusal = tuple[type[StoreError], str]
 
 
-def explain_read_only(error: sqlite3.Error, why: Callable[[], str]) -> None:
+def explain_read_only(error: sqlite3.Error, refusal: Callable[[], Refusal]) -> None:
     """Note on an error of a connection that cannot write why it cannot."""
     if primary_code(error) == sqlite3.SQLITE_READONLY:
-        setattr(error, _WHY, f"the database is read-only: {why()}")
+        setattr(error, _REFUSAL, refusal())
 
 
 def primary_code(error: sqlite3.Error) -> int:
@@ -87,9 +88,9 @@ def translate(error: sqlite3.Error) -> SnakeStoreError:
             f" SQLite does not let a file call; drop it with the sqlite3 shell (SQLite: {text})"
         )
         return SchemaError(message, current=None, head=HEAD)
-    kind, reason = (
+    kind, reason = getattr(error, _REFUSAL, None) or (
         _INVALID_UTF8
         if text.startswith("Could not decode")
         else _BY_CODE.get(primary_code(error), (StoreError, "the database refused the statement"))
     )
-    return kind(f"{getattr(error, _WHY, reason)} (SQLite: {text})")
+    return kind(f"{reason} (SQLite: {text})")

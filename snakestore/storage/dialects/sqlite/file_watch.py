@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from snakestore.errors import StoreError
@@ -29,10 +30,12 @@ class Watch:
     """The file and the log that a connection has open, identified by inode and device."""
 
     __slots__ = (
+        "_always",
         "_checked",
         "_file",
         "_folder",
         "_fork_depth",
+        "_is_over",
         "_log",
         "_name",
         "_next_full_check",
@@ -42,13 +45,21 @@ class Watch:
         "path",
     )
 
-    def __init__(self, path: str, *, unchanging: bool = False, log_expected: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        unchanging: bool = False,
+        log_expected: bool = False,
+        is_over: Callable[[], bool] | None = None,
+    ) -> None:
         """Remember the file at ``path``, and the log beside it.
 
         Args:
             path: the file.
             unchanging: whether the connection reads it as unchanging (``immutable``).
             log_expected: whether the connection has just opened the log.
+            is_over: whether the reason has gone for which the connection cannot write.
 
         Raises:
             StoreError: the log was removed since the connection opened it.
@@ -69,8 +80,10 @@ class Watch:
         self._settled: int | None = None
         self._next_full_check = self._checked = float("-inf")
         self.next_check = time.monotonic() + SECONDS_BETWEEN_CHECKS
-        """When a reader is to check again: always, for a file that is read as unchanging."""
-        if unchanging:
+        """When a reader is to check again: always, if the connection may become stale."""
+        self._is_over = is_over
+        self._always = unchanging or is_over is not None
+        if self._always:
             self.next_check = float("-inf")
 
     def _present_signature(self) -> tuple[int, ...]:
@@ -88,7 +101,9 @@ class Watch:
 
     @property
     def stale(self) -> bool:
-        """Whether a file that the connection reads as unchanging has changed."""
+        """Whether a file that is read as unchanging has changed, or can be written now."""
+        if self._is_over is not None and self._is_over():
+            return True
         if self._signature is None:
             return False
         try:
@@ -130,7 +145,7 @@ class Watch:
         Raises:
             StoreError: the file or its log was removed or replaced.
         """
-        if self._signature is None:
+        if not self._always:
             self.next_check = time.monotonic() + SECONDS_BETWEEN_CHECKS
         self._check_all()
 

@@ -23,6 +23,8 @@ _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PRIVATE = 0o600
 LOG_SUFFIXES = ("-wal", "-shm")
 """Beside the file: the write-ahead log, and its index."""
+_LOG_INDEX_BYTES = 32 * 1024
+"""The size with which SQLite creates the log's index."""
 _LONGEST_SUFFIX = "-journal"
 _DRAFT_PREFIX, _DRAFT_SUFFIX = ".snakestore-", ".new"
 
@@ -138,6 +140,21 @@ def why_read_only(path: str) -> str:
             f" {_access_rights(folder)}"
         )
     return f"{path} was not writable when it was opened: open the store again"
+
+
+def out_of_space(path: str) -> bool:
+    """Whether the disk has no room for a log beside the file; False where that is not known."""
+    if not hasattr(os, "statvfs"):
+        return False
+    try:
+        found = os.statvfs(os.path.dirname(os.path.realpath(path)))
+    except OSError as error:
+        if error.errno is None:  # not the system's, but a signal handler's TimeoutError
+            raise
+        return False
+    root = os.geteuid() == 0  # who may use the reserve
+    blocks, names = (found.f_bfree, found.f_ffree) if root else (found.f_bavail, found.f_favail)
+    return blocks * found.f_frsize < _LOG_INDEX_BYTES or (found.f_files > 0 and names < 1)
 
 
 def _access_rights(path: str) -> str:

@@ -17,12 +17,12 @@ from contextlib import closing, contextmanager
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from snakestore.clock import steady_seconds
-from snakestore.errors import CorruptStoreError, StoreError
+from snakestore.errors import CorruptStoreError, StoreError, StoreFullError, StoreReadOnlyError
 from snakestore.storage import fork
 from snakestore.storage.descriptors import translate_exhaustion
 from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.dialects.sqlite.begin import READ_ONLY
-from snakestore.storage.dialects.sqlite.errors import primary_code
+from snakestore.storage.dialects.sqlite.errors import Refusal, primary_code
 from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch, check_not_abandoned
 from snakestore.storage.dialects.sqlite.introspection import SQLiteSchemaReader
 from snakestore.storage.dialects.sqlite.location import check_not_mount_point, warn_if_unsafe
@@ -32,6 +32,9 @@ from snakestore.storage.schema.alterations import check_encoding, check_unaltere
 from snakestore.storage.settings import Settings
 
 JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
+_FULL_CODES = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
+"""With which SQLite reports that the log or its index has no room."""
+_FULL = "the disk is full: free some space"
 _MIN_SECONDS_FOR_WAL = 5.0
 _MIN_PAUSE, _MAX_PAUSE = 0.002, 0.05
 SAFE_PRAGMAS = ("PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF")
@@ -46,11 +49,17 @@ def open_for_inspection(path: str, busy_timeout: float) -> sqlite3.Connection:
     with a log is opened read-only.
     """
     check_not_abandoned(path)
-    has_log = files.size(os.path.realpath(path) + "-wal") > 0
+    has_log = _has_log(path)
     if not files.writable(path):
         return _open_read_only(path, {}, busy_timeout)[0]
     connection = FileConnection(path, _uri(path, "ro" if has_log else "rw"), busy_timeout)
-    execute_or_close(connection, "PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF")
+    pragmas = ("PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF", "PRAGMA schema_version")
+    try:
+        execute_or_close(connection, *pragmas)
+    except sqlite3.OperationalError as error:
+        if not _has_no_log_and_no_room(error, path):
+            raise
+        return _open_unchanging(path, {}, busy_timeout)
     return connection
 
 
@@ -60,6 +69,7 @@ def explain_errors(path: str) -> Iterator[None]:
 
     Raises:
         CorruptStoreError: the schema is not text; quoting it raises a UnicodeDecodeError.
+        StoreFullError: the disk has no room for what reading the log needs.
         StoreError: the log cannot be read.
     """
     try:
@@ -71,6 +81,10 @@ def explain_errors(path: str) -> Iterator[None]:
         )
         raise CorruptStoreError(message) from error
     except sqlite3.OperationalError as error:
+        if primary_code(error) in _FULL_CODES and files.out_of_space(path):
+            name = files.printable(path)
+            message = f"{_FULL}; the log of {name} cannot be read without room for its index"
+            raise StoreFullError(message) from error
         if primary_code(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             files.check_log_readable(path)
         raise
@@ -121,7 +135,13 @@ class FileOpener:
                 connection, watch = self._open_read_only()
                 entry.info[READ_ONLY] = True
             else:
-                connection, watch = self._open_writable()
+                try:
+                    connection, watch = self._open_writable()
+                except sqlite3.OperationalError as error:
+                    if not _has_no_log_and_no_room(error, self._path):
+                        raise
+                    connection, watch = self._open_on_full_disk()
+                    entry.info[READ_ONLY] = True
             connection.start_watch(watch)
             entry.info[WATCH] = watch
         if not self._opened_before:
@@ -171,13 +191,26 @@ class FileOpener:
             self._path, dict(self._address.parameters), self._settings.busy_timeout
         )
         execute_or_close(connection, self._lock_wait(), *SAFE_PRAGMAS)
-        connection.why_read_only = self._why_read_only
+        connection.write_refusal = self._refuse_as_read_only
         return connection, Watch(self._path, unchanging=unchanging and not self._address.immutable)
 
-    def _why_read_only(self) -> str:
-        if self._address.read_only:
-            return "its URL says mode=ro or immutable=1"
-        return files.why_read_only(self._path)
+    def _refuse_as_read_only(self) -> Refusal:
+        reason = (
+            "its URL says mode=ro or immutable=1"
+            if self._address.read_only
+            else files.why_read_only(self._path)
+        )
+        return StoreReadOnlyError, f"the database is read-only: {reason}"
+
+    def _open_on_full_disk(self) -> tuple[FileConnection, Watch]:
+        """A connection that reads the file as unchanging, until there is room for a log."""
+        connection = _open_unchanging(self._path, {}, self._settings.busy_timeout)
+        execute_or_close(connection, self._lock_wait(), *SAFE_PRAGMAS)
+        connection.write_refusal = lambda: (StoreFullError, f"{_FULL}; nothing was written")
+        return connection, Watch(self._path, unchanging=True, is_over=self._has_room)
+
+    def _has_room(self) -> bool:
+        return not files.out_of_space(self._path)
 
     def _lock_wait(self) -> str:
         """The pragma that ends the longer wait of opening."""
@@ -210,7 +243,8 @@ def _open_read_only(
     """A connection that cannot write, and whether it reads the file as unchanging.
 
     In WAL mode readers too need the log's index, which cannot be created in a folder that is not
-    writable. If there is no log either, the file can be read as if it never changed.
+    writable or on a full disk. If there is no log either, the file can be read as if it never
+    changed.
     """
     connection = FileConnection(path, _uri(path, "ro", parameters), busy_timeout)
     try:
@@ -219,12 +253,25 @@ def _open_read_only(
         connection.close()
         if (
             primary_code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-            or files.size(os.path.realpath(path) + "-wal") > 0
-        ):
+            or _has_log(path)
+        ) and not _has_no_log_and_no_room(error, path):
             raise
-        unchanging = _uri(path, "ro", {**parameters, "immutable": "1"})
-        return FileConnection(path, unchanging, busy_timeout), True
+        return _open_unchanging(path, parameters, busy_timeout), True
     return connection, False
+
+
+def _open_unchanging(path: str, parameters: dict[str, str], busy_timeout: float) -> FileConnection:
+    uri = _uri(path, "ro", {**parameters, "immutable": "1"})
+    return FileConnection(path, uri, busy_timeout)
+
+
+def _has_log(path: str) -> bool:
+    return files.size(os.path.realpath(path) + "-wal") > 0
+
+
+def _has_no_log_and_no_room(error: sqlite3.Error, path: str) -> bool:
+    """Whether a connection failed to create the log on a full disk, and there is none to read."""
+    return primary_code(error) in _FULL_CODES and not _has_log(path) and files.out_of_space(path)
 
 
 def _uri(path: str, mode: str, parameters: dict[str, str] | None = None) -> str:

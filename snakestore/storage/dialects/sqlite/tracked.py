@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, Self
 
 from snakestore.storage import fork
-from snakestore.storage.dialects.sqlite.errors import explain_read_only
+from snakestore.storage.dialects.sqlite.errors import Refusal, explain_read_only
 from snakestore.storage.dialects.sqlite.file_watch import Watch, watched
 
 _MIN_SECONDS_TO_OPEN = 1.0
@@ -27,8 +27,8 @@ class _ReadOnlyCursor(sqlite3.Cursor):
         try:
             return super().execute(sql, parameters)
         except sqlite3.OperationalError as error:
-            if self.connection.why_read_only is not None:
-                explain_read_only(error, self.connection.why_read_only)
+            if self.connection.write_refusal is not None:
+                explain_read_only(error, self.connection.write_refusal)
             raise
 
 
@@ -39,7 +39,7 @@ class FileConnection(sqlite3.Connection):
     """
 
     watch: Watch | None = None
-    why_read_only: Callable[[], str] | None = None
+    write_refusal: Callable[[], Refusal] | None = None
     """Returns why the connection cannot write, with the remedy; None for one that can."""
 
     def __init__(self, path: str, uri: str | None = None, busy_timeout: float = 5.0) -> None:
@@ -79,7 +79,7 @@ class FileConnection(sqlite3.Connection):
     def cursor(self, factory: Any = None) -> Any:
         """A cursor; an error of one that cannot write says why."""
         if factory is None:
-            factory = sqlite3.Cursor if self.why_read_only is None else _ReadOnlyCursor
+            factory = sqlite3.Cursor if self.write_refusal is None else _ReadOnlyCursor
         return super().cursor(factory)
 
     def close(self) -> None:
