@@ -236,10 +236,29 @@ def _interrupts(scenes: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
             yield scenario, outcome
 
 
+def _tasks(scenes: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    for store, place in _PLACES.items():
+        seen = [each for each in scenes if each["store"] == store]
+        if seen:
+            hits, acknowledged = (
+                sum(each[name] for each in seen) for name in ("hits", "acknowledged")
+            )
+            scenario = (
+                f"{hits} times, 6 asyncio tasks inside methods on {place} are ended at random"
+                " instants (cancellation, `asyncio.timeout`, exceptions, SIGINT)"
+            )
+            outcome = (
+                "0 locks, threads, connections or transactions left;"
+                f" {acknowledged} acknowledged, 0 lost, none partial"
+            )
+            yield scenario, outcome
+
+
 def _rows(scenes: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[str, str]]:
     for each in scenes.get("contention", []):
         yield from _contention(each)
     yield from _interrupts(scenes.get("interrupts", []))
+    yield from _tasks(scenes.get("tasks", []))
     for scene, row in _ROWS.items():
         yield from map(row, scenes.get(scene, []))
 

@@ -100,24 +100,37 @@ class Store(ABC):
     """Where the storm rages."""
 
     url: str
-
-    @abstractmethod
-    def check_free(self) -> None:
-        """Check from outside that nothing is locked and no transaction is open."""
+    patience = 0.0
+    """Seconds until it is free."""
 
     @abstractmethod
     def close(self) -> None:
         """Close what looks from outside."""
+
+    @abstractmethod
+    def is_free(self) -> bool:
+        """Whether nothing is locked and no transaction is open, seen from outside."""
+
+    def check_free(self) -> None:
+        """Check that it is free, or soon."""
+        deadline = time.monotonic() + self.patience
+        while not self.is_free():
+            assert time.monotonic() < deadline, "a lock is left, or a transaction is open"
+            time.sleep(0.01)
 
 
 class File(Store):
     def __init__(self, path: str) -> None:
         self.url = path
 
-    def check_free(self) -> None:
+    def is_free(self) -> bool:
         with closing(sqlite3.connect(self.url, timeout=0, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            other.execute("ROLLBACK")
+            try:
+                other.execute("BEGIN IMMEDIATE")
+                other.execute("ROLLBACK")
+            except sqlite3.OperationalError:
+                return False
+        return True
 
     def close(self) -> None:
         pass
@@ -127,31 +140,34 @@ class Memory(Store):
     def __init__(self, _: str) -> None:
         self.url = "sqlite://"
 
-    def check_free(self) -> None:
-        pass  # nobody else sees it
+    def is_free(self) -> bool:
+        return True  # nobody else sees it
 
     def close(self) -> None:
         pass
 
 
 class Server(Store):
+    patience = 1.0
+
     def __init__(self, url: str) -> None:
         self.url = url
         self._engine = create_engine(url, isolation_level="AUTOCOMMIT")
         self._outside = self._engine.connect()
 
-    def check_free(self) -> None:
-        deadline = time.monotonic() + 1
-        while self._open_transactions():
-            assert time.monotonic() < deadline, "the server has a transaction open"
-            time.sleep(0.01)
+    def is_free(self) -> bool:
+        return self._count("xact_start IS NOT NULL") == 0
 
-    def _open_transactions(self) -> int:
+    def connections(self) -> int:
+        """How many other connections there are."""
+        return self._count("true")
+
+    def _count(self, condition: str) -> int:
         found: int = self._outside.scalar(
             text(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
-                " AND backend_type = 'client backend'"
+                " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+                f" AND {condition}"
             )
         )
         return found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 
 import pytest
 
-from tests.faults import events, storm
+from tests.faults import async_storm, events, storm
 from tests.faults.crew import run
 from tests.servers import emptied
 
@@ -63,3 +64,39 @@ def test_after_an_exception_at_any_event_of_a_method_a_server_has_no_transaction
     [hits] = run(events.strike, [("postgresql", url, method, 1, step)], 900)
 
     assert hits > 100 / step
+
+
+ENDS_IN_THREADS = [(None, kind) for kind in [*async_storm.ATTACKS, *async_storm.SIGNALS]]
+"""The driver, which is None for worker threads, and how tasks end."""
+
+
+@pytest.mark.parametrize(
+    ("driver", "kind"),
+    [*ENDS_IN_THREADS, *itertools.product(["aiosqlite"], async_storm.ATTACKS)],
+)
+def test_after_tasks_ended_at_random_instants_nothing_is_half_done_or_held(
+    tmp_path, driver, kind, size, figures
+):
+    hits = size(20, 400)
+
+    [seen] = run(async_storm.rage, [("file", storm.file_in(tmp_path), driver, kind, hits, 12)], 900)
+
+    assert seen["hits"] == hits
+    figures("tasks", store="file", kind=kind, **seen)
+
+
+@pytest.mark.parametrize(
+    ("driver", "kind"),
+    [*ENDS_IN_THREADS, *itertools.product(["psycopg", "asyncpg"], async_storm.ATTACKS)],
+)
+def test_after_tasks_ended_at_random_instants_a_server_has_no_transaction_open(
+    postgresql_database, driver, kind, size, figures
+):
+    hits = size(10, 200)
+    emptied(postgresql_database)
+    url = postgresql_database.render_as_string(hide_password=False)
+
+    [seen] = run(async_storm.rage, [("postgresql", url, driver, kind, hits, 12)], 900)
+
+    assert seen["hits"] == hits
+    figures("tasks", store="postgresql", kind=kind, **seen)

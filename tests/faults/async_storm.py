@@ -1,0 +1,323 @@
+"""Cancellations and exceptions at random instants of asyncio tasks, and what must hold after each.
+
+A storm runs in the main thread of a process of its own, as signal handlers do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import AsyncExitStack, closing, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from snakestore import AsyncSessionRepository, SessionRepository
+from tests.contract.backends import for_driver
+from tests.faults.storm import STORES, Server, Store
+
+LONGEST = {"file": 0.03, "postgresql": 0.1}
+"""The latest instant of an exception, in seconds after the tasks began."""
+TASKS = 6
+"""How many tasks run methods at the same time."""
+
+
+class Stop(BaseException):
+    """Raised by a signal handler."""
+
+
+class ThrownError(Exception):
+    """Raised in a task where it waits."""
+
+
+class Counts:
+    """What tasks do, and how many of their writes were acknowledged."""
+
+    def __init__(self, repository: AsyncSessionRepository) -> None:
+        self.repository = repository
+        self.acknowledged = 0
+        self.begun = 0
+
+    async def add_one(self) -> None:
+        """Add one to two variables, in a block."""
+        self.begun += 1
+        async with self.repository.transaction() as transaction:
+            variable = await transaction.modify_variable("s", "n", lambda n: n + 1)
+            async with transaction.transaction() as nested:
+                await nested.update_variable("s", "m", variable.value)
+        self.acknowledged += 1
+
+    async def add_to_both(self) -> None:
+        """The same with methods of other kinds."""
+        self.begun += 1
+        async with self.repository.transaction() as transaction:
+            await transaction.touch("s")  # which locks the session
+            n = await transaction.get_value("s", "n")
+            await transaction.update_variables("s", {"n": n + 1, "m": n + 1})
+        self.acknowledged += 1
+
+    async def modify(self) -> None:
+        """A single method that writes, of a variable that nothing counts."""
+        await self.repository.modify_variable("s", "other", lambda n: n + 1)
+
+    async def read(self) -> None:
+        """Read both variables, which are always equal."""
+        batch = await self.repository.get_variables("s", ["n", "m"])
+        assert batch.found["n"].value == batch.found["m"].value
+
+    async def sweep(self) -> None:
+        """``delete_expired``, after a session that expires at once."""
+        await self.repository.create_session("gone", ttl=2e-6, exist_ok=True)
+        await self.repository.delete_expired()
+
+    async def go_on(self) -> None:
+        """Run methods without end."""
+        methods = [self.add_one, self.add_to_both, self.modify, self.read, self.sweep]
+        while True:
+            await random.choice(methods)()
+
+    def settle(self, stored: SessionRepository) -> None:
+        """Check that each write is there as a whole, and each acknowledged one is there."""
+        n, m = stored.get_value("s", "n"), stored.get_value("s", "m")
+        assert n == m, f"half of a transaction: {n} and {m}"
+        assert self.acknowledged <= n <= self.begun, (
+            f"{n} stored, {self.acknowledged} acknowledged of {self.begun}"
+        )
+        self.acknowledged = self.begun = n
+
+
+class Throwable:
+    """Awaits a coroutine, and raises exceptions in it where it waits."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._coroutine = coroutine
+        self._task: asyncio.Task[Any] | None = None
+        self._error: BaseException | None = None
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        self._task = asyncio.current_task()
+        step: Callable[[], Any] = lambda: self._coroutine.send(None)  # noqa: E731 - the next step
+        while True:
+            try:
+                awaited = step()
+            except StopIteration:
+                return
+            try:
+                yield awaited
+            except BaseException as cancelled:  # noqa: BLE001 - it goes on to the coroutine
+                error, self._error = self._error or cancelled, None
+                step = lambda error=error: self._coroutine.throw(error)  # noqa: E731 - the next step
+            else:
+                step = lambda: self._coroutine.send(None)  # noqa: E731 - the next step
+
+    def throw(self, error: BaseException) -> None:
+        """Raise ``error`` in the coroutine."""
+        assert self._task is not None
+        self._error = error
+        self._task.cancel()
+
+
+# --- how tasks end early: each lets tasks run for a while, and returns when all have ended
+
+Attack = Callable[[Counts, float], Awaitable[None]]
+
+
+async def _run(tasks: list[asyncio.Task[None]], seconds: float) -> None:
+    await asyncio.wait(tasks, timeout=seconds)
+    for task in tasks:
+        assert not task.done(), task.exception()
+
+
+async def cancelled(counts: Counts, seconds: float) -> None:
+    """Each task is cancelled, some repeatedly."""
+    tasks = [asyncio.create_task(counts.go_on()) for _ in range(TASKS)]
+    await _run(tasks, seconds)
+    while not all(task.done() for task in tasks):
+        for task in tasks:
+            if random.random() < 0.7:
+                task.cancel()
+        await asyncio.sleep(random.choice([0, 0, 0.001]))
+
+
+async def timed_out(counts: Counts, seconds: float) -> None:
+    """``asyncio.timeout``, around a group of tasks."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
+            for _ in range(TASKS):
+                group.create_task(counts.go_on())
+
+
+async def thrown(counts: Counts, seconds: float) -> None:
+    """Exceptions are raised in the tasks where they wait."""
+    throwables = [Throwable(counts.go_on()) for _ in range(TASKS)]
+
+    async def wait(throwable: Throwable) -> None:
+        await throwable
+
+    tasks = [asyncio.create_task(wait(each)) for each in throwables]
+    await _run(tasks, seconds)
+    errors = [ThrownError(), TimeoutError(), MemoryError()]
+    for throwable in throwables:
+        throwable.throw(random.choice(errors))
+        await asyncio.sleep(random.choice([0, 0.001]))
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        assert outcome in errors, outcome
+
+
+ATTACKS: dict[str, Attack] = {
+    "cancelled": cancelled,
+    "asyncio.timeout": timed_out,
+    "exceptions raised": thrown,
+}
+
+
+def interrupted(counts: Counts, kind: str, longest: float) -> None:
+    """A signal comes while ``asyncio.run`` runs the tasks."""
+    error = KeyboardInterrupt if kind == "KeyboardInterrupt" else Stop
+
+    def handler(*_: Any) -> None:
+        nonlocal armed
+        if armed:
+            armed = False
+            raise error
+
+    async def main() -> None:
+        await asyncio.gather(*[counts.go_on() for _ in range(TASKS)])
+
+    armed = True
+    number = signal.SIGINT if kind == "SIGINT" else signal.SIGALRM
+    if kind == "SIGINT":  # of which asyncio.run has a handler of its own
+        timer = threading.Timer(random.uniform(1e-3, longest), os.kill, (os.getpid(), number))
+        timer.start()
+    else:
+        signal.signal(number, handler)
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-3, longest))
+    try:
+        asyncio.run(main())
+    except (KeyboardInterrupt, Stop):
+        pass
+    finally:
+        armed = False
+
+
+SIGNALS = ["SIGINT"]
+
+
+# --- the storm
+
+
+async def _opened(stack: AsyncExitStack, address: str, driver: str | None) -> Any:
+    """A repository of worker threads, or on an AsyncEngine with ``driver``."""
+    if driver is None:
+        return await stack.enter_async_context(
+            AsyncSessionRepository.open(address, busy_timeout=5, history=5)
+        )
+    url = (
+        f"sqlite+aiosqlite:///{address}"
+        if driver == "aiosqlite"
+        else for_driver(make_url(address), driver)
+    )
+    engine = create_async_engine(url, pool_size=5, max_overflow=0)
+    stack.push_async_callback(engine.dispose)
+    return await stack.enter_async_context(AsyncSessionRepository(engine, busy_timeout=5))
+
+
+def _within_a_second(holds: Callable[[], bool], message: str) -> None:
+    deadline = time.monotonic() + 1
+    while not holds():
+        assert time.monotonic() < deadline, message
+        time.sleep(0.005)
+
+
+def _connections(store: Store) -> int:
+    """How many connections to the store are open, or files of it."""
+    return store.connections() if isinstance(store, Server) else len(_descriptors_of(store.url))
+
+
+def _descriptors_of(path: str) -> list[str]:
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            target = os.readlink(descriptor)
+            if target.startswith(path):
+                found.append(target)
+    return found
+
+
+def rage(store_kind: str, where: str, driver: str | None, kind: str, hits: int, seed: int) -> dict:
+    """End tasks ``hits`` times. Returns how many writes were acknowledged."""
+    random.seed(seed)
+    with closing(STORES[store_kind](where)) as store:
+        with SessionRepository.open(store.url) as outside:
+            outside.create_session("s", ttl=None)
+            for name in ("n", "m", "other"):
+                outside.register_variable("s", name, "integer", 0)
+        threads, connections = threading.active_count(), _connections(store)
+        if kind in ATTACKS:
+            acknowledged = asyncio.run(
+                _rage_in_tasks(store, driver, ATTACKS[kind], LONGEST[store_kind], hits)
+            )
+        else:
+            acknowledged = _rage_by_signals(store, kind, LONGEST[store_kind], hits)
+        _within_a_second(lambda: threading.active_count() <= threads, "a thread is left")
+        _within_a_second(lambda: _connections(store) <= connections, "a connection is left")
+        with SessionRepository.open(store.url) as outside:
+            assert outside.check().ok
+    return {"hits": hits, "acknowledged": acknowledged}
+
+
+async def _rage_in_tasks(
+    store: Store, driver: str | None, attack: Attack, longest: float, hits: int
+) -> int:
+    total = 0
+    async with AsyncExitStack() as stack:
+        counts = Counts(await _opened(stack, store.url, driver))
+        outside = stack.enter_context(SessionRepository.open(store.url, busy_timeout=0.5))
+        for _ in range(hits):
+            before = counts.acknowledged
+            await attack(counts, random.uniform(1e-3, longest))
+            total += counts.acknowledged - before
+            await _free_within_a_second(store)
+            counts.settle(outside)
+            async with asyncio.timeout(1):
+                await counts.add_one()
+    return total
+
+
+def _rage_by_signals(store: Store, kind: str, longest: float, hits: int) -> int:
+    total = 0
+    with SessionRepository.open(store.url, busy_timeout=0.5) as outside:
+        for _ in range(hits):
+            counts = Counts(asyncio.run(_open(store.url)))
+            counts.acknowledged = counts.begun = outside.get_value("s", "n")
+            before = counts.acknowledged
+            interrupted(counts, kind, longest)
+            total += counts.acknowledged - before
+            _within_a_second(store.is_free, "a lock is left")
+            counts.settle(outside)
+            asyncio.run(_write_and_close(counts))
+    return total
+
+
+async def _open(address: str) -> AsyncSessionRepository:
+    return await AsyncSessionRepository.open(address, busy_timeout=5, history=5)
+
+
+async def _write_and_close(counts: Counts) -> None:
+    async with counts.repository, asyncio.timeout(1):
+        await counts.add_one()
+
+
+async def _free_within_a_second(store: Store) -> None:
+    """A method that was cancelled goes on to its end. A block has ended when it was left."""
+    deadline = time.monotonic() + 1
+    while not store.is_free():
+        assert time.monotonic() < deadline, "a lock is left"
+        await asyncio.sleep(0.005)
