@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime, timedelta
 
@@ -480,6 +481,21 @@ def test_another_repository_sees_what_was_appended(repo, second, chat):
 
     assert repo.append_log(chat, "chat", ["g"]) == 7
     assert read(second, chat, last=2) == [(5, "f"), (6, "g")]
+
+
+def test_threads_append_each_entry_once_in_order_and_without_gaps(repo, sid):
+    def append(worker):
+        return [repo.append_log(sid, "chat", [[worker, number]]) for number in range(15)]
+
+    with ThreadPoolExecutor(4) as threads:
+        lengths = [length for each in threads.map(append, range(4)) for length in each]
+
+    entries = repo.read_log(sid, "chat")
+    assert sorted(lengths) == list(range(1, 61))
+    assert [entry.position for entry in entries] == list(range(60))
+    for worker in range(4):
+        own = [entry.value[1] for entry in entries if entry.value[0] == worker]
+        assert own == list(range(15))
 
 
 # --- the value

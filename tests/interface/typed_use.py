@@ -13,6 +13,8 @@ from snakestore import (
     AsyncSessionRepository,
     ConstraintError,
     Lease,
+    LogEntry,
+    LogView,
     Program,
     RepositoryOptions,
     Session,
@@ -51,6 +53,11 @@ def use(repo: SessionRepository) -> None:
     assert_type(repo.get_program_record("s", "p"), Program)
     assert_type(repo.program_history("s", "p", limit=3), list[Program])
     assert_type(repo.claim_variable("s", "x*", "opt", lease=60), Variable | None)
+    assert_type(repo.append_log("s", "l", ({"n": n} for n in range(3)), keep_last=9), int)
+    assert_type(repo.read_log("s", "l", last=2), list[LogEntry])
+    assert_type(repo.pop_log("s", "l"), Any)
+    assert_type(repo.log("s", "l"), LogView)
+    assert_type(repo.log("s", "l")[-20:], list[Any])
     with repo.lease("s", "x", seconds=30) as lease:
         assert_type(lease, Lease)
         assert_type(lease.update(1.0), Variable)
@@ -68,6 +75,7 @@ def look(view: SessionView) -> None:
     assert_type(view.get_variable("x"), Variable)
     assert_type(view.get_session(), Session)
     assert_type(list(view), list[str])
+    assert_type(view.log("l"), LogView)
     with view.lease("x") as lease:
         assert_type(lease, Lease)
 
@@ -77,6 +85,7 @@ async def use_async() -> None:
     async with AsyncSessionRepository.open("agent.db", busy_timeout=1) as repo:
         assert_type(repo, AsyncSessionRepository)
         assert_type(await repo.get_variable("s", "x"), Variable)
+        assert_type(await repo.read_log("s", "l"), list[LogEntry])
         async with repo.lease("s", "x") as lease:
             assert_type(lease, AsyncLease)
             assert_type(await lease.modify(lambda value: value + 1), Variable)
