@@ -429,6 +429,16 @@ class Machine(UpsertRules, LogRules, RuleBasedStateMachine):
                 each.id: (each.name, each.version, each.type, repr(each.value)) for each in found
             } == then
 
+    @rule()
+    def an_export_is_imported_elsewhere(self) -> None:
+        records = list(self.repo.export_sessions(include_expired=True))
+
+        with SessionRepository.open("sqlite://", clock=self.clock) as target:
+            target.import_sessions(records)
+
+            assert list(target.export_sessions(include_expired=True)) == records
+            assert target.check().problems == []
+
     @invariant()
     def sessions_and_stats_agree(self) -> None:
         shown = {

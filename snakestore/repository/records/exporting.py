@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, islice
 
 from snakestore.errors import CorruptStoreError, UnknownTypeError, shorten
 from snakestore.patterns import NameRange
@@ -79,7 +79,9 @@ class Export:
             "history": self._history,
         }
         sessions = records = 0
-        for record in chain([header], self._of_sessions()):
+        contents = self._of_sessions()
+        first = list(islice(contents, 1))  # with the first read the snapshot begins
+        for record in chain([header], first, contents):
             sessions += record["kind"] == SESSION.name
             records += 1
             yield self._with_checksum(record)
