@@ -103,6 +103,43 @@ def test_a_file_that_is_a_mount_point_is_refused_unchanged(store: Path, way: str
     assert "agent.db-wal" not in os.listdir(store.parent)
 
 
+def test_a_log_that_is_a_mount_point_is_refused(store: Path) -> None:
+    told = in_private_mounts(
+        """
+for name in (store + "-wal", box + "-other"):
+    open(name, "w").close()
+mount("--bind", box + "-other", store + "-wal")
+print(json.dumps(attempt(lambda: use(store))))
+""",
+        store,
+    )
+
+    assert "agent.db-wal is itself a mount point" in told
+
+
+def test_a_repository_writes_again_once_its_file_system_is_writable_again(store: Path) -> None:
+    refused, served, value = in_private_mounts(
+        """
+mount("-t", "tmpfs", "tmpfs", box)
+path = os.path.join(box, "new.db")
+with SessionRepository.open(path) as repo:
+    repo.create_session("s", ttl=None)
+    repo.register_variable("s", "v", "integer", 1)
+mount("-o", "remount,ro", box)
+with SessionRepository.open(path) as repo:
+    repo.get_value("s", "v")
+    refused = attempt(lambda: repo.update_variable("s", "v", 2))
+    mount("-o", "remount,rw", box)
+    served = attempt(lambda: repo.update_variable("s", "v", 3))
+    print(json.dumps([refused, served, repo.get_value("s", "v")]))
+""",
+        store,
+    )
+
+    assert "its file system is mounted read-only" in refused
+    assert (served, value) == ("served", 3)
+
+
 def test_an_empty_file_that_is_a_mount_point_stays_empty(store: Path) -> None:
     empty = store.with_name("empty.db")
     empty.touch()

@@ -30,7 +30,6 @@ class Watch:
     """The file and the log that a connection has open, identified by inode and device."""
 
     __slots__ = (
-        "_always",
         "_checked",
         "_file",
         "_folder",
@@ -80,10 +79,9 @@ class Watch:
         self._settled: int | None = None
         self._next_full_check = self._checked = float("-inf")
         self.next_check = time.monotonic() + SECONDS_BETWEEN_CHECKS
-        """When a reader is to check again: always, if the connection may become stale."""
+        """When a reader is to check again: always, for a file that is read as unchanging."""
         self._is_over = is_over
-        self._always = unchanging or is_over is not None
-        if self._always:
+        if unchanging:
             self.next_check = float("-inf")
 
     def _present_signature(self) -> tuple[int, ...]:
@@ -145,7 +143,7 @@ class Watch:
         Raises:
             StoreError: the file or its log was removed or replaced.
         """
-        if not self._always:
+        if self._signature is None:
             self.next_check = time.monotonic() + SECONDS_BETWEEN_CHECKS
         self._check_all()
 

@@ -139,7 +139,7 @@ def why_read_only(path: str) -> str:
             f"the folder {folder}, in which SQLite creates the log, is not writable:"
             f" {_access_rights(folder)}"
         )
-    return f"{path} was not writable when it was opened: open the store again"
+    return f"{path} was not writable a second ago: try again"
 
 
 def out_of_space(path: str) -> bool:

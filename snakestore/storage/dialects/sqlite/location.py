@@ -101,10 +101,14 @@ def check_not_mount_point(path: str) -> None:
     Raises:
         StoreError: it is one.
     """
-    if _is_mount_point(os.path.realpath(path)):
+    real = os.path.realpath(path)
+    logs = [real + suffix for suffix in files.LOG_SUFFIXES]
+    for each in (path, *filter(os.path.exists, logs)):
+        if not _is_mount_point(os.path.realpath(each)):
+            continue
         message = (
-            f"the file {path} is itself a mount point, so its write-ahead log would be in another"
-            " folder than that of the mounted file, and writes would be lost: mount the folder that"
+            f"the file {each} is itself a mount point, so the write-ahead log would be in another"
+            " folder than the mounted file, and writes would be lost: mount the folder that"
             " contains the file instead (docker run -v FOLDER:/data)"
         )
         raise StoreError(message)

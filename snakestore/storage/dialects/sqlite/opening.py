@@ -192,7 +192,15 @@ class FileOpener:
         )
         execute_or_close(connection, self._lock_wait(), *SAFE_PRAGMAS)
         connection.write_refusal = self._refuse_as_read_only
-        return connection, Watch(self._path, unchanging=unchanging and not self._address.immutable)
+        watch = Watch(
+            self._path,
+            unchanging=unchanging and not self._address.immutable,
+            is_over=None if self._address.read_only else self._is_writable,
+        )
+        return connection, watch
+
+    def _is_writable(self) -> bool:
+        return files.writable(self._path)
 
     def _refuse_as_read_only(self) -> Refusal:
         reason = (
