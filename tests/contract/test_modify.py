@@ -275,3 +275,15 @@ def test_none_in_place_of_none_is_a_new_version(repo, sid):
     modified = repo.modify_variable(sid, "v", lambda value: value)
 
     assert (modified.value, modified.version) == (None, 1)
+
+
+def test_a_coroutine_function_is_refused_and_leaves_no_coroutine_that_was_never_awaited(
+    repo, counter
+):
+    async def increment(value):
+        return value + 1
+
+    with pytest.raises(ValidationError, match="plain function, not a coroutine function"):
+        repo.modify_variable(counter, "n", increment)
+
+    assert repo.get_variable(counter, "n").version == 0

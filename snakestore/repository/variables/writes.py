@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import CoroutineType
 from typing import Any
 
 from snakestore import types
@@ -95,8 +96,8 @@ class VariableWriteMethods(RepositoryBase):
             SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
             VariableNotFoundError, VariableLockedError: as ``update_variable``.
             UnknownTypeError, ConstraintError, ValidationError: as ``update_variable``, and if
-                ``fn`` is not callable, or returns None in place of a value that was not None, as
-                an in-place method such as ``list.append`` does.
+                ``fn`` is not callable or is a coroutine function, or returns None in place of a
+                value that was not None, as an in-place method such as ``list.append`` does.
             Exception: whatever ``fn`` raises. Nothing is changed then.
         """
 
@@ -160,7 +161,7 @@ def _call(fn: Callable[[Any], Any], stored: StoredVariable) -> Any:
     """``fn`` of the stored value.
 
     Raises:
-        ValidationError: if ``fn`` is not callable, or returns None in place of another value.
+        ValidationError: if ``fn`` is no plain function, or returns None in place of another value.
         _RaisedByFn: if ``fn`` raises.
     """
     if not callable(fn):
@@ -174,6 +175,14 @@ def _call(fn: Callable[[Any], Any], stored: StoredVariable) -> Any:
         returned = fn(value)
     except Exception as error:
         raise _RaisedByFn(error) from error
+    if hasattr(returned, "__await__"):
+        if isinstance(returned, CoroutineType):
+            returned.close()  # or Python warns that it was never awaited
+        message = (
+            "fn must be a plain function, not a coroutine function: nothing is awaited inside the"
+            " write transaction. Await before the call, and pass fn what it needs."
+        )
+        raise ValidationError(message, type=stored.type, value=fn)
     if returned is None and value is not None:
         message = (
             f"fn returned None in place of a {type(value).__name__}. A method that changes a value"
