@@ -117,7 +117,7 @@ class EngineDispatcher(Dispatcher):
             raise cancelled
         if self._runner.sole or not block.read_only:
             blocks = self._runner.blocks
-            blocks[block] = caller
+            self._runner.note_block(block, caller)
             inside.when_ending = lambda: blocks.pop(block, None)
         return inside
 

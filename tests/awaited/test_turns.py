@@ -519,3 +519,21 @@ def test_blocks_that_wait_for_each_other_are_refused_at_once(repository, server)
     assert [type(error) for error in refused] == [StoreBusyError]
     assert "deadlock" in str(refused[0])
     assert took < 5
+
+
+def test_a_write_beside_a_block_of_another_repository_of_the_file_is_soon_refused(tmp_path):
+    async def main():
+        async with (
+            AsyncSessionRepository.open(tmp_path / "s.db") as one,
+            AsyncSessionRepository.open(tmp_path / "s.db", busy_timeout=120) as other,
+        ):
+            await one.create_session("s", ttl=None)
+            async with one.transaction():
+                with pytest.raises(StoreBusyError, match="this task has an open"):
+                    await other.touch("s")
+                waiting = asyncio.create_task(other.touch("s"))
+                await asyncio.sleep(0.05)
+                waited = not waiting.done()
+            return waited, (await waiting).id
+
+    assert asyncio.run(main()) == (True, "s")

@@ -257,3 +257,80 @@ def test_running_out_of_file_descriptors_is_reported_as_such(tmp_path: Path, wha
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_reads_beside_blocks_that_hold_all_connections_do_not_wait_for_each_other(tmp_path):
+    with SessionRepository.open(tmp_path / "s.db", max_connections=4, busy_timeout=120) as repo:
+        repo.create_session("s", ttl=None)
+        repo.register_variable("s", "count", "integer", 7)
+        all_inside = threading.Barrier(4)
+        entered: list[None] = []
+
+        def work() -> object:
+            with repo.transaction(read_only=True) as transaction:
+                entered.append(None)
+                if len(entered) <= 4:
+                    all_inside.wait(60)
+                transaction.session_exists("s")
+                return repo.get_value("s", "count")
+
+        outcomes = in_threads(8, work)
+
+        assert {type(each) for each in outcomes} == {int, StoreBusyError}
+        refused = [str(each) for each in outcomes if isinstance(each, StoreBusyError)]
+        assert all("would deadlock: all 4 connections" in each for each in refused)
+        assert repo.get_value("s", "count") == 7
+
+
+def test_a_thread_that_holds_all_connections_is_refused_another_at_once(tmp_path):
+    with SessionRepository.open(tmp_path / "s.db", max_connections=2, busy_timeout=120) as repo:
+        with (
+            repo.transaction(read_only=True),
+            repo.transaction(read_only=True),
+            pytest.raises(StoreBusyError, match="would deadlock"),
+        ):
+            repo.session_exists("s")
+
+        assert not repo.session_exists("s")
+
+
+def test_a_write_beside_a_block_of_another_repository_of_the_file_is_soon_refused(tmp_path):
+    path, link = tmp_path / "s.db", tmp_path / "link.db"
+    with SessionRepository.open(path) as one:
+        one.create_session("s", ttl=None)
+        link.symlink_to(path)
+        with SessionRepository.open(link, busy_timeout=120, max_connections=1) as other:
+            with one.transaction():
+                with pytest.raises(StoreBusyError, match="this thread has an open"):
+                    other.touch("s")
+                assert other.session_exists("s")
+
+            assert other.touch("s").id == "s"
+
+
+def test_a_write_of_another_thread_waits_for_the_block_of_another_repository(tmp_path):
+    with (
+        SessionRepository.open(tmp_path / "s.db") as one,
+        SessionRepository.open(tmp_path / "s.db", busy_timeout=120) as other,
+    ):
+        one.create_session("s", ttl=None)
+        written: list[str] = []
+        thread = threading.Thread(target=lambda: written.append(other.touch("s").id))
+        with one.transaction():
+            thread.start()
+            thread.join(0.1)
+            before = list(written)
+        thread.join(60)
+
+        assert (before, written) == ([], ["s"])
+
+
+def test_a_block_of_another_file_refuses_nothing(tmp_path):
+    with (
+        SessionRepository.open(tmp_path / "one.db") as one,
+        SessionRepository.open(tmp_path / "other.db") as other,
+        one.transaction(),
+    ):
+        other.create_session("s")
+
+        assert other.session_exists("s")

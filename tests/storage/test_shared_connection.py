@@ -153,3 +153,25 @@ def test_the_cache_sees_what_others_change_over_the_same_connection(engine, repo
     seen.append(cached.get_value("s", "count"))
 
     assert seen == [1, 2, 3, 7]
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_call_beside_a_block_of_another_repository_is_refused_at_once(repos, read_only):
+    one, other = repos
+    started = time.monotonic()
+    with one.transaction(read_only=read_only):
+        for call in (lambda: other.touch("s"), lambda: other.get_value("s", "count")):
+            with pytest.raises(StoreBusyError, match="would deadlock: this thread"):
+                call()
+
+    assert time.monotonic() - started < 10
+    assert other.get_value("s", "count") == 0
+
+
+def test_a_function_of_modify_variable_cannot_wait_for_another_repository(repos):
+    one, other = repos
+
+    with pytest.raises(StoreBusyError, match="would deadlock: this thread"):
+        one.modify_variable("s", "count", lambda _: other.get_value("s", "count"))
+
+    assert other.get_value("s", "count") == 0

@@ -3,7 +3,7 @@
 - ``connection``: one interface over driver connections and SQLAlchemy connections.
 - ``context``: ``TransactionContext``, through which an operation runs its statements.
 - ``connection_source``: where connections come from; ``pool`` and ``shared`` implement it.
-  ``fair_queue``, ``idle`` and ``ownership`` are parts of them.
+  ``fair_queue``, ``idle``, ``ownership`` and ``open_blocks`` are parts of them.
 - ``driver_errors``, ``retry``, ``recording``: errors, and when to try again.
 - ``leaving``, ``nesting``: exceptions from outside, and methods called inside another method.
 - ``runner``: the interface that repositories use to run an operation.

@@ -15,7 +15,6 @@ from enum import Enum
 from typing import Any, ClassVar, Concatenate, Self
 
 from snakestore.clock import Clock
-from snakestore.errors import StoreBusyError
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.block import TransactionBlock
@@ -23,11 +22,13 @@ from snakestore.storage.execution.connection import ConnectionAdapter, SqlAlchem
 from snakestore.storage.execution.connection_source import ConnectionSource
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import (
+    is_busy,
     masked_by,
     translate,
 )
 from snakestore.storage.execution.joined import TransactionBlockRunner
 from snakestore.storage.execution.nesting import check_stack, holds_connection, run_elsewhere
+from snakestore.storage.execution.open_blocks import SECONDS_IN_VAIN, blocked_by_own
 from snakestore.storage.execution.ownership import current_caller
 from snakestore.storage.execution.recording import AccessRecorder
 from snakestore.storage.execution.retry import RetryPolicy
@@ -90,11 +91,8 @@ class AutocommitRunner(Runner, fork.Participant):
         self._reached = False
         self._retry: RetryPolicy | None = None
         self._in_place = True
-        self.blocks: dict[object, object] = {}
-        """The open write blocks (where there is one connection: all blocks), and who opened each.
-
-        By block, not by opener: a block may be left in another thread than it was entered in.
-        """
+        self.blocks = connections.blocks
+        """The open write blocks of the database (where there is one connection: all blocks)."""
         self.entered: dict[object, object] = {}
         """What ends each open block if it is collected."""
         fork.register(self)
@@ -140,12 +138,13 @@ class AutocommitRunner(Runner, fork.Participant):
         mark = object()
 
         def marked(tx: TransactionContext, *args: P.args, **kwargs: P.kwargs) -> R:
+            connection = tx.connection
             try:
-                self.blocks[mark] = current_caller()
-                tx.connection.holder = threading.get_ident()
+                self.note_block(mark, current_caller())
+                connection.holder = threading.get_ident()
                 return operation(tx, *args, **kwargs)
             finally:
-                tx.connection.holder = None
+                connection.holder = None
                 self.blocks.pop(mark, None)
 
         try:
@@ -250,12 +249,18 @@ class AutocommitRunner(Runner, fork.Participant):
             self.end(connection, threading.get_ident(), original or error)
         if original is not None:
             raise original
+        in_vain = bool(self.blocks) and self.blocks.in_vain(self._connections)
         retry = retry or RetryPolicy(
-            self.backend, self.busy_timeout, reached=self._reached, in_place=self._in_place
+            self.backend,
+            min(self.busy_timeout, SECONDS_IN_VAIN) if in_vain else self.busy_timeout,
+            reached=self._reached,
+            in_place=self._in_place,
         )
         if retry.should_retry(error, connection):
             return retry
         if retry.is_driver_error(error, connection):
+            if in_vain and is_busy(error):
+                raise blocked_by_own() from error
             raise translate(error) from error
         return None
 
@@ -263,22 +268,22 @@ class AutocommitRunner(Runner, fork.Participant):
         del mode  # subclasses tell by it
         return TransactionContext(connection, self._now(), self.max_value_bytes)
 
+    def note_block(self, block: object, opener: object) -> None:
+        """Note that a block is open that writes wait for."""
+        self.blocks[block] = opener, self._connections
+
     def in_block(self) -> bool:
         """Whether the caller itself has an open write block of this runner."""
-        return bool(self.blocks) and current_caller() in list(self.blocks.values())
+        return bool(self.blocks) and self._connections in self.blocks.used_by_caller()
 
     def refuse_deadlock(self, *, write: bool) -> None:
-        """Refuse to wait for a block that the caller itself has open.
+        """Refuse to wait for a block that the caller itself has open on the same connections.
 
         Raises:
             StoreBusyError: the caller would.
         """
-        if (write or self.sole) and self.in_block():
-            message = (
-                "would deadlock: this thread already has an open transaction() on this repository."
-                " Use the repository that transaction() returned, or end the block first."
-            )
-            raise StoreBusyError(message)
+        if write or self.sole:
+            self.blocks.refuse_deadlock(self._connections)
 
     def end(
         self, connection: ConnectionAdapter, owner: object, error: BaseException | None = None

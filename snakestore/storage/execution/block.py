@@ -12,7 +12,9 @@ from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import ConnectionAdapter, SqlAlchemyConnection
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import translate_errors
+from snakestore.storage.execution.fair_queue import BlockOwner
 from snakestore.storage.execution.joined import ENTERED_TWICE, TransactionBlockRunner
+from snakestore.storage.execution.open_blocks import OpenBlocks
 from snakestore.storage.execution.ownership import current_caller
 from snakestore.storage.execution.runner import Block, Runner, commit_write
 from snakestore.storage.queries.server_time import SERVER_NOW
@@ -24,13 +26,15 @@ class BlockRunner(Protocol):
     backend: Backend
     sole: bool
     """Whether there is one connection for all, so that reads too wait for a block."""
-    blocks: dict[object, object]
-    """The open blocks that others may wait for, and who opened each."""
+    blocks: OpenBlocks
     entered: dict[object, object]
     """What ends each open block if it is collected."""
 
     def begin(self, operation: Callable[[TransactionContext], None], *, read_only: bool) -> None:
         """Begin a transaction and run ``operation``, which takes over the connection."""
+
+    def note_block(self, block: object, opener: object) -> None:
+        """Note that a block is open that writes wait for."""
 
     def joining(self, connection: ConnectionAdapter, *, read_only: bool) -> TransactionBlockRunner:
         """A runner for the operations of the block on ``connection``."""
@@ -57,7 +61,7 @@ class TransactionBlock(Block):
         """Run the operations of the block on a connection of ``runner``."""
         self._runner = runner
         self._read_only = read_only
-        self._token = object()
+        self._token = BlockOwner()
         """Stands for the block, which is not referenced, so that it is collected at once."""
         self._connection: ConnectionAdapter | None = None
         self._inner: TransactionBlockRunner | None = None
@@ -79,8 +83,9 @@ class TransactionBlock(Block):
         inner = runner.joining(connection, read_only=self._read_only)
         self._connection, self._inner = connection, inner
         connection.holder = threading.get_ident()
+        self._token.opener = current_caller()
         if not self._read_only or runner.sole:
-            runner.blocks[self._token] = current_caller()
+            runner.note_block(self._token, self._token.opener)
         runner.entered[self._token] = weakref.ref(
             self, partial(_end_collected, runner, connection, inner, self._token)
         )

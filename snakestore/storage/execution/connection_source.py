@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from snakestore.storage.execution.connection import ConnectionAdapter
+from snakestore.storage.execution.open_blocks import OpenBlocks
 
 
 class ConnectionSource(Protocol):
     """Where a runner gets its connections from."""
+
+    blocks: OpenBlocks
+    """The open blocks of the database."""
 
     @property
     def limit(self) -> int:

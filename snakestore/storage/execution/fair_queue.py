@@ -23,6 +23,7 @@ from threading import get_ident
 from typing import Any, Generic, Protocol, TypeVar
 
 from snakestore.storage import fork
+from snakestore.storage.execution.ownership import current_caller
 from snakestore.storage.sqlalchemy_internals import in_greenlet, wait_for
 
 LOOK_AGAIN = 0.25
@@ -41,6 +42,20 @@ T = TypeVar("T", bound=Item)
 
 class NoneFreeError(Exception):
     """No item was free in time. Not a TimeoutError, which a signal handler may raise."""
+
+
+class DeadlockError(Exception):
+    """Every item is held by a caller that waits here for another one."""
+
+
+class BlockOwner:
+    """Stands for a ``transaction()`` block as the owner of what it uses."""
+
+    __slots__ = ("opener",)
+
+    def __init__(self) -> None:
+        self.opener: object = None
+        """The caller that opened the block, and alone can end it."""
 
 
 class Place:
@@ -62,8 +77,18 @@ class Place:
 class FairQueue(Generic[T]):
     """Free items, and the callers that wait for one."""
 
-    def __init__(self, before_wait: Callable[[], None] | None = None) -> None:
-        """Start without items; ``before_wait`` is called before a caller waits, and may raise."""
+    def __init__(
+        self,
+        before_wait: Callable[[], None] | None = None,
+        owners: Callable[[], list[object]] | None = None,
+    ) -> None:
+        """Start without items.
+
+        Args:
+            before_wait: called before a caller waits, and may raise.
+            owners: the owners of all items, where these are not the ones that were added. None: of
+                those.
+        """
         self.items: deque[T] = deque()
         """The free items, of which the last one is given out first."""
         self._pop: Iterator[T] = iter(self.items.pop, None)
@@ -73,6 +98,7 @@ class FairQueue(Generic[T]):
         self._waiters: deque[_Waiter[T]] = deque()
         self._mutex = threading.RLock()  # reentrant: a finalizer may put an item back at any time
         self._before_wait = before_wait
+        self._owners = owners or (lambda: [each.owner for each in self.places])
         self._held_back = False
         self._direct = True
         """Whether an item may be taken without queueing: nobody waits and nothing is held back."""
@@ -82,6 +108,7 @@ class FairQueue(Generic[T]):
 
         Raises:
             NoneFreeError: none was free within ``timeout`` seconds.
+            DeadlockError: none will be before a caller that waits gives up.
         """
         here = get_ident()
         if self._direct:
@@ -194,6 +221,8 @@ class FairQueue(Generic[T]):
                 self._direct = False
                 self._waiters.append(waiter)
                 self._serve()  # an item may have been put back since get looked for one
+                if waiter.item is None:
+                    self._refuse_deadlock()
             while waiter.item is None:
                 waiter.signal.wait(min(timeout, LOOK_AGAIN))
                 timeout -= LOOK_AGAIN
@@ -211,6 +240,19 @@ class FairQueue(Generic[T]):
             raise
         raise NoneFreeError
 
+    def _refuse_deadlock(self) -> None:
+        """Refuse to wait where every item is held by a caller that waits for another one.
+
+        Raises:
+            DeadlockError: so it is.
+        """
+        waiting = [each.caller for each in self._waiters]
+        holders = [
+            owner.opener if isinstance(owner, BlockOwner) else owner for owner in self._owners()
+        ]
+        if holders and all(holder is not None and holder in waiting for holder in holders):
+            raise DeadlockError
+
     def _leave(self, waiter: _Waiter[T]) -> None:
         """Stop waiting. Afterwards the waiter gets no item."""
         with self._mutex:
@@ -222,16 +264,21 @@ class FairQueue(Generic[T]):
 class _Waiter(Generic[T]):
     """A caller that waits, and the item that it is given."""
 
-    __slots__ = ("item", "signal")
+    __slots__ = ("caller", "item", "signal")
 
     def __init__(self) -> None:
+        self.caller = current_caller()
         self.item: T | None = None
         self.signal: _Signal = _TaskSignal() if in_greenlet() else _ThreadSignal()
 
 
-def places(count: int, before_wait: Callable[[], None] | None = None) -> FairQueue[Any]:
-    """A queue of ``count`` places."""
-    queue: FairQueue[Any] = FairQueue(before_wait)
+def places(
+    count: int,
+    before_wait: Callable[[], None] | None = None,
+    owners: Callable[[], list[object]] | None = None,
+) -> FairQueue[Any]:
+    """A queue of ``count`` places; the other arguments are those of ``FairQueue``."""
+    queue: FairQueue[Any] = FairQueue(before_wait, owners)
     for _ in range(count):
         queue.add(Place(queue))
     return queue

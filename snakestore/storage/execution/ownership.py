@@ -24,7 +24,14 @@ _substitute: ContextVar[tuple[object, object] | None] = ContextVar(
 
 def current_caller() -> object:
     """The caller whose work is being done now."""
-    return _caller_of(_here())
+    here = _task() if in_greenlet() else threading.get_ident()
+    substitute = _substitute.get()
+    return here if substitute is None or substitute[0] != here else substitute[1]
+
+
+def caller_noun() -> str:
+    """What an error message calls the present caller."""
+    return "this thread" if isinstance(current_caller(), int) else "this task"
 
 
 def current_task_caller() -> object:

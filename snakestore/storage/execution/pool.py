@@ -14,6 +14,7 @@ from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import DriverConnection
 from snakestore.storage.execution.fair_queue import (
+    DeadlockError,
     FairQueue,
     NoneFreeError,
     Place,
@@ -21,6 +22,7 @@ from snakestore.storage.execution.fair_queue import (
 )
 from snakestore.storage.execution.idle import PERIODS, closer
 from snakestore.storage.execution.nesting import NESTED, connections_in_use, refuse_nested
+from snakestore.storage.execution.open_blocks import OpenBlocks, blocks_of_file, held_by_waiting
 
 CLOSED = "the repository is closed. Open it again to use it."
 CONNECTED = object()
@@ -46,12 +48,15 @@ class OwnedConnections(fork.Participant):
         self.limit = limit
         self._wait = wait
         self._closed = False
+        self.blocks: OpenBlocks = blocks_of_file(backend.file_path(engine.url))
         self._start_anew()
         fork.register(self)
 
     def _start_anew(self) -> None:
         # a slot is an idle connection, or a place where one may be opened
-        self._slots: FairQueue[DriverConnection | Place] = places(self.limit, refuse_nested)
+        self._slots: FairQueue[DriverConnection | Place] = places(
+            self.limit, refuse_nested, self._owners
+        )
         self._items = self._slots.items
         self._open: fork.WeakRegistry[DriverConnection] = fork.WeakRegistry()
         self._held_back: list[Place] = []
@@ -92,6 +97,8 @@ class OwnedConnections(fork.Participant):
                 " busy_timeout."
             )
             raise StoreBusyError(message) from None
+        except DeadlockError:
+            raise held_by_waiting(self.limit) from None
         if isinstance(slot, Place):
             return self._connect(slot)
         watch = slot.watch
@@ -101,6 +108,11 @@ class OwnedConnections(fork.Participant):
         slot.broken = True
         self.release(slot)
         return self.acquire()
+
+    def _owners(self) -> list[object]:
+        """Who uses each connection; None where it is free, or may still be opened."""
+        unopened = self.limit - len(self._open)
+        return [None] * unopened + [each.owner for each in self._open]
 
     def take_back(self, thread: int) -> None:
         """Put back what a thread got and no method of it uses, as an exception came in between."""

@@ -18,8 +18,9 @@ from snakestore.storage.execution.connection import (
     SqlAlchemyConnection,
     check_file_of,
 )
-from snakestore.storage.execution.fair_queue import NoneFreeError, Place, places
+from snakestore.storage.execution.fair_queue import DeadlockError, NoneFreeError, Place, places
 from snakestore.storage.execution.nesting import connections_in_use, refuse_nested
+from snakestore.storage.execution.open_blocks import OpenBlocks, blocks_of_file, held_by_waiting
 from snakestore.storage.execution.pool import CLOSED
 from snakestore.storage.execution.retry import Backoff
 from snakestore.storage.sqlalchemy_internals import only_connection, pool_limit
@@ -41,6 +42,8 @@ class Turns(fork.Participant):
         self._places = places(limit, refuse_nested)
         self._copy = None if copy is None else weakref.ref(copy)
         self._holder: object | None = None
+        self.blocks = OpenBlocks()
+        """The open blocks of the database, where the pool is all there is to it."""
         self._refused = False
         fork.register(self)
 
@@ -73,6 +76,8 @@ class Turns(fork.Participant):
                 " retry or increase busy_timeout."
             )
             raise StoreBusyError(message) from None
+        except DeadlockError:
+            raise held_by_waiting(self.limit) from None
         self._holder = place.owner
         return place
 
@@ -145,6 +150,7 @@ class MemoryConnection:
         self._wait = wait
         self._pool = cast("StaticPool", engine.pool)
         self._turns = _turns_of(self._pool, in_memory=True)
+        self.blocks: OpenBlocks = self._turns.blocks
         self._connection: DriverConnection | None = None
         self._changes = 0
         self._closed = False
@@ -246,6 +252,9 @@ class BorrowedConnections:
             Turns(pool_limit(engine.pool, limit))
             if self._static is None
             else _turns_of(self._static, in_memory=in_memory)
+        )
+        self.blocks: OpenBlocks = (
+            self._turns.blocks if in_memory else blocks_of_file(backend.file_path(engine.url))
         )
 
     @property
