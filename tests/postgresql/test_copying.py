@@ -47,6 +47,9 @@ def furnish(repo):
     repo.put_program("s", "p", {"steps": [1, 2.50, -0.0], "": {}})
     repo.put_program("s", "p", {"steps": []}, metadata={"score": -0.0})
     repo.put_program("s", "none", None)
+    repo.append_log("s", "l", [{"n": -0.0, "": "\0 🐍"}, None, 2**200, "gone"])
+    repo.pop_log("s", "l")
+    repo.append_log("s", "empty", [1, 2], keep_last=0)
     repo.create_session("eternal", ttl=None, history=0)
     repo.create_session("expired", ttl=0.001)
     repo.register_variable("expired", "x", "float", 1.0)
@@ -97,7 +100,9 @@ def test_there_and_back_gives_the_same_rows_and_the_same_checksum(file, url, tmp
         there.variables,
         there.versions,
         there.programs,
-    ) == (123, 123, 0, 7, 7, 2)
+        there.logs,
+        there.log_entries,
+    ) == (123, 123, 0, 7, 7, 2, 2, 3)
     assert isinstance(there, CopyReport)
 
 
@@ -108,6 +113,9 @@ def test_the_store_works_on_where_it_arrived(file, url):
         assert repo.get_value("s", "n") == 2**200
         assert repo.get_variable("s", "x").optimization_status.optimizer_id == "opt"
         assert repo.update_variable("s", "x", 0.5, optimizer_id="opt").version == 6
+        assert [repo.append_log("s", log, ["new"]) for log in ("l", "empty")] == [4, 1]
+        newest = [repo.read_log("s", log, last=1)[0].position for log in ("l", "empty")]
+        assert newest == [4, 2]
         assert [past.version for past in repo.variable_history("s", "x")] == [5, 4, 3, 2, 1, 0]
         assert [session.id for session in repo.list_expired()] == ["expired"]
 
@@ -215,6 +223,7 @@ USES = {
     "delete": lambda repo: repo.delete_variable("s", "n"),
     "metadata": lambda repo: repo.update_session("eternal", metadata={"a": 1}),
     "program": lambda repo: repo.put_program("s", "p", {"steps": []}),
+    "log": lambda repo: repo.append_log("s", "l", []),
     "lease": lambda repo: repo.end_optimization("s", "x", optimizer_id="opt"),
     "prune": lambda repo: repo.prune_history("s", keep=1),
     "anew": lambda repo: (repo.delete_session("s"), repo.create_session("s")),

@@ -7,7 +7,7 @@ from sqlalchemy import inspect, text
 
 import snakestore
 from snakestore import SessionRepository, StoreError, ValidationError
-from snakestore.storage.queries import history, programs, sessions, variables
+from snakestore.storage.queries import history, logs, programs, sessions, variables
 from snakestore.storage.schema.revisions import HEAD
 from snakestore.storage.schema.tables import Base
 from tests.servers import emptied, new_database
@@ -89,6 +89,10 @@ def test_each_table_has_as_many_partitions_as_told_and_sessions_room_on_each_pag
         history.OF_PROGRAMS.archive,
         history.OF_PROGRAMS.select,
         history.OF_VARIABLES.select,
+        logs.SELECT_FOR_UPDATE,
+        logs.UPDATE,
+        logs.SELECT_NEWEST,
+        logs.DELETE_OLDEST,
     ],
 )
 def test_what_a_verb_runs_looks_into_one_partition(partitioned, statement):
@@ -100,11 +104,8 @@ def test_what_a_verb_runs_looks_into_one_partition(partitioned, statement):
         )
         names = dict.fromkeys(statement.expression().compile(dialect=partitioned.dialect).params)
         values = {name: "s" if name == "sid" else None for name in names}
-        plan = "\n".join(
-            connection.exec_driver_sql(
-                "EXPLAIN " + sql, values | {"identifier": "x", "vid": "x", "pid": "x", "lower": ""}
-            ).scalars()
-        )
+        values |= dict.fromkeys(("identifier", "vid", "pid", "log"), "x") | {"lower": ""}
+        plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {sql}", values).scalars())
 
     scanned = {
         word
