@@ -172,42 +172,57 @@ def _append(
     keep_last: object,
 ) -> int:
     locked, name, stored = lock_log(tx, sid, log)
-    expected = checked_expected_version(expected_length, "expected_length")
-    length = 0 if stored is None else stored.length
-    if expected is not None and expected != length:
-        actual = None if stored is None else length
-        raise VersionConflictError.of_log(locked.sid, identifier_text(log), expected, actual)
+    _check_length(locked.sid, log, stored, expected_length)
     if stored is None:
         name = checked_name(log, "log name")
     keep = checked_count(keep_last, "keep_last")
     if given.refusal is not None:
         raise given.refusal
-    texts, first = given.texts, 0 if stored is None else stored.next_position
-    after = StoredLog(length + len(texts), first + len(texts))
+    texts, before = given.texts, StoredLog(0, 0) if stored is None else stored
+    after = StoredLog(before.length + len(texts), before.next_position + len(texts))
     if keep is not None and after.length > keep:
         # what would be dropped at once is not inserted, but has a position all the same
-        if length:
-            _drop_oldest(tx, locked.sid, name, after.length - keep, length)
+        if before.length:
+            _drop_oldest(tx, locked.sid, name, after.length - keep, before.length)
         texts = texts[max(0, len(texts) - keep) :]
         after.length = keep
     if stored is None:
-        tx.execute(
-            sql.INSERT,
-            session_id=locked.sid,
-            name=name,
-            length=after.length,
-            next_position=after.next_position,
-            created_at=tx.now,
-            last_updated_at=tx.now,
-        )
+        _insert(tx, locked.sid, name, after)
     else:
         _update(tx, locked.sid, name, after)
-    first = after.next_position - len(texts)
+    _insert_entries(tx, locked.sid, name, texts, first=after.next_position - len(texts))
+    record_write(tx, locked)
+    return after.length
+
+
+def _check_length(sid: str, log: object, stored: StoredLog | None, expected_length: object) -> None:
+    expected = checked_expected_version(expected_length, "expected_length")
+    length = 0 if stored is None else stored.length
+    if expected is not None and expected != length:
+        actual = None if stored is None else length
+        raise VersionConflictError.of_log(sid, identifier_text(log), expected, actual)
+
+
+def _insert(tx: TransactionContext, sid: str, name: str, log: StoredLog) -> None:
+    tx.execute(
+        sql.INSERT,
+        session_id=sid,
+        name=name,
+        length=log.length,
+        next_position=log.next_position,
+        created_at=tx.now,
+        last_updated_at=tx.now,
+    )
+
+
+def _insert_entries(
+    tx: TransactionContext, sid: str, name: str, texts: list[str], *, first: int
+) -> None:
     tx.execute_many(
         sql.INSERT_ENTRY,
         [
             {
-                "session_id": locked.sid,
+                "session_id": sid,
                 "log_name": name,
                 "position": position,
                 "entry": text,
@@ -216,8 +231,6 @@ def _append(
             for position, text in enumerate(texts, start=first)
         ],
     )
-    record_write(tx, locked)
-    return after.length
 
 
 def _update(tx: TransactionContext, sid: str, name: str, log: StoredLog) -> None:
