@@ -166,11 +166,9 @@ class ConflictError(SnakeStoreError):
 class SessionExistsError(ConflictError):
     """A live session already has this id. ``.session_id``."""
 
-    def __init__(self, session_id: str) -> None:
-        super().__init__(
-            f"Session {shorten(session_id)} already exists. Pass exist_ok=True to use it, or choose"
-            " another id."
-        )
+    def __init__(self, session_id: str, *, advice: str | None = None) -> None:
+        advice = advice or "Pass exist_ok=True to use it, or choose another id."
+        super().__init__(f"Session {shorten(session_id)} already exists. {advice}")
         self.session_id = session_id
 
 

@@ -49,6 +49,10 @@ Cells = dict[str, Any]
 """The cells of a row by the names of its columns."""
 
 SESSIONS_PER_TRANSACTION = 50
+_CONFLICT_ADVICE = (
+    "The target's session is another one, or it was used since it was copied. Nothing of it was"
+    " changed. Delete it at the target to have it copied."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +277,7 @@ def _copy_session(
             _record(target, sid, present)
             return "skipped", of_source
         if present.hex() not in {*copied, _recorded(target, sid)}:
-            raise SessionExistsError(sid)
+            raise SessionExistsError(sid, advice=_CONFLICT_ADVICE)
         _check_is_earlier(existing, cells)
         delete_sessions(target, [sid])
     reading = _Reading(source, cells)
@@ -302,7 +306,7 @@ def _check_is_earlier(existing: Cells, cells: Cells) -> None:
         existing["created_at"] != cells["created_at"]
         or existing["last_accessed"] > cells["last_accessed"]
     ):
-        raise SessionExistsError(cells["id"])
+        raise SessionExistsError(cells["id"], advice=_CONFLICT_ADVICE)
 
 
 class _Reading:

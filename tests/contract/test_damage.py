@@ -401,6 +401,16 @@ def test_a_damaged_time_of_an_entry_is_told(repo, damage, content):
     assert [entry.value for entry in repo.read_log("s", "log", limit=2)] == ["one", "two"]
 
 
+@pytest.mark.parametrize("position", ["'third'", "x'00'", "2.5"])
+def test_a_damaged_position_is_reported_by_check(repo, damage, position):
+    damage(f"UPDATE log_entries SET position = {position} WHERE position = 2")
+
+    report = repo.check(repair=True)
+
+    assert [finding.kind for finding in report.problems] == ["key"]
+    assert repo.log_length("s", "log") == 3
+
+
 @pytest.mark.parametrize(
     "damaged", ["length = 'many'", "length = -1", "next_position = 2", "next_position = x'00'"]
 )
@@ -449,6 +459,15 @@ def test_a_table_that_went_is_an_error_of_ours(repo, path, table):
         "UPDATE variables SET value = 'text' WHERE name = 'number'",
         "UPDATE sessions SET last_accessed = 'yesterday' WHERE id = 's'",
         "UPDATE programs SET program = '{'",
+        "UPDATE programs SET metadata = '[1]'",
+        "UPDATE sessions SET ttl = -1.0 WHERE id = 's'",
+        "UPDATE variables SET constraints = '[]' WHERE name = 'number'",
+        # above the constraint max, and not above the version of its history
+        "UPDATE variables SET value = '11' WHERE name = 'number'",
+        "UPDATE variables SET version = 0 WHERE name = 'number'",
+        "UPDATE variables SET name = '' WHERE name = 'number'",
+        # not below the next position
+        "UPDATE log_entries SET position = 50 WHERE position = 2",
     ],
 )
 def test_an_export_omits_a_damaged_session_and_logs_it(repo, damage, caplog, statement):

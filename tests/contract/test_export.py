@@ -277,6 +277,13 @@ def test_a_conflict_is_skipped_or_replaced(target, both, way, counts, value):
     assert target.check().ok
 
 
+def test_a_conflict_says_how_to_import_all_the_same(target, both):
+    with pytest.raises(SessionExistsError, match="on_conflict=") as caught:
+        target.import_sessions(both)
+
+    assert "exist_ok" not in str(caught.value)
+
+
 def test_a_dry_run_lists_conflicts_and_does_not_raise(target, both):
     report = target.import_sessions(both, dry_run=True)
 
@@ -376,7 +383,9 @@ def test_a_spoilt_export_is_refused_whole(repo, filled, target, spoil, line, rea
         ("session", {"created_at": "2026-02-30T00:00:00.000000Z"}, "created_at: must be a time"),
         ("session", {"metadata": [1]}, "metadata: must be a JSON object"),
         ("session", {"id": ""}, "id: must not be empty"),
-        ("session", {"more": 1}, "unknown"),
+        ("header", {"history": None}, "history: must be true or false"),
+        ("session", {"more": 1}, "a session record has the unknown fields 'more'"),
+        ("session", {"kind": ["session"]}, "not a kind"),
         ("session", {"total_variable_updates": True}, "must be an int"),
         ("variable", {"session_id": "other"}, "belongs to session"),
         ("variable", {"version": -1}, "version: must be an int"),
@@ -390,6 +399,7 @@ def test_a_spoilt_export_is_refused_whole(repo, filled, target, spoil, line, rea
         ("log_entry", {"position": 2}, "not below"),
         ("log_entry", {"log_name": "nobody"}, "is not there"),
         ("program", {"kind": "pogrom"}, "not a kind"),
+        ("end", {"sessions": 7}, "the end record should be"),
     ],
 )
 def test_a_record_that_was_forged_is_refused(repo, filled, target, kind, change, reason):
@@ -403,8 +413,15 @@ def test_a_record_that_was_forged_is_refused(repo, filled, target, kind, change,
     with pytest.raises(ValidationError, match=reason) as caught:
         target.import_sessions(resealed(records))
 
-    assert f"line {line}:" in str(caught.value)
+    assert str(caught.value).startswith(f"line {line}: ")
+    assert str(caught.value).count("line") == str(caught.value).count("othing was imported") == 1
     assert target.list_sessions() == []
+
+
+@pytest.mark.parametrize("records", [None, 1, "ada.jsonl", b"x", {"kind": "header"}])
+def test_what_is_no_iterable_of_records_is_refused(target, records):
+    with pytest.raises(ValidationError, match="records must be an iterable"):
+        target.import_sessions(records)
 
 
 @pytest.mark.parametrize("again", ["session", "variable", "variable_version", "log_entry"])

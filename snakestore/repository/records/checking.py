@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from snakestore import types
@@ -27,6 +27,8 @@ from snakestore.repository.records.format import (
 MAX_BYTES_IN_MEMORY = 4_000_000
 """Records of more are kept in a temporary file."""
 
+_SINGLE = (str, bytes, Mapping)
+"""What is iterable, and no records."""
 _RANK = {kind.name: number for number, kind in enumerate((SESSION, *KINDS))}
 _OWNERS = {"variable_version": "variable", "program_version": "program", "log_entry": "log"}
 
@@ -58,7 +60,7 @@ class CheckedRecords:
         self._line = 0
         self._sessions = 0
         self._ended = False
-        self._session = _SessionState("")
+        self._session = SessionState("")
 
     def add(self, record: object) -> None:
         """Check the next record.
@@ -76,10 +78,10 @@ class CheckedRecords:
                 _check_header(checked)
             elif kind == "end":
                 self._check_end(checked)
-            elif type(kind) is str and kind in BY_NAME:
+            elif _is_row(kind):
                 self._check_row(checked)
             else:
-                self._refuse(f"{shorten(kind)} is not a kind of record")
+                of.refuse(f"{shorten(kind)} is not a kind of record", kind)
         except UnknownTypeError as error:
             where = f"line {self._line}, so nothing was imported"
             raise UnknownTypeError(
@@ -90,6 +92,12 @@ class CheckedRecords:
 
     def add_all(self, records: Iterable[object]) -> None:
         """Check the next records, as ``add`` does."""
+        if isinstance(records, _SINGLE) or not isinstance(records, Iterable):
+            message = (
+                "records must be an iterable of what export_sessions() returned, not"
+                f" {type(records).__name__}. Nothing was imported."
+            )
+            raise ValidationError(message, value=records)
         for record in records:
             self.add(record)
 
@@ -138,7 +146,7 @@ class CheckedRecords:
             self._refuse(
                 "the checksum does not match: the line was edited, or a line before it is missing"
             )
-        if content.get("kind") in BY_NAME:
+        if _is_row(content.get("kind")):
             self._keep(json.dumps(content).encode() + b"\n")
         return {"kind": None, **content}
 
@@ -155,7 +163,7 @@ class CheckedRecords:
     def _check_end(self, record: Record) -> None:
         expected = {"kind": "end", "sessions": self._sessions, "records": self._line}
         if record != expected:
-            self._refuse(f"the end record should be {expected}")
+            of.refuse(f"the end record should be {expected}", record)
         self._ended = True
 
     def _check_row(self, record: Record) -> None:
@@ -167,7 +175,7 @@ class CheckedRecords:
             if sid <= self._session.sid:
                 of.refuse(f"session {shorten(sid)} is not after {shorten(self._session.sid)}", sid)
             self._sessions += 1
-            self._session = _SessionState(sid)
+            self._session = SessionState(sid)
             return
         self._session.check(row)
         for name in ("program", "entry"):
@@ -176,6 +184,11 @@ class CheckedRecords:
         if kind.has_value:
             check_size(kind.name, row.cells["value"], row.cells["value_blob"], self._limit)
             _check_value(row)
+
+
+def _is_row(kind: object) -> bool:
+    """Whether records of this kind are rows of the store."""
+    return type(kind) is str and kind in BY_NAME
 
 
 def _check_format(record: Record, refuse: Callable[[str], NoReturn]) -> None:
@@ -195,6 +208,9 @@ def _check_format(record: Record, refuse: Callable[[str], NoReturn]) -> None:
 def _check_header(record: Record) -> None:
     if set(record) != {"kind", "format", "version", "history"}:
         of.refuse("the header has the keys kind, format, version, history and checksum", record)
+    if type(record["history"]) is not bool:
+        history = record["history"]
+        of.refuse(f"history: must be true or false, not {shorten(history)}", history)
 
 
 def _check_fields(kind: Kind, record: Record) -> None:
@@ -207,10 +223,13 @@ def _check_fields(kind: Kind, record: Record) -> None:
             of.refuse(f"a {kind.name} has one of {', '.join(of.VALUE_FIELDS)}", record)
         expected |= values
     if given != expected:
-        missing, unknown = sorted(expected - given), sorted(given - expected)
-        of.refuse(
-            f"a {kind.name} lacks the fields {missing} and has unknown ones {unknown}", record
-        )
+        faults = {"lacks the": expected - given, "has the unknown": given - expected}
+        reasons = [
+            f"{verb} fields {shorten(', '.join(sorted(names)))}"
+            for verb, names in faults.items()
+            if names
+        ]
+        of.refuse(f"a {kind.name} record {' and '.join(reasons)}", record)
     for name, _, read in kind.fields:
         try:
             read(record[name])
@@ -230,8 +249,8 @@ def _check_value(row: Row) -> None:
     types.validate(value, type_name, constraints)
 
 
-class _SessionState:
-    """What was seen of one session."""
+class SessionState:
+    """What was seen of one session, whether it is imported or exported."""
 
     def __init__(self, sid: str) -> None:
         self.sid = sid

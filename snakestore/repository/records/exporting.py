@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain, islice
 
-from snakestore.errors import CorruptStoreError, UnknownTypeError, shorten
+from snakestore import types
+from snakestore.errors import CorruptStoreError, UnknownTypeError, ValidationError, shorten
 from snakestore.patterns import NameRange
+from snakestore.repository.records.checking import Row, SessionState
 from snakestore.repository.records.format import (
     FORMAT,
     HISTORY,
     KINDS,
     SESSION,
     VERSION,
+    Cells,
     Checksums,
     Kind,
     Record,
@@ -26,9 +29,7 @@ from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.session_pages import session_pages
 from snakestore.storage.mapping.cells import named
 from snakestore.storage.mapping.sessions import session_cells_from
-from snakestore.storage.mapping.variables import value_from
 from snakestore.storage.queries import copying as sql
-from snakestore.storage.queries.statement import Row
 
 logger = logging.getLogger(__name__)
 
@@ -128,26 +129,42 @@ class Export:
         row = self._present.fetch_first(sql.SELECT_SESSION, sid=sid)
         if row is None:
             return
-        yield record_of(SESSION, session_cells_from(sql.SESSION_COLUMNS, row))
+        state = SessionState(sid)
+        yield _importable(SESSION, session_cells_from(sql.SESSION_COLUMNS, row), state)
         for kind in self._kinds:
             assert kind.table is not None  # noqa: S101 - of all but sessions
             for rows in session_pages(self._present, kind.table, sid):
                 for each in rows:
-                    yield _checked_record(kind, each)
+                    yield _importable(kind, named(kind.table.columns, each), state)
 
 
-def _checked_record(kind: Kind, row: Row) -> Record:
+def _check_value(kind: Kind, cells: Cells) -> None:
+    """Check a value by its type and, unless their engine is missing, its constraints."""
+    type_name = cells["type"]
+    value = types.decode_value(type_name, cells["value"], cells["value_blob"])
+    constraints = None
+    if kind.name == "variable":
+        constraints, _ = types.checkable(type_name, types.loads(cells["constraints"]))
+    types.validate(value, type_name, constraints)
+
+
+def _importable(kind: Kind, cells: Cells, state: SessionState) -> Record:
     """The record of a row.
 
     Raises:
-        CorruptStoreError: if the row is damaged.
+        CorruptStoreError: if the row is damaged, so that no import would take it.
     """
-    assert kind.table is not None  # noqa: S101 - of all but sessions
-    cells = named(kind.table.columns, row)
     record = record_of(kind, cells)
-    if kind.has_value:
-        sid, owner = cells["session_id"], cells[kind.owner]
-        # another process knows a type that is not registered in this one
-        with suppress(UnknownTypeError):
-            value_from(sid, owner, cells["type"], cells["value"], cells["value_blob"])
+    try:
+        for name, _, read in kind.fields:
+            read(record[name])
+        if kind is not SESSION:
+            state.check(Row(kind, cells))
+        if kind.has_value:
+            # another process knows a type that is not registered in this one
+            with suppress(UnknownTypeError):
+                _check_value(kind, cells)
+    except ValidationError as error:
+        message = f"a {kind.name}, {shorten(cells[kind.owner])}: {error}"
+        raise CorruptStoreError(message) from error
     return record

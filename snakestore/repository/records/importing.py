@@ -22,6 +22,10 @@ from snakestore.storage.queries import sessions as sessions_sql
 ROWS_PER_STATEMENT = 200
 MAX_STATEMENT_BYTES = 4_000_000
 
+_CONFLICT_ADVICE = (
+    'Nothing was imported. Pass on_conflict="skip" to leave it, or "replace" to replace it.'
+)
+
 
 class _Outcome(NamedTuple):
     """What becomes of a session: a field of ImportReport."""
@@ -65,7 +69,7 @@ def import_records(
         if outcome.is_conflict:
             conflicts.append(sid)
             if on_conflict == "fail":
-                raise SessionExistsError(sid)
+                raise SessionExistsError(sid, advice=_CONFLICT_ADVICE)
         outcomes[outcome.name] += 1
         if outcome.name == "skipped":
             continue

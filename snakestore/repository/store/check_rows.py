@@ -99,9 +99,12 @@ def repaired_updates(updates: object, values: int) -> int:
     return max(updates, values) if isinstance(updates, int) else values
 
 
-def repaired_next_position(next_position: object, count: int, newest: int | None) -> int:
-    """What ``next_position`` should be: after all entries, and not less than before."""
-    least = max(count, -1 if newest is None else newest + 1)
+def repaired_next_position(next_position: object, count: int, newest: object) -> int:
+    """What ``next_position`` should be: after all entries, and not less than before.
+
+    ``newest`` is None without entries. If it is no number, the entry is damaged.
+    """
+    least = max(count, newest + 1) if isinstance(newest, int) else count
     return max(next_position, least) if isinstance(next_position, int) else least
 
 
