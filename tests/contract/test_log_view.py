@@ -181,6 +181,16 @@ def test_popping_what_is_not_there_is_refused_unless_there_is_a_default(repo, si
     assert (log.pop("default"), log.pop("default")) == ("a", "default")
 
 
+@pytest.mark.parametrize("index", [0, -1])
+def test_popping_at_an_index_is_refused_because_it_would_remove_another_value(repo, sid, index):
+    log = repo.log(sid, "chat")
+    log.extend(["a", "b"])
+
+    with pytest.raises(TypeError, match="no index"):
+        log.pop(index)
+    assert list(log) == ["a", "b"]
+
+
 def test_a_missing_session_is_refused_when_it_is_used(repo):
     log = repo.log("nobody", "chat")
 

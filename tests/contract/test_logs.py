@@ -13,6 +13,7 @@ import pytest
 
 from snakestore import LogEntry, LogNotFoundError, ValidationError, VersionConflictError
 from tests.contract.answers import all_of, answers
+from tests.contract.test_export import resealed
 from tests.contract.test_programs import DOCUMENTS, same
 
 TURN = {"role": "user", "content": "Hi"}
@@ -105,6 +106,7 @@ def test_many_entries_are_appended_in_one_step(repo, sid):
 NO_VALUES = {
     "str": "text",
     "bytes": b"text",
+    "bytearray": bytearray(b"text"),
     "dict": TURN,
     "int": 5,
     "None": None,
@@ -415,6 +417,18 @@ def test_a_log_is_deleted_once_and_starts_anew_at_0(repo, chat):
     assert (repo.has_log(chat, "chat"), repo.list_logs(chat)) == (False, [])
     repo.append_log(chat, "chat", ["new"])
     assert read(repo, chat) == [(0, "new")]
+
+
+def test_a_log_at_the_highest_position_is_not_appended_to(repo, sid):
+    repo.append_log(sid, "chat", ["a"])
+    records = list(repo.export_sessions())
+    [log] = [record for record in records if record["kind"] == "log"]
+    log["next_position"] = 2**63 - 1
+    repo.import_sessions(resealed(records), on_conflict="replace")
+
+    with pytest.raises(ValidationError, match="highest possible position"):
+        repo.append_log(sid, "chat", ["b"], keep_last=1)
+    assert read(repo, sid) == [(0, "a")]
 
 
 def test_logs_are_deleted_with_their_session(repo, chat):

@@ -141,9 +141,16 @@ class LogView(Sequence[Any]):
         """Remove the newest value and return it, or return ``default`` if there is none.
 
         Raises:
+            TypeError: if ``default`` is an int, which would be an index for ``list.pop``.
             EmptyLogError: if there is none and no default. It is a LogNotFoundError and an
                 IndexError.
         """
+        if isinstance(default, int) and not isinstance(default, bool):
+            message = (
+                "pop() of a log takes no index: it removes the newest value. Use pop_log() for a"
+                " default that is an int, and trim_log() to drop the oldest values."
+            )
+            raise TypeError(message)
         if default is not NOT_GIVEN:
             return self.repository.pop_log(self.session_id, self.name, default)
         try:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar, overload
 
 from snakestore import types
-from snakestore.errors import LogNotFoundError, ValidationError, VersionConflictError
+from snakestore.errors import LogNotFoundError, ValidationError, VersionConflictError, shorten
 from snakestore.names import checked_name, identifier_text
 from snakestore.repository.arguments import (
+    MAX_COUNT,
     NOT_GIVEN,
     NotGiven,
     check_size,
@@ -137,7 +138,7 @@ def _encode(values: object, limit: int | None) -> _Encoded:
     """Read, check and encode values before the transaction, which may run several times."""
     # a list needs no slow check of abstract types; nearly every call has one
     if type(values) is not list and (
-        isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable)
+        isinstance(values, str | bytes | bytearray | Mapping) or not isinstance(values, Iterable)
     ):
         message = (
             f"values must be an iterable of entries, not {type(values).__name__}: put a single"
@@ -179,7 +180,7 @@ def _append(
     if given.refusal is not None:
         raise given.refusal
     texts, before = given.texts, StoredLog(0, 0) if stored is None else stored
-    after = StoredLog(before.length + len(texts), before.next_position + len(texts))
+    after = _grown(before, len(texts), locked.sid, name)
     if keep is not None and after.length > keep:
         # what would be dropped at once is not inserted, but has a position all the same
         if before.length:
@@ -193,6 +194,17 @@ def _append(
     _insert_entries(tx, locked.sid, name, texts, first=after.next_position - len(texts))
     record_write(tx, locked)
     return after.length
+
+
+def _grown(before: StoredLog, by: int, sid: str, name: str) -> StoredLog:
+    """The log with that many more entries."""
+    if before.next_position + by > MAX_COUNT:
+        message = (
+            f"log {shorten(name)} of session {shorten(sid)} is at the highest possible position."
+            " Delete it and store its entries anew."
+        )
+        raise ValidationError(message)
+    return StoredLog(before.length + by, before.next_position + by)
 
 
 def _check_length(sid: str, log: object, stored: StoredLog | None, expected_length: object) -> None:
