@@ -71,9 +71,8 @@ class Session:
 
     def expired(self, now: datetime | None = None) -> bool:
         """Whether the session is idle for longer than its ttl at ``now`` (default: the clock)."""
-        if self.ttl is None:
-            return False
-        return is_expired(self.last_accessed, self.ttl, now_or(now))
+        at = now_or(now)
+        return self.ttl is not None and is_expired(self.last_accessed, self.ttl, at)
 
     def age(self, now: datetime | None = None) -> float:
         """Seconds since the session was created, never negative."""

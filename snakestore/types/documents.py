@@ -18,7 +18,7 @@ import orjson
 
 from snakestore.errors import ValidationError, shorten
 from snakestore.types.digits import MAX_DIGITS, TOO_LONG, integer_of, text_of
-from snakestore.types.hints import hint
+from snakestore.types.hints import hint, key_hint
 
 MAX_DEPTH: Final = 200
 """How many dicts and lists may be nested in one another."""
@@ -145,10 +145,7 @@ def _find_fault_inside(
 
 def _key_fault(key: object) -> str | None:
     if type(key) is not str:
-        return (
-            f"the key {shorten(key)} is of type {type(key).__name__}, not str; convert it with"
-            " str(...)"
-        )
+        return f"the key {shorten(key)} is of type {type(key).__name__}, not str; {key_hint(key)}"
     position = surrogate_position(key)
     if position is None:
         return None

@@ -108,6 +108,19 @@ def hint(value: object) -> str:
     )
 
 
+def key_hint(key: object) -> str:
+    """How to make a str of ``key``, which is the key of a document and is none."""
+    if isinstance(key, enum.Enum):
+        return "use its .value" if isinstance(key.value, str) else "use its .name"
+    if isinstance(key, bytes | bytearray):
+        return "convert it with .decode()"
+    if isinstance(key, dt.date | dt.time):
+        return "convert it with .isoformat()"
+    if key is None or isinstance(key, tuple | frozenset):
+        return "choose a text for it"
+    return _STR_HINT
+
+
 def _is_numpy_scalar(value: object) -> bool:
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(value, numpy.generic)

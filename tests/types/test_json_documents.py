@@ -346,6 +346,24 @@ def test_a_key_that_is_not_a_str_is_refused(key):
 
 
 @pytest.mark.parametrize(
+    ("key", "advice"),
+    [
+        (1, "str(...)"),
+        (b"a", ".decode()"),
+        (dt.date(2025, 1, 1), ".isoformat()"),
+        (Word.A, ".value"),
+        (enum.Enum("Number", "ONE").ONE, ".name"),
+        (None, "choose a text"),
+    ],
+)
+def test_a_key_that_is_not_a_str_is_refused_with_a_hint_that_keeps_it(key, advice):
+    with pytest.raises(ValidationError) as caught:
+        types.validate({key: 1}, "json")
+
+    assert advice in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("key", "path"),
     [
         ("when", "$.when"),

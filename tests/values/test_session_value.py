@@ -88,8 +88,9 @@ def test_age_and_time_since_access_are_never_negative(make, clock):
 
 @pytest.mark.parametrize("question", ["expired", "age", "time_since_access"])
 def test_a_naive_now_is_refused(make, question):
-    with pytest.raises(ValueError, match="aware"):
-        getattr(make(), question)(NAIVE)
+    for session in (make(), make(ttl=None)):
+        with pytest.raises(ValueError, match="aware"):
+            getattr(session, question)(NAIVE)
 
 
 def test_sessions_are_equal_by_value(make):

@@ -185,9 +185,9 @@ def _call(fn: Callable[[Any], Any], stored: StoredVariable) -> Any:
         raise ValidationError(message, type=stored.type, value=fn)
     if returned is None and value is not None:
         message = (
-            f"fn returned None in place of a {type(value).__name__}. A method that changes a value"
-            " in place, such as list.append, returns None. Return the changed value from fn, or"
-            " snakestore.UNCHANGED to change nothing; update_variable() writes None."
+            f"fn returned None in place of a value of type {type(value).__name__}. A method that"
+            " changes a value in place, such as list.append, returns None. Return the changed value"
+            " from fn, or snakestore.UNCHANGED to change nothing; update_variable() writes None."
         )
         raise ValidationError(message, type=stored.type, value=None)
     return returned
