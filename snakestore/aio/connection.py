@@ -21,6 +21,7 @@ from snakestore.aio.executors import SECONDS_TO_END, Executor, Job, persist
 from snakestore.aio.line import WITHOUT_LIMIT, Line
 from snakestore.aio.scheduler import Permit, Scheduler
 from snakestore.repository import SessionRepository
+from snakestore.storage.execution import loop_time
 from snakestore.storage.execution.ownership import current_task_caller
 from snakestore.storage.execution.runner import Runner
 
@@ -50,7 +51,8 @@ class _Use:
 
     async def persist(self, start: Callable[[], Awaitable[None]]) -> Cancelled:
         """Wait whatever is cancelled, and not long for a statement that waits for others."""
-        timer = asyncio.get_running_loop().call_later(SECONDS_TO_END, self._interrupt)
+        loop = asyncio.get_running_loop()
+        timer = loop_time.call_later(loop, SECONDS_TO_END, self._interrupt)
         try:
             cancelled = await persist(start)
         finally:

@@ -24,6 +24,7 @@ from snakestore.aio.scheduler import Permit, Scheduler
 from snakestore.aio.stepping import SteppingRunner
 from snakestore.errors import StoreBusyError, StoreError
 from snakestore.repository import SessionRepository
+from snakestore.storage.execution import loop_time
 from snakestore.storage.execution.autocommit import AutocommitRunner
 from snakestore.storage.execution.ownership import current_task_caller, run_for
 from snakestore.storage.execution.pool import CLOSED
@@ -168,7 +169,7 @@ class EngineDispatcher(Dispatcher):
                 permit.leave(moved=False)
                 raise cancelled
             try:
-                await asyncio.sleep(delay)
+                await loop_time.sleep(delay)
             except BaseException:
                 permit.leave(moved=False)
                 raise

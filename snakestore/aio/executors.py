@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from typing import Any, Protocol, TypeVar
 
+from snakestore.clock import steady_seconds
 from snakestore.storage.execution.runner import Runner
 
 R = TypeVar("R")
@@ -90,8 +90,8 @@ async def persist_for_a_while(job: Job[Any]) -> asyncio.CancelledError | None:
     try:
         await job.wait()
     except asyncio.CancelledError as error:
-        deadline = time.monotonic() + SECONDS_TO_END
-        await persist(lambda: job.wait(max(0.0, deadline - time.monotonic())))
+        deadline = steady_seconds() + SECONDS_TO_END
+        await persist(lambda: job.wait(max(0.0, deadline - steady_seconds())))
         if not job.ended:
             raise
         return error

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from snakestore.aio.executors import Job
+from snakestore.storage.execution import loop_time
 from snakestore.storage.execution.ownership import run_for
 from snakestore.storage.execution.runner import Runner
 from snakestore.storage.sqlalchemy_internals import greenlet_spawn
@@ -25,7 +26,7 @@ class _TaskJob(Generic[R]):
 
     async def wait(self, seconds: float | None = None) -> None:
         if not self._task.done():
-            await asyncio.wait([self._task], timeout=seconds)
+            await loop_time.wait_until_done(self._task, seconds)
 
     @property
     def ended(self) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections import deque
 from enum import Enum
 from typing import Protocol
 
+from snakestore.clock import steady_seconds
 from snakestore.errors import StoreBusyError
 from snakestore.storage import fork
+from snakestore.storage.execution import loop_time
 
 WITHOUT_LIMIT = float("inf")
 MAX_OVERTAKEN = 10
@@ -30,9 +31,9 @@ class _Ticket:
         self.loop = asyncio.get_running_loop()
         self.thread = threading.get_ident()
         self.future = self.loop.create_future()
-        self.since = time.monotonic()
+        self.since = steady_seconds()
         self.state = _State.WAITING
-        self.timer: asyncio.TimerHandle | None = None
+        self.timer: loop_time.Timer | None = None
 
     def wake(self) -> bool:
         """Wake the task. Returns False if its event loop is closed."""
@@ -81,7 +82,7 @@ class Line:
         self._mutex = threading.Lock()
         self._fork_depth = fork.depth
         self.places = places
-        self.moved = time.monotonic()
+        self.moved = steady_seconds()
         """When something was last done in a place of this line."""
         self.holders: set[Holder] = set()
         """Who has a place."""
@@ -132,7 +133,7 @@ class Line:
         if self._fork_depth != fork.depth:
             return
         if moved:
-            self.moved = time.monotonic()
+            self.moved = steady_seconds()
         while (ticket := self._next()) is not None and not ticket.wake():
             pass
 
@@ -167,10 +168,10 @@ class Line:
 
     def _look_after(self, ticket: _Ticket, limit: float, seconds: float) -> None:
         """Look again after some seconds whether the line has stood still for ``limit``."""
-        ticket.timer = ticket.loop.call_later(seconds, self._look, ticket, limit)
+        ticket.timer = loop_time.call_later(ticket.loop, seconds, self._look, ticket, limit)
 
     def _look(self, ticket: _Ticket, limit: float) -> None:
-        left = max(self._last_moved(set()), ticket.since) + limit - time.monotonic()
+        left = max(self._last_moved(set()), ticket.since) + limit - steady_seconds()
         if left > 0:
             self._look_after(ticket, limit, left)
             return

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 import weakref
 from collections.abc import Sequence
 
 from sqlalchemy import Engine
 
 from snakestore.aio.line import Line
+from snakestore.clock import steady_seconds
 from snakestore.errors import StoreBusyError
 from snakestore.storage import fork
 
@@ -55,7 +55,7 @@ class Permit:
 
     def moved(self) -> None:
         """Note that something was done, so that those who wait in the same lines go on waiting."""
-        now = time.monotonic()
+        now = steady_seconds()
         for line in self._lines:
             line.moved = now
 

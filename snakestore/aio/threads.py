@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from snakestore.aio.executors import Job
 from snakestore.storage import fork
+from snakestore.storage.execution import loop_time
 from snakestore.storage.execution.joined import TransactionBlockRunner
 from snakestore.storage.execution.ownership import run_for
 from snakestore.storage.execution.runner import Runner
@@ -48,7 +49,7 @@ class _ThreadJob(Generic[R]):
         if seconds is None:
             await self._waiter
         else:
-            await asyncio.wait([self._waiter], timeout=seconds)
+            await loop_time.wait_until_done(self._waiter, seconds)
 
     @property
     def ended(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,10 @@ from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from snakestore import AsyncSessionRepository, StoreBusyError
+from snakestore.clock import steady_seconds
 from tests.selection import Extent, extent
 
 LOCKED = sqlalchemy.text(
@@ -537,3 +540,37 @@ def test_a_write_beside_a_block_of_another_repository_of_the_file_is_soon_refuse
             return waited, (await waiting).id
 
     assert asyncio.run(main()) == (True, "s")
+
+
+@pytest.mark.parametrize("engine", [False, True])
+@pytest.mark.parametrize("holder", ["task", "process"])
+def test_a_wait_ends_after_busy_timeout_while_all_clocks_stand_still(
+    tmp_path, monkeypatch, engine, holder
+):
+    path = tmp_path / "s.db"
+
+    async def main():
+        async with AsyncSessionRepository.open(path, busy_timeout=0.3) as opened:
+            await opened.create_session("s", ttl=None)
+            own = create_async_engine(f"sqlite+aiosqlite:///{path}", connect_args={"timeout": 0.05})
+            repo = AsyncSessionRepository(own, busy_timeout=0.3) if engine else opened
+            await repo.touch("s")
+            other = sqlite3.connect(path, isolation_level=None)
+            with monkeypatch.context() as frozen:
+                for name in ("time", "monotonic", "perf_counter"):
+                    now = getattr(time, name)()
+                    frozen.setattr(f"time.{name}", lambda now=now: now)
+                began = steady_seconds()
+                with pytest.raises(StoreBusyError):
+                    if holder == "process":
+                        other.execute("BEGIN IMMEDIATE")
+                        await repo.touch("s")
+                    else:
+                        async with repo.transaction():
+                            await asyncio.create_task(repo.touch("s"))
+                waited = steady_seconds() - began
+            other.close()
+            await own.dispose()
+            return waited
+
+    assert 0.2 < asyncio.run(main()) < 10

@@ -4,7 +4,8 @@
 - ``context``: ``TransactionContext``, through which an operation runs its statements.
 - ``connection_source``: where connections come from; ``pool`` and ``shared`` implement it.
   ``fair_queue``, ``idle``, ``ownership`` and ``open_blocks`` are parts of them.
-- ``driver_errors``, ``retry``, ``recording``: errors, and when to try again.
+- ``driver_errors``, ``retry``, ``recording``: errors, and when to try again. ``loop_time``: timers
+  of event loops.
 - ``leaving``, ``nesting``: exceptions from outside, and methods called inside another method.
 - ``runner``: the interface that repositories use to run an operation.
 - ``autocommit``: one operation, one transaction, run again where that may help. ``cache``: the

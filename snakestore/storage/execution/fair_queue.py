@@ -327,9 +327,9 @@ class _TaskSignal:
 
     def wait(self, timeout: float) -> None:
         """Suspend the task."""
-        import asyncio  # noqa: PLC0415 - loaded where there is such a greenlet
+        from snakestore.storage.execution import loop_time  # noqa: PLC0415 - it loads asyncio
 
-        wait_for(asyncio.wait([self._future], timeout=timeout))
+        wait_for(loop_time.wait_until_done(self._future, timeout))
 
     def set(self) -> bool:
         """Wake the task."""

@@ -149,8 +149,8 @@ class RetryPolicy:
 def pause(seconds: float) -> None:
     """Sleep; in a greenlet of SQLAlchemy's asyncio, without blocking the event loop."""
     if in_greenlet():
-        import asyncio  # noqa: PLC0415 - loaded where there is such a greenlet
+        from snakestore.storage.execution import loop_time  # noqa: PLC0415 - it loads asyncio
 
-        wait_for(asyncio.sleep(seconds))
+        wait_for(loop_time.sleep(seconds))
     else:
         time.sleep(seconds)
