@@ -14,7 +14,12 @@ from typing import Any
 from sqlalchemy import URL, Engine
 
 from snakestore.clock import to_text
-from snakestore.errors import SessionExistsError, StoreError, ValidationError
+from snakestore.errors import (
+    CorruptStoreError,
+    SessionExistsError,
+    StoreError,
+    ValidationError,
+)
 from snakestore.repository import SessionRepository
 from snakestore.repository.sessions import delete_sessions
 from snakestore.session import expiry
@@ -53,6 +58,8 @@ _CONFLICT_ADVICE = (
     "The target's session is another one, or it was used since it was copied. Nothing of it was"
     " changed. Delete it at the target to have it copied."
 )
+_NAMED_SESSIONS = 5
+"""How many damaged sessions the error names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +111,9 @@ def copy(source: Place, target: Place, *, progress: Progress | None = None) -> C
             used at the target since it was copied, or it is not known that it was copied.
         SchemaError: if the source does not have the present schema, or the target has tables that
             are not snakestore's.
-        StoreError: if a database cannot be reached, or the target does not return what was written.
+        CorruptStoreError: if sessions are damaged. All others were copied.
+        StoreError: if a database cannot be reached, or the target does not return what was written,
+            or its role may not create the table of checksums.
     """
     with ExitStack() as stack:
         reader = _opened(stack, source)
@@ -155,22 +164,22 @@ class _Copying:
         self._source_has_records = False
         self._counts = Counter[str]()
         self._checksum = hashlib.sha256()
+        self._damaged: dict[str, CorruptStoreError] = {}
 
     def run(self) -> CopyReport:
         """Copy in pages: each is one snapshot of the source and one transaction of the target."""
-        self._target.write(_prepare_records)
+        self._prepare_records()
         self._source_has_records = self._source.lookup(_has_records)
         total: int = self._source.lookup(_count_sessions)
         after = ""
         while ids := self._source.lookup(_ids, after):
-            counts, checksums = self._source.read(self._copy_page, ids)
-            self._counts.update(counts)
-            for checksum in checksums:
-                self._checksum.update(checksum)
+            self._copy(ids)
             after = ids[-1]
             if self._progress is not None:
                 done = self._counts["sessions"]
                 self._progress(done, max(total, done))
+        if self._damaged:
+            raise _damage(self._damaged)
         counts = self._counts
         return CopyReport(
             sessions=counts["sessions"],
@@ -185,12 +194,57 @@ class _Copying:
             checksum=self._checksum.hexdigest(),
         )
 
+    def _prepare_records(self) -> None:
+        """Have a table for the checksums at the target.
+
+        Raises:
+            StoreError: the role may not create it.
+        """
+        try:
+            self._target.write(_prepare_records)
+        except StoreError as error:
+            if type(error) is not StoreError or self._target.lookup(_has_records):
+                raise
+            message = (
+                f"{error}. copy() keeps checksums at the target, in the table"
+                f" {copied_sessions.name}, which this role cannot create. Copy as the owner of the"
+                " target's tables once, an empty store is enough; then GRANT this role SELECT,"
+                " INSERT and DELETE on it."
+            )
+            raise StoreError(message) from error
+
+    def _copy(self, ids: list[str]) -> None:
+        """Copy a page; one by one if a session in it is damaged, which is left out."""
+        try:
+            counts, checksums = self._source.read(self._copy_page, ids)
+        except CorruptStoreError as error:
+            if len(ids) == 1:
+                self._damaged[ids[0]] = error
+            else:
+                for sid in ids:
+                    self._copy([sid])
+            return
+        self._counts.update(counts)
+        for checksum in checksums:
+            self._checksum.update(checksum)
+
     def _copy_page(
         self, source: TransactionContext, ids: list[str]
     ) -> tuple[Counter[str], list[bytes]]:
         return self._target.write(
             _copy_page, source, ids, source_has_records=self._source_has_records
         )
+
+
+def _damage(damaged: dict[str, CorruptStoreError]) -> CorruptStoreError:
+    """The error for sessions that were not copied."""
+    names = ", ".join(map(repr, list(damaged)[:_NAMED_SESSIONS]))
+    more = ", ..." if len(damaged) > _NAMED_SESSIONS else ""
+    first = next(iter(damaged.values()))
+    return CorruptStoreError(
+        f"{len(damaged)} sessions are damaged and were not copied; all others were. Repair or"
+        f" delete them, then copy again: {names}{more}. The first: {first}"
+    )
 
 
 def _count_sessions(tx: TransactionContext) -> int:
@@ -204,7 +258,8 @@ def _ids(tx: TransactionContext, after: str) -> list[str]:
 
 def _prepare_records(tx: TransactionContext) -> None:
     """Create the table of what was copied, and remove records of sessions that are gone."""
-    tx.create_table(copied_sessions)
+    if not _has_records(tx):  # PostgreSQL asks for the right to create also where it exists
+        tx.create_table(copied_sessions)
     tx.execute(sql.DELETE_COPIED_WITHOUT_SESSION)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tracemalloc
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -16,6 +17,7 @@ from snakestore import (
     SchemaOutdatedError,
     SessionExistsError,
     SessionRepository,
+    StoreError,
     ValidationError,
     create_variable,
 )
@@ -425,3 +427,31 @@ def test_a_session_is_copied_in_memory_that_does_not_grow_with_it(tmp_path):
 
     assert report.variables == 60
     assert peak < 30_000_000
+
+
+def test_a_role_that_cannot_create_the_table_of_checksums_is_told_who_can(
+    tmp_path, url, outside, opened
+):
+    source = tmp_path / "source.db"
+    with SessionRepository.open(source) as repo:
+        repo.create_session("s")
+    opened()
+    role = f"copier_{uuid.uuid4().hex[:8]}"
+    outside.execute(sqlalchemy.text(f"DROP TABLE IF EXISTS {copied_sessions.name}"))
+    outside.execute(sqlalchemy.text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
+    outside.execute(sqlalchemy.text(f"CREATE ROLE {role} LOGIN PASSWORD 'copier'"))
+    rights = "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public"
+    outside.execute(sqlalchemy.text(f"GRANT {rights} TO {role}"))
+    target = url.set(username=role, password="copier")  # noqa: S106 - of this test
+    try:
+        with pytest.raises(StoreError, match=f"{copied_sessions.name}, which this role cannot"):
+            snakestore.copy(source, target)
+        with SessionRepository.open(tmp_path / "empty.db"):
+            snakestore.copy(tmp_path / "empty.db", url)
+        outside.execute(sqlalchemy.text(f"GRANT {rights} TO {role}"))
+        report = snakestore.copy(source, target)
+    finally:
+        outside.execute(sqlalchemy.text(f"DROP OWNED BY {role}"))
+        outside.execute(sqlalchemy.text(f"DROP ROLE {role}"))
+
+    assert report.copied == 1
