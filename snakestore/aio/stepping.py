@@ -82,7 +82,7 @@ class SteppingRunner(Runner):
     def transaction(self, *, read_only: bool) -> NoReturn:
         """No method of several transactions uses blocks."""
         message = f"a method of several transactions opened a block (read_only={read_only})"
-        raise NotImplementedError(message)
+        raise RuntimeError(message)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import URL, Connection, Engine, MetaData
 
-from snakestore.errors import SnakeStoreError, ValidationError
+from snakestore.errors import SnakeStoreError, StoreError, ValidationError
 from snakestore.storage.dialects.protocols import FileWatch, Progress, SchemaReader
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.alterations import Alteration
@@ -165,8 +165,10 @@ class Backend(ABC):
 
         Raises:
             StoreError: there are rows, which would have to be moved.
+            ValidationError: this database has no partitions.
         """
-        raise NotImplementedError  # check_partitions has refused
+        del connection
+        self.check_partitions(partitions)
 
     # --- driver errors
 
@@ -358,7 +360,8 @@ class Backend(ABC):
             StoreError: ``target`` exists, or its folder is not writable.
             StoreFullError: the disk is full.
         """
-        raise NotImplementedError  # backup_source has refused
+        del source, target, overwrite, progress
+        raise _no_file()
 
     def backup_connection(
         self, driver_connection: Any, target: str, *, overwrite: bool, progress: Progress
@@ -369,4 +372,10 @@ class Backend(ABC):
             StoreError: a transaction is open, ``target`` exists, or its folder is not writable.
             StoreFullError: the disk is full.
         """
-        raise NotImplementedError  # backup_source has refused
+        del driver_connection, target, overwrite, progress
+        raise _no_file()
+
+
+def _no_file() -> StoreError:
+    message = "the database is not a file: back it up with the tools of its server"
+    return StoreError(message)
