@@ -56,6 +56,9 @@ class WeakRegistry(Generic[T]):
         """Remove an object, if it is there."""
         self._references.pop(id(item), None)
 
+    def __contains__(self, item: T) -> bool:
+        return id(item) in self._references
+
     def __iter__(self) -> Iterator[T]:
         found = [reference() for reference in list(self._references.values())]
         return (item for item in found if item is not None)

@@ -13,7 +13,8 @@ import pytest
 
 import snakestore
 from snakestore import SessionRepository, StoreError
-from snakestore.storage.dialects.sqlite import file_watch
+from snakestore.storage.dialects.sqlite import file_watch, tracked
+from snakestore.storage.fork import WeakRegistry
 
 REFUSED = r"removed or replaced while the file was open; nothing was written"
 
@@ -182,6 +183,33 @@ def test_a_store_that_is_opened_and_closed_again_and_again_is_not_refused(path: 
             one.update_variable("s", "n", number)
             other.update_variable("s", "n", number)
         assert sorted(os.listdir(path.parent)) == ["s.db"]
+
+
+def test_a_connection_that_closes_while_another_opens_has_not_lost_its_log(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = SessionRepository.open(path)
+    repo.get_value("s", "n")
+
+    class ClosesMeanwhile(WeakRegistry[file_watch.Watched]):
+        """As if another thread, or the garbage collector, closed what is being looked at."""
+
+        def __iter__(self) -> Iterator[file_watch.Watched]:
+            found = list(super().__iter__())
+            repo.close()
+            return iter(found)
+
+    registry = ClosesMeanwhile()
+    for connection in file_watch.watched:
+        registry.add(connection)
+    for module in (file_watch, tracked):
+        monkeypatch.setattr(module, "watched", registry)
+
+    file_watch.check_not_abandoned(str(path))
+
+    assert sorted(os.listdir(path.parent)) == ["s.db"]
+    with SessionRepository.open(path) as again:
+        assert again.get_value("s", "n") == 0
 
 
 def test_other_changes_of_the_folder_do_not_matter(path: Path, repo: SessionRepository) -> None:

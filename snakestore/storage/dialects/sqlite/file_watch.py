@@ -147,14 +147,9 @@ class Watch:
             self.next_check = time.monotonic() + SECONDS_BETWEEN_CHECKS
         self._check_all()
 
-    def check_log_of(self, file: FileId) -> None:
-        """Check the log if the connection has ``file`` open, for another connection to it.
-
-        Raises:
-            StoreError: the log was removed or replaced.
-        """
-        if file == self._file and self._fork_depth == fork.depth and self._log_replaced:
-            raise self._abandon()
+    def lost_log_of(self, file: FileId) -> bool:
+        """Whether the connection has ``file`` open, and its log was removed or replaced."""
+        return file == self._file and self._fork_depth == fork.depth and self._log_replaced
 
     def _folder_changed(self) -> int | None:
         """When the last name was added to the folder or removed; None if that is not known."""
@@ -207,8 +202,10 @@ def check_not_abandoned(path: str) -> None:
     if file is None:
         return
     for connection in watched:
-        if connection.watch is not None:
-            connection.watch.check_log_of(file)
+        watch = connection.watch
+        # another thread may just have closed it; SQLite then deletes the log
+        if watch is not None and watch.lost_log_of(file) and connection in watched:
+            _abandoned.add(file)
     if file in _abandoned:
         raise _log_error(path)
 
