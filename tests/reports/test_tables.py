@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import Engine, Table, func, inspect, orm, select
+from sqlalchemy import Engine, Table, func, inspect, orm, select, text
 from sqlalchemy.exc import StatementError
 
 import snakestore
-from snakestore import SessionRepository, StoreReadOnlyError, ValidationError, tables
+from snakestore import SessionRepository, StoreError, StoreReadOnlyError, ValidationError, tables
 from snakestore.storage.schema.tables import Base
 from snakestore.storage.schema.views import VIEW_NAMES, create_views
 from snakestore.tables import (
@@ -254,6 +254,21 @@ def test_no_row_is_written(session, mapped, change):
         session.flush()
     session.rollback()
     assert session.get_one(mapped, "chat-1").ttl is None
+
+
+def test_a_reference_of_others_that_does_not_cascade_is_named_as_the_cause(store):
+    with store.begin() as connection:
+        connection.execute(
+            text("CREATE TABLE theirs (id int PRIMARY KEY, session text REFERENCES sessions (id))")
+        )
+        connection.execute(text("INSERT INTO theirs VALUES (1, 'chat-1')"))
+    repo = SessionRepository(store)
+
+    with pytest.raises(StoreError, match=r"ON DELETE CASCADE"):
+        repo.delete_session("chat-1")
+    assert repo.session_exists("chat-1")
+    with store.begin() as connection:
+        connection.execute(text("DROP TABLE theirs"))
 
 
 def test_rows_may_belong_to_objects_of_others(session):

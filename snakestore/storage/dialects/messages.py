@@ -9,6 +9,11 @@ IN_MEMORY = "the database in memory"
 """What messages call it."""
 CONNECTION_LOST = "the connection to the server failed; nothing was written"
 
+STILL_REFERENCED = (
+    "a table that is not snakestore's refers to what was to be deleted; nothing was deleted. Give"
+    " its foreign key ON DELETE CASCADE, or delete its rows first"
+)
+
 
 def outdated_schema_error(text: str) -> SchemaOutdatedError:
     """The error for a statement on a table or column that the database does not have."""

@@ -14,7 +14,11 @@ from snakestore.errors import (
     StoreFullError,
     StoreReadOnlyError,
 )
-from snakestore.storage.dialects.messages import CONNECTION_LOST, outdated_schema_error
+from snakestore.storage.dialects.messages import (
+    CONNECTION_LOST,
+    STILL_REFERENCED,
+    outdated_schema_error,
+)
 
 _PREPARED = (
     "a prepared statement met those of others, as behind a pooler. Let the engine prepare none:"
@@ -38,6 +42,7 @@ _BY_SQLSTATE: dict[str, tuple[type[StoreError], str]] = {
         StoreBusyError,
         "the server cancelled the statement (statement_timeout or an administrator)",
     ),
+    "23503": (StoreError, STILL_REFERENCED),
     "25006": (StoreReadOnlyError, "the server or the transaction is read-only"),
     "42501": (
         StoreError,

@@ -14,7 +14,7 @@ from snakestore.errors import (
     StoreFullError,
     StoreReadOnlyError,
 )
-from snakestore.storage.dialects.messages import outdated_schema_error
+from snakestore.storage.dialects.messages import STILL_REFERENCED, outdated_schema_error
 from snakestore.storage.schema.revisions import HEAD
 
 _PRIMARY_CODE = 0xFF
@@ -88,6 +88,8 @@ def translate(error: sqlite3.Error) -> SnakeStoreError:
             f" SQLite does not let a file call; drop it with the sqlite3 shell (SQLite: {text})"
         )
         return SchemaError(message, current=None, head=HEAD)
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+        return StoreError(f"{STILL_REFERENCED} (SQLite: {text})")
     kind, reason = getattr(error, _REFUSAL, None) or (
         _INVALID_UTF8
         if text.startswith("Could not decode")
