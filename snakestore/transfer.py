@@ -260,7 +260,7 @@ def _prepare_records(tx: TransactionContext) -> None:
     """Create the table of what was copied, and remove records of sessions that are gone."""
     if not _has_records(tx):  # PostgreSQL asks for the right to create also where it exists
         tx.create_table(copied_sessions)
-    tx.execute(sql.DELETE_COPIED_WITHOUT_SESSION)
+    tx.send(sql.DELETE_COPIED_WITHOUT_SESSION)
 
 
 def _has_records(tx: TransactionContext) -> bool:
@@ -278,8 +278,8 @@ def _recorded(tx: TransactionContext, sid: str) -> str | None:
 def _record(tx: TransactionContext, sid: str, checksum: bytes) -> None:
     """Record that the session has this checksum at both stores."""
     if _recorded(tx, sid) != checksum.hex():
-        tx.execute(sql.DELETE_COPIED, sid=sid)
-        tx.execute(sql.INSERT_COPIED, session_id=sid, checksum=checksum.hex())
+        tx.send(sql.DELETE_COPIED, sid=sid)
+        tx.send(sql.INSERT_COPIED, session_id=sid, checksum=checksum.hex())
 
 
 def _copy_page(
@@ -340,7 +340,7 @@ def _copy_session(
     expires_at = expiry(cells["last_accessed"], cells["ttl"])
     target.execute(sql.INSERT_SESSION, **(cells | {"expires_at": expires_at}))
     for table, rows in reading.pages():
-        target.execute_many(table.insert, [named(table.columns, row) for row in rows])
+        target.send_many(table.insert, [named(table.columns, row) for row in rows])
     written = _session_cells(target, sid)
     if written is None or _Reading(target, written).finish().checksum() != reading.checksum():
         message = (

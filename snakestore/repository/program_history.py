@@ -165,7 +165,7 @@ def replace_document(
     """
     version = next_version(stored.version)
     archive_versions(tx, locked, OF_PROGRAMS, [stored])
-    tx.execute(
+    tx.send(
         sql.UPDATE,
         sid=locked.sid,
         pid=stored.id,

@@ -269,7 +269,7 @@ def _put(
 def _insert(
     tx: TransactionContext, locked: LockedSession, pid: str, text: str, metadata: dict[str, Any]
 ) -> None:
-    tx.execute(
+    tx.send(
         sql.INSERT,
         session_id=locked.sid,
         id=pid,
@@ -287,7 +287,7 @@ def _keep(
 ) -> Program:
     """Leave the document and its version, and replace the metadata if one is given."""
     if metadata is not None:
-        tx.execute(sql.UPDATE_METADATA, sid=locked.sid, pid=pid, new_metadata=types.dumps(metadata))
+        tx.send(sql.UPDATE_METADATA, sid=locked.sid, pid=pid, new_metadata=types.dumps(metadata))
     record_write(tx, locked)
     return get_stored_program(tx, locked.sid, pid).program()
 
@@ -298,7 +298,7 @@ def _delete(tx: TransactionContext, sid: object, program_id: object) -> bool:
     if pid is None:
         return False
     # history first: that works where foreign keys are off
-    tx.execute(OF_PROGRAMS.delete, sid=locked.sid, pid=pid)
+    tx.send(OF_PROGRAMS.delete, sid=locked.sid, pid=pid)
     if not tx.execute(sql.DELETE, sid=locked.sid, pid=pid):
         return False
     record_write(tx, locked, programs=-1)

@@ -150,7 +150,7 @@ def lock_session_beside(
         SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
     """
     if tx.backend.locks_rows:
-        tx.fetch_first(sql.LOCK_SESSION, sid=sid)
+        tx.send(sql.LOCK_SESSION, sid=sid)
     found = tx.fetch_first(statement, sid=sid, **parameters)
     row = check_access(tx, sid, found, touch=False)
     return locked_session_from(sid, row), row
@@ -207,9 +207,9 @@ def record_write(
         recorded=locked.expires_at, ttl=locked.ttl, last_accessed=accessed
     )
     if not (variables or programs or updates):
-        tx.execute(sql.UPDATE_ACCESS, sid=locked.sid, accessed=accessed, expires=expires)
+        tx.send(sql.UPDATE_ACCESS, sid=locked.sid, accessed=accessed, expires=expires)
         return
-    tx.execute(
+    tx.send(
         sql.UPDATE_COUNTERS,
         sid=locked.sid,
         accessed=accessed,
@@ -234,5 +234,5 @@ def record_access(tx: TransactionContext, sid: str) -> tuple[datetime, datetime 
     expires = tx.backend.expires_at(
         recorded=locked.expires_at, ttl=locked.ttl, last_accessed=accessed
     )
-    tx.execute(sql.UPDATE_ACCESS, sid=sid, accessed=accessed, expires=expires)
+    tx.send(sql.UPDATE_ACCESS, sid=sid, accessed=accessed, expires=expires)
     return accessed, expires

@@ -294,7 +294,7 @@ def _create(
     checked = _checked_changes(given)
     if row is not None:
         delete_sessions(tx, [sid])
-    tx.execute(
+    tx.send(
         sql.INSERT,
         id=sid,
         metadata=types.dumps(checked["metadata"]),
@@ -345,7 +345,7 @@ def _change(
         new = stored | changes
         accessed = max(locked.last_accessed, tx.now)
         # ttl and expires_at change together, as their CHECK demands
-        tx.execute(
+        tx.send(
             sql.UPDATE_SESSION,
             sid=locked.sid,
             new_metadata=metadata,
@@ -386,4 +386,4 @@ def delete_sessions(tx: TransactionContext, ids: list[str]) -> None:
     Children first: that is faster than a cascade, and works where foreign keys are off.
     """
     for statement in sql.DELETE_SESSIONS:
-        tx.execute_in(statement, ids)
+        tx.send_in(statement, ids)

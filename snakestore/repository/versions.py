@@ -79,7 +79,7 @@ def archive_versions(
     if limit == 0:
         return
     if limit is not None:
-        tx.execute_many(
+        tx.send_many(
             history.prune,
             [
                 history.key(locked.sid, stored.id) | {"keep": limit - 1}
@@ -87,7 +87,7 @@ def archive_versions(
                 if stored.version >= limit
             ],
         )
-    tx.execute_many(history.archive, [history.key(locked.sid, stored.id) for stored in replaced])
+    tx.send_many(history.archive, [history.key(locked.sid, stored.id) for stored in replaced])
 
 
 def past_rows(
@@ -140,5 +140,5 @@ def prune_session(tx: TransactionContext, sid: str, keep: int) -> None:
         while page := keys_from(
             tx.fetch_all(history.select_owners_in_session, **history.key(sid, after), limit=PAGE)
         ):
-            tx.execute_many(history.prune, [history.key(*key) | {"keep": keep} for key in page])
+            tx.send_many(history.prune, [history.key(*key) | {"keep": keep} for key in page])
             after = page[-1].vid

@@ -1,4 +1,4 @@
-"""A relay between client and server that can cut the connection during COMMIT."""
+"""A relay between client and server: cuts the connection during COMMIT, counts round trips."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class Relay:
     def __init__(self, server: URL, folder: Path) -> None:
         self.lose = Lose.NOTHING
         self.commits = 0
+        self.round_trips = 0
+        """How often a client spoke after the server had."""
         self._server = server
+        self._server_spoke = True
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(os.fspath(folder / ".s.PGSQL.5432"))
         self._listener.listen()
@@ -65,6 +68,8 @@ class Relay:
         answering.start()
         with contextlib.suppress(OSError), client, upstream:
             for data in _received(client):
+                self.round_trips += self._server_spoke
+                self._server_spoke = False
                 if COMMIT in data:
                     self.commits += 1
                     losing, self.lose = self.lose, Lose.NOTHING
@@ -82,6 +87,7 @@ class Relay:
     ) -> None:
         with contextlib.suppress(OSError):
             for data in _received(upstream):
+                self._server_spoke = True
                 if muted.is_set():
                     client.shutdown(
                         socket.SHUT_RDWR

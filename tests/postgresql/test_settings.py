@@ -91,6 +91,7 @@ def _use(repo: SessionRepository) -> list[Any]:
         name="past", type="json", value={TEXT: TEXT}, created_at=MOMENT
     )
     repo.put_variable("s", past)
+    repo.put_variable("s", past)
     repo.put_program("s", TEXT.replace("\0", ""), {TEXT: None})
     repo.start_optimization("s", "number", "optimizer", lease=60.5)
     with repo.transaction() as transaction:

@@ -36,7 +36,7 @@ def lock_log(
     """
     session, name = lookup_key(tx, sid, log, "log name")
     if tx.backend.locks_rows:
-        tx.fetch_first(sessions_sql.LOCK_SESSION, sid=session)
+        tx.send(sessions_sql.LOCK_SESSION, sid=session)
     found = tx.fetch_first(sql.SELECT_FOR_UPDATE, sid=session, log=name)
     row = check_access(tx, session, found, touch=False)
     return locked_session_from(session, row), name, locked_log_from(session, name, row)

@@ -216,7 +216,7 @@ def _check_length(sid: str, log: object, stored: StoredLog | None, expected_leng
 
 
 def _insert(tx: TransactionContext, sid: str, name: str, log: StoredLog) -> None:
-    tx.execute(
+    tx.send(
         sql.INSERT,
         session_id=sid,
         name=name,
@@ -230,7 +230,7 @@ def _insert(tx: TransactionContext, sid: str, name: str, log: StoredLog) -> None
 def _insert_entries(
     tx: TransactionContext, sid: str, name: str, texts: list[str], *, first: int
 ) -> None:
-    tx.execute_many(
+    tx.send_many(
         sql.INSERT_ENTRY,
         [
             {
@@ -246,7 +246,7 @@ def _insert_entries(
 
 
 def _update(tx: TransactionContext, sid: str, name: str, log: StoredLog) -> None:
-    tx.execute(
+    tx.send(
         sql.UPDATE,
         sid=sid,
         log=name,
@@ -274,7 +274,7 @@ def _pop(tx: TransactionContext, sid: object, log: object, default: object | Not
             raise LogNotFoundError(locked.sid, identifier_text(log), empty=stored is not None)
         return default
     entry = entry_from(locked.sid, name, row)
-    tx.execute(sql.DELETE_ENTRY, sid=locked.sid, log=name, position=entry.position)
+    tx.send(sql.DELETE_ENTRY, sid=locked.sid, log=name, position=entry.position)
     _update(tx, locked.sid, name, StoredLog(stored.length - 1, stored.next_position))
     record_write(tx, locked)
     return entry.value
@@ -307,7 +307,7 @@ def _delete(tx: TransactionContext, sid: str, log: object) -> bool:
     name = look_up_text(log, "log name")
     if name is None:
         return False
-    tx.execute(sql.DELETE_ENTRIES, sid=locked.sid, log=name)
+    tx.send(sql.DELETE_ENTRIES, sid=locked.sid, log=name)
     if not tx.execute(sql.DELETE, sid=locked.sid, log=name):
         return False
     record_write(tx, locked)

@@ -112,7 +112,7 @@ def _sessions(rows: Iterator[Row]) -> Iterator[tuple[Cells, Iterator[Row]]]:
 def _insert(tx: TransactionContext, session: Cells, rows: Iterator[Row]) -> None:
     sid = session["id"]
     expires_at = expiry(session["last_accessed"], session["ttl"])
-    tx.execute(
+    tx.send(
         sql.INSERT_SESSION,
         **session,
         expires_at=expires_at,
@@ -130,8 +130,8 @@ def _insert(tx: TransactionContext, session: Cells, rows: Iterator[Row]) -> None
         elif kind.name == "log_entry":
             lengths.update(each["log_name"] for each in cells)
         absent = dict.fromkeys(kind.absent) | ({"length": 0} if kind.name == "log" else {})
-        tx.execute_many(kind.table.insert, [each | absent for each in cells])
-    tx.execute(
+        tx.send_many(kind.table.insert, [each | absent for each in cells])
+    tx.send(
         checks.UPDATE_COUNTS,
         sid=sid,
         variables=counts["variable"],
@@ -141,7 +141,7 @@ def _insert(tx: TransactionContext, session: Cells, rows: Iterator[Row]) -> None
         ),
     )
     for log, length in lengths.items():
-        tx.execute(
+        tx.send(
             checks.UPDATE_LOG_COUNTS,
             sid=sid,
             log=log,

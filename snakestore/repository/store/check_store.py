@@ -253,7 +253,7 @@ def _repair_session(tx: TransactionContext, sid: str) -> bool:
         return False
     counts = named(sql.RECOUNT_COLUMNS, tx.fetch_one(sql.RECOUNT, sid=sid))
     values = counts["variables"] + counts["versions"]
-    tx.execute(
+    tx.send(
         sql.UPDATE_COUNTS,
         sid=sid,
         variables=counts["variables"],
@@ -265,12 +265,12 @@ def _repair_session(tx: TransactionContext, sid: str) -> bool:
 
 def _repair_log(tx: TransactionContext, sid: str, log: str) -> bool:
     """Correct the length and next position of a log, as they are now. False if it is gone."""
-    tx.fetch_first(sessions_sql.LOCK_SESSION, sid=sid)
+    tx.send(sessions_sql.LOCK_SESSION, sid=sid)
     row = tx.fetch_first(sql.RECOUNT_LOG, sid=sid, log=log)
     if row is None:
         return False
     counts = named(sql.RECOUNT_LOG_COLUMNS, row)
-    tx.execute(
+    tx.send(
         sql.UPDATE_LOG_COUNTS,
         sid=sid,
         log=log,

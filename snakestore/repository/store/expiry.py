@@ -137,7 +137,7 @@ def _sweep(tx: TransactionContext, limit: int, skip: int) -> _Swept:
         except CorruptStoreError:
             damaged.append(shorten(sid))
         else:  # its recorded expiry lags behind: update it, or it is found again
-            tx.execute(sql.REFRESH_EXPIRY, sid=sid, expires=expiry(last_accessed, ttl))
+            tx.send(sql.REFRESH_EXPIRY, sid=sid, expires=expiry(last_accessed, ttl))
     now = _within_bounds(tx, expired) if expired else []
     if now:
         delete_sessions(tx, now)

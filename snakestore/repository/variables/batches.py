@@ -44,7 +44,7 @@ from snakestore.storage.mapping.stored_variable import StoredVariable, stored_fr
 from snakestore.storage.mapping.variables import Lease, by_id, by_name, lease_from, variable_from
 from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import variables as sql
-from snakestore.storage.queries.statement import Row, Statement
+from snakestore.storage.queries.statement import Row
 from snakestore.variable import Variable
 from snakestore.versioning import merged_metadata
 
@@ -175,11 +175,10 @@ def _listed(identifiers: Iterable[Any]) -> Iterable[Any]:
 
 
 def _find(tx: TransactionContext, sid: str, identifiers: Iterable[str]) -> dict[str, Row]:
-    """Rows of VARIABLE_COLUMNS by identifier: by id first, and by name where no id matches."""
+    """Rows of VARIABLE_COLUMNS by id and by name, of those that have one of the identifiers."""
     possible = [each for each in identifiers if invalid_name_reason(each) is None]
-    found = by_id(tx.fetch_in(sql.SELECT_BY_ID, possible, sid=sid))
-    others = [each for each in possible if each not in found]
-    return found | by_name(tx.fetch_in(sql.SELECT_BY_NAME, others, sid=sid))
+    rows = tx.fetch_in(sql.SELECT_BY_ID_OR_NAME, possible, sid=sid)
+    return by_name(rows) | by_id(rows)
 
 
 def _get(
@@ -292,8 +291,8 @@ def _delete(
         in_order = dict.fromkeys(map(key_text, identifiers))
         raise BatchError({text: errors[text] for text in in_order if text in errors})
     ids = [lease.variable_id for lease in leases.values()]
-    tx.execute_in(history_sql.OF_VARIABLES.delete_several, ids, sid=locked.sid)
-    tx.execute_in(sql.DELETE_SEVERAL, ids, sid=locked.sid)
+    tx.send_in(history_sql.OF_VARIABLES.delete_several, ids, sid=locked.sid)
+    tx.send_in(sql.DELETE_SEVERAL, ids, sid=locked.sid)
     if ids:
         record_write(tx, locked, variables=-len(ids))
     return len(ids)
@@ -302,13 +301,9 @@ def _delete(
 def _leases(tx: TransactionContext, sid: str, texts: Iterable[str]) -> dict[str, Lease]:
     """Leases by identifier. No values are read, so damaged variables can be deleted too."""
     possible = [text for text in texts if invalid_name_reason(text) is None]
-
-    def read(statement: Statement, given: list[str]) -> list[Lease]:
-        return [lease_from(sid, row, tx.now) for row in tx.fetch_in(statement, given, sid=sid)]
-
-    found = {each.variable_id: each for each in read(sql.SELECT_LEASES_BY_ID, possible)}
-    others = [text for text in possible if text not in found]
-    found |= {each.name: each for each in read(sql.SELECT_LEASES_BY_NAME, others)}
+    rows = tx.fetch_in(sql.SELECT_LEASES, possible, sid=sid)
+    leases = [lease_from(sid, row, tx.now) for row in rows]
+    found = {each.name: each for each in leases} | {each.variable_id: each for each in leases}
     return {text: found[text] for text in possible if text in found}
 
 

@@ -78,7 +78,7 @@ def columns_of(
 
 def insert(tx: TransactionContext, locked: LockedSession, new: Iterable[NewVariable]) -> None:
     """Insert variables that nobody optimises."""
-    tx.execute_many(
+    tx.send_many(
         sql.INSERT,
         [
             {

@@ -214,7 +214,7 @@ def _grant(
     pid = previous.optimizer_pid if terms.pid is None else terms.pid
     started_at = previous.started_at or tx.now
     expires_at = None if terms.length is None else shifted(tx.now, terms.length)
-    tx.execute(
+    tx.send(
         sql.UPDATE_LEASE,
         sid=sid,
         vid=vid,
@@ -233,6 +233,6 @@ def _grant(
 
 
 def _clear(tx: TransactionContext, sid: str, vid: str) -> None:
-    tx.execute(
+    tx.send(
         sql.UPDATE_LEASE, sid=sid, vid=vid, optimizer=None, pid=None, started=None, expires=None
     )

@@ -145,7 +145,7 @@ def _put(
         if new.variable.version != stored.version:
             archive(tx, locked, [stored])
         replaced = {f"new_{name}": value for name, value in new.columns.items()}
-        tx.execute(sql.REPLACE, sid=locked.sid, vid=stored.id, **replaced)
+        tx.send(sql.REPLACE, sid=locked.sid, vid=stored.id, **replaced)
     record_write(tx, locked, variables=int(stored is None), updates=1)
     return new.variable
 

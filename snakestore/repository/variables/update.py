@@ -282,7 +282,7 @@ def write_values(
 ) -> None:
     """Move the present values of variables into the history and store new ones."""
     archive(tx, locked, [stored for stored, _ in changes])
-    tx.execute_many(
+    tx.send_many(
         sql.UPDATE,
         [{"sid": locked.sid, "vid": stored.id, **new.parameters()} for stored, new in changes],
     )

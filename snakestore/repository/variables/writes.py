@@ -8,9 +8,8 @@ from typing import Any
 
 from snakestore import types
 from snakestore.errors import ValidationError
-from snakestore.repository.arguments import look_up_text
 from snakestore.repository.base import RepositoryBase
-from snakestore.repository.session_access import lock_session, record_write
+from snakestore.repository.session_access import lock_session_beside, lookup_key, record_write
 from snakestore.repository.space import delete_from
 from snakestore.repository.variables.update import (
     Replacement,
@@ -22,7 +21,7 @@ from snakestore.repository.variables.update import (
 )
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.stored_variable import StoredVariable
-from snakestore.storage.mapping.variables import lease_from
+from snakestore.storage.mapping.variables import lease_beside
 from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import variables as sql
 from snakestore.variable import Variable
@@ -199,7 +198,7 @@ def _update_constraints(
     locked, stored = lock_variable(tx, sid, identifier)
     checked = types.check_constraints(stored.type, constraints)
     encode_value(stored, stored.value(), checked, stored.blob)
-    tx.execute(
+    tx.send(
         sql.UPDATE_CONSTRAINTS, sid=locked.sid, vid=stored.id, new_constraints=types.dumps(checked)
     )
     record_write(tx, locked)
@@ -207,17 +206,14 @@ def _update_constraints(
 
 
 def _delete(tx: TransactionContext, sid: str, identifier: object, optimizer_id: object) -> bool:
-    locked = lock_session(tx, sid)
-    text = look_up_text(identifier, "identifier")
+    session, text = lookup_key(tx, sid, identifier)
     # only the lease is read, so that a damaged variable, or one of an unknown type, can be deleted
-    row = (
-        None if text is None else tx.fetch_first(sql.SELECT_LEASE, sid=locked.sid, identifier=text)
-    )
-    if row is None or text is None:
+    locked, row = lock_session_beside(tx, session, sql.SELECT_LEASE_FOR_UPDATE, identifier=text)
+    lease = lease_beside(locked.sid, row, tx.now)
+    if lease is None:
         return False
-    lease = lease_from(locked.sid, row, tx.now)
     check_holder(locked.sid, text, lease.status, optimizer_id)
-    tx.execute(history_sql.OF_VARIABLES.delete, sid=locked.sid, vid=lease.variable_id)
-    tx.execute(sql.DELETE, sid=locked.sid, vid=lease.variable_id)
+    tx.send(history_sql.OF_VARIABLES.delete, sid=locked.sid, vid=lease.variable_id)
+    tx.send(sql.DELETE, sid=locked.sid, vid=lease.variable_id)
     record_write(tx, locked, variables=-1)
     return True

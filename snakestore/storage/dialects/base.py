@@ -7,7 +7,7 @@ same function.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, ClassVar
@@ -208,10 +208,29 @@ class Backend(ABC):
     def configure(self, driver_connection: Any) -> None:
         """Put a driver connection that snakestore owns into autocommit mode, without lock waits."""
 
-    def begin_settings(self, info: Mapping[Any, Any]) -> str:
+    def begin_settings(self, info: Mapping[Any, Any]) -> Sequence[str]:
         """Statements that follow BEGIN, from the ``info`` of the connection's pool entry."""
         del info
-        return ""
+        return ()
+
+    def can_pipeline(self, driver_connection: Any) -> bool:
+        """Whether several statements can be sent together, which saves round trips to a server."""
+        del driver_connection
+        return False
+
+    def run_together(self, driver_connection: Any, calls: Sequence[Callable[[], object]]) -> None:
+        """Send the statements that ``calls`` execute together. None runs after one that fails."""
+        raise NotImplementedError  # can_pipeline has said no
+
+    def may_be_lost(self, driver_connection: Any) -> bool:
+        """Whether the server may have closed the connection, as far as can be told at once."""
+        del driver_connection
+        return False
+
+    def is_stuck(self, driver_connection: Any) -> bool:
+        """Whether an interruption left the driver unable to run statements."""
+        del driver_connection
+        return False
 
     @abstractmethod
     def driver_in_transaction(self, driver_connection: Any) -> bool:

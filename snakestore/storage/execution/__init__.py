@@ -2,6 +2,7 @@
 
 - ``connection``: one interface over driver connections and SQLAlchemy connections.
 - ``context``: ``TransactionContext``, through which an operation runs its statements.
+- ``pipelined``: a connection to a server that sends statements together.
 - ``connection_source``: where connections come from; ``pool`` and ``shared`` implement it.
   ``fair_queue``, ``idle``, ``ownership`` and ``open_blocks`` are parts of them.
 - ``driver_errors``, ``retry``, ``recording``: errors, and when to try again. ``loop_time``: timers

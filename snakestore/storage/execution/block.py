@@ -16,6 +16,7 @@ from snakestore.storage.execution.fair_queue import BlockOwner
 from snakestore.storage.execution.joined import ENTERED_TWICE, TransactionBlockRunner
 from snakestore.storage.execution.open_blocks import OpenBlocks
 from snakestore.storage.execution.ownership import current_caller
+from snakestore.storage.execution.pipelined import PipelinedConnection
 from snakestore.storage.execution.runner import Block, Runner, commit_write
 from snakestore.storage.queries.server_time import SERVER_NOW
 
@@ -80,6 +81,8 @@ class TransactionBlock(Block):
         if runner.backend.remote and isinstance(connection, SqlAlchemyConnection):
             # SQLAlchemy begins without a round trip, so the server may be gone
             tx.fetch_one(SERVER_NOW)
+        if isinstance(connection, PipelinedConnection):
+            connection.begin_now()
         inner = runner.joining(connection, read_only=self._read_only)
         self._connection, self._inner = connection, inner
         connection.holder = threading.get_ident()

@@ -42,6 +42,10 @@ class ConnectionAdapter(Protocol):
         """Whether the database has a transaction open."""
 
     @property
+    def refused_before_commit(self) -> bool:
+        """Whether what failed was sent along with COMMIT, which therefore did not run."""
+
+    @property
     def driver_connection(self) -> Any:
         """The driver's connection."""
 
@@ -53,6 +57,18 @@ class ConnectionAdapter(Protocol):
 
     def control(self, sql: str) -> Any:
         """Run a statement that ends or divides a transaction. It is never prepared."""
+
+    def mark(self, sql: str) -> Any:
+        """Likewise, no later than the next statement: its success need not be known before."""
+
+    def undo(self, savepoint: str) -> None:
+        """Go back to a savepoint, and release it."""
+
+    def send(self, sql: str, parameters: Any = ()) -> Any:
+        """Run one statement no later than the next one; its result is not needed."""
+
+    def send_many(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Likewise, for each set of parameters."""
 
     def begin(self, *, write: bool) -> None:
         """Begin a transaction."""
@@ -81,7 +97,7 @@ class DriverConnection:
         backend: Backend,
         *,
         watch: FileWatch | None,
-        settings: str = "",
+        settings: Sequence[str] = (),
     ) -> None:
         """Configure a driver connection.
 
@@ -119,8 +135,9 @@ class DriverConnection:
             if backend.control_options
             else self._cursor.execute
         )
-        self._begin_write = backend.begin_write + settings
-        self._begin_snapshot = backend.begin_snapshot + settings
+        self.mark, self.send, self.send_many = self.control, self.execute, self.execute_many
+        self._begin_write = "; ".join([backend.begin_write, *settings])
+        self._begin_snapshot = "; ".join([backend.begin_snapshot, *settings])
 
     @property
     def driver_connection(self) -> Any:
@@ -131,6 +148,11 @@ class DriverConnection:
     def lost(self) -> bool:
         """Whether the driver has closed the connection."""
         return not self.backend.driver_connected(self._driver_connection)
+
+    @property
+    def refused_before_commit(self) -> bool:
+        """Never: COMMIT is sent alone."""
+        return False
 
     @property
     def in_transaction(self) -> bool:
@@ -183,6 +205,11 @@ class DriverConnection:
                 raise
         self.control("COMMIT")
 
+    def undo(self, savepoint: str) -> None:
+        """Go back to a savepoint, and release it."""
+        self.control(f"ROLLBACK TO SAVEPOINT {savepoint}")
+        self.control(f"RELEASE SAVEPOINT {savepoint}")
+
     def rollback(self) -> None:
         """Send ROLLBACK, unless the database has rolled back by itself."""
         if self.in_transaction:
@@ -209,6 +236,7 @@ class DriverConnection:
         self.broken = True
         self.inherited = True
         self.execute = self.execute_many = self.control = _refuse_inherited
+        self.mark = self.send = self.send_many = _refuse_inherited
         self.backend.abandon(self._driver_connection)
         leak_deliberately(self)
 
@@ -281,6 +309,11 @@ class SqlAlchemyConnection:
         return self._fork_depth != fork.depth and not self._copied_by_fork
 
     @property
+    def refused_before_commit(self) -> bool:
+        """Never: COMMIT is sent alone."""
+        return False
+
+    @property
     def in_transaction(self) -> bool:
         """Whether the database has a transaction open."""
         return not self.connection.invalidated and self.backend.in_transaction(self.connection)
@@ -315,6 +348,13 @@ class SqlAlchemyConnection:
         """Run a statement that ends or divides a transaction."""
         with self.backend.unprepared(self.connection):
             return self.connection.exec_driver_sql(sql)
+
+    mark, send, send_many = control, execute, execute_many
+
+    def undo(self, savepoint: str) -> None:
+        """Go back to a savepoint, and release it."""
+        self.control(f"ROLLBACK TO SAVEPOINT {savepoint}")
+        self.control(f"RELEASE SAVEPOINT {savepoint}")
 
     def begin(self, *, write: bool) -> None:
         """Begin, for SQLAlchemy and for the driver."""

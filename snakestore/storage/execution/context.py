@@ -149,26 +149,34 @@ class TransactionContext:
         count: int = self.connection.execute(compiled.sql, compiled.bind(parameters)).rowcount
         return count
 
+    def send(self, statement: Statement, /, **parameters: Any) -> None:
+        """Run a change or a lock no later than the next statement or COMMIT.
+
+        On a server, it is sent along with that, and errors are raised there.
+        """
+        compiled = statement.compile_for(self._dialect)
+        self.connection.send(compiled.sql, compiled.bind(parameters))
+
     def create_table(self, table: Table) -> None:
         """Create a table unless there is one of its name."""
         ddl = CreateTable(table, if_not_exists=True).compile(dialect=self._dialect)
         self.connection.execute(str(ddl), ())
 
-    def execute_in(self, statement: Statement, values: Sequence[Any], /, **parameters: Any) -> None:
-        """Run an expanding change over ``values``, in chunks."""
+    def send_in(self, statement: Statement, values: Sequence[Any], /, **parameters: Any) -> None:
+        """``send`` an expanding change over ``values``, in chunks."""
         for chunk in padded_chunks(values):
             compiled, bound = self._compile_expanding(statement, chunk, parameters)
-            self.connection.execute(compiled.sql, bound)
+            self.connection.send(compiled.sql, bound)
 
-    def execute_many(self, statement: Statement, parameters: Sequence[dict[str, Any]]) -> None:
-        """Run a change for each set of parameters."""
+    def send_many(self, statement: Statement, parameters: Sequence[dict[str, Any]]) -> None:
+        """``send`` a change for each set of parameters."""
         if not parameters:
             return
         compiled = statement.compile_for(self._dialect)
         if len(parameters) == 1:
-            self.connection.execute(compiled.sql, compiled.bind(parameters[0]))
+            self.connection.send(compiled.sql, compiled.bind(parameters[0]))
         else:
-            self.connection.execute_many(compiled.sql, [compiled.bind(each) for each in parameters])
+            self.connection.send_many(compiled.sql, [compiled.bind(each) for each in parameters])
 
     def _compile_expanding(
         self, statement: Statement, chunk: list[Any], parameters: dict[str, Any]

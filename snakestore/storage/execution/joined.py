@@ -116,16 +116,16 @@ class JoinedRunner(Runner):
     ) -> R:
         """Run an operation in a savepoint, unless it has just begun the transaction."""
         if not began:
-            connection.control(SET_SAVEPOINT)
+            connection.mark(SET_SAVEPOINT)
         self._unfinished = True
         try:
             result = operation(self._context(connection), *args, **kwargs)
+            if not began:
+                connection.control(RELEASE_SAVEPOINT)
         except BaseException as error:
             self._undo(connection, error, began=began)
             raise
         self._unfinished = False
-        if not began:
-            connection.control(RELEASE_SAVEPOINT)
         return result
 
     def _undo(
@@ -161,8 +161,7 @@ class JoinedRunner(Runner):
         if began:
             connection.control("ROLLBACK")
         else:
-            connection.control(f"ROLLBACK TO SAVEPOINT {savepoint}")
-            connection.control(f"RELEASE SAVEPOINT {savepoint}")
+            connection.undo(savepoint)
 
     def transaction(self, *, read_only: bool) -> SavepointBlock:
         """A savepoint of the transaction: the block is all or nothing, the transaction goes on."""
@@ -184,7 +183,7 @@ class JoinedRunner(Runner):
                 level=self._level + 1,
             )
             if not began:
-                connection.control(f"SAVEPOINT {inner.savepoint}")
+                connection.mark(f"SAVEPOINT {inner.savepoint}")
         return inner, connection, began
 
     def release_block(

@@ -23,6 +23,7 @@ from snakestore.storage.execution.fair_queue import (
 from snakestore.storage.execution.idle import PERIODS, closer
 from snakestore.storage.execution.nesting import NESTED, connections_in_use, refuse_nested
 from snakestore.storage.execution.open_blocks import OpenBlocks, blocks_of_file, held_by_waiting
+from snakestore.storage.execution.pipelined import PipelinedConnection
 
 CLOSED = "the repository is closed. Open it again to use it."
 CONNECTED = object()
@@ -193,13 +194,18 @@ class OwnedConnections(fork.Participant):
             driver_connection = proxied.driver_connection
             # SQLAlchemy's pool would reset the connection, and give it to others
             proxied.detach()
-            connection = DriverConnection(
-                driver_connection,
-                self._engine.dialect,
-                self._backend,
-                watch=watch,
-                settings=settings,
-            )
+            if self._backend.can_pipeline(driver_connection):
+                connection = PipelinedConnection(
+                    driver_connection, self._engine.dialect, self._backend, settings=settings
+                )
+            else:
+                connection = DriverConnection(
+                    driver_connection,
+                    self._engine.dialect,
+                    self._backend,
+                    watch=watch,
+                    settings=settings,
+                )
             connection.close_when_collected(_free_slot, weakref.ref(slots), place)
             connection.owner, place.owner = place.owner, CONNECTED
             self._open.add(connection)

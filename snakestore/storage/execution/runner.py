@@ -132,7 +132,7 @@ def commit_write(connection: ConnectionAdapter) -> None:
     try:
         connection.commit()
     except Exception as error:
-        if is_driver_error(error):
+        if is_driver_error(error) and not connection.refused_before_commit:
             if connection.lost:
                 raise CommitUnknownError from error
             if not aborts_commit(error):

@@ -119,6 +119,16 @@ def lease_from(sid: str, row: Row, now: datetime) -> Lease:
     return Lease(vid, name, lease_status(sid, vid, optimizer, pid, started_at, expires_at, now))
 
 
+def lease_beside(sid: str, row: Row, now: datetime) -> Lease | None:
+    """A lease from STATE_COLUMNS and LEASE_COLUMNS; None if there is no such variable.
+
+    Raises:
+        CorruptStoreError: if a column is damaged.
+    """
+    found = row[len(at.STATE_COLUMNS) :]
+    return None if found[at.LEASE_ID] is None else lease_from(sid, found, now)
+
+
 def variable_from(sid: str, row: Row, now: datetime) -> Variable:
     """A variable from VARIABLE_COLUMNS, with its lease as of ``now``.
 

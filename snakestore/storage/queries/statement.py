@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import Dialect, Executable, Select
+from sqlalchemy import CompoundSelect, Dialect, Executable, Select
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import Float, Integer, Numeric, TypeEngine
 
@@ -104,8 +104,7 @@ class Statement:
 
 
 def _compile(built: Executable, dialect: Dialect) -> CompiledStatement:
-    selected: Any = _selecting_sent(built, dialect) if isinstance(built, Select) else built
-    compiled: SQLCompiler = selected.compile(dialect=dialect)
+    compiled: SQLCompiler = cast("Any", _selecting_sent(built, dialect)).compile(dialect=dialect)
     # of a change without RETURNING there are none
     returned = cast("Any", built).exported_columns
     converters = [_converter(each.type, dialect, incoming=False) for each in returned]
@@ -117,8 +116,13 @@ def _compile(built: Executable, dialect: Dialect) -> CompiledStatement:
     )
 
 
-def _selecting_sent(query: Select[Any], dialect: Dialect) -> Select[Any]:
-    """The query with each column in the form in which its type is sent."""
+def _selecting_sent(query: Executable, dialect: Dialect) -> Executable:
+    """A query with each column in the form in which its type is sent; of a UNION, in each half."""
+    if isinstance(query, CompoundSelect):
+        halves: list[Any] = [_selecting_sent(cast("Any", each), dialect) for each in query.selects]
+        return CompoundSelect(query.keyword, *halves)
+    if not isinstance(query, Select):
+        return query
     columns = [
         each.type.sent(each, dialect) if isinstance(each.type, DriverType) else each
         for each in query.selected_columns

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    CompoundSelect,
     Select,
     and_,
     bindparam,
@@ -68,6 +69,16 @@ def _beside_session(
     return select(*session, *columns).select_from(joined).where(sessions.c.id == bindparam("sid"))
 
 
+def _by_id_or_name(columns: Sequence[ColumnElement[Any]], size: int) -> CompoundSelect[Any]:
+    """Variables by id, and by name: one index for each half."""
+    return union_all(
+        *(
+            select(*columns).where(_here, each(column, size))
+            for column in (variables.c.id, variables.c.name)
+        )
+    )
+
+
 SELECT_VARIABLE = Statement(lambda: _beside_session(ACCESS_COLUMNS, VARIABLE_COLUMNS))
 SELECT_VALUE = Statement(lambda: _beside_session(ACCESS_COLUMNS, VALUE_COLUMNS))
 SELECT_EXISTS = Statement(lambda: _beside_session(ACCESS_COLUMNS, (variables.c.name,)))
@@ -82,12 +93,10 @@ SELECT_FOR_OVERWRITE = Statement(
     )
 )
 SELECT_BY_IDENTIFIER = Statement(lambda: select(*VARIABLE_COLUMNS).where(_here, _has_identifier()))
-SELECT_LEASE = Statement(lambda: select(*LEASE_COLUMNS).where(_here, _has_identifier()))
-SELECT_LEASES_BY_ID = Statement(
-    lambda size: select(*LEASE_COLUMNS).where(_here, each(variables.c.id, size)), expanding=True
-)
-SELECT_LEASES_BY_NAME = Statement(
-    lambda size: select(*LEASE_COLUMNS).where(_here, each(variables.c.name, size)), expanding=True
+SELECT_LEASES = Statement(lambda size: _by_id_or_name(LEASE_COLUMNS, size), expanding=True)
+SELECT_LEASE_FOR_UPDATE = Statement(lambda: _beside_session(STATE_COLUMNS, LEASE_COLUMNS))
+SELECT_BY_ID_OR_NAME = Statement(
+    lambda size: _by_id_or_name(VARIABLE_COLUMNS, size), expanding=True
 )
 SELECT_BY_ID = Statement(
     lambda size: select(*VARIABLE_COLUMNS).where(_here, each(variables.c.id, size)), expanding=True

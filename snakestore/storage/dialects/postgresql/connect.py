@@ -163,10 +163,9 @@ def create_engine(url: URL, settings: Settings) -> Engine:
     return engine
 
 
-def begin_settings(info: Mapping[Any, Any]) -> str:
-    """What follows BEGIN in the same message to the server, so that it costs no round trip."""
-    lock_wait = info.get(_LOCK_WAIT)
-    return f"; {lock_wait}" if lock_wait else ""
+def begin_settings(info: Mapping[Any, Any]) -> tuple[str, ...]:
+    """What follows BEGIN and is sent along with it, so that it costs no round trip."""
+    return (info[_LOCK_WAIT],) if _LOCK_WAIT in info else ()
 
 
 def prepare_threshold_of(url: URL) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, ClassVar, NoReturn
@@ -20,6 +20,7 @@ from snakestore.storage.dialects.postgresql import (
     database,
     errors,
     introspection,
+    pipeline,
     pooler,
 )
 from snakestore.storage.dialects.postgresql.definitions import alterations_of, complete_metadata
@@ -151,9 +152,25 @@ class PostgreSQL(Backend):
         """In autocommit mode: a read of one statement then takes one round trip, not three."""
         driver_connection.autocommit = True
 
-    def begin_settings(self, info: Mapping[Any, Any]) -> str:
+    def begin_settings(self, info: Mapping[Any, Any]) -> Sequence[str]:
         """``SET LOCAL lock_timeout``."""
         return connect.begin_settings(info)
+
+    def can_pipeline(self, driver_connection: Any) -> bool:
+        """If libpq can: version 14 or newer."""
+        return pipeline.is_supported(driver_connection)
+
+    def run_together(self, driver_connection: Any, calls: Sequence[Callable[[], object]]) -> None:
+        """In libpq's pipeline mode."""
+        pipeline.run_together(driver_connection, calls)
+
+    def may_be_lost(self, driver_connection: Any) -> bool:
+        """If there is something to read from an idle connection."""
+        return pipeline.may_be_lost(driver_connection)
+
+    def is_stuck(self, driver_connection: Any) -> bool:
+        """If it is in pipeline mode still."""
+        return pipeline.is_stuck(driver_connection)
 
     def driver_in_transaction(self, driver_connection: Any) -> bool:
         """As the protocol tells; a connection that is gone took its transaction along."""

@@ -1,0 +1,51 @@
+"""psycopg's pipeline mode: statements that are sent together, and answered together."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from psycopg import Connection, Error, Pipeline
+from psycopg.pq import PipelineStatus
+
+
+def is_supported(driver_connection: Any) -> bool:
+    """Whether libpq has the mode: from version 14."""
+    return isinstance(driver_connection, Connection) and Pipeline.is_supported()
+
+
+def run_together(driver_connection: Connection[Any], calls: Sequence[Callable[[], object]]) -> None:
+    """Send the statements that ``calls`` execute, then wait for the answers.
+
+    Raises:
+        psycopg.Error: the first statement that failed; those after it did not run.
+    """
+    first: Error | None = None
+    try:
+        with driver_connection.pipeline():
+            try:
+                for call in calls:
+                    call()
+            except Error as error:
+                first = error
+    except Error as error:  # also that those after the first were not run
+        first = first or error
+    if first is not None:
+        # psycopg may believe that a statement is prepared whose preparation was not run
+        driver_connection._prepared.clear()  # noqa: SLF001 - there is no public way
+        raise first
+
+
+def may_be_lost(driver_connection: Connection[Any]) -> bool:
+    """Whether the server has sent something unasked, as when it closes an idle connection."""
+    if not hasattr(select, "poll"):  # Windows
+        return True
+    poll = select.poll()
+    poll.register(driver_connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def is_stuck(driver_connection: Connection[Any]) -> bool:
+    """Whether the connection is in pipeline mode, outside of ``run_together``."""
+    return driver_connection.pgconn.pipeline_status != PipelineStatus.OFF
