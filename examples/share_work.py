@@ -7,7 +7,13 @@ import uuid
 from functools import partial
 from typing import Any
 
-from snakestore import UNCHANGED, SessionRepository, VariableLockedError
+from snakestore import (
+    UNCHANGED,
+    SessionRepository,
+    Variable,
+    VariableLockedError,
+    VariableNotFoundError,
+)
 
 STORE = "share-work.db"
 SESSION = "search"
@@ -33,13 +39,19 @@ def work(name: str) -> None:
                     result = {"trial": trial.name, "score": measure(trial.value), "by": name}
                     # the result is stored and the trial crossed off, or neither
                     with repo.transaction() as transaction:
-                        transaction.delete_variable(SESSION, trial.id, optimizer_id=worker)
-                        transaction.register_variable(
-                            SESSION, trial.name.replace("todo", "done"), "json", result
-                        )
-                        transaction.modify_variable(SESSION, "best", partial(better, result))
-            except VariableLockedError:
-                continue  # it slept past its lease: the trial is another worker's now
+                        store(transaction, trial, worker, result)
+            except (VariableLockedError, VariableNotFoundError):
+                continue  # it slept past its lease: the trial is another worker's, or done
+
+
+def store(
+    transaction: SessionRepository, trial: Variable, worker: str, result: dict[str, Any]
+) -> None:
+    """Cross the trial off, and store its result."""
+    if not transaction.delete_variable(SESSION, trial.id, optimizer_id=worker):
+        return  # it is not there: another worker has stored its result meanwhile
+    transaction.register_variable(SESSION, trial.name.replace("todo", "done"), "json", result)
+    transaction.modify_variable(SESSION, "best", partial(better, result))
 
 
 def better(result: dict[str, Any], best: dict[str, Any] | None) -> Any:

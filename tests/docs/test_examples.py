@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from snakestore import SessionRepository
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -35,3 +38,17 @@ def test_an_example_runs_and_runs_again(example: Path, tmp_path: Path) -> None:
 
 def test_there_are_examples() -> None:
     assert EXAMPLES
+
+
+def test_a_trial_that_another_worker_finished_is_not_stored_again(tmp_path: Path) -> None:
+    example = runpy.run_path(str(ROOT / "examples" / "share_work.py"))
+    with SessionRepository.open(tmp_path / "store.db") as repo:
+        repo.create_session(example["SESSION"])
+        repo.register_variable(example["SESSION"], "best", "json", None)
+        trial = repo.register_variable(example["SESSION"], "todo/01", "json", {"temperature": 1})
+        repo.delete_variable(example["SESSION"], trial.id)
+
+        example["store"](repo, trial, "late", {"trial": "todo/01", "score": 1.0})
+
+        assert repo.get_value(example["SESSION"], "best") is None
+        assert repo.variable_names(example["SESSION"]) == ["best"]

@@ -31,7 +31,8 @@ class RecordMethods(RepositoryBase):
         The records are of one snapshot, ordered by session id, and have all that sessions hold but
         leases. Memory stays bounded. Damaged sessions are omitted, and logged as a warning.
         Does not update ``last_accessed``. The snapshot is open until the iteration has ended: until
-        then, this thread cannot write by this repository.
+        then, SQLite's log cannot be truncated, and a database in memory cannot be used by this
+        thread.
 
         Args:
             pattern: only ids that match (``*`` matches any run of characters, all else is literal).

@@ -138,7 +138,7 @@ class VariableWriteMethods(RepositoryBase):
         """Delete a variable with its history. Counts as an access if there was one.
 
         Returns:
-            Whether a variable was deleted.
+            Whether a variable was deleted; False if there is none, also with an ``optimizer_id``.
 
         Raises:
             SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
