@@ -3,6 +3,7 @@
 base                the bind and the options (options), opening, closing, copying (handle)
 arguments           checks of what methods are given
 session_access      loading and locking a session, recording accesses; every method starts there
+space               small transactions; returning free space to the disk
 sessions, programs  methods about sessions and about programs
 variables/          methods about variables
 logs/               methods about logs

@@ -12,10 +12,14 @@ import pytest
 from snakestore import AsyncSessionRepository, SessionRepository
 
 WITHOUT_A_DATABASE = {"session", "log", "transaction", "lease", "open", "close"}
+OF_OWN_CODE = {"export_sessions", "import_sessions"}  # they iterate: not one call of a method
 VERBS = sorted(
-    name
-    for name, member in vars(AsyncSessionRepository).items()
-    if inspect.iscoroutinefunction(member) and not name.startswith("_")
+    {
+        name
+        for name, member in vars(AsyncSessionRepository).items()
+        if inspect.iscoroutinefunction(member) and not name.startswith("_")
+    }
+    - OF_OWN_CODE
 )
 
 
@@ -26,7 +30,7 @@ def test_every_verb_is_there_and_no_other():
         if not name.startswith("_")
     }
 
-    assert verbs - WITHOUT_A_DATABASE == set(VERBS) - WITHOUT_A_DATABASE
+    assert verbs - WITHOUT_A_DATABASE == set(VERBS) - WITHOUT_A_DATABASE | OF_OWN_CODE
 
 
 @pytest.mark.parametrize("name", VERBS)
@@ -38,7 +42,7 @@ def test_a_verb_takes_the_same_arguments_and_tells_the_same_about_itself(name):
     assert name == "close" or awaited.__doc__ == verb.__doc__
 
 
-@pytest.mark.parametrize("name", ["open", "transaction", "lease", "__init__"])
+@pytest.mark.parametrize("name", [*sorted(OF_OWN_CODE), "open", "transaction", "lease", "__init__"])
 def test_what_is_no_verb_takes_the_same_arguments_too(name):
     def parameters(kind):
         return [
