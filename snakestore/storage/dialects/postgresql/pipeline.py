@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import select
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from psycopg import Connection, Error, Pipeline
 from psycopg.pq import PipelineStatus
+
+from snakestore.storage.dialects.postgresql.connect import cancel
 
 
 def is_supported(driver_connection: Any) -> bool:
@@ -18,23 +21,39 @@ def is_supported(driver_connection: Any) -> bool:
 def run_together(driver_connection: Connection[Any], calls: Sequence[Callable[[], object]]) -> None:
     """Send the statements that ``calls`` execute, then wait for the answers.
 
+    Any other exception, such as that of a signal handler, closes the connection.
+
     Raises:
         psycopg.Error: the first statement that failed; those after it did not run.
     """
     first: Error | None = None
     try:
-        with driver_connection.pipeline():
+        with driver_connection.pipeline() as pipeline:
             try:
                 for call in calls:
                     call()
             except Error as error:
                 first = error
+            except BaseException:
+                _abandon(driver_connection, pipeline)
+                raise
     except Error as error:  # also that those after the first were not run
         first = first or error
     if first is not None:
         # psycopg may believe that a statement is prepared whose preparation was not run
         driver_connection._prepared.clear()  # noqa: SLF001 - there is no public way
         raise first
+
+
+def _abandon(driver_connection: Connection[Any], pipeline: Pipeline) -> None:
+    """Close a connection, so that the pipeline is left at once.
+
+    Leaving it would wait for the answers to a message that was sent in part, and for a lock that an
+    exception in psycopg's code may have left held.
+    """
+    driver_connection.lock = pipeline._lock = threading.Lock()  # noqa: SLF001 - no other way
+    cancel(driver_connection)
+    driver_connection.close()
 
 
 def may_be_lost(driver_connection: Connection[Any]) -> bool:
