@@ -2,7 +2,7 @@
 
 In reading order, which is also the order of imports (each may import those before it):
 
-- settings.py, fork.py, descriptors.py, sqlalchemy_internals.py need nothing else;
+- settings.py, fork.py, descriptors.py, paths.py, sqlalchemy_internals.py need nothing else;
 - schema/ has the tables, queries/ the statements on them;
 - dialects/ has what differs between SQLite and PostgreSQL, url.py and engine.py ask it;
 - mapping/ turns rows into values, execution/ runs statements in transactions;

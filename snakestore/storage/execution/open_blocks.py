@@ -6,12 +6,12 @@ vain, also through another repository.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 from weakref import WeakValueDictionary
 
 from snakestore.errors import StoreBusyError
 from snakestore.storage.execution.ownership import caller_noun, current_caller
+from snakestore.storage.paths import real_path
 
 SECONDS_IN_VAIN = 0.5
 """How long a write waits at most for a lock that its own caller holds by another repository."""
@@ -57,7 +57,7 @@ def blocks_of_file(path: str | None) -> OpenBlocks:
     """The open blocks of all repositories on a SQLite file. None: of one repository on a server."""
     if path is None:
         return OpenBlocks()
-    return _of_files.setdefault(os.path.realpath(path), OpenBlocks())
+    return _of_files.setdefault(real_path(path), OpenBlocks())
 
 
 def blocked_by_own() -> StoreBusyError:

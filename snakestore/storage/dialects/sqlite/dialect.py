@@ -27,6 +27,7 @@ from snakestore.storage.dialects.sqlite import (
     opening,
 )
 from snakestore.storage.dialects.sqlite import url as sqlite_url
+from snakestore.storage.paths import real_path
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.settings import Settings
@@ -233,7 +234,7 @@ class SQLite(Backend):
 
     def log_bytes(self, path: bytes) -> int:
         """Of the ``-wal`` file."""
-        return files.size(os.path.realpath(os.fsdecode(path)) + "-wal")
+        return files.size(real_path(os.fsdecode(path)) + "-wal")
 
     def free_bytes(self, driver_connection: Any) -> int:
         """Of the pages on SQLite's list of free ones."""

@@ -15,6 +15,7 @@ from snakestore.errors import StoreError
 from snakestore.storage import fork
 from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.fork import FileId, WeakRegistry, file_id
+from snakestore.storage.paths import real_path
 
 WATCH = "snakestore_watch"
 """Under this key a pool's entry keeps the ``Watch`` of its connection."""
@@ -65,7 +66,7 @@ class Watch:
         """
         self._name = path
         """The name as it was given: a symlink may lead to another file later."""
-        self.path = os.path.realpath(path)
+        self.path = real_path(path)
         found = os.stat(self.path)
         self._file: FileId = found.st_dev, found.st_ino
         self._folder = os.path.dirname(self.path)

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 
 from snakestore.errors import CorruptStoreError, StoreError, StoreFullError
 from snakestore.storage.descriptors import translate_exhaustion
+from snakestore.storage.paths import path_exists, real_path
 
 _NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK}
@@ -70,7 +71,7 @@ def _check_name(path: str) -> None:
         StoreError: the name is too long.
     """
     try:
-        os.stat(os.path.realpath(path) + _LONGEST_SUFFIX)
+        os.stat(real_path(path) + _LONGEST_SUFFIX)
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             message = f"the name {path} is too long: SQLite appends {_LONGEST_SUFFIX} to it"
@@ -109,12 +110,12 @@ def check_log_readable(path: str) -> None:
     Raises:
         StoreError: it cannot. Commits may be in the log only, so the file alone is not read.
     """
-    real = os.path.realpath(path)
+    real = real_path(path)
     if size(real + "-wal") == 0:
         return
     folder = os.path.dirname(real)
     for log in _logs(real):
-        if os.path.exists(log):
+        if path_exists(log):
             reason = "" if _allows(log, os.R_OK) else f"is not readable: {_access_rights(log)}"
         elif _allows(folder, os.W_OK):
             reason = ""
@@ -130,7 +131,7 @@ def check_log_readable(path: str) -> None:
 
 def why_read_only(path: str) -> str:
     """Why this process may not write to the database, with the remedy."""
-    real = os.path.realpath(path)
+    real = real_path(path)
     folder = os.path.dirname(real)
     if not _allows(real, os.W_OK):
         return f"the file {path} is not writable: {_access_rights(real)}"
@@ -147,7 +148,7 @@ def out_of_space(path: str) -> bool:
     if not hasattr(os, "statvfs"):
         return False
     try:
-        found = os.statvfs(os.path.dirname(os.path.realpath(path)))
+        found = os.statvfs(os.path.dirname(real_path(path)))
     except OSError as error:
         if error.errno is None:  # not the system's, but a signal handler's TimeoutError
             raise
@@ -176,10 +177,10 @@ def _access_rights(path: str) -> str:
 
 def writable(path: str) -> bool:
     """Whether this process may write to the database, and so also to its folder, for the log."""
-    real = os.path.realpath(path)
+    real = real_path(path)
     if not _allows(real, os.W_OK):
         return False
-    return _allows(os.path.dirname(real), os.W_OK) or all(map(os.path.exists, _logs(real)))
+    return _allows(os.path.dirname(real), os.W_OK) or all(map(path_exists, _logs(real)))
 
 
 def _logs(real: str) -> list[str]:
@@ -201,7 +202,7 @@ def create_private(path: str) -> None:
         StoreError: the folder is missing or not writable.
         StoreFullError: the disk is full.
     """
-    real = os.path.realpath(path)
+    real = real_path(path)
     folder = os.path.dirname(real)
     with _translate_os_errors(folder, f"the file {path}"):
         descriptor, name = tempfile.mkstemp(_DRAFT_SUFFIX, _DRAFT_PREFIX, folder)
@@ -217,7 +218,7 @@ def hard_links(path: str) -> int:
     """How many names the file has, besides those under which a process is just creating it."""
     if os.stat(path).st_nlink <= 1:
         return 1
-    folder = os.path.dirname(os.path.realpath(path))
+    folder = os.path.dirname(real_path(path))
     names = os.listdir(folder) if _allows(folder, os.R_OK) else []
     drafts = sum(
         is_same(path, os.path.join(folder, name))

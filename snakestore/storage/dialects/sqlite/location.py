@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from snakestore.errors import NetworkFileSystemWarning, StoreError, UnsafeFileWarning
 from snakestore.storage.dialects.sqlite import files
+from snakestore.storage.paths import path_exists, real_path
 
 logger = logging.getLogger("snakestore.sqlite")
 MOUNTS = "/proc/self/mountinfo"
@@ -101,10 +102,10 @@ def check_not_mount_point(path: str) -> None:
     Raises:
         StoreError: it is one.
     """
-    real = os.path.realpath(path)
+    real = real_path(path)
     logs = [real + suffix for suffix in files.LOG_SUFFIXES]
-    for each in (path, *filter(os.path.exists, logs)):
-        if not _is_mount_point(os.path.realpath(each)):
+    for each in (path, *filter(path_exists, logs)):
+        if not _is_mount_point(real_path(each)):
             continue
         message = (
             f"the file {each} is itself a mount point, so the write-ahead log would be in another"
@@ -160,7 +161,7 @@ def shared_file_system(path: str) -> str | None:
 
     None for any other, and where the system does not tell (everywhere but Linux).
     """
-    mount = _mount_of(os.path.realpath(path))
+    mount = _mount_of(real_path(path))
     return mount.kind if mount is not None and mount.kind in _SHARED_FILE_SYSTEMS else None
 
 

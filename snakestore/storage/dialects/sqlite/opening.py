@@ -7,7 +7,6 @@ file_watch.py.
 from __future__ import annotations
 
 import logging
-import os
 import random
 import sqlite3
 import time
@@ -28,6 +27,7 @@ from snakestore.storage.dialects.sqlite.introspection import SQLiteSchemaReader
 from snakestore.storage.dialects.sqlite.location import check_not_mount_point, warn_if_unsafe
 from snakestore.storage.dialects.sqlite.tracked import FileConnection
 from snakestore.storage.dialects.sqlite.url import SQLiteAddress
+from snakestore.storage.paths import real_path
 from snakestore.storage.schema.alterations import check_encoding, check_unaltered
 from snakestore.storage.settings import Settings
 
@@ -274,7 +274,7 @@ def _open_unchanging(path: str, parameters: dict[str, str], busy_timeout: float)
 
 
 def _has_log(path: str) -> bool:
-    return files.size(os.path.realpath(path) + "-wal") > 0
+    return files.size(real_path(path) + "-wal") > 0
 
 
 def _has_no_log_and_no_room(error: sqlite3.Error, path: str) -> bool:
