@@ -13,31 +13,41 @@ from sqlalchemy import URL, Connection, text
 from tests.servers import emptied
 from tests.storage.statements import NamedStatement, named_statements
 
-ROWS = 2000
+SESSIONS, ROWS = 20, 100
+"""How many sessions there are, and how many rows of each table each session has."""
 KEYED = {
     each.name: each
     for each in named_statements()
     if {"variables", "variable_versions", "programs"}.intersection(each.keys_given())
 }
-FILL = """
+# parameters are '1': ranges from there on have few rows, so that reading by the whole key is best
+FILL = f"""
+    CREATE TEMPORARY TABLE filled AS SELECT
+        CASE s WHEN 1 THEN '1' ELSE '0' || s END AS sid,
+        CASE n WHEN 1 THEN '1' ELSE '0' || n END AS id,
+        CASE n % 50 WHEN 0 THEN '1' ELSE '0' || n % 50 + 1 END AS owner,
+        n
+    FROM generate_series(1, {SESSIONS}) AS s, generate_series(1, {ROWS}) AS n;
     INSERT INTO sessions (id, metadata, created_at, last_accessed, variable_count, program_count,
         total_variable_updates)
-    VALUES ('1', '{}', now(), now(), 0, 0, 0);
+    SELECT sid, '{{}}', now(), now(), 0, 0, 0 FROM filled WHERE n = 1;
     INSERT INTO variables (session_id, id, name, type, value, constraints, metadata, version,
         created_at, last_updated_at, access_rules)
-    SELECT '1', n, 'n' || n, 'integer', '0', '{}', '{}', 0, now(), now(), '[]' FROM many AS n;
+    SELECT sid, id, '0n' || n, 'integer', '0', '{{}}', '{{}}', 0, now(), now(), '[]' FROM filled;
     INSERT INTO variable_versions (session_id, variable_id, version, type, value, metadata,
         created_at)
-    SELECT '1', 1, n, 'integer', '0', '{}', now() FROM many AS n;
+    SELECT sid, owner, n, 'integer', '0', '{{}}', now() FROM filled;
     INSERT INTO programs (session_id, id, program, created_at, last_updated_at)
-    SELECT '1', n, '{}', now(), now() FROM many AS n;
+    SELECT sid, id, '{{}}', now(), now() FROM filled;
+    INSERT INTO program_versions (session_id, program_id, version, program, metadata, created_at)
+    SELECT sid, owner, n, '{{}}', '{{}}', now() FROM filled;
     ANALYZE
-""".replace("many", f"generate_series(1, {ROWS})")
+"""
 
 
 @pytest.fixture(scope="module")
 def connection(postgresql_database: URL) -> Iterator[Connection]:
-    """A connection to a session with many variables and programs, of which the server knows."""
+    """A connection to a store with many variables and programs, of which the server knows."""
     emptied(postgresql_database)
     engine = sqlalchemy.create_engine(postgresql_database, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -164,18 +164,23 @@ def _received_time(sent: bytes | datetime | None) -> datetime | None:
     """The time that ``timestamptz_send`` sent: microseconds since the year 2000.
 
     Raises:
-        CorruptStoreError: it is infinite, or in no year that Python has.
+        CorruptStoreError: it is in no year that Python has.
     """
     if sent is None or isinstance(sent, datetime):
         return _in_utc(sent)
+    microseconds = int.from_bytes(sent, signed=True)
+    if microseconds == _INFINITY:  # asyncpg makes it of the last moment there is
+        return _LAST_MOMENT
     try:
-        return _SERVER_EPOCH + timedelta(microseconds=int.from_bytes(sent, signed=True))
+        return _SERVER_EPOCH + timedelta(microseconds=microseconds)
     except OverflowError as problem:
-        message = "a time in the database is damaged: it is infinite or not in the years 1 to 9999"
+        message = "a time in the database is damaged: it is not in the years 1 to 9999"
         raise CorruptStoreError(message) from problem
 
 
 _SERVER_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_INFINITY = 2**63 - 1
+_LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 
 # a few times are read again and again: a session's access with each of its variables, a variable's
