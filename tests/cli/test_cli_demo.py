@@ -120,7 +120,8 @@ def test_the_next_run_starts_the_next_round_and_repeats_no_measurement(
     )
 
 
-@pytest.mark.parametrize("after", [pytest.param(0, marks=pytest.mark.slow), 20])
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [0, 20])
 def test_after_a_kill_of_all_processes_the_next_run_continues(
     processes: Any, corpus_folder: Path, after: int
 ) -> None:

@@ -154,7 +154,13 @@ def test_the_version_is_printed(processes: Any) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("show", "chat-1"), ("show", "chat-1", "--json"), ("stats",), ("--help",)],
+    [
+        ("show", "chat-1"),
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in (("show", "chat-1", "--json"), ("stats",), ("--help",))
+        ),
+    ],
     ids=" ".join,
 )
 def test_a_closed_pipe_is_no_error(processes: Any, store: Path, arguments: tuple[str, ...]) -> None:

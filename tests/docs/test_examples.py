@@ -13,10 +13,18 @@ import pytest
 from snakestore import SessionRepository
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+OF_SEVERAL_PROCESSES = {"share_work", "shared_counter"}
+EXAMPLES = [
+    pytest.param(
+        path,
+        id=path.stem,
+        marks=[pytest.mark.slow] if path.stem in OF_SEVERAL_PROCESSES else [],
+    )
+    for path in sorted((ROOT / "examples").glob("*.py"))
+]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_runs_and_runs_again(example: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
     runs = [

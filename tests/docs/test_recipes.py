@@ -115,7 +115,13 @@ def uvicorn(folder: Path, *arguments: str) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("preload", [["--preload"], []], ids=["preload", "each worker"])
-@pytest.mark.parametrize("kind", [["--workers", "4"], ["--workers", "2", "--threads", "4"]])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(["--workers", "4"], marks=pytest.mark.slow),
+        ["--workers", "2", "--threads", "4"],
+    ],
+)
 def test_gunicorn_counts_every_visit(folder: Path, kind: list[str], preload: list[str]) -> None:
     pytest.importorskip("gunicorn")
     with gunicorn(folder, *kind, *preload) as place, ThreadPoolExecutor(8) as clients:
@@ -125,6 +131,7 @@ def test_gunicorn_counts_every_visit(folder: Path, kind: list[str], preload: lis
     assert count(folder) == 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preload", [["--preload"], []], ids=["preload", "each worker"])
 def test_gunicorn_loses_no_visit_when_workers_are_replaced_and_killed(
     folder: Path, preload: list[str]

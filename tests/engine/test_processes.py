@@ -96,7 +96,9 @@ print(code(child(maker)))
 """
 
 
-@pytest.mark.parametrize("statements", [0, 1, 4, 7, 10, 13, 16])
+@pytest.mark.parametrize(
+    "statements", [0, 7, 16, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 4, 10, 13))]
+)
 def test_a_maker_killed_half_way_leaves_a_file_that_the_next_finishes(
     tmp_path: Path, statements: int
 ) -> None:

@@ -274,7 +274,14 @@ print(count(repo), stored())
 """
 
 
-@pytest.mark.parametrize(("use", "total"), [("block", "2 2"), ("function", "2 2"), ("read", "1 1")])
+@pytest.mark.parametrize(
+    ("use", "total"),
+    [
+        ("block", "2 2"),
+        pytest.param("function", "2 2", marks=pytest.mark.slow),
+        pytest.param("read", "1 1", marks=pytest.mark.slow),
+    ],
+)
 def test_a_file_that_a_thread_uses_is_refused_in_the_child_until_it_executes(path, use, total):
     assert run(THREAD_IN_A_BLOCK, path, use) == total
     assert_sound(path)

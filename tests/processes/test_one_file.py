@@ -10,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from snakestore import SessionRepository, VersionConflictError, create_variable
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -118,6 +120,7 @@ def promote(path: Path, worker: int) -> None:
                 break
 
 
+@pytest.mark.slow
 def test_no_put_of_a_program_is_lost_if_each_expects_the_version_that_it_read(tmp_path):
     path = tmp_path / "agent.db"
     with SessionRepository.open(path, history=None) as repo:
@@ -141,6 +144,7 @@ def test_no_put_of_a_program_is_lost_if_each_expects_the_version_that_it_read(tm
     assert problems == []
 
 
+@pytest.mark.slow
 def test_the_times_of_versions_that_eight_processes_wrote_are_in_their_order(tmp_path):
     path = tmp_path / "agent.db"
     with SessionRepository.open(path, history=None) as repo:
