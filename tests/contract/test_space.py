@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snakestore import SessionRepository, StoreError
+from snakestore import SessionRepository, StoreError, StoreReadOnlyError
 
 MEGABYTE = 2**20
 
@@ -140,6 +140,21 @@ def test_compact_lets_writers_in(file, path):
 
     assert len(written) > 5
     assert written == list(range(1, len(written) + 1))
+
+
+def test_compact_is_refused_on_a_read_only_store_with_free_space(file, path):
+    for number in range(4):
+        file.create_session(f"s{number}")
+        file.register_variable(f"s{number}", "v", "json", "x" * (MEGABYTE // 2))
+    for number in range(4):
+        file.delete_session(f"s{number}")
+    file.close()
+
+    with (
+        SessionRepository.open(f"sqlite:///file:{path}?mode=ro&uri=true") as read_only,
+        pytest.raises(StoreReadOnlyError),
+    ):
+        read_only.compact()
 
 
 def test_compact_is_refused_in_a_transaction(repo, filled):

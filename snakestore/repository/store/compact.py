@@ -37,7 +37,7 @@ class CompactMethods(RepositoryBase):
 
         Raises:
             StoreError: in a transaction, where no space can be returned.
-            StoreReadOnlyError: if the store is read-only.
+            StoreReadOnlyError: if there is space to return, and the store is read-only.
         """
         runner = self._runner
         if not runner.commits:
