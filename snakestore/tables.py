@@ -100,7 +100,7 @@ def refuse_write(_mapper: Mapper[Any], _connection: Any, row: Any) -> None:
 
 
 def refuse_change(mapper: Mapper[Any], connection: Any, row: Any) -> None:
-    """Refuse to flush a row of which a column was changed; a backref of yours may change.
+    """Refuse to flush a row with a changed column. Changed collections and backrefs are allowed.
 
     Raises:
         StoreReadOnlyError: a column was changed.

@@ -25,17 +25,22 @@ class _TaskJob(Generic[R]):
         self._task = task
 
     async def wait(self, seconds: float | None = None) -> None:
+        """Wait for the end of the call, see ``Job``."""
         if not self._task.done():
             await loop_time.wait_until_done(self._task, seconds)
 
     @property
     def ended(self) -> bool:
+        """Whether there is an outcome."""
         return self._task.done()
 
     def outcome(self) -> R:
+        """Return or raise what the call did, see ``Job``."""
         return self._task.result()
 
     def abandon(self, then: Callable[[], None]) -> None:
+        """Clean up with ``then`` at the end of the call, see ``Job``."""
+
         def end(task: asyncio.Task[R]) -> None:
             if not task.cancelled():
                 task.exception()  # or asyncio reports that nobody retrieved it

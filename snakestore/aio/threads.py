@@ -43,6 +43,7 @@ class _ThreadJob(Generic[R]):
         self._claim = [None]
 
     async def wait(self, seconds: float | None = None) -> None:
+        """Wait for the end of the call, see ``Job``."""
         if self._outcome is not None:
             return
         self._waiter = self._loop.create_future()
@@ -53,9 +54,11 @@ class _ThreadJob(Generic[R]):
 
     @property
     def ended(self) -> bool:
+        """Whether there is an outcome."""
         return self._outcome is not None
 
     def outcome(self) -> R:
+        """Return or raise what the call did, see ``Job``."""
         assert self._outcome is not None  # noqa: S101 - it has ended
         result, error = self._outcome
         if error is not None:
@@ -66,6 +69,7 @@ class _ThreadJob(Generic[R]):
         return result  # type: ignore[return-value] # there was no error
 
     def abandon(self, then: Callable[[], None]) -> None:
+        """Clean up with ``then`` at the end of the call, see ``Job``."""
         self._then = then
         try:
             self._claim.pop()

@@ -79,10 +79,12 @@ class _Commands(TyperGroup):
     """The command. Errors of snakestore and of the system are one line on stderr, exit code 1."""
 
     def make_context(self, *args: Any, **options: Any) -> Any:
+        """Parse the arguments."""
         with _closed_pipes(), _escaped_usage_errors():
             return super().make_context(*args, **options)
 
     def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
         with _closed_pipes():
             try:
                 with _printed_warnings(), _escaped_usage_errors():

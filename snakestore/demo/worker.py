@@ -115,6 +115,7 @@ class _Worker:
         self.own = self._without_known(share(task.worker, task.workers))
 
     def run(self) -> None:
+        """Measure settings until the target is reached, none is left or the parent ends."""
         while not self.parent.poll():  # STOP, or the end of the pipe when the parent has ended
             snapshot = self.repository.get_variables(
                 self.task.session_id, [*SETTING_NAMES, "best", "evaluations", "target"]

@@ -19,8 +19,8 @@ logger = logging.getLogger("snakestore.space")
 
 MAX_HOLD_SECONDS = 0.02
 """How long transactions follow each other without a pause."""
-LARGE_BYTES = 2**20
-"""A deletion that frees at least this returns free space to the disk."""
+LARGE_PAGES = 256
+"""A deletion that frees at least this returns free space to the disk: 1 MiB of SQLite's pages."""
 LARGE_LOG_BYTES = 8 * 2**20
 """A write-ahead log of more is emptied with the free space: twice what SQLite lets it grow to."""
 YIELD_SECONDS = 0.0025
@@ -93,7 +93,7 @@ def delete_from(
     An error while it is returned is logged, not raised: the deletion is committed.
     """
     result, freed = runner.write(_measured, sid, operation, args, kwargs)
-    if freed >= LARGE_BYTES:
+    if freed >= LARGE_PAGES:
         try:
             incremental_vacuum(runner, WriterYield(runner))
         except StoreError as error:
@@ -108,7 +108,7 @@ def _measured(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> tuple[R, int]:
-    """What the operation returns, and how many bytes it freed."""
-    before = tx.backend.free_bytes(tx.driver_connection)
+    """What the operation returns, and how many pages it freed."""
+    before = tx.backend.free_pages(tx.driver_connection)
     result = operation(tx, sid, *args, **kwargs)
-    return result, tx.backend.free_bytes(tx.driver_connection) - before
+    return result, tx.backend.free_pages(tx.driver_connection) - before

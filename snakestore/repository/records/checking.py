@@ -269,7 +269,9 @@ class SessionState:
         """
         kind, cells = row
         if cells["session_id"] != self.sid:
-            of.refuse(f"it belongs to session {shorten(cells['session_id'])}, which is not here", 0)
+            of.refuse(
+                f"it belongs to session {shorten(cells['session_id'])}, which is not here", cells
+            )
         rank, key = _RANK[kind.name], tuple([cells[name] for name in kind.key])
         if rank < self._rank or (rank == self._rank and key <= self._last):
             of.refuse(f"the {kind.name} {shorten(key)} is out of order, or there twice", key)

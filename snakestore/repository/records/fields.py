@@ -42,6 +42,11 @@ class Field(NamedTuple):
     read: Callable[[Any], Any]
 
 
+def optional(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A conversion that leaves None."""
+    return lambda content: None if content is None else convert(content)
+
+
 def refuse(reason: str, value: object) -> NoReturn:
     """Raise a ValidationError."""
     raise ValidationError(reason, value=value)
@@ -86,16 +91,6 @@ def read_name(value: Any) -> str:
     return value
 
 
-def write_optional_text(cell: Any) -> str | None:
-    """Text or None."""
-    return None if cell is None else write_text(cell)
-
-
-def read_optional_name(value: Any) -> str | None:
-    """A valid name, or None."""
-    return None if value is None else read_name(value)
-
-
 def write_count(cell: Any) -> int:
     """An int >= 0."""
     if type(cell) is not int or cell < 0:
@@ -109,16 +104,6 @@ def read_count(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= MAX_INT:
         refuse(f"must be an int from 0 to 2**63-1, not {shorten(value)}", value)
     return value
-
-
-def write_optional_count(cell: Any) -> int | None:
-    """An int >= 0, or None."""
-    return None if cell is None else write_count(cell)
-
-
-def read_optional_count(value: Any) -> int | None:
-    """An int from 0 to 2**63-1, or None."""
-    return None if value is None else read_count(value)
 
 
 def write_ttl(cell: Any) -> float | None:

@@ -219,8 +219,13 @@ class Backend(ABC):
         return False
 
     def run_together(self, driver_connection: Any, calls: Sequence[Callable[[], object]]) -> None:
-        """Send the statements that ``calls`` execute together. None runs after one that fails."""
-        raise NotImplementedError  # can_pipeline has said no
+        """Send the statements that ``calls`` execute, together if the driver can.
+
+        None runs after one that fails.
+        """
+        del driver_connection
+        for call in calls:
+            call()
 
     def may_be_lost(self, driver_connection: Any) -> bool:
         """Whether the server may have closed the connection, as far as can be told at once."""
@@ -337,8 +342,8 @@ class Backend(ABC):
         del path
         return 0
 
-    def free_bytes(self, driver_connection: Any) -> int:
-        """Bytes of the database that are free and could be returned to the disk."""
+    def free_pages(self, driver_connection: Any) -> int:
+        """Pages of the database that are free and could be returned to the disk."""
         del driver_connection
         return 0
 

@@ -32,7 +32,7 @@ _ASYNCPG = (
 def is_lent(driver_connection: Any) -> bool:
     """Whether a new connection of psycopg's is a pooler's.
 
-    Another process answers then than the one that libpq was told when it connected.
+    ``pg_backend_pid()`` then differs from the process id that libpq got at connect time.
     """
     driver_connection.autocommit = True
     try:

@@ -236,13 +236,12 @@ class SQLite(Backend):
         """Of the ``-wal`` file."""
         return files.size(real_path(os.fsdecode(path)) + "-wal")
 
-    def free_bytes(self, driver_connection: Any) -> int:
-        """Of the pages on SQLite's list of free ones."""
+    def free_pages(self, driver_connection: Any) -> int:
+        """On SQLite's list of free pages."""
         if not isinstance(driver_connection, sqlite3.Connection):
             return 0
         pages: int = driver_connection.execute("PRAGMA freelist_count").fetchone()[0]
-        size: int = driver_connection.execute("PRAGMA page_size").fetchone()[0]
-        return pages * size
+        return pages
 
     def incremental_vacuum(self, driver_connection: Any) -> bool:
         """Truncate some free pages, if the file was created for that (``auto_vacuum``)."""
