@@ -119,7 +119,7 @@ class AsyncSessionRepository(SharedHandle):
             **options: see RepositoryOptions.
 
         Raises:
-            As ``SessionRepository.open``, when it is awaited.
+            SnakeStoreError: when it is awaited, as ``SessionRepository.open``.
         """
         check_option_names(options, f"{cls.__name__}.open")
         open_repository = partial(SessionRepository.open, path_or_url, migrate=migrate, **options)
@@ -185,7 +185,7 @@ class AsyncSessionRepository(SharedHandle):
                 transaction.
 
         Raises:
-            As ``SessionRepository.lease``.
+            SnakeStoreError: as ``SessionRepository.lease``.
         """
         return AsyncLease(
             self._dispatcher,
@@ -240,7 +240,7 @@ class AsyncSessionRepository(SharedHandle):
             dry_run: change nothing, and return what an import would do.
 
         Raises:
-            As ``SessionRepository.import_sessions``.
+            SnakeStoreError: as ``SessionRepository.import_sessions``.
         """
         return await imported(self._dispatcher, records, on_conflict, dry_run=dry_run)
 

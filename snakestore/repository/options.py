@@ -25,7 +25,7 @@ DEFAULT_BUSY_TIMEOUT = 30.0
 class RepositoryOptions(TypedDict, total=False):
     """The options of ``SessionRepository`` and ``AsyncSessionRepository``, and of their ``open``.
 
-    Args:
+    Attributes:
         default_ttl: seconds or timedelta that a new session may be idle; None: it never expires.
         history: how many past versions each variable and each program of a new session keeps;
             None: all, 0: none.
@@ -151,4 +151,4 @@ _PARAMETERS = [
     )
     for name, annotation in RepositoryOptions.__annotations__.items()
 ]
-_DESCRIBED = inspect.cleandoc(RepositoryOptions.__doc__ or "").partition("Args:\n")[2]
+_DESCRIBED = inspect.cleandoc(RepositoryOptions.__doc__ or "").partition("Attributes:\n")[2]

@@ -73,8 +73,9 @@ class HistoryMethods(RepositoryBase):
 
         Args:
             version: the version whose value is stored again.
-            expected_version, optimizer_id: as in ``update_variable``.
+            expected_version: as in ``update_variable``.
             reason: recorded in the metadata.
+            optimizer_id: as in ``update_variable``.
 
         Raises:
             SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
