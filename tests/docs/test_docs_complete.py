@@ -47,6 +47,16 @@ def test_every_public_name_is_in_the_index_once_and_nothing_else_is() -> None:
     assert sorted(indexed) == sorted(snakestore.__all__)
 
 
+def test_every_public_name_has_one_entry_in_the_reference() -> None:
+    documented = [
+        name
+        for page in (DOCS / "reference").glob("*.md")
+        for name in re.findall(r"^::: snakestore\.(\w+)$", page.read_text("utf-8"), re.MULTILINE)
+    ]
+
+    assert sorted(documented) == sorted([*snakestore.__all__, "tables"])
+
+
 def test_every_public_name_has_a_docstring() -> None:
     without = [
         name for name in snakestore.__all__ if not (getattr(snakestore, name).__doc__ or "").strip()

@@ -1,4 +1,4 @@
-"""The recipes of docs/concurrency.md and docs/asyncio.md, with real servers and start methods."""
+"""Recipes of docs/concurrency.md and docs/web-service.md: real servers, all start methods."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import pytest
 from snakestore import SessionRepository
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [DOCS / "concurrency.md", DOCS / "asyncio.md"]
+PAGES = [DOCS / "concurrency.md", DOCS / "web-service.md"]
 STORES = ["shared.db", "agent.db"]
 
 
