@@ -1,8 +1,9 @@
 """The ``snakestore`` command: parse the arguments, call one method of the library, print.
 
-Read ``app`` first: the command and its subcommands. ``stores`` opens the store that a command
-names, ``console`` prints. Then one module per group of commands: ``read``, ``write``,
-``maintenance``, ``transfer``, ``db`` and ``demo``.
+Read ``app`` first, then ``commands``: the table of all commands. ``stores`` opens the store that
+a command names. ``console`` and ``tables`` print, ``paging`` lists, ``parameters`` has what several
+commands take. Then one module per group of commands: ``session``, ``var``, ``db``; ``maintenance``
+and ``transfer`` have the commands about the whole store.
 """
 
 from __future__ import annotations

@@ -12,18 +12,16 @@ from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from snakestore import __version__
-from snakestore.cli import db, demo, maintenance, read, transfer, write
-from snakestore.cli.console import escaped, print_line
+from snakestore.cli.commands import LazyGroup
+from snakestore.cli.console import INTERRUPTED, escaped, print_line
+from snakestore.cli.stores import Db
 from snakestore.errors import SnakeStoreError
 
 # typer contains a copy of click in some releases and imports it in others
 _UsageError: Any = typer.BadParameter.__bases__[0]
 
-CLOSED_PIPE = 141
-"""What shells call the status of a process that SIGPIPE has ended: 128 + 13."""
 _URL = re.compile(r"(:/|password=).*", re.DOTALL | re.IGNORECASE)
 
 
@@ -41,7 +39,7 @@ def _escaped_usage_errors() -> Iterator[None]:
 
 @contextmanager
 def _closed_pipes() -> Iterator[None]:
-    """Exit as a command that SIGPIPE ends if the reader of the output has closed the pipe."""
+    """Exit with 0 if the reader of the output has closed the pipe: it has what it wanted."""
     try:
         yield
     except BrokenPipeError as error:
@@ -51,7 +49,7 @@ def _closed_pipes() -> Iterator[None]:
             with suppress(OSError, ValueError):
                 os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
-        raise typer.Exit(CLOSED_PIPE) from error
+        raise typer.Exit from error
 
 
 class _Stderr(logging.Handler):
@@ -75,7 +73,7 @@ def _printed_warnings() -> Iterator[None]:
             logger.removeHandler(handler)
 
 
-class _Commands(TyperGroup):
+class _Commands(LazyGroup):
     """The command. Errors of snakestore and of the system are one line on stderr, exit code 1."""
 
     def make_context(self, *args: Any, **options: Any) -> Any:
@@ -91,6 +89,9 @@ class _Commands(TyperGroup):
                     return super().invoke(ctx)
             except BrokenPipeError:
                 raise
+            except KeyboardInterrupt as error:
+                print_line("snakestore: interrupted", err=True)
+                raise typer.Exit(INTERRUPTED) from error
             except (SnakeStoreError, OSError) as error:
                 print_line(f"snakestore: {error}", err=True)
                 raise typer.Exit(1) from error
@@ -101,13 +102,10 @@ app = typer.Typer(
     cls=_Commands,
     help="Inspect, change, back up and migrate stores of snakestore.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (demo, read, write, maintenance, transfer):
-    group.add_to(app)
-app.add_typer(db.app, name="db")
 
 
 def _print_version(requested: bool) -> None:  # noqa: FBT001 - typer passes it by position
@@ -119,6 +117,7 @@ def _print_version(requested: bool) -> None:  # noqa: FBT001 - typer passes it b
 @app.callback()
 def _options(
     *,
+    _db: Db = None,
     _version: Annotated[
         bool,
         typer.Option(
@@ -132,8 +131,7 @@ def _options(
 def run() -> None:
     """Run the command and exit.
 
-    The status is 0 for success, 1 refused (stderr says why), 2 wrong usage, and 141 if the reader
-    of the output has closed the pipe.
+    The status is 0 for success, 1 refused (stderr says why), 2 wrong usage and 130 interrupted.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)

@@ -1,23 +1,19 @@
-"""Print text, JSON and tables. Characters that are not shown as themselves are escaped."""
+"""Print text and JSON. Characters that are not shown as themselves are escaped."""
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from snakestore.types import to_jsonable
-
-MAX_CELL_LENGTH = 60
+INTERRUPTED = 130
+"""What shells call the status of a process that SIGINT has ended: 128 + 2."""
 _NOT_ASCII = re.compile("[^ -~]")
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Control characters; characters without a width, and those that change the direction of text, so
@@ -54,14 +50,9 @@ def print_line(text: str = "", *, err: bool = False) -> None:
 
 def json_line(value: Any) -> str:
     """``value`` as JSON on one line, with control characters escaped. Bytes become base64 text."""
-    shown = to_jsonable("bytes", value) if isinstance(value, bytes) else value
-    return escaped(json.dumps(shown, ensure_ascii=False))
-
-
-def cell(value: Any) -> str:
-    """``value`` as JSON, shortened to the length of a table cell."""
-    text = json_line(value)
-    return text if len(text) <= MAX_CELL_LENGTH else text[: MAX_CELL_LENGTH - 3] + "..."
+    if isinstance(value, bytes):
+        value = base64.b64encode(value).decode("ascii")
+    return escaped(json.dumps(value, ensure_ascii=False))
 
 
 def print_json(document: Any) -> None:
@@ -71,19 +62,16 @@ def print_json(document: Any) -> None:
         print_line(line)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table: drawn on a terminal, otherwise with columns aligned by spaces."""
-    head, *cells = ([escaped(str(entry)) for entry in row] for row in [columns, *rows])
-    if sys.stdout.isatty():
-        table = Table(box=box.SIMPLE_HEAD)
-        for column in head:
-            table.add_column(Text(column), overflow="fold")
-        for row in cells:
-            table.add_row(*(Text(entry) for entry in row))  # a Text is not parsed as markup
-        Console(highlight=False).print(table)
-        return
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-    for row in [head, *cells]:
-        print_line(
-            "  ".join(entry.ljust(width) for entry, width in zip(row, widths, strict=True)).rstrip()
-        )
+def print_json_list(documents: Iterable[Any]) -> None:
+    """Print a JSON list as it comes, with each document on one line."""
+    separator = "["
+    for document in documents:
+        print_line(separator)
+        typer.echo(f"  {json_line(document)}", nl=False)
+        separator = ","
+    print_line("[]" if separator == "[" else "\n]".strip())
+
+
+def is_terminal() -> bool:
+    """Whether what is printed is shown on a terminal."""
+    return sys.stdout.isatty()

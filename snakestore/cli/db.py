@@ -6,21 +6,19 @@ from typing import Annotated
 
 import typer
 
-from snakestore import current, downgrade, upgrade
+import snakestore
+from snakestore.cli.commands import GROUPS, new_app
 from snakestore.cli.console import print_line
-from snakestore.cli.stores import Store, StoreCommand, check_exists
+from snakestore.cli.parameters import Store
+from snakestore.cli.stores import StoreCommand, check_exists
 
-app = typer.Typer(
-    help="Create, migrate and show the schema of a store.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = new_app(GROUPS["db"].summary)
 
 NO_REVISION = "none"
 
 
-@app.command(name="upgrade", cls=StoreCommand)
-def upgrade_(
+@app.command(cls=StoreCommand)
+def upgrade(
     store: Store,
     revision: Annotated[str, typer.Option(help="The revision to migrate to.")] = "head",
     partitions: Annotated[
@@ -29,12 +27,12 @@ def upgrade_(
     ] = None,
 ) -> None:
     """Create the tables, or migrate them to a newer schema."""
-    upgrade(store, revision, partitions=partitions)
+    snakestore.upgrade(store, revision, partitions=partitions)
     _print_current(store)
 
 
-@app.command(name="downgrade", cls=StoreCommand)
-def downgrade_(
+@app.command(cls=StoreCommand)
+def downgrade(
     store: Store,
     revision: Annotated[
         str,
@@ -45,18 +43,18 @@ def downgrade_(
     ],
 ) -> None:
     """Migrate to an older schema. Data that it cannot hold is lost."""
-    downgrade(store, revision)
+    snakestore.downgrade(store, revision)
     _print_current(store)
 
 
-@app.command(name="current", cls=StoreCommand)
-def current_(store: Store) -> None:
+@app.command(cls=StoreCommand)
+def current(store: Store) -> None:
     """Print the revision of the schema, or 'none' without snakestore's tables."""
     _print_current(store)
 
 
 def _print_current(store: str) -> None:
-    revision = current(store)
+    revision = snakestore.current(store)
     if revision is None:
         check_exists(store)
     print_line(revision or NO_REVISION)

@@ -1,27 +1,58 @@
-"""The commands check and backup."""
+"""The commands about the whole store: sweep, stats, check, backup."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from snakestore import CheckReport, StoreError
-from snakestore.cli.console import print_json, print_line, print_table
-from snakestore.cli.stores import AsJson, Store, StoreCommand, opened_read_only, writing
+from snakestore.cli.commands import new_app
+from snakestore.cli.console import print_json, print_line
+from snakestore.cli.parameters import AsJson, Store
+from snakestore.cli.stores import StoreCommand, opened_read_only, reading, writing
+from snakestore.cli.tables import print_table
+from snakestore.errors import StoreError
+
+if TYPE_CHECKING:
+    from snakestore import CheckReport
 
 SECONDS_BETWEEN_LINES = 1.0
 
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
-    for function in (check, backup):
-        app.command(cls=StoreCommand)(function)
+app = new_app()
 
 
+@app.command(cls=StoreCommand)
+def sweep(
+    store: Store,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=0, help="Delete at most this many sessions.", show_default=False),
+    ] = None,
+) -> None:
+    """Delete expired sessions."""
+    with writing(store) as repository:
+        deleted = repository.delete_expired(limit)
+    print_line(f"{deleted} expired {'session' if deleted == 1 else 'sessions'} deleted")
+
+
+@app.command(cls=StoreCommand)
+def stats(store: Store, *, as_json: AsJson = False) -> None:
+    """Show the statistics of the store."""
+    with reading(store) as snapshot:
+        counted = dataclasses.asdict(snapshot.store_stats())
+    if as_json:
+        print_json(counted)
+    else:
+        print_table(
+            ["stored", "count"],
+            [[name.replace("_", " "), value] for name, value in counted.items()],
+        )
+
+
+@app.command(cls=StoreCommand)
 def check(
     store: Store,
     *,
@@ -72,6 +103,7 @@ def _print(report: CheckReport) -> None:
     print_line(f"{remaining or 'no'} {'problem' if remaining == 1 else 'problems'}")
 
 
+@app.command(cls=StoreCommand)
 def backup(
     store: Store,
     path: Annotated[

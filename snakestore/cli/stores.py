@@ -1,48 +1,94 @@
-"""The FILE argument of the commands, and how they open the store."""
+"""Which store a command works on (FILE, ``--db``, SNAKESTORE_URL), and how it is opened."""
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Annotated, Any
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
+from typer.main import get_command
 
-from snakestore import SchemaOutdatedError, Session, SessionRepository, StoreError, current
-from snakestore.storage.migrate.upgrade import exists
-from snakestore.storage.url import describe, parse, read_only_url
+import snakestore
+from snakestore.errors import SchemaOutdatedError, StoreError
+
+if TYPE_CHECKING:
+    from snakestore import Session, SessionRepository
 
 STORE_VARIABLE = "SNAKESTORE_URL"
+_DB = "snakestore.cli.db"
+"""The key of the --db before the command in what contexts share."""
+_REQUIRED_WITHOUT = {"value": "file", "document": "file", "session_id": "new_id"}
+"""Arguments that are required unless an option is given."""
+SIMILAR_FILES = 3
+_BESIDE_A_STORE = ("-wal", "-shm", "-journal")
 
-Store = Annotated[
-    str,
-    typer.Argument(
+
+def _remember(ctx: typer.Context, value: str | None) -> str | None:
+    """Keep a --db that stands before the command."""
+    if value is not None:
+        ctx.meta[_DB] = value
+    return value
+
+
+Db = Annotated[
+    str | None,
+    typer.Option(
+        "--db",
         metavar="FILE",
-        help=f"Path or URL of the store. Defaults to {STORE_VARIABLE}.",
+        help=f"Path or URL of the store, instead of the argument. Default: {STORE_VARIABLE}.",
         show_default=False,
+        expose_value=False,
+        callback=_remember,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@cache
+def _db_option() -> Any:
+    """The option --db, made from its annotation."""
+    app = typer.Typer(add_completion=False)
+
+    @app.command()
+    def _command(_db: Db = None) -> None:
+        """Has the option."""
+
+    return get_command(app).params[0]
 
 
 class StoreCommand(TyperCommand):
-    """A command whose first argument is the store, which defaults to SNAKESTORE_URL."""
+    """A command whose first argument is the store. It has the option --db too."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.params.append(_db_option())
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Insert the store before ``args`` if a required argument is missing."""
-        store = os.environ.get(STORE_VARIABLE)
+        """Insert the store before ``args`` if it is given otherwise than as an argument."""
+        values, _, _ = self.make_parser(ctx).parse_args(list(args))
+        given = {name: value for name, value in values.items() if isinstance(value, str)}
+        store = given.get("_db") or ctx.meta.get(_DB)
+        if not store and self._lacks_an_argument(ctx, given):
+            store = os.environ.get(STORE_VARIABLE)
         if store:
-            values, _, _ = self.make_parser(ctx).parse_args(list(args))
-            required = [
-                parameter.name
-                for parameter in self.get_params(ctx)
-                if parameter.param_type_name == "argument" and parameter.required
-            ]
-            if any(not isinstance(values.get(str(name)), str) for name in required):
-                args = [store, *args]
+            # not an option, whatever its name is
+            args = [f"./{store}" if store.startswith("-") else store, *args]
         return super().parse_args(ctx, args)
+
+    def _lacks_an_argument(self, ctx: Any, given: dict[str, str]) -> bool:
+        first = given.get("store", "")
+        if ctx.resilient_parsing:  # completion: the arguments that follow are still to come
+            return not (os.path.isfile(first) or "://" in first)
+        return any(
+            parameter.name not in given
+            for parameter in self.get_params(ctx)
+            if parameter.param_type_name == "argument"
+            and (parameter.required or _REQUIRED_WITHOUT.get(parameter.name, "") not in given)
+        )
 
 
 def check_exists(store: str) -> None:
@@ -51,9 +97,27 @@ def check_exists(store: str) -> None:
     Raises:
         StoreError: if there is no such file, or no such database on the server.
     """
+    from snakestore.storage.migrate.upgrade import exists  # noqa: PLC0415 - loads SQLAlchemy
+    from snakestore.storage.url import describe, parse  # noqa: PLC0415 - likewise
+
     if not exists(store):
-        message = f"{describe(parse(store))} does not exist: check the name of the store"
+        similar = _similar_files(store)
+        advice = f"did you mean {similar}?" if similar else "check the name of the store"
+        message = f"{describe(parse(store))} does not exist: {advice}"
         raise StoreError(message)
+
+
+def _similar_files(store: str) -> str:
+    """Files in the folder of a missing one that have a similar name."""
+    folder, name = os.path.split(store)
+    try:
+        with os.scandir(folder or ".") as entries:
+            names = [entry.name for entry in entries if entry.is_file()]
+    except OSError:  # there is no such folder, or it is a URL
+        return ""
+    stores = [each for each in names if not each.endswith(_BESIDE_A_STORE)]
+    similar = difflib.get_close_matches(name, stores, n=SIMILAR_FILES)
+    return " or ".join(os.path.join(folder, each) for each in similar)
 
 
 @contextmanager
@@ -88,14 +152,18 @@ def opened_read_only(store: str) -> Iterator[SessionRepository]:
     Raises:
         StoreError: if the file does not exist or is not a store.
     """
+    from snakestore.storage.url import parse, read_only_url  # noqa: PLC0415 - loads SQLAlchemy
+
     url = read_only_url(parse(store))
     with ExitStack() as stack:
         with checking_existence(store):
-            repository = SessionRepository.open(store if url is None else url, migrate=False)
+            repository = snakestore.SessionRepository.open(
+                store if url is None else url, migrate=False
+            )
         if url is not None:
             # reading creates an empty write-ahead log, which a read-only connection cannot remove;
             # current() removes it
-            stack.callback(current, store)
+            stack.callback(snakestore.current, store)
         yield stack.enter_context(repository)
 
 
@@ -103,7 +171,7 @@ def opened_read_only(store: str) -> Iterator[SessionRepository]:
 def writing(store: str) -> Iterator[SessionRepository]:
     """The store for writing. It is neither created nor migrated."""
     with checking_existence(store):
-        repository = SessionRepository.open(store, migrate=False)
+        repository = snakestore.SessionRepository.open(store, migrate=False)
     with repository:
         yield repository
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from snakestore import copy
-from snakestore.cli.console import print_json, print_table
-from snakestore.cli.stores import AsJson, Store, StoreCommand, checking_existence
+import snakestore
+from snakestore.cli.commands import new_app
+from snakestore.cli.console import print_json
+from snakestore.cli.parameters import AsJson, Store
+from snakestore.cli.stores import StoreCommand, checking_existence
+from snakestore.cli.tables import print_table
 
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command(name="copy", cls=StoreCommand)(copy_)
+app = new_app()
 
 
-def copy_(
+@app.command(cls=StoreCommand)
+def copy(
     store: Store,
     target: Annotated[
         str,
@@ -32,6 +31,15 @@ def copy_(
     as_json: AsJson = False,
 ) -> None:
     """Copy every session to another store, exactly as stored. Run again to continue."""
+    from rich.console import Console  # noqa: PLC0415 - takes time, and the help does not need it
+    from rich.progress import (  # noqa: PLC0415 - likewise
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         TextColumn("copying"),
         BarColumn(),
@@ -46,7 +54,7 @@ def copy_(
         Progress(*columns, console=console, transient=True, disable=hidden) as bar,
     ):
         task = bar.add_task("copying", total=None)
-        report = copy(
+        report = snakestore.copy(
             store,
             target,
             progress=lambda done, total: bar.update(task, completed=done, total=total),

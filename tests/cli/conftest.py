@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from snakestore import SessionRepository
 from snakestore.cli.app import app
 
 ROOT = Path(__file__).parents[2]
+DEVELOPERS_OWN = ("SNAKESTORE_URL", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 
 
 class Cli:
@@ -80,8 +82,8 @@ class Processes:
 
     def start(self, *arguments: object, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
         """Start it, without a store of the developer's own and with warnings as errors."""
-        kept = {name: value for name, value in os.environ.items() if name != "SNAKESTORE_URL"}
-        kept |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+        kept = {name: value for name, value in os.environ.items() if name not in DEVELOPERS_OWN}
+        kept |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "TERM": "xterm"}
         process = subprocess.Popen(
             command(*arguments),
             cwd=self.folder,
@@ -94,9 +96,10 @@ class Processes:
         self.started.append(process)
         return process
 
-    def run_on_a_terminal(self, *arguments: object) -> str:
+    def run_on_a_terminal(self, *arguments: object, columns: int = 80) -> str:
         """What a terminal receives."""
         ours, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (24, columns))
         process = self.start(*arguments, stdout=theirs)
         os.close(theirs)
         received = b""

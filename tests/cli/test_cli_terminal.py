@@ -72,7 +72,7 @@ def test_an_error_about_a_hostile_name_is_still_one_line(cli: Any, store: Path) 
 
 
 def test_a_terminal_gets_only_the_drawing_of_the_table(processes: Any, hostile: Path) -> None:
-    received = processes.run_on_a_terminal("sessions", hostile)
+    received = processes.run_on_a_terminal("sessions", hostile, columns=300)
     colours_and_line_breaks = re.compile(r"\x1b\[[0-9;]*m|\r\n")
 
     drawn = colours_and_line_breaks.sub("", received)

@@ -12,6 +12,7 @@ from typer.main import get_command
 import snakestore
 from snakestore import types
 from snakestore.cli.app import app
+from snakestore.cli.commands import COMMANDS, GROUPS, SHORT_FORMS
 
 DOCS = Path(__file__).parents[2] / "docs"
 API_ENTRY = re.compile(r"^- \*\*`(\w+)", re.MULTILINE)
@@ -27,7 +28,10 @@ def verbs(command: Any, path: tuple[str, ...] = ()) -> dict[str, Any]:
     return found
 
 
-VERBS = verbs(get_command(app))
+VERBS = {
+    verb: command for verb, command in verbs(get_command(app)).items() if verb not in SHORT_FORMS
+}
+OF_EVERY_COMMAND = {"--help", "--db"}
 
 
 def section(verb: str) -> str:
@@ -72,7 +76,7 @@ def test_every_verb_has_help_and_stands_in_the_docs_with_all_its_options(verb: s
         option
         for parameter in command.params
         for option in parameter.opts
-        if option.startswith("--") and option != "--help"
+        if option.startswith("--") and option not in OF_EVERY_COMMAND
     }
     described = section(verb)
 
@@ -85,6 +89,22 @@ def test_the_docs_know_no_verb_that_is_not_there() -> None:
     described = re.findall(r"^## (.+)$", (DOCS / "cli.md").read_text("utf-8"), re.MULTILINE)
 
     assert sorted(described) == sorted(VERBS)
+
+
+def test_the_docs_list_the_short_forms() -> None:
+    listed = re.findall(
+        r"^\| `(\w+)` \| `(\w+ \w+)` \|", (DOCS / "cli.md").read_text("utf-8"), re.MULTILINE
+    )
+
+    assert dict(listed) == SHORT_FORMS
+
+
+def test_the_list_of_commands_says_what_their_help_says() -> None:
+    command = get_command(app)
+
+    for name, place in {**GROUPS, **COMMANDS}.items():
+        summary = command.commands[name].help.partition("\n")[0]
+        assert summary.startswith(place.summary), name
 
 
 def test_every_type_stands_in_the_table_of_types() -> None:
