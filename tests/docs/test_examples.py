@@ -9,11 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
 from snakestore import SessionRepository
+from tests.servers import emptied
 
 ROOT = Path(__file__).parents[2]
 OF_SEVERAL_PROCESSES = {"share_work", "shared_counter"}
+LONG = ["agent_service", "prompt_optimiser", "resumable_run"]
+"""They take a path or URL, and check what they did."""
 EXAMPLES = [
     pytest.param(
         path,
@@ -21,27 +25,50 @@ EXAMPLES = [
         marks=[pytest.mark.slow] if path.stem in OF_SEVERAL_PROCESSES else [],
     )
     for path in sorted((ROOT / "examples").glob("*.py"))
+    if path.stem not in LONG
 ]
+
+
+def run(example: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run an example in a folder; a warning is an error."""
+    return subprocess.run(
+        [sys.executable, str(example), *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"},
+        text=True,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_runs_and_runs_again(example: Path, tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
-    runs = [
-        subprocess.run(
-            [sys.executable, str(example)],
-            cwd=tmp_path,
-            env=environment,
-            text=True,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        for _ in range(2)
-    ]
+    runs = [run(example, tmp_path) for _ in range(2)]
 
-    assert [(run.returncode, run.stderr) for run in runs] == [(0, ""), (0, "")]
-    assert all(run.stdout for run in runs)
+    assert [(each.returncode, each.stderr) for each in runs] == [(0, ""), (0, "")]
+    assert all(each.stdout for each in runs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_example_finds_nothing_wrong_on_a_file(name: str, tmp_path: Path) -> None:
+    ended = run(ROOT / "examples" / f"{name}.py", tmp_path, "store.db")
+
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_example_finds_nothing_wrong_on_a_server(
+    name: str, tmp_path: Path, postgresql_database: URL
+) -> None:
+    emptied(postgresql_database)
+    url = postgresql_database.render_as_string(hide_password=False)
+
+    ended = run(ROOT / "examples" / f"{name}.py", tmp_path, url)
+
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
 
 
 def test_there_are_examples() -> None:
