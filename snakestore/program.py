@@ -11,7 +11,7 @@ from snakestore.names import checked_name
 from snakestore.versioning import checked_version
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Program:
     """A JSON document with an id and a version.
 
@@ -46,6 +46,11 @@ class Program:
         put(self, "created_at", as_utc(self.created_at, "created_at"))
         put(self, "last_updated_at", as_utc(self.last_updated_at, "last_updated_at"))
         put(self, "metadata", {} if self.metadata is None else self.metadata)
+
+    def __repr__(self) -> str:
+        from snakestore.notebook import brief  # noqa: PLC0415 - on use
+
+        return f"<Program {self.id!r}: {brief(self.document)}, version {self.version}>"
 
 
 # the setters of the slots, which bypass frozen=True: twice as fast as the constructor, which would

@@ -34,7 +34,7 @@ class SessionStats:
     total_items: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Session:
     """A session as it was read. It is a plain value without a connection to the database.
 
@@ -68,6 +68,28 @@ class Session:
         put(self, "last_accessed", as_utc(self.last_accessed, "last_accessed"))
         if self.expires_at is not None:
             put(self, "expires_at", as_utc(self.expires_at, "expires_at"))
+
+    def __repr__(self) -> str:
+        stats = self.stats
+        return (
+            f"<Session {self.id!r}: {stats.variable_count} variables, {stats.program_count}"
+            f" programs, ttl {self.ttl}>"
+        )
+
+    def _repr_html_(self) -> str:
+        from snakestore.notebook import brief, fields_table  # noqa: PLC0415 - on use
+
+        shown = {
+            "variables": self.stats.variable_count,
+            "programs": self.stats.program_count,
+            "updates": self.stats.total_variable_updates,
+            "metadata": brief(self.metadata),
+            "created (UTC)": self.created_at,
+            "last accessed (UTC)": self.last_accessed,
+            "expires (UTC)": self.expires_at or "never",
+            "last worker": self.last_worker_id,
+        }
+        return fields_table(f"Session {self.id}", shown)
 
     def expired(self, now: datetime | None = None) -> bool:
         """Whether the session is idle for longer than its ttl at ``now`` (default: the clock)."""

@@ -40,7 +40,7 @@ class _StoredBytes:
         return blob
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Variable(_StoredBytes):
     """A typed, constrained, versioned value with an id and a name.
 
@@ -92,6 +92,27 @@ class Variable(_StoredBytes):
         put(self, "access_rules", tuple(self.access_rules))
         put(self, "constraints", {} if self.constraints is None else self.constraints)
         put(self, "metadata", {} if self.metadata is None else self.metadata)
+
+    def __repr__(self) -> str:
+        from snakestore.notebook import brief  # noqa: PLC0415 - on use
+
+        return f"<Variable {self.name!r}: {self.type} {brief(self.value)}, version {self.version}>"
+
+    def _repr_html_(self) -> str:
+        from snakestore.notebook import brief, fields_table  # noqa: PLC0415 - on use
+
+        shown = {
+            "type": self.type,
+            "value": brief(self.value),
+            "version": self.version,
+            "constraints": brief(self.constraints),
+            "metadata": brief(self.metadata),
+            "created (UTC)": self.created_at,
+            "updated (UTC)": self.last_updated_at,
+            "optimised by": self.optimization_status.optimizer_id,
+            "id": self.id,
+        }
+        return fields_table(f"Variable {self.name}", shown)
 
     @classmethod
     def new(cls, mapping: Mapping[str, Any] | None = None, /, **fields: Any) -> Variable:

@@ -10,6 +10,7 @@ logs/               methods about logs
 store/              methods about the whole store
 records/            exporting sessions as records, and importing them
 methods             all of them in one class
+notebook            what a notebook shows of a repository and a session
 naming              their names in errors and in ``help()``
 view                ``session()``: one session as a mapping
 """
@@ -67,6 +68,11 @@ class SessionRepository(RepositoryMethods):
             self: R, *, read_only: bool = False
         ) -> AbstractContextManager[R]:
             """A repository whose methods run in one transaction, committed at the block's end."""
+
+    def _repr_html_(self) -> str:
+        from snakestore.repository.notebook import repository_html  # noqa: PLC0415 - on use
+
+        return repository_html(self._runner, repr(self).strip("<>"))
 
     def session(self, sid: str, *, strict: bool = False) -> SessionView:
         """Return the session as a mapping of name to value. Creating it touches nothing.

@@ -27,6 +27,7 @@ from snakestore.storage.execution.runner import Block, Runner
 from snakestore.storage.execution.shared import BorrowedConnections, MemoryConnection
 from snakestore.storage.migrate.opening import open_engine
 from snakestore.storage.schema.tables import SessionRow
+from snakestore.storage.url import describe
 
 T = TypeVar("T", bound="RepositoryBase")
 Bind = Engine | Connection | orm.Session
@@ -34,6 +35,8 @@ Bind = Engine | Connection | orm.Session
 
 class RepositoryBase(SharedHandle):
     """Methods that open and close a repository, and its transactions."""
+
+    _closed = False
 
     @show_options
     def __init__(self, bind: Bind, **options: Unpack[RepositoryOptions]) -> None:
@@ -55,6 +58,7 @@ class RepositoryBase(SharedHandle):
         self._options = checked
         self._runner = _runner_for(bind, checked)
         self._owned: Engine | None = None
+        self._url: URL | None = _url_of(bind)
 
     @classmethod
     @show_options
@@ -91,19 +95,31 @@ class RepositoryBase(SharedHandle):
             busy_timeout=settings.busy_timeout,
             durability=settings.durability,
         )
-        return cls._on(checked, _runner_for(engine, checked), owned=engine)
+        return cls._on(checked, _runner_for(engine, checked), url=engine.url, owned=engine)
 
     @classmethod
-    def _on(cls, options: Options, runner: Runner, *, owned: Engine | None = None) -> Self:
+    def _on(
+        cls,
+        options: Options,
+        runner: Runner,
+        *,
+        url: URL | None = None,
+        owned: Engine | None = None,
+    ) -> Self:
         bound = cls.__new__(cls)
-        bound.__dict__.update(_options=options, _runner=runner, _owned=owned)
+        bound.__dict__.update(_options=options, _runner=runner, _owned=owned, _url=url)
         return bound
+
+    def __repr__(self) -> str:
+        place = "" if self._url is None else f" {describe(self._url)}"
+        return f"<{type(self).__name__}{place}{', closed' if self._closed else ''}>"
 
     def close(self) -> None:
         """Close the repository and what ``open`` opened, after running calls have ended.
 
         Every later call raises StoreError. Closing again does nothing.
         """
+        self._closed = True
         self._runner.close()
         if self._owned is not None:
             self._owned.dispose()
@@ -135,7 +151,8 @@ class RepositoryBase(SharedHandle):
             StoreError: if the repository is closed, or the database rolled the transaction back.
         """
         return _Transaction(
-            self._on(self._options, self._runner), self._runner.transaction(read_only=read_only)
+            self._on(self._options, self._runner, url=self._url),
+            self._runner.transaction(read_only=read_only),
         )
 
 
@@ -158,6 +175,12 @@ class _Transaction(Enterable[T]):
     def end(self, error: BaseException | None) -> None:
         """Roll back what was not committed."""
         self._block.end(error)
+
+
+def _url_of(bind: Bind) -> URL:
+    if isinstance(bind, orm.Session):
+        return bind.get_bind(SessionRow).engine.url
+    return bind.engine.url
 
 
 def _runner_for(bind: object, options: Options) -> Runner:

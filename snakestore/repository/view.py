@@ -83,6 +83,17 @@ class SessionView(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return f"SessionView({self.session_id!r}, strict={self.strict})"
 
+    def _repr_html_(self) -> str:
+        from snakestore.repository.notebook import session_html  # noqa: PLC0415 - on use
+
+        return session_html(self._runner, self.session_id)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """The keys that a notebook completes after ``view["``. Counts as no access."""
+        from snakestore.repository.notebook import completions  # noqa: PLC0415 - on use
+
+        return completions(self._runner, self.session_id)
+
     # --- one key
 
     def __getitem__(self, key: str) -> Any:

@@ -57,6 +57,11 @@ class LogView(Sequence[Any]):
     def __repr__(self) -> str:
         return f"LogView({self.session_id!r}, {self.name!r})"
 
+    def _repr_html_(self) -> str:
+        from snakestore.repository.logs.notebook import log_html  # noqa: PLC0415 - on use
+
+        return log_html(self._runner, self.session_id, self.name)
+
     # --- reading
 
     def __len__(self) -> int:
