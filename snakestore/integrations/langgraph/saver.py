@@ -1,0 +1,135 @@
+"""``SnakestoreSaver`` and ``AsyncSnakestoreSaver``: checkpointers of LangGraph."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self, TypeVar
+
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from snakestore.errors import StoreError
+from snakestore.integrations.langgraph.checkpointer import Checkpointer
+from snakestore.integrations.langgraph.steps import (
+    Steps,
+    run,
+    run_at_once,
+    run_awaiting,
+    run_awaiting_at_once,
+)
+from snakestore.integrations.opening import AsyncHandle, AsyncStore, Handle, Store
+
+T = TypeVar("T")
+
+
+class SnakestoreSaver(Checkpointer):
+    """A checkpointer on a SessionRepository. Each thread is a session.
+
+    Threads and processes may share it. Its awaited methods run in a worker thread;
+    AsyncSnakestoreSaver waits on the event loop instead.
+    """
+
+    def __init__(
+        self,
+        repo: Store,
+        *,
+        serde: SerializerProtocol | None = None,
+        prefix: str = "langgraph:",
+        ttl: float | None = None,
+    ) -> None:
+        """Use a repository, or open one.
+
+        Args:
+            repo: a SessionRepository, or a path or URL to open.
+            serde: serialises checkpoints and writes; None: LangGraph's JsonPlusSerializer.
+            prefix: what the ids of the sessions start with. The id of the thread follows.
+            ttl: seconds after which a thread expires that is not used; None: never.
+
+        Raises:
+            ValidationError: if the serde would fall back to pickle.
+            As ``SessionRepository.open``, for a path or URL.
+        """
+        super().__init__(serde=serde, prefix=prefix, ttl=ttl)
+        self._handle = Handle(repo)
+
+    def close(self) -> None:
+        """Close the repository if it was opened here."""
+        self._handle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self, steps: Steps[T], *, at_once: bool = False) -> T:
+        return (run_at_once if at_once else run)(self._handle.repository, steps)
+
+    async def _arun(self, steps: Steps[T], *, at_once: bool = False) -> T:
+        return await asyncio.to_thread(self._run, steps, at_once=at_once)
+
+
+class AsyncSnakestoreSaver(Checkpointer):
+    """A checkpointer on an AsyncSessionRepository. Each thread is a session.
+
+    Tasks and processes may share it. Its methods that are not awaited work in threads without an
+    event loop.
+    """
+
+    def __init__(
+        self,
+        repo: AsyncStore,
+        *,
+        serde: SerializerProtocol | None = None,
+        prefix: str = "langgraph:",
+        ttl: float | None = None,
+    ) -> None:
+        """Use a repository, or open one when it is first needed.
+
+        Args:
+            repo: an AsyncSessionRepository, or a path or URL to open.
+            serde: serialises checkpoints and writes; None: LangGraph's JsonPlusSerializer.
+            prefix: what the ids of the sessions start with. The id of the thread follows.
+            ttl: seconds after which a thread expires that is not used; None: never.
+
+        Raises:
+            ValidationError: if the serde would fall back to pickle.
+        """
+        super().__init__(serde=serde, prefix=prefix, ttl=ttl)
+        self._handle = AsyncHandle(repo)
+
+    async def close(self) -> None:
+        """Close the repository if it was opened here."""
+        await self._handle.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _arun(self, steps: Steps[T], *, at_once: bool = False) -> T:
+        repository = await self._handle.repository()
+        return await (run_awaiting_at_once if at_once else run_awaiting)(repository, steps)
+
+    def _run(self, steps: Steps[T], *, at_once: bool = False) -> T:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self._arun(steps, at_once=at_once))
+        message = (
+            "a method of AsyncSnakestoreSaver was called on the event loop, which it would block."
+            " Await the method whose name starts with 'a' (ainvoke, aget_state), or use"
+            " SnakestoreSaver."
+        )
+        raise StoreError(message)
