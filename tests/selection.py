@@ -1,6 +1,6 @@
-"""Which tests run, and how long they take: ``pytest``, ``pytest --full``, ``pytest --exhaustive``.
+"""Which tests run: ``pytest``, ``pytest --rest``, ``pytest --full``, ``pytest --exhaustive``.
 
-``pytest`` (for everybody, two minutes) runs every rule on SQLite and every method on every backend:
+``pytest`` (for everybody) runs every rule on SQLite and every method on every backend:
 
 - The tests of the contract (tests/contract) run on a SQLite file, with each of their parameter
   sets. Those marked ``every_backend`` run on all other backends too: test_every_method.py, which
@@ -8,13 +8,15 @@
 - Any other test that needs PostgreSQL runs once, with one of its parameter sets.
 - Tests marked ``slow`` are left out, and the scenarios of tests/faults are short.
 
-``pytest --full`` (for CI, eight minutes) leaves no test out. The contract runs on SQLite by path,
-on SQLite in memory and on PostgreSQL with each parameter set, and on the backends that share most
-of their code with one of these once a test (see tests/contract/backends.py).
+``pytest --full`` leaves no test out. The contract runs on a SQLite file and on PostgreSQL with each
+parameter set, and on the backends that share most of their code with one of these once a test (see
+tests/contract/backends.py).
+
+``pytest --rest`` (for CI, after ``pytest``) runs what ``--full`` adds, and the scenarios of
+tests/faults at their usual length.
 
 ``pytest --exhaustive`` (before a release, or after a change to how statements are run) runs
-everything with each parameter set on each backend, and tests/faults at full length, which takes ten
-minutes more.
+everything with each parameter set on each backend, and tests/faults at full length.
 
 A new test needs nothing to take part: what the rules above say about its folder and its parameters
 holds for it. A test that takes more than a second or two, and whose rule a quicker one checks as
@@ -44,12 +46,17 @@ def extent(config: pytest.Config) -> Extent:
     """How much the command line asks for."""
     if config.getoption("exhaustive"):
         return Extent.EXHAUSTIVE
-    return Extent.FULL if config.getoption("full") else Extent.DEFAULT
+    if config.getoption("full") or config.getoption("rest"):
+        return Extent.FULL
+    return Extent.DEFAULT
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--full", action="store_true", help="leave no test out, as CI does (see tests/selection.py)"
+        "--full", action="store_true", help="leave no test out (see tests/selection.py)"
+    )
+    parser.addoption(
+        "--rest", action="store_true", help="run what --full adds to a run without options"
     )
     parser.addoption(
         "--exhaustive",
@@ -65,15 +72,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if extent(config) is Extent.DEFAULT:
-        quick = [item for item in items if item.get_closest_marker("slow") is None]
-        keep(
-            config,
-            items,
-            [
-                *(item for item in quick if not _needs_postgresql(item)),
-                *one_of_each(item for item in quick if _needs_postgresql(item)),
-            ],
-        )
+        keep(config, items, _default(items))
+    elif config.getoption("rest"):
+        done = {id(item) for item in _default(items) if not _grows(item)}
+        keep(config, items, [item for item in items if id(item) not in done])
 
 
 def pytest_collection_finish() -> None:
@@ -95,6 +97,33 @@ def one_of_each(items: Iterable[pytest.Item], *, salt: str = "") -> list[pytest.
     for item in items:
         groups.setdefault(item.nodeid.partition("[")[0], []).append(item)
     return [group[crc32(f"{name}{salt}".encode()) % len(group)] for name, group in groups.items()]
+
+
+def _default(items: list[pytest.Item]) -> list[pytest.Item]:
+    """What is run without options."""
+    quick = [
+        item
+        for item in items
+        if item.get_closest_marker("slow") is None and not _is_on_another_backend(item)
+    ]
+    return [
+        *(item for item in quick if not _needs_postgresql(item)),
+        *one_of_each(item for item in quick if _needs_postgresql(item)),
+    ]
+
+
+def _grows(item: pytest.Item) -> bool:
+    """Whether a test is a scenario that is longer with ``--full``."""
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return "size" in getattr(item, "fixturenames", ()) and "size" not in parameters
+
+
+def _is_on_another_backend(item: pytest.Item) -> bool:
+    """Whether a test of the contract runs on a backend that only ``--full`` gives it."""
+    if item.get_closest_marker("every_backend") is not None:
+        return False
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return getattr(parameters.get("backend"), "name", "sqlite-file") != "sqlite-file"
 
 
 def _needs_postgresql(item: pytest.Item) -> bool:

@@ -3,10 +3,10 @@
 A SQLite file takes every test with each of its parameter sets. Every other backend takes only those
 that are marked ``every_backend``: test_every_method.py.
 
-With ``--full``, SQLite in memory and PostgreSQL too take every test with each parameter set. The
-rest share that code and differ in how they begin, wait and end, so that they take each test once,
-with one of its parameter sets, another one for each test: every verb and every rule is met. With
-``--exhaustive`` every backend takes all.
+With ``--full``, PostgreSQL too takes every test with each parameter set. The rest share that code
+and differ in how they begin, wait and end, so that they take each test once, with one of its
+parameter sets, another one for each test: every verb and every rule is met. With ``--exhaustive``
+every backend takes all.
 """
 
 from __future__ import annotations
@@ -102,7 +102,6 @@ class SqliteMemory(Backend):
 
     name = "sqlite-memory"
     shared = False
-    whole = True
 
     @classmethod
     def prepare(cls, folder: Path) -> None:
