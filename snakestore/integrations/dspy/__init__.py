@@ -1,0 +1,23 @@
+"""DSPy: modules as programs, variables that steer them, and resumable optimisation.
+
+Needs ``pip install 'snakestore[dspy]'``.
+"""
+
+from snakestore.integrations.dspy.errors import (
+    ProgramDriftError,
+    ProgramDriftWarning,
+    ResumeMismatchError,
+    SecretRefusedError,
+    TrialRecordedError,
+)
+from snakestore.integrations.dspy.saving import load_module, save_module
+
+__all__ = [
+    "ProgramDriftError",
+    "ProgramDriftWarning",
+    "ResumeMismatchError",
+    "SecretRefusedError",
+    "TrialRecordedError",
+    "load_module",
+    "save_module",
+]
