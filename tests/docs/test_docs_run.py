@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | 
 NAMED = re.compile(r"# (\w+\.py)\n")
 PRINTED = re.compile(r"^\s*print\(.*\)  # (?P<expected>.+)$", re.MULTILINE)
 RUN = ("python", "console")
+FRAMEWORKS = {"agents", "dspy", "google", "langgraph", "optuna"}  # of snakestore.integrations
 # where the sqlite3 shell is not installed, python's own module stands in for it
 SQLITE3_SHELL = """\
 import sqlite3, sys
@@ -73,6 +75,12 @@ def started_by_a_command(page: Path) -> set[str]:
     """The files that the console blocks of ``page`` start."""
     shown = "".join(body for language, body, _ in blocks(page) if language == "console")
     return set(re.findall(r"\bpython (\w+\.py)", shown))
+
+
+def lacks_a_framework(body: str) -> bool:
+    """Whether a block imports a framework of an adapter that is not installed."""
+    imported = re.findall(r"^(?:from|import) (\w+)", body, re.MULTILINE)
+    return any(name in FRAMEWORKS and find_spec(name) is None for name in imported)
 
 
 def run_python(body: str, page: Path, line: int, namespace: dict[str, Any]) -> None:
@@ -143,7 +151,8 @@ def test_what_a_page_shows_runs_from_top_to_bottom(
     namespace: dict[str, Any] = {"__name__": "__docs__"}
     for language, body, line in blocks(page):
         if language == "python":
-            run_python(body, page, line, namespace)
+            if not lacks_a_framework(body):
+                run_python(body, page, line, namespace)
         else:
             run_console(body, page, line, commands)
 
