@@ -16,7 +16,11 @@ from sqlalchemy import Connection, Engine
 
 from snakestore.storage.dialects import backend_of
 from snakestore.storage.engine import create_engine
-from snakestore.storage.migrate.alembic_runner import configure_options, lock_database
+from snakestore.storage.migrate.alembic_runner import (
+    complete_tables,
+    configure_options,
+    lock_database,
+)
 from snakestore.storage.url import parse
 
 config = context.config
@@ -32,6 +36,7 @@ def migrate(connection: Connection) -> None:
     context.configure(connection=connection, **configure_options())
     with context.begin_transaction(), backend_of(connection).migration_settings(connection):
         context.run_migrations()
+        complete_tables(connection)
 
 
 def named_url() -> str:

@@ -147,7 +147,7 @@ def _identity(repository: SessionRepository) -> object:
     """What identifies a database, however it was opened."""
 
     def ask(tx: TransactionContext) -> object:
-        return tx.backend.identity(tx.fetch_one(tx.backend.whereabouts))
+        return tx.backend.identity(tx)
 
     return _runner(repository).lookup(ask)
 
@@ -260,6 +260,7 @@ def _prepare_records(tx: TransactionContext) -> None:
     """Create the table of what was copied, and remove records of sessions that are gone."""
     if not _has_records(tx):  # PostgreSQL asks for the right to create also where it exists
         tx.create_table(copied_sessions)
+        tx.backend.complete_copied(tx)
     tx.send(sql.DELETE_COPIED_WITHOUT_SESSION)
 
 

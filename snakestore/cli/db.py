@@ -20,14 +20,19 @@ NO_REVISION = "none"
 @app.command(cls=StoreCommand)
 def upgrade(
     store: Store,
+    *,
     revision: Annotated[str, typer.Option(help="The revision to migrate to.")] = "head",
     partitions: Annotated[
         int | None,
         typer.Option(help="PostgreSQL: partition new tables by session, each into N partitions."),
     ] = None,
+    distribute: Annotated[
+        bool,
+        typer.Option("--distribute", help="Citus: distribute all tables over the nodes."),
+    ] = False,
 ) -> None:
     """Create the tables, or migrate them to a newer schema."""
-    snakestore.upgrade(store, revision, partitions=partitions)
+    snakestore.upgrade(store, revision, partitions=partitions, distribute=distribute)
     _print_current(store)
 
 

@@ -35,6 +35,7 @@ class Backend(ABC):
     shared: ClassVar[bool] = (
         True  # may several repositories and connections work on the same data at once?
     )
+    sweeps_together: ClassVar[bool] = True  # does one transaction of a sweep delete many sessions?
     whole: ClassVar[bool] = False  # does it take every parameter set of every test, with --full?
     database: ClassVar[URL | None] = (
         None  # of a server, for those that need one; set by the conftest
@@ -196,6 +197,15 @@ class PostgreSQLPartitioned(PostgreSQL):
     database_fixture = "postgresql_partitioned"
 
 
+class Citus(PostgreSQL):
+    """Tables distributed by the session over the nodes of a cluster."""
+
+    name = "citus"
+    whole = False
+    sweeps_together = False
+    database_fixture = "citus_database"
+
+
 class PostgreSQLPlainEngine(PostgreSQL):
     """An Engine that the user made with SQLAlchemy alone."""
 
@@ -333,6 +343,7 @@ BACKENDS: list[type[Backend]] = [
     PostgreSQLSerializable,
     PostgreSQLPartitioned,
     PostgreSQLPlainEngine,
+    Citus,
     AsyncSqliteFile,
     AsyncSqliteMemory,
     AsyncPostgreSQL,

@@ -47,7 +47,9 @@ def test_a_sweep_takes_along_what_the_sessions_held(many):
     ) == (2, 0, 0, 0, 0)
 
 
-def test_a_transaction_of_a_sweep_deletes_few_entries_of_logs(many, clock, monkeypatch):
+def test_a_transaction_of_a_sweep_deletes_few_entries_of_logs(backend, many, clock, monkeypatch):
+    if not backend.sweeps_together:
+        pytest.skip("each session is deleted in a transaction of its own")
     monkeypatch.setattr(expiry, "MAX_ENTRIES", 10)
     lengths = {"long-1": 4, "long-2": 6, "long-3": 1, "long-4": 99, "long-5": 1, "long-6": 9}
     for sid, length in lengths.items():

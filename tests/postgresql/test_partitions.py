@@ -148,6 +148,23 @@ def test_partitioned_tables_are_dropped_and_made_again(postgresql_server):
         assert snakestore.current(url) == HEAD
 
 
+def test_a_later_migration_partitions_what_it_creates(postgresql_server, plain):
+    with new_database(postgresql_server) as url:
+        snakestore.upgrade(url, "0001", partitions=2)
+        engine = snakestore.create_engine(url)
+        snakestore.upgrade(url)
+        with engine.connect() as connection:
+            partitioned = set(
+                connection.exec_driver_sql("SELECT relname FROM pg_class WHERE relkind = 'p'")
+                .scalars()
+                .all()
+            )
+
+        assert partitioned == set(Base.metadata.tables)
+        assert definitions(engine) == definitions(plain)
+        engine.dispose()
+
+
 @pytest.mark.parametrize("partitions", [0, 1, -4, 1025, True, 4.0, "4"])
 def test_a_number_of_partitions_that_may_not_be_is_refused(plain, partitions):
     with pytest.raises(ValidationError):

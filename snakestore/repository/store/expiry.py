@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
 
 from snakestore.errors import CorruptStoreError, shorten
 from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.base import RepositoryBase
-from snakestore.repository.session_access import has_expired, ping, undamaged_session
+from snakestore.repository.session_access import has_expired, undamaged_session
 from snakestore.repository.sessions import delete_sessions
 from snakestore.repository.space import WriterYield, incremental_vacuum
+from snakestore.repository.store.distributed_sweep import DistributedSweep
+from snakestore.repository.store.swept import Swept
 from snakestore.session import Session, expiry
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.runner import Runner
 from snakestore.storage.mapping.logs import entry_counts_from
 from snakestore.storage.mapping.sessions import (
     access_from,
@@ -62,8 +64,10 @@ class ExpiryMethods(RepositoryBase):
 
         Args:
             limit: the maximum number of sessions; None: no limit.
-            batch_size: sessions per transaction; fewer if they have long logs.
-            progress: called with the number deleted so far after each transaction.
+            batch_size: sessions per transaction; fewer if they have long logs. On Citus, each
+                session is deleted in a transaction of its own.
+            progress: called with the number deleted so far after each transaction, on Citus after
+                ``batch_size`` sessions.
 
         Returns:
             How many sessions were deleted.
@@ -72,15 +76,13 @@ class ExpiryMethods(RepositoryBase):
             ValidationError: if an argument is invalid.
         """
         count, size = checked_count(limit, "limit"), checked_positive(batch_size, "batch_size")
-        deleted, damaged, yielding = 0, 0, WriterYield(self._runner)
-        if count == 0:
-            self._runner.lookup(ping)
+        deleted, yielding = 0, WriterYield(self._runner)
+        sweep = (DistributedSweep if self._runner.lookup(_is_distributed) else _Sweep)(self._runner)
         while count is None or deleted < count:
             batch = size if count is None else min(size, count - deleted)
             with yielding.slice():
-                swept = self._runner.write(_sweep, batch, damaged)
+                swept = sweep.delete_batch(batch)
             deleted += swept.deleted
-            damaged += len(swept.damaged)
             for sid in swept.damaged:
                 logger.warning("did not delete the session %s, which is damaged: see check()", sid)
             logger.debug("deleted %d of %d sessions", swept.deleted, swept.found)
@@ -110,19 +112,25 @@ def _list(tx: TransactionContext, limit: int | None) -> list[Session]:
     return found[:limit]
 
 
-class _Swept(NamedTuple):
-    """What a transaction of a sweep did."""
-
-    found: int
-    """Sessions that may have expired."""
-    postponed: bool
-    """Whether some have so long logs that another transaction deletes them."""
-    deleted: int
-    damaged: list[str]
-    """The ids of damaged sessions, shortened. These stay where they are in the order."""
+def _is_distributed(tx: TransactionContext) -> bool:
+    return tx.backend.is_distributed(tx)
 
 
-def _sweep(tx: TransactionContext, limit: int, skip: int) -> _Swept:
+class _Sweep:
+    """A sweep of one server, which locks many sessions with one statement."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._damaged = 0
+
+    def delete_batch(self, limit: int) -> Swept:
+        """Delete what has expired of the next ``limit`` sessions that may have."""
+        swept = self._runner.write(_delete_batch, limit, self._damaged)
+        self._damaged += len(swept.damaged)
+        return swept
+
+
+def _delete_batch(tx: TransactionContext, limit: int, skip: int) -> Swept:
     """Delete what has expired of the next ``limit`` sessions that may have, after ``skip``."""
     bound = tx.backend.sweep_bound(tx.now)
     rows = tx.fetch_with_damaged(sql.LOCK_EXPIRED, bound=bound, limit=limit, skip=skip)
@@ -141,7 +149,7 @@ def _sweep(tx: TransactionContext, limit: int, skip: int) -> _Swept:
     now = _within_bounds(tx, expired) if expired else []
     if now:
         delete_sessions(tx, now)
-    return _Swept(len(rows), len(now) < len(expired), len(now), damaged)
+    return Swept(len(rows), len(now) < len(expired), len(now), damaged)
 
 
 def _within_bounds(tx: TransactionContext, expired: list[str]) -> list[str]:

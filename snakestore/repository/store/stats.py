@@ -34,6 +34,6 @@ def _stats(tx: TransactionContext) -> StoreStats:
 
 def sizes(tx: TransactionContext) -> tuple[int, int, int]:
     """Bytes of the database, bytes of it that are free, and bytes of the write-ahead log."""
-    size, free = database_size_from(tx.fetch_one(tx.backend.size))
+    size, free = database_size_from(tx.fetch_one(tx.backend.size_query(tx)))
     path = None if tx.backend.file is None else tx.fetch_scalar(tx.backend.file)
     return size, free, tx.backend.log_bytes(path) if path else 0

@@ -15,7 +15,12 @@ from typing import Any, ClassVar
 from sqlalchemy import URL, Connection, Engine, MetaData
 
 from snakestore.errors import SnakeStoreError, StoreError, ValidationError
-from snakestore.storage.dialects.protocols import FileWatch, Progress, SchemaReader
+from snakestore.storage.dialects.protocols import (
+    FileWatch,
+    Progress,
+    SchemaReader,
+    StatementRunner,
+)
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.settings import Settings
@@ -37,10 +42,6 @@ class Backend(ABC):
     """Whether the time is the server's, unless the user gives a clock."""
     remote: ClassVar[bool]
     """Whether it is a server: connections may be lost and made anew, and the database is shared."""
-    size: ClassVar[Statement]
-    """One row: bytes of the database, bytes of it that are free."""
-    whereabouts: ClassVar[Statement]
-    """One row that tells one database from another, for ``identity``."""
     parts: ClassVar[Statement]
     """Rows of kind ("table", "index", "view" or "column"), name (of the table, for a column) and
     column: what the schema consists of.
@@ -169,6 +170,48 @@ class Backend(ABC):
         """
         del connection
         self.check_partitions(partitions)
+
+    def check_distributable(self) -> None:
+        """Check that tables can be distributed over several servers.
+
+        Raises:
+            ValidationError: this database is one place.
+        """
+        message = "only PostgreSQL's tables are distributed, by Citus: leave distribute out"
+        raise ValidationError(message, value=True)
+
+    def distribute(self, run: StatementRunner) -> None:
+        """Distribute the tables over several servers by the session, with their rows.
+
+        No effect on tables that are distributed already.
+
+        Raises:
+            StoreError: the server cannot distribute tables.
+            ValidationError: this database is one place.
+        """
+        del run
+        self.check_distributable()
+
+    def is_distributed(self, run: StatementRunner) -> bool:
+        """Whether the sessions are distributed over several servers.
+
+        A statement that does not name a session can then lock no rows.
+        """
+        del run
+        return False
+
+    def complete_tables(self, connection: Connection, run: StatementRunner) -> None:
+        """Partition or distribute the tables that were just created, if the sessions are.
+
+        Args:
+            connection: a Connection whose transaction has migrated the database.
+            run: runs statements in it.
+        """
+        del connection, run
+
+    def complete_copied(self, run: StatementRunner) -> None:
+        """Likewise the table of ``copy``, which no migration creates."""
+        del run
 
     # --- driver errors
 
@@ -334,8 +377,12 @@ class Backend(ABC):
     # --- whole databases
 
     @abstractmethod
-    def identity(self, whereabouts: tuple[Any, ...]) -> object:
+    def identity(self, run: StatementRunner) -> object:
         """What is equal for two ways to the same database, and for no others."""
+
+    @abstractmethod
+    def size_query(self, run: StatementRunner) -> Statement:
+        """A query for one row: bytes of the database, bytes of it that are free."""
 
     def log_bytes(self, path: bytes) -> int:
         """Bytes of the write-ahead log beside the file at ``path``."""

@@ -1,14 +1,28 @@
-"""What ``Backend`` hands out: the schema of a database, and the watch of a file."""
+"""What ``Backend`` hands out: the schema of a database, and the watch of a file.
+
+``StatementRunner`` is what it is given.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from snakestore.storage.queries.statement import Row, Statement
 from snakestore.storage.schema.alterations import Alteration
 
 Progress = Callable[[int, int], None] | None
 """Called with the pages copied so far and the pages in total."""
+
+
+class StatementRunner(Protocol):
+    """Runs statements in a transaction."""
+
+    def fetch_one(self, statement: Statement, /, **parameters: Any) -> Row:
+        """Run a query that returns exactly one row."""
+
+    def fetch_scalar(self, statement: Statement, /, **parameters: Any) -> Any:
+        """Run a query that returns exactly one row of one column; its value."""
 
 
 class SchemaReader(Protocol):

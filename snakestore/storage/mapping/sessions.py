@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from snakestore.clock import seconds_between
 from snakestore.errors import CorruptStoreError
@@ -83,6 +83,18 @@ def locked_session_from(sid: str, row: Row) -> LockedSession:
         row[at.STATE_EXPIRES_AT],
         row[at.STATE_HISTORY_LIMIT],
     )
+
+
+class ExpiringSession(NamedTuple):
+    """A session's place in the order of a sweep."""
+
+    sid: str
+    expires_at: datetime
+
+
+def expiring_from(row: Row) -> ExpiringSession:
+    """A place from EXPIRING_COLUMNS."""
+    return ExpiringSession(row[at.EXPIRING_ID], row[at.EXPIRING_EXPIRES_AT])
 
 
 def session_id_from(row: Row) -> str:

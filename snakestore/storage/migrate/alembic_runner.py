@@ -14,6 +14,8 @@ from sqlalchemy import Connection
 
 from snakestore.errors import ValidationError, shorten
 from snakestore.storage.dialects import backend_of
+from snakestore.storage.execution.connection import SqlAlchemyConnection
+from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.fork import ForkSafeLock
 from snakestore.storage.schema.revisions import REVISIONS, VERSION_TABLE
 from snakestore.storage.schema.tables import Base
@@ -37,6 +39,17 @@ def lock_database(connection: Connection) -> None:
             AUTOCOMMIT, which has no transaction.
     """
     backend_of(connection).lock_for_migration(connection)
+
+
+def complete_tables(connection: Connection) -> None:
+    """Partition or distribute what was created, if the sessions are."""
+    backend = backend_of(connection)
+    backend.complete_tables(connection, statements_on(connection))
+
+
+def statements_on(connection: Connection) -> TransactionContext:
+    """Runs statements in the transaction of a Connection."""
+    return TransactionContext(SqlAlchemyConnection(connection, backend_of(connection)), None)
 
 
 def configure_options() -> dict[str, Any]:

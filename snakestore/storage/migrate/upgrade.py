@@ -7,13 +7,20 @@ missing file at once, one creates the tables, and the others wait, inspect again
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.schema import DropTable
 
+from snakestore.errors import ValidationError
 from snakestore.storage.dialects import backend_of
 from snakestore.storage.execution.driver_errors import translate_errors
-from snakestore.storage.migrate.alembic_runner import check_revision, lock_database, migrate
+from snakestore.storage.migrate.alembic_runner import (
+    check_revision,
+    lock_database,
+    migrate,
+    statements_on,
+)
 from snakestore.storage.migrate.binds import BINDS, Bind, connected, engine_for, migrating
 from snakestore.storage.migrate.inspection import (
     State,
@@ -34,7 +41,11 @@ logger = logging.getLogger("snakestore.migrate")
 
 
 def upgrade(
-    bind_or_url: Bind | PathOrUrl, revision: str = "head", *, partitions: int | None = None
+    bind_or_url: Bind | PathOrUrl,
+    revision: str = "head",
+    *,
+    partitions: int | None = None,
+    distribute: bool = False,
 ) -> None:
     """Create snakestore's tables, or migrate them to ``revision``. Other tables are not touched.
 
@@ -47,23 +58,28 @@ def upgrade(
         revision: the revision to migrate to, or a number of steps ("+1").
         partitions: on PostgreSQL, into how many partitions each new table is divided, by hash of
             the session.
+        distribute: on a coordinator of Citus, whether every table is distributed over the nodes by
+            the session, with its rows. Later migrations distribute what they create by themselves.
 
     Raises:
         SchemaTooNewError: the database has a schema that this release does not know.
         SchemaError: other tables have the names of snakestore's.
-        ValidationError: there is no such revision, or the number of partitions is invalid.
+        ValidationError: there is no such revision, or the number of partitions is invalid, or
+            tables of this database cannot be partitioned or distributed.
         StoreError: the database is out of reach, busy or not writable, or has rows that would have
-            to be partitioned.
+            to be partitioned, or no extension citus.
     """
     check_revision(revision)
+    layout = _Layout(partitions, distribute)
     with translate_errors():
         if isinstance(bind_or_url, BINDS):
             with migrating(bind_or_url) as connection:
-                _check_partitions(connection, partitions)
-                _upgrade_and_partition(connection, revision, partitions)
+                layout.check(connection)
+                upgrade_locked(connection, revision)
+                layout.apply(connection)
             return
         with engine_for(bind_or_url) as engine:
-            _check_partitions(engine, partitions)
+            layout.check(engine)
             # over a read-only connection, before one of the engine's changes a byte
             found, where = inspect_engine(engine), describe(engine.url)
             check_unaltered(found, where)
@@ -72,7 +88,8 @@ def upgrade(
             if found.state is State.MISSING:
                 backend_of(engine).create_database(engine.url)
             with connected(engine) as connection:
-                _upgrade_and_partition(connection, revision, partitions)
+                upgrade_locked(connection, revision)
+                layout.apply(connection)
 
 
 def downgrade(bind_or_url: Bind | PathOrUrl, revision: str) -> None:
@@ -157,15 +174,39 @@ def upgrade_locked(connection: Connection, revision: str, *, beside_others: bool
         check_unaltered(inspect_connection(connection), where)
 
 
-def _check_partitions(bind: Engine | Connection, partitions: int | None) -> None:
-    if partitions is not None:
-        backend_of(bind).check_partitions(partitions)
+class _Layout(NamedTuple):
+    """How the tables are divided."""
 
+    partitions: int | None
+    distribute: bool
 
-def _upgrade_and_partition(connection: Connection, revision: str, partitions: int | None) -> None:
-    upgrade_locked(connection, revision)
-    if partitions is not None:
-        backend_of(connection).partition(connection, partitions)
+    def check(self, bind: Engine | Connection) -> None:
+        """Check that a database can have it.
+
+        Raises:
+            ValidationError: it cannot.
+        """
+        if not isinstance(self.distribute, bool):
+            message = "distribute is True or False"
+            raise ValidationError(message, value=self.distribute)
+        if self.partitions is not None:
+            if self.distribute:
+                message = "tables are either partitioned or distributed: give one of the two"
+                raise ValidationError(message, value=self.partitions)
+            backend_of(bind).check_partitions(self.partitions)
+        if self.distribute:
+            backend_of(bind).check_distributable()
+
+    def apply(self, connection: Connection) -> None:
+        """Divide the tables, unless they are divided already.
+
+        Raises:
+            StoreError: there are rows, which would have to be partitioned, or no extension citus.
+        """
+        if self.partitions is not None:
+            backend_of(connection).partition(connection, self.partitions)
+        if self.distribute:
+            backend_of(connection).distribute(statements_on(connection))
 
 
 def _downgrade(connection: Connection, revision: str) -> None:

@@ -63,6 +63,10 @@ STATE_COLUMNS = (*ACCESS_COLUMNS, sessions.c.expires_at, sessions.c.history_limi
     STATE_HISTORY_LIMIT,
 ) = range(len(STATE_COLUMNS))
 
+EXPIRING_COLUMNS = (sessions.c.id, sessions.c.expires_at)
+"""Where a session is in the order of a sweep."""
+EXPIRING_ID, EXPIRING_EXPIRES_AT = range(len(EXPIRING_COLUMNS))
+
 SESSION_COLUMNS = (
     *ACCESS_COLUMNS,
     sessions.c.id,

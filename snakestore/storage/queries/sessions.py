@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, Table, bindparam, delete, func, insert, select, update
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
 from snakestore.storage.queries.columns import (
     ACCESS_COLUMNS,
+    EXPIRING_COLUMNS,
     SESSION_COLUMNS,
     STATE_COLUMNS,
     RangeQuery,
@@ -99,6 +113,30 @@ LOCK_EXPIRED = Statement(
         .offset(bindparam("skip"))
         .with_for_update(skip_locked=True)
     )
+)
+
+
+def _expiring(*after: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(*EXPIRING_COLUMNS)
+        .where(sessions.c.expires_at < bindparam("bound"), *after)
+        .order_by(sessions.c.expires_at, sessions.c.id)
+        .limit(bindparam("limit"))
+    )
+
+
+SELECT_EXPIRING = Statement(_expiring)
+SELECT_EXPIRING_AFTER = Statement(
+    lambda: _expiring(
+        tuple_(sessions.c.expires_at, sessions.c.id)
+        > tuple_(
+            bindparam("after_expires", type_=sessions.c.expires_at.type),
+            bindparam("after_sid", type_=sessions.c.id.type),
+        )
+    )
+)
+LOCK_EXPIRING = Statement(
+    lambda: select(*ACCESS_COLUMNS).where(_this).with_for_update(skip_locked=True)
 )
 REFRESH_EXPIRY = Statement(
     lambda: update(sessions).where(_this).values(expires_at=bindparam("expires"))

@@ -5,20 +5,21 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, event
 
 from snakestore.errors import StoreError, ValidationError
-from snakestore.storage.dialects.postgresql.pooler import is_lent, unprepared
+from snakestore.storage.dialects.postgresql.citus import BEGIN_SETTING
+from snakestore.storage.dialects.postgresql.pooler import examine, unprepared
 from snakestore.storage.settings import Settings
 from snakestore.storage.sqlalchemy_internals import in_autocommit, in_greenlet, wait_for
 
 PREPARE_THRESHOLD = "prepare_threshold"
-_LOCK_WAIT = "snakestore_lock_wait"
-"""The key of the statement that limits lock waits, among the ``info`` of a pool's entry."""
+_SETTINGS = "snakestore_settings"
+"""The key of the statements that follow BEGIN, among the ``info`` of a pool's entry."""
 _HOST = re.compile(
     r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>/.*|[^:\[\]]*|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[^\[\]]*))"
     r"(?::(?P<port>[0-9]+))?"
@@ -150,22 +151,25 @@ def create_engine(url: URL, settings: Settings) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, entry: Any) -> None:
-        entry.info[_LOCK_WAIT] = lock_wait
-        if not chosen and is_lent(connection):
+        found = examine(connection)
+        entry.info[_SETTINGS] = (BEGIN_SETTING, lock_wait) if found.citus else (lock_wait,)
+        if not chosen and found.lent:
             connection.prepare_threshold = None
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         if not in_autocommit(connection):
             with unprepared(connection):
-                connection.exec_driver_sql(lock_wait)
+                for setting in begin_settings(connection.info):
+                    connection.exec_driver_sql(setting)
 
     return engine
 
 
-def begin_settings(info: Mapping[Any, Any]) -> tuple[str, ...]:
+def begin_settings(info: Mapping[Any, Any]) -> Sequence[str]:
     """What follows BEGIN and is sent along with it, so that it costs no round trip."""
-    return (info[_LOCK_WAIT],) if _LOCK_WAIT in info else ()
+    settings: Sequence[str] = info.get(_SETTINGS, ())
+    return settings
 
 
 def prepare_threshold_of(url: URL) -> int | None:

@@ -15,6 +15,7 @@ from snakestore.storage.settings import Settings
 MAINTENANCE_DATABASE = "postgres"
 """Every server has it, and every user may connect to it by default."""
 _CONFORMING = "standard_conforming_strings"
+_SHARD_MODE = "citus.multi_shard_modify_mode"
 
 
 def is_missing(url: URL) -> bool:
@@ -53,18 +54,32 @@ def create(url: URL) -> None:
 
 @contextmanager
 def conforming_strings(connection: Connection) -> Iterator[None]:
-    """Take backslashes in texts as they are, and restore the setting, which is the caller's.
+    """Take backslashes in texts as they are."""
+    with _setting(connection, _CONFORMING, "on"):
+        yield
 
-    A rollback restores it too.
+
+@contextmanager
+def one_connection_per_node(connection: Connection) -> Iterator[None]:
+    """On Citus, change the shards of a table one after another; no effect elsewhere.
+
+    Otherwise a statement about a table may not follow one about its shards.
     """
-    found = connection.scalar(select(func.current_setting(_CONFORMING)))
-    if found == "on":
+    with _setting(connection, _SHARD_MODE, "sequential"):
+        yield
+
+
+@contextmanager
+def _setting(connection: Connection, name: str, value: str) -> Iterator[None]:
+    """A block with a setting, which is then restored; a rollback restores it too."""
+    found = connection.scalar(select(func.current_setting(name, true())))
+    if found is None or found == value:  # None: the extension that has it is not loaded
         yield
         return
-    _set_local(connection, "on")
+    _set_local(connection, name, value)
     yield
-    _set_local(connection, str(found))
+    _set_local(connection, name, str(found))
 
 
-def _set_local(connection: Connection, value: str) -> None:
-    connection.execute(select(func.set_config(_CONFORMING, value, true())))
+def _set_local(connection: Connection, name: str, value: str) -> None:
+    connection.execute(select(func.set_config(name, value, true())))

@@ -16,6 +16,7 @@ from snakestore.session import expiry
 from snakestore.storage.dialects.access_lag import lags_within_interval
 from snakestore.storage.dialects.base import Backend
 from snakestore.storage.dialects.postgresql import (
+    citus,
     connect,
     database,
     errors,
@@ -24,8 +25,12 @@ from snakestore.storage.dialects.postgresql import (
     pooler,
 )
 from snakestore.storage.dialects.postgresql.definitions import alterations_of, complete_metadata
-from snakestore.storage.dialects.postgresql.partitions import check_number, partition
-from snakestore.storage.dialects.protocols import SchemaReader
+from snakestore.storage.dialects.postgresql.partitions import (
+    check_number,
+    complete_partitions,
+    partition,
+)
+from snakestore.storage.dialects.protocols import SchemaReader, StatementRunner
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.settings import Settings
@@ -47,8 +52,6 @@ class PostgreSQL(Backend):
     locks_rows: ClassVar[bool] = True
     server_clock: ClassVar[bool] = True
     remote: ClassVar[bool] = True
-    size: ClassVar[Statement] = introspection.SIZE
-    whereabouts: ClassVar[Statement] = introspection.WHEREABOUTS
     parts: ClassVar[Statement] = introspection.PARTS
     encoding: ClassVar[Statement] = introspection.ENCODING
     definitions: ClassVar[Statement] = introspection.DEFINITIONS
@@ -108,9 +111,17 @@ class PostgreSQL(Backend):
         super().lock_for_migration(connection)
         connection.execute(select(func.pg_advisory_xact_lock(cast(ADVISORY_LOCK, BigInteger))))
 
-    def migration_settings(self, connection: Connection) -> AbstractContextManager[None]:
-        """With ``standard_conforming_strings``: the texts in DDL have backslashes."""
-        return database.conforming_strings(connection)
+    @contextmanager
+    def migration_settings(self, connection: Connection) -> Iterator[None]:
+        """With ``standard_conforming_strings``: the texts in DDL have backslashes.
+
+        On Citus, with one connection to each node.
+        """
+        with (
+            database.conforming_strings(connection),
+            database.one_connection_per_node(connection),
+        ):
+            yield
 
     def check_partitions(self, partitions: object) -> None:
         """From 2 to 1024."""
@@ -119,6 +130,26 @@ class PostgreSQL(Backend):
     def partition(self, connection: Connection, partitions: int) -> None:
         """By the definitions that the server has of the migrated tables."""
         partition(connection, partitions)
+
+    def check_distributable(self) -> None:
+        """Citus may be there."""
+
+    def distribute(self, run: StatementRunner) -> None:
+        """With Citus."""
+        citus.distribute(run)
+
+    def is_distributed(self, run: StatementRunner) -> bool:
+        """By the catalog of Citus, if there is one."""
+        return citus.is_distributed(run)
+
+    def complete_tables(self, connection: Connection, run: StatementRunner) -> None:
+        """As the sessions are partitioned or distributed."""
+        complete_partitions(connection)
+        citus.complete(run)
+
+    def complete_copied(self, run: StatementRunner) -> None:
+        """Distribute it if the sessions are; it needs no partitions."""
+        citus.complete(run)
 
     # --- driver errors
 
@@ -261,9 +292,18 @@ class PostgreSQL(Backend):
 
     # --- whole databases
 
-    def identity(self, whereabouts: tuple[Any, ...]) -> object:
-        """When the server started, which no two servers share, the database and the schema."""
-        return whereabouts
+    def identity(self, run: StatementRunner) -> object:
+        """When the server started, which no two servers share, the database and the schema.
+
+        On Citus: the nodes, the database and the schema.
+        """
+        return run.fetch_one(
+            citus.WHEREABOUTS if citus.is_distributed(run) else introspection.WHEREABOUTS
+        )
+
+    def size_query(self, run: StatementRunner) -> Statement:
+        """Of the tables, summed over partitions or shards."""
+        return citus.SIZE if citus.is_distributed(run) else introspection.SIZE
 
     def backup_source(self) -> NoReturn:
         """Refuse; ``pg_dump`` copies a server's database."""

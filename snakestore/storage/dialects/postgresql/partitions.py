@@ -6,7 +6,7 @@ partitioned tables. So there is no second description of the schema.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, TextClause, text
@@ -26,18 +26,18 @@ KEYS = {
 """The tables, in the order of their foreign keys, and the column that names the session."""
 MIN_PARTITIONS = 2
 
-_ROWS = text(
-    "SELECT EXISTS (SELECT FROM sessions) OR EXISTS (SELECT FROM variables) OR EXISTS (SELECT FROM"
-    " programs)"
-)
-_IS_PARTITIONED = text("SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass('sessions')")
+_KIND = text("SELECT relkind FROM pg_class WHERE oid = to_regclass(:name)")
+_PLAIN, _PARTITIONED = "r", "p"
+_COUNT = text("SELECT count(*) FROM pg_inherits WHERE inhparent = to_regclass('sessions')")
 _VIEWS = text(
     "SELECT viewname, definition FROM pg_views WHERE schemaname = current_schema() AND viewname ="
     " ANY (:names) ORDER BY array_position(:names, CAST(viewname AS text))"
 )
+# a foreign key to a partitioned table has one to each of its partitions below it
 _CONSTRAINTS = text(
     "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid ="
-    " to_regclass(:name) AND contype IN ('p', 'u', 'f') ORDER BY contype = 'f', conname"
+    " to_regclass(:name) AND contype IN ('p', 'u', 'f') AND conparentid = 0"
+    " ORDER BY contype = 'f', conname"
 )
 _INDEXES = text(
     "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = to_regclass(:name) "
@@ -69,26 +69,54 @@ def partition(connection: Connection, partitions: int) -> None:
     Raises:
         StoreError: there are rows, which would have to be moved.
     """
-    if connection.scalar(_IS_PARTITIONED):
+    if is_partitioned(connection):
         return
-    if connection.scalar(_ROWS):
+    tables = _plain_tables(connection)
+    if any(_has_rows(connection, name) for name in tables):
         message = (
             "only empty tables can be partitioned: create a new database with partitions, and"
             " snakestore.copy this one into it"
         )
         raise StoreError(message)
+    _replace(connection, tables, partitions)
+
+
+def complete_partitions(connection: Connection) -> None:
+    """Partition what a migration has just created, into as many parts as the sessions have."""
+    if not is_partitioned(connection):
+        return
+    new = [name for name in _plain_tables(connection) if not _has_rows(connection, name)]
+    if new:
+        _replace(connection, new, connection.execute(_COUNT).scalar_one())
+
+
+def is_partitioned(connection: Connection) -> bool:
+    """Whether the sessions are partitioned."""
+    return bool(connection.scalar(_KIND, {"name": "sessions"}) == _PARTITIONED)
+
+
+def _plain_tables(connection: Connection) -> list[str]:
+    return [name for name in KEYS if connection.scalar(_KIND, {"name": name}) == _PLAIN]
+
+
+def _has_rows(connection: Connection, name: str) -> bool:
+    return bool(connection.scalar(text(f"SELECT EXISTS (SELECT FROM {name})")))  # noqa: S608 - ours
+
+
+def _replace(connection: Connection, tables: Sequence[str], partitions: int) -> None:
+    """Replace tables, which are empty, by partitioned ones of the same definition."""
     kept_views = connection.execute(_VIEWS, {"names": list(VIEW_NAMES)}).all()
-    definitions = {name: _definition(connection, name) for name in KEYS}
+    definitions = {name: _definition(connection, name) for name in tables}
     for name, _ in reversed(kept_views):
         connection.execute(_ddl(f"DROP VIEW {name}"))
-    for name, key in KEYS.items():
+    for name in tables:
         connection.execute(
             _ddl(
                 f"CREATE TABLE {name}_new (LIKE {name} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
-                f" PARTITION BY HASH ({key})"
+                f" PARTITION BY HASH ({KEYS[name]})"
             )
         )
-    for name in reversed(KEYS):
+    for name in reversed(tables):
         connection.execute(_ddl(f"DROP TABLE {name}"))
     for name, definition in definitions.items():
         for statement in _steps(name, partitions, definition):

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
 from snakestore.errors import StoreError
+from snakestore.storage.dialects.postgresql.citus import IS_INSTALLED
 from snakestore.storage.sqlalchemy_internals import keeps_prepared
 
 _POOLED = "snakestore_pooled"
 """The key of the answer among the ``info`` of a connection."""
-_PROCESS = "SELECT pg_backend_pid()"
+_EXAMINE = f"SELECT pg_backend_pid(), {IS_INSTALLED}"
 _ENCODINGS = {"UTF8", "UTF-8", "utf8", "utf-8"}
 """As clients spell it: the server's own spelling is the first."""
 _HEX, _READ_HEX = "hex", {"pg8000"}
@@ -29,18 +30,24 @@ _ASYNCPG = (
 )
 
 
-def is_lent(driver_connection: Any) -> bool:
-    """Whether a new connection of psycopg's is a pooler's.
+class Examined(NamedTuple):
+    """What there is to know of a new connection."""
 
-    ``pg_backend_pid()`` then differs from the process id that libpq got at connect time.
-    """
+    lent: bool
+    """Whether it is a pooler's: ``pg_backend_pid()`` is not the one that libpq got."""
+    citus: bool
+    """Whether the database is in a cluster of Citus."""
+
+
+def examine(driver_connection: Any) -> Examined:
+    """Ask the server about a new connection of psycopg's."""
     driver_connection.autocommit = True
     try:
-        [process] = driver_connection.execute(_PROCESS, prepare=False).fetchone()
+        process, in_cluster = driver_connection.execute(_EXAMINE, prepare=False).fetchone()
     finally:
         if not driver_connection.closed:
             driver_connection.autocommit = False
-    return bool(process != driver_connection.info.backend_pid)
+    return Examined(process != driver_connection.info.backend_pid, in_cluster)
 
 
 def is_pooled(connection: Connection) -> bool:

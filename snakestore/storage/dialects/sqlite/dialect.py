@@ -15,7 +15,12 @@ from snakestore.errors import SnakeStoreError
 from snakestore.session import expiry
 from snakestore.storage.dialects.base import Backend
 from snakestore.storage.dialects.messages import IN_MEMORY
-from snakestore.storage.dialects.protocols import FileWatch, Progress, SchemaReader
+from snakestore.storage.dialects.protocols import (
+    FileWatch,
+    Progress,
+    SchemaReader,
+    StatementRunner,
+)
 from snakestore.storage.dialects.sqlite import (
     backup,
     begin,
@@ -47,7 +52,7 @@ class SQLite(Backend):
     locks_rows: ClassVar[bool] = False
     server_clock: ClassVar[bool] = False
     remote: ClassVar[bool] = False
-    size: ClassVar[Statement] = Statement(
+    _size: ClassVar[Statement] = Statement(
         lambda: select(
             column("page_count") * column("page_size"),
             column("freelist_count") * column("page_size"),
@@ -57,7 +62,6 @@ class SQLite(Backend):
             func.pragma_freelist_count().table_valued("freelist_count"),
         )
     )
-    whereabouts: ClassVar[Statement] = introspection.FILE
     parts: ClassVar[Statement] = introspection.PARTS
     encoding: ClassVar[Statement] = introspection.ENCODING
     definitions: ClassVar[Statement] = introspection.DEFINITIONS
@@ -227,9 +231,14 @@ class SQLite(Backend):
 
     # --- whole databases
 
-    def identity(self, whereabouts: tuple[Any, ...]) -> object:
+    def size_query(self, run: StatementRunner) -> Statement:
+        """By the numbers of pages."""
+        del run
+        return self._size
+
+    def identity(self, run: StatementRunner) -> object:
         """Inode and device of the file; a database in memory equals no other."""
-        [path] = whereabouts
+        [path] = run.fetch_one(introspection.FILE)
         return os.stat(path)[1:3] if path else object()
 
     def log_bytes(self, path: bytes) -> int:
