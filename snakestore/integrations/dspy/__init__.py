@@ -3,6 +3,7 @@
 Needs ``pip install 'snakestore[dspy]'``.
 """
 
+from snakestore.integrations.dspy.binding import bind, unbind
 from snakestore.integrations.dspy.errors import (
     ProgramDriftError,
     ProgramDriftWarning,
@@ -18,6 +19,8 @@ __all__ = [
     "ResumeMismatchError",
     "SecretRefusedError",
     "TrialRecordedError",
+    "bind",
     "load_module",
     "save_module",
+    "unbind",
 ]
