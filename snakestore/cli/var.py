@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,8 +18,12 @@ from snakestore.cli.parameters import (
     SessionId,
     Store,
 )
+from snakestore.cli.plots import series_of, terminal_plot, write_png
 from snakestore.cli.stores import StoreCommand, reading, writing
 from snakestore.cli.tables import cell, print_table, time_text
+
+if TYPE_CHECKING:
+    from snakestore import Variable
 
 app = new_app(GROUPS["var"].summary)
 VALUES_ARE_NO_OPTIONS = {"ignore_unknown_options": True}  # VALUE may be -5
@@ -63,21 +67,33 @@ def set_(
 
 
 @app.command(cls=StoreCommand)
-def history(
+def history(  # noqa: PLR0913 - one for each option
     store: Store,
     session_id: SessionId,
     identifier: Identifier,
     *,
     limit: Limit = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw the values on the terminal.")] = False,
+    png: Annotated[
+        str | None,
+        typer.Option(metavar="IMAGE", help="Draw the values into a PNG file.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
     as_tsv: AsTsv = False,
 ) -> None:
     """List the values of a variable: the current one, then past ones, newest first."""
+    drawn = plot or png is not None
+    if drawn and (as_json or as_tsv):
+        message = "choose a drawing (--plot, --png) or a list (--json, --tsv)"
+        raise typer.BadParameter(message)
     with reading(store) as snapshot:
         values = [
             snapshot.get_variable(session_id, identifier),
             *snapshot.variable_history(session_id, identifier, limit=limit),
         ]
+    if drawn:
+        _draw(values, plot=plot, png=png)
+        return
     if as_json:
         print_json([value.to_dict() for value in values])
         return
@@ -95,6 +111,15 @@ def history(
         ],
         tsv=as_tsv,
     )
+
+
+def _draw(values: list[Variable], *, plot: bool, png: str | None) -> None:
+    series = series_of(values)
+    if plot:
+        typer.echo(terminal_plot(series))
+    if png is not None:
+        write_png(series, png)
+        print_line(f"image written to {png}", err=True)
 
 
 def _parsed(value: str) -> Any:
