@@ -20,7 +20,11 @@ from sqlalchemy_utils import generic_repr
 from snakestore.errors import StoreReadOnlyError
 from snakestore.storage.schema.copied import copied_sessions
 from snakestore.storage.schema.overviews import (
+    About,
+    LeaseOverview,
+    LogOverview,
     Overview,
+    ProgramOverview,
     SessionOverview,
     VariableHistoryOverview,
     VariableOverview,
@@ -38,8 +42,12 @@ from snakestore.storage.schema.tables import (
 )
 
 __all__ = [
+    "About",
+    "LeaseOverview",
     "LogEntryRow",
+    "LogOverview",
     "LogRow",
+    "ProgramOverview",
     "ProgramRow",
     "ProgramVersionRow",
     "SessionOverview",

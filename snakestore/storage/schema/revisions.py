@@ -11,9 +11,18 @@ MADE_BY: dict[str, tuple[str, ...]] = {
     "0003": (),  # an index
     "0004": ("logs", "log_entries"),
     "0005": ("program_versions",),
+    "0006": ("program_overview", "log_overview", "lease_overview", "about"),
 }
 """The tables and views that each revision creates. Their names must be free before it."""
-VIEW_NAMES = ("session_overview", "variable_overview", "variable_history_overview")
+VIEW_NAMES = (
+    "session_overview",
+    "variable_overview",
+    "variable_history_overview",
+    "program_overview",
+    "log_overview",
+    "lease_overview",
+    "about",
+)
 REVISIONS = tuple(MADE_BY)
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "snakestore_alembic_version"

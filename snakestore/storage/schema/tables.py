@@ -126,6 +126,13 @@ class VariableRow(Base):
         UniqueConstraint("session_id", "name"),
         # the order of list_variables: without it, the newest few would be found by sorting all
         Index(None, "session_id", "created_at", "id"),
+        # the few variables that are being optimised, for the view of leases
+        Index(
+            "ix_variables_leased",
+            "session_id",
+            "name",
+            sqlite_where=text("optimizer_id IS NOT NULL"),
+        ),
         ForeignKeyConstraint(["session_id"], ["sessions.id"], ondelete="CASCADE"),
         _length_check("id"),
         _length_check("name"),

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Column, MetaData, make_url, text
+from sqlalchemy import Column, MetaData, make_url
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql.compiler import DDLCompiler
 
@@ -38,9 +38,10 @@ _PLAIN_NAME = re.compile(r'"[a-z_][a-z0-9_]*"')
 
 
 def complete_metadata(metadata: MetaData) -> None:
-    """Add a partial index, and room on each page for updates in place."""
-    for index in metadata.tables["sessions"].indexes:
-        index.dialect_options["postgresql"]["where"] = text("expires_at IS NOT NULL")
+    """Make the partial indexes partial here too, and add room on each page for updates in place."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
     # an access or an append then rewrites the row on its own page (a HOT update), and no index
     for name in ("sessions", "logs"):
         metadata.tables[name].dialect_options["postgresql"]["with"] = {"fillfactor": 70}
