@@ -14,6 +14,7 @@ from logging.config import fileConfig
 from alembic import context
 from sqlalchemy import Connection, Engine
 
+from snakestore import __version__
 from snakestore.storage.dialects import backend_of
 from snakestore.storage.engine import create_engine
 from snakestore.storage.migrate.alembic_runner import (
@@ -24,6 +25,8 @@ from snakestore.storage.migrate.alembic_runner import (
 from snakestore.storage.url import parse
 
 config = context.config
+MADE_BY = f"snakestore {__version__}"
+"""What a view shows as the maker of the store."""
 
 
 def migrate(connection: Connection) -> None:
@@ -33,7 +36,7 @@ def migrate(connection: Connection) -> None:
             migrate(connection)
         return
     lock_database(connection)
-    context.configure(connection=connection, **configure_options())
+    context.configure(connection=connection, made_by=MADE_BY, **configure_options())
     with context.begin_transaction(), backend_of(connection).migration_settings(connection):
         context.run_migrations()
         complete_tables(connection)
@@ -61,6 +64,7 @@ def offline() -> None:
         url=parse(named_url()),
         literal_binds=True,
         dialect_opts={"paramstyle": "named"},
+        made_by=MADE_BY,
         **configure_options(),
     )
     with context.begin_transaction():

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, Connection, Engine, text
 
+import snakestore
 from snakestore.storage.engine import create_engine
 from snakestore.storage.migrate.upgrade import upgrade
 from snakestore.storage.schema.revisions import HEAD, MADE_BY, REVISIONS, VERSION_TABLE
@@ -25,7 +26,7 @@ def described(connection: Connection) -> None:
     """Make what the classes describe."""
     Base.metadata.create_all(connection)
     connection.execute(text(f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32))"))
-    for view in create_views():
+    for view in create_views(f"snakestore {snakestore.__version__}"):
         connection.execute(view)
 
 

@@ -223,7 +223,9 @@ def test_the_views_are_mapped(session):
 
 def test_every_view_is_mapped_as_it_is_defined(store):
     mapped = {table.name: table for table in tables.Overview.metadata.sorted_tables}
-    defined = {view.table.name: view.table for view in create_views()}
+    defined = {
+        view.table.name: view.table for view in create_views(f"snakestore {snakestore.__version__}")
+    }
 
     def columns(table: Table) -> list[tuple[str, type]]:
         return [(column.name, column.type.python_type) for column in table.columns]

@@ -19,7 +19,6 @@ from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.fork import ForkSafeLock
 from snakestore.storage.schema.revisions import REVISIONS, VERSION_TABLE
 from snakestore.storage.schema.tables import Base
-from snakestore.storage.schema.views import MADE_BY_VERSION
 
 Direction = Literal["upgrade", "downgrade"]
 _STEPS = re.compile(r"[+-][0-9]{1,4}")
@@ -63,7 +62,6 @@ def configure_options() -> dict[str, Any]:
         "include_name": _include_name,
         "compare_type": True,
         "compare_server_default": True,
-        "made_by": MADE_BY_VERSION,  # for a view that shows it
         "autogenerate_plugins": ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
     }
 

@@ -34,7 +34,6 @@ from sqlalchemy import (
     union_all,
 )
 
-from snakestore import __version__
 from snakestore.storage.schema.revisions import VERSION_TABLE, VIEW_NAMES
 from snakestore.storage.schema.tables import (
     LogEntryRow,
@@ -58,8 +57,6 @@ from snakestore.storage.schema.view_functions import (
     yes_if,
 )
 
-MADE_BY_VERSION = f"snakestore {__version__}"
-"""What creates a store, or upgrades it to the present schema."""
 DOCUMENTATION = "https://github.com/snakestore/snakestore/blob/main/docs/inspecting.md"
 
 
@@ -243,19 +240,23 @@ def lease_overview() -> Select[Any]:
     )
 
 
-def about() -> Select[Any]:
+def about(made_by: str) -> Select[Any]:
     """One row: the schema's revision, what made the store, and where its documentation is."""
     versions = table(VERSION_TABLE, column("version_num", Text()))
     return select(
         versions.c.version_num.label("schema_revision"),
-        literal(MADE_BY_VERSION).label("made_by"),
+        literal(made_by).label("made_by"),
         literal(DOCUMENTATION).label("documentation"),
         yes_if(~exists(select(SessionRow.id))).label("is_empty"),
     )
 
 
-def create_views() -> list[CreateView]:
-    """The statements that create the views, in the order of ``VIEW_NAMES``."""
+def create_views(made_by: str) -> list[CreateView]:
+    """The statements that create the views, in the order of ``VIEW_NAMES``.
+
+    Args:
+        made_by: what creates the store, or upgrades it to the present schema.
+    """
     definitions = (
         session_overview(),
         variable_overview(),
@@ -263,7 +264,7 @@ def create_views() -> list[CreateView]:
         program_overview(),
         log_overview(),
         lease_overview(),
-        about(),
+        about(made_by),
     )
     return [
         CreateView(definition, name)
