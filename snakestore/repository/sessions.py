@@ -37,9 +37,11 @@ from snakestore.session import Session, SessionStats, expiry
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.sessions import (
     LockedSession,
+    is_taken,
     last_worker_id_from,
     locked_session_from,
     metadata_from,
+    server_now_from,
     session_from,
     unchecked_session_id_from,
 )
@@ -285,28 +287,38 @@ def _create(
     tx: TransactionContext, session_id: object, given: dict[str, Any], *, exist_ok: bool
 ) -> Session:
     sid = checked_name(session_id, "session id")
-    row = tx.fetch_first(sql.SELECT_SESSION_STATE_FOR_UPDATE, sid=sid)
-    if row is not None and not has_expired(tx, sid, row):
+    if tx.backend.locks_rows:
+        tx.send(sql.LOCK_SESSION, sid=sid)
+    row = tx.fetch_one(sql.SELECT_TAKEN, sid=sid)
+    tx.set_server_time(server_now_from(row))
+    if is_taken(row) and not has_expired(tx, sid, row):
         if not exist_ok:
             raise SessionExistsError(sid)
         worker = given["worker"]
         return _update(tx, sid, {} if worker is None else {"worker": worker})
     checked = _checked_changes(given)
-    if row is not None:
+    if is_taken(row):
         delete_sessions(tx, [sid])
-    tx.send(
-        sql.INSERT,
-        id=sid,
-        metadata=types.dumps(checked["metadata"]),
-        created_at=tx.now,
-        last_accessed=tx.now,
-        ttl=checked["ttl"],
-        expires_at=expiry(tx.now, checked["ttl"]),
-        last_worker_id=checked["worker"],
-        history_limit=checked["history"],
-        **dict.fromkeys(("variable_count", "program_count", "total_variable_updates"), 0),
-    )
-    return _read(tx, sid)
+    return _insert(tx, sid, checked)
+
+
+def _insert(tx: TransactionContext, sid: str, checked: dict[str, Any]) -> Session:
+    """Insert a session; it is not read back where the INSERT is sent along with COMMIT."""
+    metadata = types.dumps(checked["metadata"])
+    new = {
+        "id": sid,
+        "created_at": tx.now,
+        "last_accessed": tx.now,
+        "ttl": checked["ttl"],
+        "expires_at": expiry(tx.now, checked["ttl"]),
+        "last_worker_id": checked["worker"],
+    }
+    counts = dict.fromkeys(("variable_count", "program_count", "total_variable_updates"), 0)
+    tx.send(sql.INSERT, **new, **counts, metadata=metadata, history_limit=checked["history"])
+    if not tx.alone:  # a later method must not meet the error of this INSERT
+        return _read(tx, sid)
+    stats = SessionStats(**counts, age=0.0, time_since_access=0.0, total_items=0)
+    return Session(**new, metadata=types.loads(metadata), stats=stats)
 
 
 def _update(

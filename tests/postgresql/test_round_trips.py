@@ -56,6 +56,7 @@ READS: dict[str, Call] = {
     "get_program": lambda repo, _: repo.get_program("s", "p"),
 }
 WRITES: dict[str, Call] = {
+    "create_session": lambda repo, number: repo.create_session(f"new{number}", metadata={"a": 1}),
     "update_variable": lambda repo, number: repo.update_variable("s", "v3", number),
     "set_value": lambda repo, number: repo.set_value("s", "v3", number),
     "register_variable": lambda repo, number: repo.register_variable(

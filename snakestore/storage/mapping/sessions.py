@@ -85,6 +85,17 @@ def locked_session_from(sid: str, row: Row) -> LockedSession:
     )
 
 
+def is_taken(row: Row) -> bool:
+    """Whether a session has the id, from TAKEN_COLUMNS."""
+    return row[at.TAKEN_ID] is not None
+
+
+def server_now_from(row: Row) -> datetime | None:
+    """The server's time in a row that begins with ACCESS_COLUMNS."""
+    now: datetime | None = row[at.ACCESS_SERVER_NOW]
+    return now
+
+
 class ExpiringSession(NamedTuple):
     """A session's place in the order of a sweep."""
 

@@ -63,6 +63,21 @@ STATE_COLUMNS = (*ACCESS_COLUMNS, sessions.c.expires_at, sessions.c.history_limi
     STATE_HISTORY_LIMIT,
 ) = range(len(STATE_COLUMNS))
 
+# max() of one row, because an aggregate returns a row also where there is none
+TAKEN_COLUMNS = (
+    func.max(sessions.c.last_accessed).label("last_accessed"),
+    func.max(sessions.c.ttl).label("ttl"),
+    server_now(),
+    func.max(sessions.c.id).label("id"),
+)
+"""Whether a session has an id: if not, all but the server's time is NULL."""
+(
+    TAKEN_LAST_ACCESSED,
+    TAKEN_TTL,
+    TAKEN_SERVER_NOW,
+    TAKEN_ID,
+) = range(len(TAKEN_COLUMNS))
+
 EXPIRING_COLUMNS = (sessions.c.id, sessions.c.expires_at)
 """Where a session is in the order of a sweep."""
 EXPIRING_ID, EXPIRING_EXPIRES_AT = range(len(EXPIRING_COLUMNS))

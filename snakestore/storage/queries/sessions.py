@@ -22,6 +22,7 @@ from snakestore.storage.queries.columns import (
     EXPIRING_COLUMNS,
     SESSION_COLUMNS,
     STATE_COLUMNS,
+    TAKEN_COLUMNS,
     RangeQuery,
     each,
     entries,
@@ -53,6 +54,7 @@ SELECT_SESSION_STATE_FOR_CLAIM = Statement(
 SELECT_SESSION_STATE_SKIP_LOCKED = Statement(
     lambda: select(*STATE_COLUMNS).where(_this).with_for_update(skip_locked=True, key_share=True)
 )
+SELECT_TAKEN = Statement(lambda: select(*TAKEN_COLUMNS).where(_this))
 LOCK_SESSION = Statement(lambda: select(sessions.c.id).where(_this).with_for_update())
 SELECT_SESSION = Statement(lambda: select(*SESSION_COLUMNS).where(_this))
 SELECT_SESSIONS = RangeQuery(
