@@ -16,7 +16,7 @@ import typer
 from snakestore import __version__
 from snakestore.cli.commands import LazyGroup
 from snakestore.cli.console import INTERRUPTED, escaped, print_line
-from snakestore.cli.stores import Db
+from snakestore.cli.stores import db_option
 from snakestore.errors import SnakeStoreError
 
 # typer contains a copy of click in some releases and imports it in others
@@ -76,6 +76,10 @@ def _printed_warnings() -> Iterator[None]:
 class _Commands(LazyGroup):
     """The command. Errors of snakestore and of the system are one line on stderr, exit code 1."""
 
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.params.insert(0, db_option())
+
     def make_context(self, *args: Any, **options: Any) -> Any:
         """Parse the arguments."""
         with _closed_pipes(), _escaped_usage_errors():
@@ -117,7 +121,6 @@ def _print_version(requested: bool) -> None:  # noqa: FBT001 - typer passes it b
 @app.callback()
 def _options(
     *,
-    _db: Db = None,
     _version: Annotated[
         bool,
         typer.Option(

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 
@@ -24,22 +24,24 @@ class Place(NamedTuple):
 
 
 GROUPS = {
-    "session": Place("session", "List, show, create, touch, revive and delete sessions."),
+    "session": Place("session", "List, show, create, change, revive and delete sessions."),
     "var": Place("var", "List, get, set, register, lock and delete variables; their history."),
-    "db": Place("db", "Create, migrate and show the schema of a store."),
+    "program": Place("program", "List, get, put and delete programs; their history."),
+    "log": Place("log", "List, show, append to, trim and delete logs."),
+    "db": Place("db", "Create, migrate, check and show the schema of a store."),
 }
 """Groups of commands; each is the ``app`` of its module in ``snakestore.cli``."""
 
 COMMANDS = {
-    "sweep": Place("maintenance", "Delete expired sessions."),
     "stats": Place("maintenance", "Show the statistics of the store."),
-    "check": Place(
-        "maintenance", "Check the whole store. The exit code is 1 if there is a problem."
-    ),
-    "backup": Place(
-        "maintenance", "Copy a SQLite store into a single file, while others use the store."
-    ),
+    "check": Place("maintenance", "Check the whole store. Exit with 1 if there is a problem."),
+    "sweep": Place("maintenance", "Delete expired sessions."),
+    "prune": Place("maintenance", "Delete past versions of variables and programs."),
+    "compact": Place("maintenance", "Return the free space of a SQLite file to the disk."),
+    "backup": Place("maintenance", "Copy a SQLite store to a file, while others use the store."),
     "copy": Place("transfer", "Copy every session to another store, exactly as stored."),
+    "export": Place("transfer", "Write sessions as JSON, one record a line."),
+    "import": Place("transfer", "Store the sessions of an export."),
     "demo": Place("demo", "Tune zlib in several processes that share a session."),
 }
 """Single commands, which are in the ``app`` of their module."""
@@ -82,12 +84,29 @@ def _loaded(module: str) -> TyperGroup:
     return get_group(import_module(f"snakestore.cli.{module}").app)
 
 
+def _placeholders() -> dict[str, TyperCommand]:
+    """Commands with a name and a help, which is all that completion needs."""
+    summaries = {name: place.summary for name, place in {**GROUPS, **COMMANDS}.items()}
+    return {
+        name: TyperCommand(name, help=summary)
+        for name, summary in {**summaries, **SHORT_FORMS}.items()
+    }
+
+
 class LazyGroup(TyperGroup):
     """The group of the commands in the table. Its help and completion load none of them."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands: Any = _LoadedOnUse()
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """The commands and options that start with the word."""
+        loaded, self.commands = self.commands, _placeholders()
+        try:
+            return super().shell_complete(ctx, incomplete)
+        finally:
+            self.commands = loaded
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as in the base
         """Write the lists of groups, commands and short forms."""

@@ -63,13 +63,28 @@ def print_json(document: Any) -> None:
 
 
 def print_json_list(documents: Iterable[Any]) -> None:
-    """Print a JSON list as it comes, with each document on one line."""
-    separator = "["
+    """Print a JSON list as its documents come, each on one line."""
+    started = False
     for document in documents:
-        print_line(separator)
+        typer.echo(",\n" if started else "[\n", nl=False)
         typer.echo(f"  {json_line(document)}", nl=False)
-        separator = ","
-    print_line("[]" if separator == "[" else "\n]".strip())
+        started = True
+    typer.echo("\n]" if started else "[]")
+
+
+def print_raw(value: str | bytes) -> None:
+    """Print a value as it is; on a terminal, text is escaped, and bytes are refused.
+
+    Raises:
+        BadParameter: if bytes would be shown on a terminal.
+    """
+    if isinstance(value, str):
+        typer.echo("\n".join(map(escaped, value.split("\n"))) if is_terminal() else value)
+    elif is_terminal():
+        message = "bytes are not shown on a terminal: redirect the output to a file"
+        raise typer.BadParameter(message)
+    else:
+        typer.echo(value, nl=False)
 
 
 def is_terminal() -> bool:

@@ -1,25 +1,26 @@
-"""The commands about the whole store: sweep, stats, check, backup."""
+"""The commands about the whole store: stats, check, sweep, prune, compact, backup."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from snakestore.cli.commands import new_app
+from snakestore.cli.confirmation import confirm
 from snakestore.cli.console import print_json, print_line
-from snakestore.cli.parameters import AsJson, Store
+from snakestore.cli.parameters import AsJson, Store, Yes
+from snakestore.cli.progress import progress
 from snakestore.cli.stores import StoreCommand, opened_read_only, reading, writing
 from snakestore.cli.tables import print_table
 from snakestore.errors import StoreError
 
 if TYPE_CHECKING:
-    from snakestore import CheckReport
-
-SECONDS_BETWEEN_LINES = 1.0
+    from snakestore import CheckReport, SessionRepository
 
 app = new_app()
 
@@ -31,17 +32,89 @@ def sweep(
         int | None,
         typer.Option(min=0, help="Delete at most this many sessions.", show_default=False),
     ] = None,
+    every: Annotated[
+        float | None,
+        typer.Option(min=0.0, metavar="SECONDS", help="Sweep again and again.", show_default=False),
+    ] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Delete expired sessions."""
+    if every is not None and as_json:
+        message = "--json prints one document: leave out --every"
+        raise typer.BadParameter(message)
     with writing(store) as repository:
-        deleted = repository.delete_expired(limit)
-    print_line(f"{deleted} expired {'session' if deleted == 1 else 'sessions'} deleted")
+        deleted = _swept(repository, limit)
+        if as_json:
+            print_json({"deleted": deleted})
+            return
+        print_line(f"{deleted} expired {'session' if deleted == 1 else 'sessions'} deleted")
+        while every is not None:
+            time.sleep(every)
+            deleted = _swept(repository, limit)
+            if deleted:
+                print_line(f"{deleted} expired {'session' if deleted == 1 else 'sessions'} deleted")
+
+
+def _swept(repository: SessionRepository, limit: int | None) -> int:
+    with progress("deleting", "sessions") as show:
+        return repository.delete_expired(limit, progress=lambda done: show(done, limit))
+
+
+@app.command(cls=StoreCommand)
+def prune(
+    store: Store,
+    *,
+    session_id: Annotated[
+        str | None,
+        typer.Option(
+            "--session", metavar="SESSION", help="Only of this session.", show_default=False
+        ),
+    ] = None,
+    older_than: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            metavar="SECONDS",
+            help="Versions replaced longer ago than this.",
+            show_default=False,
+        ),
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(min=0, help="Keep the newest so many past versions.", show_default=False),
+    ] = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete past versions of variables and programs, given by --older-than or --keep."""
+    confirm(f"Delete past versions of {session_id or 'all sessions'}?", yes=yes)
+    age = None if older_than is None else timedelta(seconds=older_than)
+    with writing(store) as repository, progress("deleting", "versions") as show:
+        deleted = repository.prune_history(
+            session_id, older_than=age, keep=keep, progress=lambda done: show(done, None)
+        )
+    if as_json:
+        print_json({"deleted": deleted})
+    else:
+        print_line(f"{deleted} past {'version' if deleted == 1 else 'versions'} deleted")
+
+
+@app.command(cls=StoreCommand)
+def compact(store: Store, *, as_json: AsJson = False) -> None:
+    """Return the free space of a SQLite file to the disk, and empty its write-ahead log."""
+    with writing(store) as repository, progress("returning", "bytes") as show:
+        returned = repository.compact(progress=show)
+    if as_json:
+        print_json({"returned_bytes": returned})
+    else:
+        print_line(f"{returned} bytes returned")
 
 
 @app.command(cls=StoreCommand)
 def stats(store: Store, *, as_json: AsJson = False) -> None:
     """Show the statistics of the store."""
-    with reading(store) as snapshot:
+    with reading(store) as snapshot, progress("counting", "rows"):
         counted = dataclasses.asdict(snapshot.store_stats())
     if as_json:
         print_json(counted)
@@ -61,12 +134,12 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check the whole store. The exit code is 1 if there is a problem."""
+    """Check the whole store. Exit with 1 if there is a problem."""
     if repair:
-        with writing(store) as repository:
+        with writing(store) as repository, progress("checking", "rows"):
             report = repository.check(repair=True)
     else:
-        with opened_read_only(store) as repository:
+        with opened_read_only(store) as repository, progress("checking", "rows"):
             report = repository.check()
     if as_json:
         found = {
@@ -113,19 +186,15 @@ def backup(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Copy a SQLite store into a single file, while others use the store."""
-    last_printed = time.monotonic()
-
-    def progress(copied: int, total: int) -> None:
-        nonlocal last_printed
-        if time.monotonic() - last_printed >= SECONDS_BETWEEN_LINES:
-            last_printed = time.monotonic()
-            print_line(f"{copied} of {total} pages", err=True)
-
+    """Copy a SQLite store to a file, while others use the store. The file is itself a store."""
     if os.path.lexists(path) and not overwrite:
         message = f"{path} already exists. Choose another name, or pass --overwrite."
         raise StoreError(message)
-    with opened_read_only(store) as repository:
-        repository.backup(path, overwrite=overwrite, progress=progress)
-    print_line(f"backup written to {path}")
+    with opened_read_only(store) as repository, progress("copying", "pages") as show:
+        repository.backup(path, overwrite=overwrite, progress=show)
+    if as_json:
+        print_json({"path": path, "size_bytes": os.path.getsize(path)})
+    else:
+        print_line(f"backup written to {path}")

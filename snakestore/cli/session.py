@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from snakestore.cli.commands import GROUPS, new_app
+from snakestore.cli.confirmation import confirm
 from snakestore.cli.console import is_terminal, print_json, print_json_list, print_line
 from snakestore.cli.paging import Listing
-from snakestore.cli.parameters import After, AsJson, AsTsv, Limit, Pattern, SessionId, Store
+from snakestore.cli.parameters import (
+    After,
+    AsJson,
+    AsTsv,
+    Limit,
+    Metadata,
+    Pattern,
+    Seconds,
+    SessionId,
+    Store,
+    Yes,
+)
 from snakestore.cli.records import session_record
-from snakestore.cli.stores import StoreCommand, reading, session_in
+from snakestore.cli.stores import StoreCommand, reading, session_in, writing
 from snakestore.cli.tables import cell, duration, print_table, time_text
+from snakestore.cli.values import parsed_count, parsed_object, parsed_seconds
 from snakestore.cli.variables import VARIABLE_COLUMNS, variable_or_reason, variable_row
+from snakestore.errors import SessionNotFoundError
 
 if TYPE_CHECKING:
     from snakestore import Session
@@ -106,6 +120,126 @@ def show(store: Store, session_id: SessionId, *, as_json: AsJson = False) -> Non
         if rows:
             print_line()
             print_table(columns, rows)
+
+
+Worker = Annotated[
+    str | None, typer.Option("--worker", help="The worker that uses it.", show_default=False)
+]
+History = Annotated[
+    str | None,
+    typer.Option(
+        "--history", metavar="N", help="Past versions to keep, or 'all'.", show_default=False
+    ),
+]
+
+
+@app.command(cls=StoreCommand)
+def create(
+    store: Store,
+    session_id: Annotated[
+        str | None,
+        typer.Argument(metavar="SESSION", help="The id of the session; left out with --new-id."),
+    ] = None,
+    *,
+    new_id: Annotated[bool, typer.Option("--new-id", help="Create a unique id.")] = False,
+    ttl: Seconds = None,
+    metadata: Metadata = None,
+    worker: Worker = None,
+    history: History = None,
+    exist_ok: Annotated[
+        bool, typer.Option("--exist-ok", help="Take the session that there is, if there is one.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create a session, and print its id. --json prints the session."""
+    if (session_id is None) != new_id:
+        message = "give either SESSION or --new-id"
+        raise typer.BadParameter(message)
+    given = _given(ttl, history)
+    document = parsed_object(metadata, "--metadata")
+    with writing(store) as repository:
+        session = repository.create_session(
+            session_id, metadata=document, worker_id=worker, exist_ok=exist_ok, **given
+        )
+    _print_session(session, as_json=as_json)
+
+
+@app.command(cls=StoreCommand)
+def update(
+    store: Store,
+    session_id: SessionId,
+    *,
+    ttl: Seconds = None,
+    metadata: Metadata = None,
+    replace_metadata: Annotated[
+        bool, typer.Option("--replace-metadata", help="Do not merge it with the present one.")
+    ] = False,
+    worker: Worker = None,
+    history: History = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the ttl, metadata, worker or history of a session."""
+    given = _given(ttl, history)
+    if worker is not None:
+        given["worker_id"] = worker
+    if metadata is not None:
+        given["metadata"] = parsed_object(metadata, "--metadata")
+        given["replace_metadata"] = replace_metadata
+    with writing(store) as repository:
+        session = repository.update_session(session_id, **given)
+    _print_session(session, as_json=as_json)
+
+
+@app.command(cls=StoreCommand)
+def touch(
+    store: Store, session_id: SessionId, *, worker: Worker = None, as_json: AsJson = False
+) -> None:
+    """Record an access, so that the idle time of a session starts again."""
+    with writing(store) as repository:
+        session = repository.touch(session_id, worker_id=worker)
+    _print_session(session, as_json=as_json)
+
+
+@app.command(cls=StoreCommand)
+def revive(
+    store: Store, session_id: SessionId, *, ttl: Seconds = None, as_json: AsJson = False
+) -> None:
+    """Bring back an expired session that no sweep has deleted."""
+    with writing(store) as repository:
+        session = repository.revive_session(session_id, **_given(ttl, None))
+    _print_session(session, as_json=as_json)
+
+
+@app.command(cls=StoreCommand)
+def delete(
+    store: Store, session_id: SessionId, *, yes: Yes = False, as_json: AsJson = False
+) -> None:
+    """Delete a session with its variables, programs, logs and their history."""
+    confirm(f"Delete the session {session_id} with all that it holds?", yes=yes)
+    with writing(store) as repository:
+        if not repository.delete_session(session_id):
+            raise SessionNotFoundError(session_id)
+    if as_json:
+        print_json({"deleted": session_id})
+    else:
+        print_line(f"deleted {session_id}")
+
+
+def _given(ttl: str | None, history: str | None) -> dict[str, Any]:
+    """The arguments for the options that are given."""
+    given: dict[str, Any] = {}
+    if ttl is not None:
+        given["ttl"] = parsed_seconds(ttl, "--ttl")
+    if history is not None:
+        given["history"] = None if history == "all" else parsed_count(history, "--history")
+    return given
+
+
+def _print_session(session: Session, *, as_json: bool) -> None:
+    if as_json:
+        print_json(session_record(session))
+    else:
+        print_line(session.id)
 
 
 def _counts(session: Session) -> list[int]:

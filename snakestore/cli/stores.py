@@ -28,13 +28,6 @@ SIMILAR_FILES = 3
 _BESIDE_A_STORE = ("-wal", "-shm", "-journal")
 
 
-def _remember(ctx: typer.Context, value: str | None) -> str | None:
-    """Keep a --db that stands before the command."""
-    if value is not None:
-        ctx.meta[_DB] = value
-    return value
-
-
 Db = Annotated[
     str | None,
     typer.Option(
@@ -43,21 +36,28 @@ Db = Annotated[
         help=f"Path or URL of the store, instead of the argument. Default: {STORE_VARIABLE}.",
         show_default=False,
         expose_value=False,
-        callback=_remember,
     ),
 ]
 
 
 @cache
-def _db_option() -> Any:
-    """The option --db, made from its annotation."""
+def db_option() -> Any:
+    """The option ``--db``, of every command and before it."""
     app = typer.Typer(add_completion=False)
 
     @app.command()
     def _command(_db: Db = None) -> None:
-        """Has the option."""
+        """Has the option, made from its annotation."""
 
-    return get_command(app).params[0]
+    def remember(ctx: Any, value: str | None) -> str | None:
+        if value is not None:
+            ctx.meta[_DB] = value
+        return value
+
+    option: Any = get_command(app).params[0]
+    # the value is text as it is; converting it would load pydantic, which takes longer than --help
+    option.process_value = remember
+    return option
 
 
 class StoreCommand(TyperCommand):
@@ -65,30 +65,41 @@ class StoreCommand(TyperCommand):
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
-        self.params.append(_db_option())
+        self.params.append(db_option())
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Insert the store before ``args`` if it is given otherwise than as an argument."""
         values, _, _ = self.make_parser(ctx).parse_args(list(args))
-        given = {name: value for name, value in values.items() if isinstance(value, str)}
-        store = given.get("_db") or ctx.meta.get(_DB)
+        given = {
+            name: value for name, value in values.items() if isinstance(value, str) or value is True
+        }
+        store: Any = given.get("_db") or ctx.meta.get(_DB)
         if not store and self._lacks_an_argument(ctx, given):
             store = os.environ.get(STORE_VARIABLE)
         if store:
             # not an option, whatever its name is
             args = [f"./{store}" if store.startswith("-") else store, *args]
+        if ctx.resilient_parsing:  # for completion; converting values would load pydantic
+            parameters: Any = self.get_params(ctx)
+            for parameter in parameters:
+                parameter.process_value = _unchanged
         return super().parse_args(ctx, args)
 
-    def _lacks_an_argument(self, ctx: Any, given: dict[str, str]) -> bool:
-        first = given.get("store", "")
+    def _lacks_an_argument(self, ctx: Any, given: dict[str, Any]) -> bool:
+        first = str(given.get("store", ""))
         if ctx.resilient_parsing:  # completion: the arguments that follow are still to come
             return not (os.path.isfile(first) or "://" in first)
         return any(
-            parameter.name not in given
+            parameter.required or _REQUIRED_WITHOUT.get(parameter.name, parameter.name) not in given
             for parameter in self.get_params(ctx)
             if parameter.param_type_name == "argument"
-            and (parameter.required or _REQUIRED_WITHOUT.get(parameter.name, "") not in given)
+            and parameter.name not in given
+            and (parameter.required or parameter.name in _REQUIRED_WITHOUT)
         )
+
+
+def _unchanged(_ctx: Any, value: Any) -> Any:
+    return value
 
 
 def check_exists(store: str) -> None:

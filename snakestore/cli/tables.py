@@ -17,7 +17,7 @@ from snakestore.cli.console import escaped, is_terminal, json_line, print_line
 
 ROWS_ALIGNED = 1000
 """Rows that are aligned with each other, so that the first are printed before the last are read."""
-MAX_PADDED = 60
+MAX_PADDED = 80
 """Longer cells move the rest of their row, rather than make every row so long."""
 NOT_CUT = 20
 """Columns of at most so many characters are not cut while longer ones can be."""

@@ -1,17 +1,38 @@
-"""The command that copies a store to another database."""
+"""The commands that copy, export and import sessions."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Annotated, Any
 
 import typer
 
 import snakestore
 from snakestore.cli.commands import new_app
-from snakestore.cli.console import print_json
-from snakestore.cli.parameters import AsJson, Store
-from snakestore.cli.stores import StoreCommand, checking_existence
+from snakestore.cli.confirmation import confirm
+from snakestore.cli.console import print_json, print_json_list, print_line
+from snakestore.cli.parameters import AsJson, Pattern, Store, Yes
+from snakestore.cli.progress import Show, progress
+from snakestore.cli.stores import StoreCommand, checking_existence, opened_read_only, writing
 from snakestore.cli.tables import print_table
+from snakestore.errors import ValidationError
+
+COUNTS = (
+    "sessions",
+    "copied",
+    "replaced",
+    "skipped",
+    "variables",
+    "versions",
+    "programs",
+    "logs",
+    "log_entries",
+    "checksum",
+)
 
 app = new_app()
 
@@ -31,50 +52,151 @@ def copy(
     as_json: AsJson = False,
 ) -> None:
     """Copy every session to another store, exactly as stored. Run again to continue."""
-    from rich.console import Console  # noqa: PLC0415 - takes time, and the help does not need it
-    from rich.progress import (  # noqa: PLC0415 - likewise
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("copying"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("sessions"),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    hidden = as_json or not console.is_terminal
-    with (
-        checking_existence(store),
-        Progress(*columns, console=console, transient=True, disable=hidden) as bar,
-    ):
-        task = bar.add_task("copying", total=None)
-        report = snakestore.copy(
-            store,
-            target,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    counts = {
-        name: getattr(report, name)
-        for name in (
-            "sessions",
-            "copied",
-            "replaced",
-            "skipped",
-            "variables",
-            "versions",
-            "programs",
-            "logs",
-            "log_entries",
-            "checksum",
-        )
-    }
+    with checking_existence(store), progress("copying", "sessions", hidden=as_json) as show:
+        report = snakestore.copy(store, target, progress=show)
+    counts = {name: getattr(report, name) for name in COUNTS}
     if as_json:
         print_json(counts)
     else:
         print_table(["what", "count"], list(counts.items()))
+
+
+@app.command(cls=StoreCommand)
+def export(
+    store: Store,
+    pattern: Pattern = None,
+    *,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="PATH", help="Write to a file.", show_default=False),
+    ] = None,
+    history: Annotated[
+        bool, typer.Option("--history/--no-history", help="Include past versions.")
+    ] = True,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Include expired sessions that are not deleted yet.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write sessions as JSON, one record a line. --json prints one list of all records.
+
+    With --output, the file appears complete or not at all, and --json prints what was written.
+    """
+    with opened_read_only(store) as repository, progress("exporting", "sessions") as show:
+        records = _counted(
+            repository.export_sessions(pattern, history=history, include_expired=expired), show
+        )
+        if output is not None:
+            with _replacing(output) as file:
+                last: dict[str, Any] = {}
+                for record in records:
+                    file.write(json.dumps(record) + "\n")
+                    last = record
+            written = {"path": output, "sessions": last["sessions"], "records": last["records"]}
+        elif as_json:
+            print_json_list(records)
+        else:
+            for record in records:
+                typer.echo(json.dumps(record))
+    if output is not None and as_json:
+        print_json(written)
+    elif output is not None:
+        count = written["sessions"]
+        print_line(f"{count} {'session' if count == 1 else 'sessions'} written to {output}")
+
+
+@app.command(name="import", cls=StoreCommand)
+def import_(
+    store: Store,
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="FROM", help="The file of an export; - is stdin.", show_default=False
+        ),
+    ],
+    *,
+    on_conflict: Annotated[
+        str,
+        typer.Option(
+            metavar="fail|skip|replace", help="What to do with a session that the store has."
+        ),
+    ] = "fail",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the records, and change nothing.")
+    ] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Store the sessions of an export, all or none."""
+    if on_conflict == "replace" and not dry_run:
+        confirm("Replace sessions that the store has by those of the export?", yes=yes)
+    with (
+        _opened(path) as file,
+        writing(store) as repository,
+        progress("importing", "bytes") as show,
+    ):
+        report = repository.import_sessions(
+            _records(file, show), on_conflict=on_conflict, dry_run=dry_run
+        )
+    counts = {
+        "imported": report.imported,
+        "skipped": report.skipped,
+        "replaced": report.replaced,
+    }
+    if as_json:
+        print_json({"dry_run": dry_run, **counts, "conflicts": list(report.conflicts)})
+    else:
+        counts["conflicts"] = len(report.conflicts)
+        print_table(["sessions", "count"], list(counts.items()))
+
+
+def _counted(records: Iterator[dict[str, Any]], show: Show) -> Iterator[dict[str, Any]]:
+    sessions = 0
+    for record in records:
+        if record["kind"] == "session":
+            sessions += 1
+            show(sessions, None)
+        yield record
+
+
+@contextmanager
+def _replacing(path: str) -> Iterator[IO[str]]:
+    """A file that takes the place of ``path`` at the end, synced to the disk."""
+    unfinished = f"{path}.unfinished-{os.getpid()}"
+    try:
+        with open(unfinished, "x", encoding="utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(unfinished)
+        raise
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[IO[bytes]]:
+    if path == "-":
+        yield sys.stdin.buffer
+        return
+    with open(path, "rb") as file:
+        yield file
+
+
+def _records(file: IO[bytes], show: Show) -> Iterator[dict[str, Any]]:
+    """The records of a file.
+
+    Raises:
+        ValidationError: if a line is not JSON.
+    """
+    size = os.fstat(file.fileno()).st_size or None if file.seekable() else None
+    read = 0
+    for number, line in enumerate(file, 1):
+        read += len(line)
+        show(read, size)
+        try:
+            yield json.loads(line)
+        except (ValueError, RecursionError) as error:
+            message = f"line {number} of the export is not JSON: {error}"
+            raise ValidationError(message) from error

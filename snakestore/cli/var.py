@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from snakestore.cli.commands import GROUPS, new_app
-from snakestore.cli.console import json_line, print_json, print_line
+from snakestore.cli.confirmation import confirm
+from snakestore.cli.console import json_line, print_json, print_json_list, print_line, print_raw
+from snakestore.cli.paging import Listing
 from snakestore.cli.parameters import (
+    After,
     AsJson,
     AsTsv,
     ExpectedVersion,
+    FromFile,
     Identifier,
     Limit,
+    Metadata,
+    Optimizer,
+    Pattern,
+    Reason,
     SessionId,
     Store,
+    VersionNumber,
+    Yes,
 )
 from snakestore.cli.plots import series_of, terminal_plot, write_png
 from snakestore.cli.stores import StoreCommand, reading, writing
 from snakestore.cli.tables import cell, print_table, time_text
+from snakestore.cli.values import one_of, parsed_object, parsed_seconds, value_reader
+from snakestore.cli.variables import (
+    VARIABLE_COLUMNS,
+    shown_value,
+    variable_or_reason,
+    variable_record,
+    variable_row,
+)
+from snakestore.errors import VariableNotFoundError
 
 if TYPE_CHECKING:
     from snakestore import Variable
@@ -28,18 +46,80 @@ if TYPE_CHECKING:
 app = new_app(GROUPS["var"].summary)
 VALUES_ARE_NO_OPTIONS = {"ignore_unknown_options": True}  # VALUE may be -5
 
+Value = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="VALUE",
+        help="The value as JSON, left out with --file. Text needs quotes: '\"fast\"'.",
+        show_default=False,
+    ),
+]
+Holder = Annotated[str, typer.Option("--as", metavar="ID", help="The id of the optimiser.")]
+Lease = Annotated[
+    str,
+    typer.Option("--seconds", metavar="N", help="For how long, or 'none': until it is unlocked."),
+]
+Pid = Annotated[
+    str | None, typer.Option("--pid", help="The optimiser's process.", show_default=False)
+]
+
+
+@app.command(name="list", cls=StoreCommand)
+def list_(
+    store: Store,
+    session_id: SessionId,
+    pattern: Pattern = None,
+    *,
+    limit: Limit = None,
+    after: After = None,
+    as_json: AsJson = False,
+    as_tsv: AsTsv = False,
+) -> None:
+    """List the variables of a session, ordered by name."""
+    with reading(store) as snapshot:
+        names = Listing(
+            lambda last, size: snapshot.variable_names(session_id, pattern, after=last, limit=size),
+            str,
+            limit=limit,
+            after=after,
+            whole=as_json or as_tsv,
+        )
+        variables = ((name, variable_or_reason(snapshot, session_id, name)) for name in names)
+        if as_json:
+            print_json_list(variable_record(name, variable) for name, variable in variables)
+            return
+        rows = (variable_row(name, variable) for name, variable in variables)
+        print_table(VARIABLE_COLUMNS, rows, tsv=as_tsv)
+        names.print_rest()
+
 
 @app.command(cls=StoreCommand)
 def get(
-    store: Store, session_id: SessionId, identifier: Identifier, *, as_json: AsJson = False
+    store: Store,
+    session_id: SessionId,
+    identifier: Identifier,
+    *,
+    version: Annotated[
+        int | None, typer.Option(help="Of this version.", show_default=False)
+    ] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Print text without quotes, and bytes as they are.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print the value of a variable as JSON. --json prints the whole variable."""
     with reading(store) as snapshot:
-        variable = snapshot.get_variable(session_id, identifier)
+        variable = (
+            snapshot.get_variable(session_id, identifier)
+            if version is None
+            else snapshot.get_variable_version(session_id, identifier, version)
+        )
     if as_json:
         print_json(variable.to_dict())
+    elif raw and isinstance(variable.value, str | bytes):
+        print_raw(variable.value)
     else:
-        print_line(json_line(variable.value))
+        print_line(json_line(shown_value(variable)))
 
 
 @app.command(name="set", cls=StoreCommand, context_settings=VALUES_ARE_NO_OPTIONS)
@@ -47,27 +127,108 @@ def set_(
     store: Store,
     session_id: SessionId,
     identifier: Identifier,
-    value: Annotated[
-        str,
-        typer.Argument(
-            metavar="VALUE",
-            help="The new value as JSON. Text needs quotes: '\"fast\"'.",
-            show_default=False,
-        ),
-    ],
+    value: Value = None,
+    *,
+    file: FromFile = None,
     expected_version: ExpectedVersion = None,
+    metadata: Metadata = None,
+    optimizer: Optimizer = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Update a variable. The value is checked against its type and constraints."""
-    document = _parsed(value)
-    with writing(store) as repository:
-        variable = repository.update_variable(
-            session_id, identifier, document, expected_version=expected_version, source="cli"
+    """Update a variable. The value is checked against its type and constraints.
+
+    A value of the type bytes is base64 text, or the content of --file as it is. For the type
+    string, --file is text; for all others it is JSON.
+    """
+    one_of(value, file, "VALUE")
+    read = value_reader(value, file)
+    described = parsed_object(metadata, "--metadata")
+    with writing(store) as repository, repository.transaction() as transaction:
+        known = transaction.get_variable(session_id, identifier)
+        variable = transaction.update_variable(
+            session_id,
+            identifier,
+            read(known.type),
+            expected_version=expected_version,
+            metadata=described,
+            source="cli",
+            optimizer_id=optimizer,
         )
-    print_line(f"version {variable.version}: {json_line(variable.value)}")
+    _print_version(variable, as_json=as_json)
+
+
+@app.command(cls=StoreCommand, context_settings=VALUES_ARE_NO_OPTIONS)
+def register(
+    store: Store,
+    session_id: SessionId,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name.", show_default=False)],
+    type_name: Annotated[
+        str,
+        typer.Argument(metavar="TYPE", help="The type: float, string, ...", show_default=False),
+    ],
+    value: Value = None,
+    *,
+    file: FromFile = None,
+    variable_id: Annotated[
+        str | None,
+        typer.Option("--id", help="The id; by default a new unique one.", show_default=False),
+    ] = None,
+    constraints: Annotated[
+        str | None,
+        typer.Option("--constraints", metavar="JSON", help="A JSON object.", show_default=False),
+    ] = None,
+    metadata: Metadata = None,
+    description: Annotated[
+        str | None, typer.Option(help="What the variable is for.", show_default=False)
+    ] = None,
+    exist_ok: Annotated[
+        bool, typer.Option("--exist-ok", help="Leave the variable that there is, if there is one.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create a variable. --file is read as for the command set."""
+    one_of(value, file, "VALUE")
+    read = value_reader(value, file)
+    limits = parsed_object(constraints, "--constraints")
+    described = parsed_object(metadata, "--metadata")
+    with writing(store) as repository:
+        variable = repository.register_variable(
+            session_id,
+            name,
+            type_name,
+            read(type_name),
+            id=variable_id,
+            constraints=limits,
+            metadata=described,
+            description=description,
+            exist_ok=exist_ok,
+        )
+    _print_version(variable, as_json=as_json)
 
 
 @app.command(cls=StoreCommand)
-def history(  # noqa: PLR0913 - one for each option
+def constrain(
+    store: Store,
+    session_id: SessionId,
+    identifier: Identifier,
+    constraints: Annotated[
+        str, typer.Argument(metavar="JSON", help="A JSON object.", show_default=False)
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Replace the constraints of a variable, if its value satisfies them."""
+    limits = parsed_object(constraints, "JSON")
+    with writing(store) as repository:
+        variable = repository.update_constraints(session_id, identifier, limits)
+    if as_json:
+        print_json(variable.to_dict())
+    else:
+        print_line(json_line(variable.constraints))
+
+
+@app.command(cls=StoreCommand)
+def history(
     store: Store,
     session_id: SessionId,
     identifier: Identifier,
@@ -98,14 +259,15 @@ def history(  # noqa: PLR0913 - one for each option
         print_json([value.to_dict() for value in values])
         return
     print_table(
-        ["version", "value", "type", "written", "source"],
+        ["version", "value", "type", "written", "source", "reason"],
         [
             [
                 value.version,
-                cell(value.value),
+                cell(shown_value(value)),
                 value.type,
                 time_text(value.last_updated_at),
                 value.metadata.get("source", ""),
+                _reason(value),
             ]
             for value in values
         ],
@@ -122,9 +284,132 @@ def _draw(values: list[Variable], *, plot: bool, png: str | None) -> None:
         print_line(f"image written to {png}", err=True)
 
 
-def _parsed(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError) as error:
-        message = f"VALUE must be JSON. Text needs quotes: '\"fast\"' ({error})"
-        raise typer.BadParameter(message) from error
+@app.command(cls=StoreCommand)
+def rollback(
+    store: Store,
+    session_id: SessionId,
+    identifier: Identifier,
+    version: VersionNumber,
+    *,
+    expected_version: ExpectedVersion = None,
+    reason: Reason = None,
+    optimizer: Optimizer = None,
+    as_json: AsJson = False,
+) -> None:
+    """Store the value of an earlier version as a new version."""
+    with writing(store) as repository:
+        variable = repository.rollback_variable(
+            session_id,
+            identifier,
+            version,
+            expected_version=expected_version,
+            reason=reason,
+            optimizer_id=optimizer,
+        )
+    _print_version(variable, as_json=as_json)
+
+
+@app.command(cls=StoreCommand)
+def lock(
+    store: Store,
+    session_id: SessionId,
+    identifier: Identifier,
+    *,
+    holder: Holder,
+    seconds: Lease = "none",
+    pid: Pid = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold a variable as an optimiser, or renew that: only the holder can write it."""
+    lease = parsed_seconds(seconds, "--seconds")
+    with writing(store) as repository:
+        variable = repository.start_optimization(session_id, identifier, holder, pid, lease=lease)
+    _print_holder(variable, as_json=as_json)
+
+
+@app.command(cls=StoreCommand)
+def claim(
+    store: Store,
+    session_id: SessionId,
+    pattern: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATTERN",
+            help="Names to choose from. * matches any run of characters.",
+            show_default=False,
+        ),
+    ],
+    *,
+    holder: Holder,
+    seconds: Lease = "none",
+    pid: Pid = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold the first matching variable that nobody holds. The exit code is 1 if there is none."""
+    lease = parsed_seconds(seconds, "--seconds")
+    with writing(store) as repository:
+        variable = repository.claim_variable(session_id, pattern, holder, pid, lease=lease)
+    if variable is None:
+        print_line(f"snakestore: no variable that matches {pattern} is free", err=True)
+        raise typer.Exit(1)
+    _print_holder(variable, as_json=as_json)
+
+
+@app.command(cls=StoreCommand)
+def unlock(
+    store: Store,
+    session_id: SessionId,
+    identifier: Identifier,
+    *,
+    optimizer: Optimizer = None,
+    as_json: AsJson = False,
+) -> None:
+    """End the optimisation of a variable. Without --as, whoever holds it."""
+    with writing(store) as repository:
+        variable = repository.end_optimization(session_id, identifier, optimizer)
+    _print_holder(variable, as_json=as_json)
+
+
+@app.command(cls=StoreCommand)
+def delete(
+    store: Store,
+    session_id: SessionId,
+    identifier: Identifier,
+    *,
+    optimizer: Optimizer = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a variable with its history."""
+    confirm(f"Delete the variable {identifier} of {session_id} with its history?", yes=yes)
+    with writing(store) as repository:
+        if not repository.delete_variable(session_id, identifier, optimizer_id=optimizer):
+            raise VariableNotFoundError(session_id, identifier)
+    if as_json:
+        print_json({"deleted": identifier})
+    else:
+        print_line(f"deleted {identifier}")
+
+
+def _reason(variable: Variable) -> str:
+    """Why this version was rolled back to, if it was."""
+    rolled_back = variable.metadata.get("source") == "rollback"
+    return str(variable.metadata.get("reason") or "") if rolled_back else ""
+
+
+def _print_version(variable: Variable, *, as_json: bool) -> None:
+    if as_json:
+        print_json(variable.to_dict())
+    else:
+        print_line(f"version {variable.version}: {json_line(shown_value(variable))}")
+
+
+def _print_holder(variable: Variable, *, as_json: bool) -> None:
+    status = variable.optimization_status
+    if as_json:
+        print_json(variable.to_dict())
+    elif status.optimizing:
+        until = "it is unlocked" if status.expires_at is None else time_text(status.expires_at)
+        print_line(f"{variable.name} is held by {status.optimizer_id} until {until}")
+    else:
+        print_line(f"{variable.name} is free")

@@ -1,8 +1,8 @@
-"""Rows of variables in tables, also of those that cannot be read."""
+"""Rows and records of variables, also of those that cannot be read."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from snakestore.cli.tables import cell, time_text
 from snakestore.errors import CorruptStoreError, UnknownTypeError
@@ -21,15 +21,29 @@ def variable_or_reason(snapshot: SessionRepository, session_id: str, name: str) 
         return str(error)
 
 
-def variable_row(name: str, value: Variable | str) -> list[object]:
+def shown_value(variable: Variable) -> Any:
+    """The value as JSON data; a float as it is, for ``NaN`` is no text."""
+    if isinstance(variable.value, float):
+        return variable.value
+    return variable.to_dict()["value"]
+
+
+def variable_row(name: str, variable: Variable | str) -> list[object]:
     """The row of a variable, or of the reason why it cannot be read."""
-    if isinstance(value, str):
-        return [name, "", value, "", "", ""]
+    if isinstance(variable, str):
+        return [name, "", variable, "", "", ""]
     return [
         name,
-        value.type,
-        cell(value.value),
-        value.version,
-        time_text(value.last_updated_at),
-        value.optimization_status.optimizer_id or "",
+        variable.type,
+        cell(shown_value(variable)),
+        variable.version,
+        time_text(variable.last_updated_at),
+        variable.optimization_status.optimizer_id or "",
     ]
+
+
+def variable_record(name: str, variable: Variable | str) -> dict[str, Any]:
+    """What ``--json`` prints of a variable, or of the reason why it cannot be read."""
+    if isinstance(variable, str):
+        return {"name": name, "error": variable}
+    return variable.to_dict()

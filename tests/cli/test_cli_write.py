@@ -96,7 +96,7 @@ def test_db_upgrade_creates_a_store_and_prints_the_revision(cli: Any, tmp_path: 
 
 
 def test_db_downgrade_to_base_drops_the_tables(cli: Any, store: Path) -> None:
-    assert cli("db", "downgrade", store, "--revision", "base") == "none\n"
+    assert cli("db", "downgrade", store, "--revision", "base", "--yes") == "none\n"
     assert cli("db", "current", store) == "none\n"
 
 
@@ -113,7 +113,7 @@ def test_an_unknown_revision_is_an_error_in_one_line(
 
 
 def test_an_older_schema_is_refused_with_the_command_to_run(cli: Any, store: Path) -> None:
-    cli("db", "downgrade", store, "--revision", "0001")
+    cli("db", "downgrade", store, "--revision", "0001", "--yes")
 
     assert "upgrade" in cli("sessions", store, code=1)
     cli("db", "upgrade", store)

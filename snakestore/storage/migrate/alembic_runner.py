@@ -84,6 +84,18 @@ def check_revision(revision: object) -> None:
         raise ValidationError(message, value=revision)
 
 
+def new_config() -> Any:
+    """A configuration of Alembic with the scripts that are shipped."""
+    from alembic.config import Config  # noqa: PLC0415 - slow to import, rarely used
+
+    config = Config(stdout=io.StringIO())
+    config.set_main_option(
+        "script_location", str(files("snakestore.migrations")).replace("%", "%%")
+    )
+    config.set_main_option("path_separator", "os")
+    return config
+
+
 def migrate(connection: Connection, direction: Direction, revision: str) -> None:
     """Run Alembic's upgrade or downgrade in the connection's transaction; it is not committed.
 
@@ -93,14 +105,9 @@ def migrate(connection: Connection, direction: Direction, revision: str) -> None
         ValidationError: there is no such revision in that direction.
     """
     from alembic import command  # noqa: PLC0415 - slow to import, rarely used
-    from alembic.config import Config  # noqa: PLC0415 - likewise
     from alembic.util import CommandError  # noqa: PLC0415 - likewise
 
-    config = Config(stdout=io.StringIO())
-    config.set_main_option(
-        "script_location", str(files("snakestore.migrations")).replace("%", "%%")
-    )
-    config.set_main_option("path_separator", "os")
+    config = new_config()
     config.attributes["connection"] = connection
     run = command.upgrade if direction == "upgrade" else command.downgrade
     try:
