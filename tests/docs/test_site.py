@@ -9,6 +9,7 @@ import inspect
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,43 @@ def test_pages_and_styles_load_nothing_from_elsewhere(site: Path) -> None:
     ]
 
     assert loaded == []
+
+
+def test_no_script_asks_others_when_a_page_is_opened(site: Path) -> None:
+    """What the theme's script would fetch: facts about a repository, and Mermaid for diagrams."""
+    asking = [
+        str(page.relative_to(site))
+        for page in site.rglob("*.html")
+        if re.search(r"data-md-component=.?source\b|class=.?mermaid", page.read_text("utf-8"))
+    ]
+
+    assert asking == []
+
+
+def test_search_answers_without_a_server_and_without_a_network(site: Path, tmp_path: Path) -> None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("there is no Chromium (on Debian: apt install chromium)")
+    shown = subprocess.run(
+        [
+            chromium,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            f"--user-data-dir={tmp_path}",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--virtual-time-budget=20000",
+            "--dump-dom",
+            f"{(site / 'workers.html').as_uri()}?q=claim_variable",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
+
+    assert re.search(r"md-search-result__meta\">\d+ matching documents", shown)
+    assert "reference/repository.html?h=claim_variable#snakestore.SessionRepository.claim" in shown
 
 
 def test_the_search_index_has_every_page_and_method(site: Path) -> None:
