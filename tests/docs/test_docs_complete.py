@@ -117,3 +117,9 @@ def test_every_type_stands_in_the_table_of_types() -> None:
 
 def snakestore_defines(type_name: str) -> bool:
     return type(types.get(type_name)).__module__.startswith("snakestore.")
+
+
+def test_the_readme_fits_two_screens() -> None:
+    readme = (DOCS.parent / "README.md").read_text("utf-8")
+
+    assert len(readme.splitlines()) <= 110
