@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import re
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +78,17 @@ def visit(path: Path, method: str = "GET", target: str = "/") -> int:
     answer = connection.getresponse().read()
     connection.close()
     return int(answer)
+
+
+def ask(path: Path, method: str, target: str, body: Any = None) -> tuple[int, Any]:
+    """The status and the JSON of an answer."""
+    connection = UnixConnection(path)
+    headers = {"Content-Type": "application/json"}
+    connection.request(method, target, None if body is None else json.dumps(body), headers)
+    answer = connection.getresponse()
+    found = answer.status, json.loads(answer.read())
+    connection.close()
+    return found
 
 
 @contextmanager
@@ -170,6 +183,23 @@ def test_uvicorn_counts_every_request(folder: Path, workers: str) -> None:
 
     assert sorted(counts) == list(range(1, 81))
     assert count(folder, "agent.db") == 80
+
+
+@pytest.mark.slow
+def test_the_service_keeps_chats_and_answers_errors_with_a_status(folder: Path) -> None:
+    pytest.importorskip("fastapi")
+    pytest.importorskip("uvicorn")
+    turn = {"role": "user", "content": "Hi"}
+    with uvicorn(folder) as place:
+        lengths = [ask(place, "POST", "/chats/ada/turns", turn) for _ in range(3)]
+        last = ask(place, "GET", "/chats/ada/turns?last=2")
+        missing = ask(place, "GET", "/chats/nobody/turns")
+        too_long = ask(place, "POST", f"/chats/{'x' * 300}/turns", turn)
+
+    assert lengths == [(200, 1), (200, 2), (200, 3)]
+    assert last == (200, [turn, turn])
+    assert missing == (404, {"error": "SessionNotFoundError"})
+    assert too_long == (422, {"error": "InvalidNameError"})
 
 
 @pytest.mark.slow
