@@ -44,8 +44,11 @@ them.
 | the database is not UTF-8 | refused (`StoreError`), nothing is changed | the same |
 | disk corruption or manual edits | not recoverable; detected by `check()` and on read (`CorruptStoreError`). Restore a backup | the same |
 
-With `durability="full"`, each commit waits until the disk has stored it. With "normal", SQLite
-syncs only when it moves the write-ahead log into the file. A database in memory (`sqlite://`)
+With `durability="full"`, each write waits until the disk has stored it, after the write lock was
+released: other writers go on meanwhile, and threads that wait at the same time share one sync. If
+the disk cannot sync, the write raises `CommitUnknownError`, and the next one raises `StoreError`
+until the disk works again. With "normal", SQLite syncs only when it moves the write-ahead log into
+the file. A database in memory (`sqlite://`)
 does not survive the process. On PostgreSQL, the server decides (`synchronous_commit`).
 
 ## Untrusted files
@@ -190,6 +193,10 @@ _ROWS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
     "syncs": lambda each: (
         f'`durability="{each["durability"]}"`, {each["commits"]} commits',
         f"{each['syncs']} syncs of the disk (counted by {each['counted_by']})",
+    ),
+    "cuts": lambda each: (
+        f'`durability="{each["durability"]}"`, six writers in three processes, the power cut {each["cuts"]:,} times',
+        f"{each['lost']} times something acknowledged was missing",
     ),
     "full disk": lambda each: (
         f"a full disk ({each['kind']})",

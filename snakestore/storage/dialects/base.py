@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Engine, MetaData
 from snakestore.errors import SnakeStoreError, StoreError, ValidationError
 from snakestore.storage.dialects.protocols import (
     FileWatch,
+    LogSync,
     Progress,
     SchemaReader,
     StatementRunner,
@@ -322,6 +323,14 @@ class Backend(ABC):
     def file_watch(self, info: Mapping[Any, Any]) -> FileWatch | None:
         """The watch of a connection on a file, from the ``info`` of its pool's entry."""
         del info
+        return None
+
+    def log_sync(self, info: Mapping[Any, Any], driver_connection: Any) -> LogSync | None:
+        """What syncs the log after each commit; the database itself no longer does. None: nothing.
+
+        ``info`` is of the pool's entry.
+        """
+        del info, driver_connection
         return None
 
     def undecodable_texts(self, driver_connection: Any) -> AbstractContextManager[bool]:

@@ -50,6 +50,19 @@ class SchemaReader(Protocol):
         """
 
 
+class LogSync(Protocol):
+    """Syncs the log of a database for all connections of this process."""
+
+    suspect: bool
+    """Whether a sync failed, so that ``check`` is to be called before a write."""
+
+    def wait(self) -> None:
+        """Wait until what this process has committed so far is on the disk."""
+
+    def check(self, execute: Callable[[str], Any]) -> None:
+        """Raise StoreError if the disk cannot sync; ``execute`` runs a statement."""
+
+
 class FileWatch(Protocol):
     """Tells whether the file that a connection has open is still the one of that name."""
 

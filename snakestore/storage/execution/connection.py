@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Dialect, Engine
 from snakestore.errors import StoreError
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
-from snakestore.storage.dialects.protocols import FileWatch
+from snakestore.storage.dialects.protocols import FileWatch, LogSync
 from snakestore.storage.execution.fair_queue import Place
 from snakestore.storage.fork import leak_deliberately
 
@@ -28,6 +28,8 @@ class ConnectionAdapter(Protocol):
     """Whether the connection must not be used again."""
     holder: int | None
     """The thread that has a block, or a function of the user's, open on this connection."""
+    log_sync: LogSync | None
+    """What is to be waited for after a commit; None: the commit is enough."""
 
     @property
     def lost(self) -> bool:
@@ -98,6 +100,7 @@ class DriverConnection:
         *,
         watch: FileWatch | None,
         settings: Sequence[str] = (),
+        log_sync: LogSync | None = None,
     ) -> None:
         """Configure a driver connection.
 
@@ -107,7 +110,9 @@ class DriverConnection:
             backend: what differs by database.
             watch: tells whether the file of the connection is still the one of that name.
             settings: statements that follow each BEGIN.
+            log_sync: syncs what is committed.
         """
+        self.log_sync = log_sync
         self._driver_connection = driver_connection
         self.dialect = dialect
         self.backend = backend
@@ -163,9 +168,11 @@ class DriverConnection:
         """Send the backend's BEGIN.
 
         Raises:
-            StoreError: the file was removed or replaced.
+            StoreError: the file was removed or replaced, or the disk cannot sync it.
         """
         if write:
+            if self.log_sync is not None and self.log_sync.suspect:
+                self.log_sync.check(self.execute)
             if self.row_cache is not None:
                 self.row_cache.clear()
             if self.watch is not None:
@@ -293,6 +300,7 @@ class SqlAlchemyConnection:
         self.place: Place | None = None
         """What its user holds."""
         self.holder: int | None = None
+        self.log_sync: LogSync | None = None
         self._copied_by_fork = copied_by_fork
         self._fork_depth = fork.depth
         self._pooled: bool | None = None

@@ -189,8 +189,9 @@ class OwnedConnections(fork.Participant):
         try:
             self._check_open()  # it may have been closed while this call waited for its turn
             proxied = self._engine.raw_connection()
-            watch = self._backend.file_watch(proxied.info)
-            settings = self._backend.begin_settings(proxied.info)
+            info = proxied.info
+            watch = self._backend.file_watch(info)
+            settings = self._backend.begin_settings(info)
             driver_connection = proxied.driver_connection
             # SQLAlchemy's pool would reset the connection, and give it to others
             proxied.detach()
@@ -205,6 +206,7 @@ class OwnedConnections(fork.Participant):
                     self._backend,
                     watch=watch,
                     settings=settings,
+                    log_sync=self._backend.log_sync(info, driver_connection),
                 )
             connection.close_when_collected(_free_slot, weakref.ref(slots), place)
             connection.owner, place.owner = place.owner, CONNECTED

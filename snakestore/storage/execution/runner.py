@@ -123,11 +123,11 @@ def _now_of(clock: Clock | None) -> Callable[[], datetime | None]:
 
 
 def commit_write(connection: ConnectionAdapter) -> None:
-    """Commit what was written.
+    """Commit what was written. With ``durability="full"``, wait until it is on the disk.
 
     Raises:
-        CommitUnknownError: COMMIT failed, other than by a plain abort, or the connection was lost
-            before the server answered.
+        CommitUnknownError: COMMIT failed, other than by a plain abort, the connection was lost
+            before the server answered, or the disk could not sync.
     """
     try:
         connection.commit()
@@ -142,6 +142,8 @@ def commit_write(connection: ConnectionAdapter) -> None:
                 )
                 raise CommitUnknownError(message) from error
         raise
+    if connection.log_sync is not None:
+        connection.log_sync.wait()
 
 
 def roll_back(connection: ConnectionAdapter, error: BaseException | None = None) -> None:

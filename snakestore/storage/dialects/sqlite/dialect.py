@@ -17,6 +17,7 @@ from snakestore.storage.dialects.base import Backend
 from snakestore.storage.dialects.messages import IN_MEMORY
 from snakestore.storage.dialects.protocols import (
     FileWatch,
+    LogSync,
     Progress,
     SchemaReader,
     StatementRunner,
@@ -29,6 +30,7 @@ from snakestore.storage.dialects.sqlite import (
     file_watch,
     files,
     introspection,
+    log_sync,
     opening,
 )
 from snakestore.storage.dialects.sqlite import url as sqlite_url
@@ -186,6 +188,14 @@ class SQLite(Backend):
         """The watch that was made when the connection was opened; None in memory."""
         watch: file_watch.Watch | None = info.get(file_watch.WATCH)
         return watch
+
+    def log_sync(self, info: Mapping[Any, Any], driver_connection: Any) -> LogSync | None:
+        """With ``durability="full"``: what syncs the log without the write lock (``log_sync``)."""
+        if log_sync.FULL not in info:
+            return None
+        driver_connection.execute("PRAGMA synchronous = NORMAL")
+        watch: file_watch.Watch = info[file_watch.WATCH]
+        return log_sync.logs.sync_of(f"{watch.path}-wal")
 
     # --- SQLAlchemy connections
 

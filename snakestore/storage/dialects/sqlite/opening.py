@@ -25,6 +25,7 @@ from snakestore.storage.dialects.sqlite.errors import Refusal, primary_code
 from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch, check_not_abandoned
 from snakestore.storage.dialects.sqlite.introspection import SQLiteSchemaReader
 from snakestore.storage.dialects.sqlite.location import check_not_mount_point, warn_if_unsafe
+from snakestore.storage.dialects.sqlite.log_sync import FULL
 from snakestore.storage.dialects.sqlite.tracked import FileConnection
 from snakestore.storage.dialects.sqlite.url import SQLiteAddress
 from snakestore.storage.paths import real_path
@@ -144,6 +145,8 @@ class FileOpener:
                     entry.info[READ_ONLY] = True
             connection.start_watch(watch)
             entry.info[WATCH] = watch
+            if self._settings.durability == "full" and READ_ONLY not in entry.info:
+                entry.info[FULL] = True
         if not self._opened_before:
             name = files.printable(self._path)
             logger.debug("opened %s%s", name, " read-only" if READ_ONLY in entry.info else "")
