@@ -61,6 +61,19 @@ def test_every_public_name_has_one_entry_in_the_reference() -> None:
     assert sorted(documented) == sorted([*snakestore.__all__, "tables"])
 
 
+def test_every_adapter_has_an_entry_in_the_reference() -> None:
+    modules = (DOCS.parent / "snakestore" / "integrations").rglob("*.py")
+    adapters = {
+        (path.parent if path.name == "__init__.py" else path).stem
+        for path in modules
+        if re.search(r"^__all__ = ", path.read_text("utf-8"), re.MULTILINE)
+    }
+    page = (DOCS / "reference" / "integrations.md").read_text("utf-8")
+    documented = re.findall(r"^::: snakestore\.integrations\.(\w+)$", page, re.MULTILINE)
+
+    assert sorted(documented) == sorted(adapters)
+
+
 def test_every_public_name_has_a_docstring() -> None:
     without = [
         name for name in snakestore.__all__ if not (getattr(snakestore, name).__doc__ or "").strip()
