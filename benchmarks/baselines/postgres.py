@@ -10,13 +10,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import make_url
+
 from benchmarks import seed
 from benchmarks.baselines.records import GoneError, LockedError, Record, access_is_due, check_alive
 from benchmarks.baselines.threads import threaded
-from benchmarks.implementations import Lab
+from benchmarks.implementations import Job, Lab
 from benchmarks.postgres_server import server_in
+from benchmarks.relay import distant
 from benchmarks.work import Bench, reading, writing
-from benchmarks.workload import NAMES, READS, UPDATED, UPDATES
+from benchmarks.workload import NAMES, READS, ROUND_TRIP, UPDATED, UPDATES
 from snakestore import create_engine
 from snakestore.storage.schema.tables import Base
 
@@ -151,6 +154,14 @@ def new_database(lab: Lab, name: str, *, tables: bool = False) -> str:
     return url
 
 
+def distant_database(lab: Lab, url: str) -> str:
+    """The URL of a database of the private server as from afar, without waits for its disk."""
+    folder = lab.stack.enter_context(tempfile.TemporaryDirectory(prefix="pg"))
+    settings = {"options": "-csynchronous_commit=off"}
+    hurried = make_url(url).update_query_dict(settings).render_as_string(hide_password=False)
+    return lab.stack.enter_context(distant(hurried, Path(folder), ROUND_TRIP))
+
+
 def sqlalchemy_url(url: str) -> str:
     """The same database as a URL of SQLAlchemy with psycopg."""
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
@@ -166,12 +177,21 @@ def fill(url: str) -> None:
 
 def open_postgres(lab: Lab) -> Bench:
     """The baseline of the rows on PostgreSQL."""
-    baseline = PostgresBaseline(new_database(lab, "baseline", tables=True))
+    url = new_database(lab, "baseline", tables=True)
+    baseline = PostgresBaseline(url)
+    closers = [baseline.close]
+
+    def update_afar() -> Job:
+        distant_baseline = PostgresBaseline(distant_database(lab, url))
+        closers.append(distant_baseline.close)
+        return writing(distant_baseline.update, UPDATES, UPDATED)
+
     makers = {
         "postgres-get": lambda: reading(baseline.get_value, READS, NAMES),
         "postgres-update": lambda: writing(baseline.update, UPDATES, UPDATED),
+        "postgres-update-afar": update_afar,
     }
-    return Bench(makers, [baseline.close])
+    return Bench(makers, closers)
 
 
 def open_threaded(lab: Lab) -> Bench:

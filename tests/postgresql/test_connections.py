@@ -13,10 +13,10 @@ from sqlalchemy import text
 
 import snakestore
 from benchmarks.postgres_server import server_in
+from benchmarks.relay import Lose, Relay
 from snakestore import CommitUnknownError, SessionRepository, StoreError
 from snakestore.storage.schema.revisions import HEAD
 from tests.contract.conftest import READS, WRITES, fill
-from tests.postgresql.relay import Lose, Relay
 
 VERBS = [
     "get_session",

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import URL, Connection
 
 import snakestore
+from benchmarks.relay import Relay
 from snakestore import CommitUnknownError, SessionRepository, StoreError
-from tests.postgresql.relay import Relay
 
 Call = Callable[[SessionRepository, int], Any]
 TIMES = 8

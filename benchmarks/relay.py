@@ -1,16 +1,24 @@
-"""A relay between client and server: cuts the connection during COMMIT, counts round trips."""
+"""A relay between client and server, for tests and benchmarks.
+
+It cuts the connection during COMMIT, counts round trips, and delays what the client sends, as a
+network would.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
+import queue
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 COMMIT = b"COMMIT\0"
 """The statement; the name of an isolation level begins likewise."""
@@ -27,8 +35,10 @@ class Lose(Enum):
 class Relay:
     """Listens on a socket in ``folder``; ``lose`` says what happens to the next COMMIT."""
 
-    def __init__(self, server: URL, folder: Path) -> None:
+    def __init__(self, server: URL, folder: Path, *, delay: float = 0.0) -> None:
+        """Listen; ``delay`` is the length of a round trip in seconds, the server's time apart."""
         self.lose = Lose.NOTHING
+        self._delay = delay
         self.commits = 0
         self.round_trips = 0
         """How often a client spoke after the server had."""
@@ -41,6 +51,7 @@ class Relay:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
+        """Stop listening."""
         self._listener.close()
 
     def _accept(self) -> None:
@@ -67,7 +78,7 @@ class Relay:
         )
         answering.start()
         with contextlib.suppress(OSError), client, upstream:
-            for data in _received(client):
+            for data in _delayed(client, self._delay) if self._delay else _received(client):
                 self.round_trips += self._server_spoke
                 self._server_spoke = False
                 if COMMIT in data:
@@ -99,3 +110,41 @@ class Relay:
 def _received(connection: socket.socket) -> Iterator[bytes]:
     while data := connection.recv(65536):
         yield data
+
+
+def _delayed(connection: socket.socket, delay: float) -> Iterator[bytes]:
+    """What is received, each part ``delay`` seconds after it came, however many are under way."""
+    parts: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+
+    def receive() -> None:
+        with contextlib.suppress(OSError):
+            for data in _received(connection):
+                parts.put((time.perf_counter() + delay, data))
+        parts.put((0.0, b""))
+
+    threading.Thread(target=receive, daemon=True).start()
+    while (part := parts.get())[1]:
+        due, data = part
+        time.sleep(max(0.0, due - time.perf_counter()))
+        yield data
+
+
+@contextlib.contextmanager
+def distant(server: str, folder: Path, delay: float) -> Iterator[str]:
+    """The URL of a server as from afar: by way of a relay in a process of its own."""
+    spawning = multiprocessing.get_context("spawn")
+    told, tell = spawning.Pipe(duplex=False)
+    process = spawning.Process(target=_relay, args=[server, folder, delay, tell], daemon=True)
+    process.start()
+    url: str = told.recv()
+    try:
+        yield url
+    finally:
+        process.kill()
+        process.join()
+
+
+def _relay(server: str, folder: Path, delay: float, tell: Any) -> None:
+    relay = Relay(make_url(server), folder, delay=delay)
+    tell.send(relay.url.render_as_string(hide_password=False))
+    threading.Event().wait()
