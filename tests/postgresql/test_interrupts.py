@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 
+import psycopg
 import pytest
 import sqlalchemy
 from sqlalchemy import text
@@ -14,6 +15,9 @@ from sqlalchemy import text
 from snakestore import SessionRepository, StoreError
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="needs Unix signals")
+
+
+BUSY_TIMEOUT = 20
 
 
 class JobTimeoutError(Exception):
@@ -51,10 +55,10 @@ def repo(request, url, opened):
         filling.create_session("s")
         filling.register_variable("s", "n", "integer", 0)
     if request.param == "opened":
-        yield opened(busy_timeout=20)
+        yield opened(busy_timeout=BUSY_TIMEOUT)
         return
     engine = sqlalchemy.create_engine(url)
-    yield SessionRepository(engine, busy_timeout=20)
+    yield SessionRepository(engine, busy_timeout=BUSY_TIMEOUT)
     engine.dispose()
 
 
@@ -104,13 +108,16 @@ def test_an_exception_while_waiting_for_a_row_comes_out_and_frees_the_row(
         other.execute(text("SELECT 1 FROM sessions FOR UPDATE"))
         interrupt(error)
         kept = None
+        began = time.monotonic()
         try:
             method(repo)
         except BaseException as raised:  # noqa: BLE001 - one kind is no Exception
             kept = raised
+        took = time.monotonic() - began
         other.rollback()
 
         assert kept is error
+        assert took < BUSY_TIMEOUT / 2, "it waited for the row"
         other.execute(text("SET lock_timeout = '1s'"))
         other.execute(text("SELECT 1 FROM sessions FOR UPDATE"))
         other.rollback()
@@ -118,6 +125,21 @@ def test_an_exception_while_waiting_for_a_row_comes_out_and_frees_the_row(
         assert repo.update_variable("s", "n", 2).version == 1
         assert [each.name for each in repo.list_variables("s")] == ["n"]
     engine.dispose()
+
+
+def test_an_exception_that_leaves_a_lock_of_psycopg_held_comes_out_at_once(opened, monkeypatch):
+    def leave(pipeline, *_):
+        pipeline._lock.acquire()
+        raise Stop
+
+    repo = opened()
+    repo.create_session("s")
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg.Pipeline, "__exit__", leave)
+        with pytest.raises(Stop):
+            repo.touch("s")
+
+    assert repo.touch("s").id == "s"
 
 
 def test_a_lost_connection_is_reported_as_such_where_an_exception_is_being_handled(

@@ -19,6 +19,7 @@ from snakestore.storage.execution.driver_errors import (
     aborts_commit,
     driver_error,
     is_driver_error,
+    masked_by,
 )
 from snakestore.storage.execution.leaving import Enterable
 from snakestore.storage.queries.statement import Row, Statement
@@ -132,7 +133,8 @@ def commit_write(connection: ConnectionAdapter) -> None:
     try:
         connection.commit()
     except Exception as error:
-        if is_driver_error(error) and not connection.refused_before_commit:
+        refused = connection.refused_before_commit or masked_by(error) is not None
+        if is_driver_error(error) and not refused:
             if connection.lost:
                 raise CommitUnknownError from error
             if not aborts_commit(error):

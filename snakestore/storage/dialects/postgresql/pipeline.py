@@ -27,31 +27,36 @@ def run_together(driver_connection: Connection[Any], calls: Sequence[Callable[[]
         psycopg.Error: the first statement that failed; those after it did not run.
     """
     first: Error | None = None
+    # an exception in psycopg's code may leave its lock held, which leaving the pipeline takes again
+    driver_connection.lock = threading.RLock()  # type: ignore[assignment]
     try:
-        with driver_connection.pipeline() as pipeline:
+        with driver_connection.pipeline():
             try:
                 for call in calls:
                     call()
             except Error as error:
                 first = error
             except BaseException:
-                _abandon(driver_connection, pipeline)
+                _abandon(driver_connection)
                 raise
     except Error as error:  # also that those after the first were not run
         first = first or error
+        if not driver_connection.closed and is_stuck(driver_connection):
+            _abandon(driver_connection)  # an exception came while it waited for the answers
+    except BaseException:
+        _abandon(driver_connection)
+        raise
     if first is not None:
         # psycopg may believe that a statement is prepared whose preparation was not run
         driver_connection._prepared.clear()  # noqa: SLF001 - there is no public way
         raise first
 
 
-def _abandon(driver_connection: Connection[Any], pipeline: Pipeline) -> None:
+def _abandon(driver_connection: Connection[Any]) -> None:
     """Close a connection, so that the pipeline is left at once.
 
-    Leaving it would wait for the answers to a message that was sent in part, and for a lock that an
-    exception in psycopg's code may have left held.
+    Leaving it would wait for the answers to a message that was sent in part.
     """
-    driver_connection.lock = pipeline._lock = threading.Lock()  # noqa: SLF001 - no other way
     cancel(driver_connection)
     driver_connection.close()
 
