@@ -6,8 +6,9 @@ each time: when a function is called, at each of its lines, and when it returns.
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from types import FrameType
@@ -59,21 +60,32 @@ class _Tracer:
 
 def _interrupt(number: int, call: Callable[[], object]) -> tuple[str | None, BaseException | None]:
     """Interrupt ``call`` at event ``number``. Returns that event, and what came out of it."""
+    return next(_interrupted(number, call))
+
+
+def _interrupted(
+    number: int, call: Callable[[], object]
+) -> Iterator[tuple[str | None, BaseException | None]]:
+    # A generator, because its exception state is its own. Where a tracer raises in an except clause
+    # that returns, CPython goes on handling that clause's exception.
     tracer = _Tracer(number)
+    error: BaseException | None = None
     before = sys.gettrace()
     try:
         sys.settrace(tracer)
         call()
-    except KeyboardInterrupt as error:
-        return tracer.raised_at, error
+    except KeyboardInterrupt as raised:
+        error = raised
     finally:
         sys.settrace(before)
-    return tracer.raised_at, None
+    yield tracer.raised_at, error
 
 
 def strike(store_kind: str, where: str, method: str, first: int, step: int) -> int:
     """Interrupt a method at every ``step``-th event from ``first`` on. Returns how often."""
     in_finalizers: list[Any] = []
+    # psycopg warns of each connection that was closed in the middle of a statement
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     sys.unraisablehook = lambda it: in_finalizers.append(it.exc_value)
     # what is held must be free at once; a server ends a transaction a little later
     busy_timeout = 1 if store_kind == "postgresql" else 0

@@ -180,7 +180,7 @@ def test_a_view_of_others_is_none_of_our_business_and_never_read(copy, view):
 
 def test_no_edited_cell_raises_anything_but_our_errors(good, tmp_path, size, figures):
     cells = hostile.cells(good)
-    chosen = random.sample(cells, size(60, len(cells)))
+    chosen = random.sample(cells, size(14, len(cells)))
     halves = [chosen[::2], chosen[1::2]]
 
     counts = crew.run(

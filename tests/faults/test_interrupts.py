@@ -66,7 +66,7 @@ def test_after_an_exception_at_any_event_of_a_method_the_next_one_works_at_once(
 def test_after_an_exception_at_any_event_of_a_method_a_server_has_no_transaction_open(
     postgresql_database, method, size
 ):
-    step = size(17, 1, default=97)
+    step = size(29, 1, default=97)
     emptied(postgresql_database)
     url = postgresql_database.render_as_string(hide_password=False)
 
