@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sys
@@ -12,6 +11,7 @@ from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
+from typer.completion import get_completion_inspect_parameters
 
 from snakestore import __version__
 from snakestore.cli.commands import LazyGroup
@@ -22,6 +22,9 @@ from snakestore.errors import SnakeStoreError
 # typer contains a copy of click in some releases and imports it in others
 _UsageError: Any = typer.BadParameter.__bases__[0]
 
+NAME = "snakestore"
+COMPLETE_VARIABLE = "_SNAKESTORE_COMPLETE"
+"""Scripts of shells ask for completions in this variable."""
 _URL = re.compile(r"(:/|password=).*", re.DOTALL | re.IGNORECASE)
 
 
@@ -52,25 +55,16 @@ def _closed_pipes() -> Iterator[None]:
         raise typer.Exit from error
 
 
-class _Stderr(logging.Handler):
-    """Prints log records to stderr."""
+def _leave_unconverted(parameter: Any) -> None:
+    """Take the value of an option as it is: converting it loads pydantic, which takes long.
 
-    def emit(self, record: logging.LogRecord) -> None:
-        print_line(f"snakestore: {record.getMessage()}", err=True)
+    The options before the command are text and flags.
+    """
 
+    def process(ctx: Any, value: Any) -> Any:
+        return value if parameter.callback is None else parameter.callback(ctx, parameter, value)
 
-@contextmanager
-def _printed_warnings() -> Iterator[None]:
-    """Print the warnings of damaged sessions, which are not errors."""
-    loggers = [logging.getLogger(name) for name in ("snakestore.sessions", "snakestore.sweep")]
-    handler = _Stderr(logging.WARNING)
-    for logger in loggers:
-        logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeHandler(handler)
+    parameter.process_value = process
 
 
 class _Commands(LazyGroup):
@@ -85,11 +79,19 @@ class _Commands(LazyGroup):
         with _closed_pipes(), _escaped_usage_errors():
             return super().make_context(*args, **options)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the options before the command."""
+        for parameter in self.get_params(ctx):
+            _leave_unconverted(parameter)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
+        from snakestore.cli.logged import printed_warnings  # noqa: PLC0415 - --version needs none
+
         with _closed_pipes():
             try:
-                with _printed_warnings(), _escaped_usage_errors():
+                with printed_warnings(), _escaped_usage_errors():
                     return super().invoke(ctx)
             except BrokenPipeError:
                 raise
@@ -102,10 +104,11 @@ class _Commands(LazyGroup):
 
 
 app = typer.Typer(
-    name="snakestore",
+    name=NAME,
     cls=_Commands,
     help="Inspect, change, back up and migrate stores of snakestore.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -143,4 +146,6 @@ def run() -> None:
         elif isinstance(stream, TextIOWrapper):
             # a terminal that cannot show an emoji shows its escape
             stream.reconfigure(errors="backslashreplace")
-    app()
+    if COMPLETE_VARIABLE in os.environ:
+        get_completion_inspect_parameters()  # it registers the shells
+    app(prog_name=NAME)

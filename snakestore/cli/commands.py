@@ -42,6 +42,7 @@ COMMANDS = {
     "copy": Place("transfer", "Copy every session to another store, exactly as stored."),
     "export": Place("transfer", "Write sessions as JSON, one record a line."),
     "import": Place("transfer", "Store the sessions of an export."),
+    "completion": Place("shell", "Install completion for bash, zsh or fish."),
     "demo": Place("demo", "Tune zlib in several processes that share a session."),
 }
 """Single commands, which are in the ``app`` of their module."""

@@ -28,6 +28,13 @@ SIMILAR_FILES = 3
 _BESIDE_A_STORE = ("-wal", "-shm", "-journal")
 
 
+def _remember(ctx: typer.Context, value: str | None) -> str | None:
+    """Keep a ``--db`` that stands before the command."""
+    if value is not None:
+        ctx.meta[_DB] = value
+    return value
+
+
 Db = Annotated[
     str | None,
     typer.Option(
@@ -36,6 +43,7 @@ Db = Annotated[
         help=f"Path or URL of the store, instead of the argument. Default: {STORE_VARIABLE}.",
         show_default=False,
         expose_value=False,
+        callback=_remember,
     ),
 ]
 
@@ -49,15 +57,7 @@ def db_option() -> Any:
     def _command(_db: Db = None) -> None:
         """Has the option, made from its annotation."""
 
-    def remember(ctx: Any, value: str | None) -> str | None:
-        if value is not None:
-            ctx.meta[_DB] = value
-        return value
-
-    option: Any = get_command(app).params[0]
-    # the value is text as it is; converting it would load pydantic, which takes longer than --help
-    option.process_value = remember
-    return option
+    return get_command(app).params[0]
 
 
 class StoreCommand(TyperCommand):
