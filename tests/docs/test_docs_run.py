@@ -28,6 +28,7 @@ FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | 
 NAMED = re.compile(r"# (\w+\.py)\n")
 PRINTED = re.compile(r"^\s*print\(.*\)  # (?P<expected>.+)$", re.MULTILINE)
 RUN = ("python", "console")
+START_PROCESSES = {"getting-started", "testing"}
 FRAMEWORKS = {"agents", "dspy", "google", "langgraph", "optuna"}  # of snakestore.integrations
 # where the sqlite3 shell is not installed, python's own module stands in for it
 SQLITE3_SHELL = """\
@@ -143,7 +144,14 @@ def run_in_a_shell(command: str, commands: Path) -> tuple[int, str, str]:
     return ran.returncode, ran.stdout, ran.stderr
 
 
-@pytest.mark.parametrize("page", PAGES, ids=names)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.slow] if page.stem in START_PROCESSES else [])
+        for page in PAGES
+    ],
+    ids=names,
+)
 def test_what_a_page_shows_runs_from_top_to_bottom(
     page: Path, commands: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
