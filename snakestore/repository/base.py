@@ -58,7 +58,7 @@ class RepositoryBase(SharedHandle):
         self._options = checked
         self._runner = _runner_for(bind, checked)
         self._owned: Engine | None = None
-        self._url: URL | None = _url_of(bind)
+        self._bind: Bind | None = bind
 
     @classmethod
     @show_options
@@ -95,7 +95,7 @@ class RepositoryBase(SharedHandle):
             busy_timeout=settings.busy_timeout,
             durability=settings.durability,
         )
-        return cls._on(checked, _runner_for(engine, checked), url=engine.url, owned=engine)
+        return cls._on(checked, _runner_for(engine, checked), bind=engine, owned=engine)
 
     @classmethod
     def _on(
@@ -103,15 +103,15 @@ class RepositoryBase(SharedHandle):
         options: Options,
         runner: Runner,
         *,
-        url: URL | None = None,
+        bind: Bind | None = None,
         owned: Engine | None = None,
     ) -> Self:
         bound = cls.__new__(cls)
-        bound.__dict__.update(_options=options, _runner=runner, _owned=owned, _url=url)
+        bound.__dict__.update(_options=options, _runner=runner, _owned=owned, _bind=bind)
         return bound
 
     def __repr__(self) -> str:
-        place = "" if self._url is None else f" {describe(self._url)}"
+        place = "" if self._bind is None else f" {describe(_url_of(self._bind))}"
         return f"<{type(self).__name__}{place}{', closed' if self._closed else ''}>"
 
     def close(self) -> None:
@@ -151,7 +151,7 @@ class RepositoryBase(SharedHandle):
             StoreError: if the repository is closed, or the database rolled the transaction back.
         """
         return _Transaction(
-            self._on(self._options, self._runner, url=self._url),
+            self._on(self._options, self._runner, bind=self._bind),
             self._runner.transaction(read_only=read_only),
         )
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from IPython.core.completer import IPCompleter, provisionalcompleter
 from IPython.core.formatters import DisplayFormatter
+from sqlalchemy.orm import Session
 
-from snakestore import LogView, SessionRepository, SessionView, create_variable
+from snakestore import LogView, SessionRepository, SessionView, create_engine, create_variable
 
 EVIL = "<script>alert(1)</script>"
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -160,6 +161,20 @@ def test_reprs_are_short_and_show_no_password(repo):
     assert repr(view) == "SessionView('s', strict=False)"
     assert repr(view.log("turns")) == "LogView('s', 'turns')"
     assert repr(view.put_program("qa", {"a": 1})) == "<Program 'qa': {'a': 1}, version 0>"
+
+
+def test_a_repr_of_a_repository_names_the_database_of_every_bind(tmp_path):
+    path = tmp_path / "a.db"
+    SessionRepository.open(path).close()
+    engine = create_engine(path)
+    secret = create_engine("postgresql://me:hunter2@h/x")
+
+    with engine.connect() as connection, Session(engine) as session:
+        shown = [repr(SessionRepository(bind)) for bind in (engine, connection, session)]
+
+    assert shown == [f"<SessionRepository {path}>"] * 3
+    assert "hunter2" not in repr(SessionRepository(secret))
+    engine.dispose()
 
 
 def test_a_repr_of_a_variable_of_ones_own_never_raises():
