@@ -11,14 +11,19 @@ from snakestore.integrations.dspy.errors import (
     SecretRefusedError,
     TrialRecordedError,
 )
+from snakestore.integrations.dspy.results import Trial, TrialResult
 from snakestore.integrations.dspy.saving import load_module, save_module
+from snakestore.integrations.dspy.trials import TrialLog
 
 __all__ = [
     "ProgramDriftError",
     "ProgramDriftWarning",
     "ResumeMismatchError",
     "SecretRefusedError",
+    "Trial",
+    "TrialLog",
     "TrialRecordedError",
+    "TrialResult",
     "bind",
     "load_module",
     "save_module",

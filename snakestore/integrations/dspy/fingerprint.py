@@ -1,0 +1,74 @@
+"""Hashes by which a dataset, a call of a metric or a request to an LM is recognised again."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import dspy
+from pydantic import BaseModel
+
+from snakestore.errors import ValidationError
+from snakestore.integrations.dspy.values import plain
+
+
+def fingerprint(value: Any) -> str:
+    """A hash of a value that is the same in every process.
+
+    Raises:
+        ValidationError: if the value has no form in JSON.
+    """
+    try:
+        text = json.dumps(_described(value), sort_keys=True)
+    except (TypeError, RecursionError) as error:
+        message = f"A value has no form in JSON, so it cannot be recognised again: {error}."
+        raise ValidationError(message, value=value) from error
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def dataset_fingerprint(dataset: Any) -> dict[str, Any]:
+    """The size and hash of a dataset, or the text that names it."""
+    if isinstance(dataset, str):
+        return {"name": dataset}
+    if isinstance(dataset, Iterable) and not isinstance(dataset, Mapping):
+        dataset = list(dataset)
+        return {"size": len(dataset), "sha256": fingerprint(dataset)}
+    return {"sha256": fingerprint(dataset)}
+
+
+def code_of(function: Callable[..., Any]) -> str:
+    """The source of a function or of a callable's class, or its name if there is no source."""
+    target = inspect.unwrap(function)
+    if not (inspect.isroutine(target) or inspect.isclass(target)):
+        target = type(target)
+    try:
+        return inspect.getsource(target)
+    except (OSError, TypeError):
+        return f"{target.__module__}.{target.__qualname__}"
+
+
+def _described(value: Any) -> Any:
+    """``value`` as JSON, with what a hash needs of things that have no form in JSON."""
+    if isinstance(value, dspy.Example):
+        keys = getattr(value, "_input_keys", None)
+        return {
+            "fields": _described(dict(value.items(include_dspy=True))),
+            "inputs": None if keys is None else sorted(keys),
+        }
+    if isinstance(value, dict):
+        return {str(key): _described(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_described(item) for item in value]
+    return plain(_named(value), "$")
+
+
+def _named(value: Any) -> Any:
+    """What stands for a class, a function or the predictor of a trace; else ``value``."""
+    if isinstance(value, type) and issubclass(value, BaseModel):
+        return value.model_json_schema()
+    if isinstance(value, dspy.Module):
+        return type(value).__name__
+    return code_of(value) if hasattr(value, "__qualname__") else value

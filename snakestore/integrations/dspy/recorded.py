@@ -1,0 +1,119 @@
+"""A metric and an LM whose answers are stored, so that a crash does not make them cost twice."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import dspy
+
+from snakestore.errors import ValidationError
+from snakestore.integrations.dspy.fingerprint import code_of, fingerprint
+from snakestore.integrations.dspy.paid import PaidLog
+from snakestore.integrations.dspy.secrets import without_secrets
+from snakestore.integrations.dspy.values import plain
+from snakestore.types.documents import checked_document
+from snakestore.types.jsonable import to_jsonable
+
+_log = logging.getLogger("snakestore.integrations.dspy")
+
+
+def recorded_metric(metric: Callable[..., Any], paid: PaidLog) -> Callable[..., Any]:
+    """The metric, called once for equal arguments."""
+    signature = inspect.signature(metric)
+    code = code_of(metric)
+
+    @functools.wraps(metric)
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            key = "metric-" + fingerprint([code, bound.arguments])
+        except ValidationError as error:
+            _log.warning("A call of the metric is not recorded: %s", error)
+            return metric(*args, **kwargs)
+        return _decoded(paid.once(key, lambda: _encoded(metric(*args, **kwargs))))
+
+    return recorded
+
+
+def recorded_lm(lm: dspy.BaseLM, paid: PaidLog) -> dspy.BaseLM:
+    """A copy of the LM that answers equal requests once. Copies of it do so too."""
+    of: Any = type(lm)
+    kind = _recorded_class(of)
+    copied = kind.__new__(kind)
+    vars(copied).update(vars(lm.copy()))
+    copied.snakestore_paid = paid
+    return copied
+
+
+class _Recorded:
+    """Stands before the class of an LM. An LM of 3.4 is told apart by its class and methods."""
+
+    snakestore_paid: PaidLog
+
+    def __call__(self, prompt: Any = None, messages: Any = None, **kwargs: Any) -> Any:
+        """The stored answer, or that of the LM."""
+        ask = super().__call__  # type: ignore[misc] # of the class of the LM
+        key = self._request_key(prompt, messages, kwargs)
+        if key is None:
+            return ask(prompt, messages=messages, **kwargs)
+        return self.snakestore_paid.once(
+            key, lambda: _storable(ask(prompt, messages=messages, **kwargs))
+        )
+
+    async def acall(self, prompt: Any = None, messages: Any = None, **kwargs: Any) -> Any:
+        """The stored answer, or that of the LM. Equal requests at once may each be sent."""
+        ask = super().acall  # type: ignore[misc]
+        key = self._request_key(prompt, messages, kwargs)
+        answer = None if key is None else self.snakestore_paid.find(key, None)
+        if answer is None:
+            answer = await ask(prompt, messages=messages, **kwargs)
+            if key is not None:
+                answer = _storable(answer)
+                self.snakestore_paid.store(key, answer)
+        return answer
+
+    def _request_key(self, prompt: Any, messages: Any, kwargs: dict[str, Any]) -> str | None:
+        """The hash of a request; None for one that is not recorded."""
+        if "request" in kwargs or not isinstance(prompt, str | None):
+            return None  # a typed request has a typed response
+        own: Any = self
+        settings = without_secrets({**own.kwargs, **kwargs}, settings=True)
+        return "lm-" + fingerprint([own.model, own.model_type, prompt, messages, settings])
+
+
+@functools.cache
+def _recorded_class(kind: Any) -> Any:
+    if issubclass(kind, _Recorded):
+        return kind
+    return type(f"Recorded{kind.__name__}", (_Recorded, kind), {"__module__": kind.__module__})
+
+
+def _storable(outputs: Any) -> Any:
+    """The outputs of an LM as JSON; the adapters of DSPy take this form too."""
+    return checked_document(plain(outputs, "$"), "outputs of an LM")
+
+
+def _encoded(value: Any) -> Any:
+    """What a metric returned, as JSON: {"value": ...}, {"float": ...} or {"prediction": ...}."""
+    if hasattr(value, "item") and not isinstance(value, dspy.Example | dict):
+        value = value.item()  # a number of NumPy
+    if isinstance(value, float):
+        return {"float": to_jsonable("float", float(value))}
+    if isinstance(value, dspy.Example):
+        fields = value.items(include_dspy=True)
+        return {"prediction": {name: _encoded(item) for name, item in fields}}
+    return {"value": checked_document(plain(value, "$"), "result of a metric")}
+
+
+def _decoded(stored: dict[str, Any]) -> Any:
+    if "float" in stored:
+        return float(stored["float"])
+    if "prediction" in stored:
+        fields = {name: _decoded(item) for name, item in stored["prediction"].items()}
+        return dspy.Prediction(**fields)
+    return stored["value"]
