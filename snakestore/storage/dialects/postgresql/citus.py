@@ -42,9 +42,13 @@ _IS_LOCAL = _asking(
     "SELECT to_regclass(:name) IS NOT NULL AND NOT EXISTS (SELECT FROM pg_dist_partition WHERE"
     " logicalrelid = to_regclass(:name))"
 )
-_REPLICATE = _calling("SELECT create_reference_table(:name)")
-_DISTRIBUTE = _calling("SELECT create_distributed_table(:name, :key, colocate_with => :beside)")
-_REMOVE_LOCAL_ROWS = _calling("SELECT truncate_local_data_after_distributing_table(:name)")
+_REPLICATE = _calling("SELECT create_reference_table(to_regclass(:name))")
+_DISTRIBUTE = _calling(
+    "SELECT create_distributed_table(to_regclass(:name), :key, colocate_with => :beside)"
+)
+_REMOVE_LOCAL_ROWS = _calling(
+    "SELECT truncate_local_data_after_distributing_table(to_regclass(:name))"
+)
 
 
 def _size() -> TextualSelect:
