@@ -55,18 +55,6 @@ def _closed_pipes() -> Iterator[None]:
         raise typer.Exit from error
 
 
-def _leave_unconverted(parameter: Any) -> None:
-    """Take the value of an option as it is: converting it loads pydantic, which takes long.
-
-    The options before the command are text and flags.
-    """
-
-    def process(ctx: Any, value: Any) -> Any:
-        return value if parameter.callback is None else parameter.callback(ctx, parameter, value)
-
-    parameter.process_value = process
-
-
 class _Commands(LazyGroup):
     """The command. Errors of snakestore and of the system are one line on stderr, exit code 1."""
 
@@ -78,12 +66,6 @@ class _Commands(LazyGroup):
         """Parse the arguments."""
         with _closed_pipes(), _escaped_usage_errors():
             return super().make_context(*args, **options)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the options before the command."""
-        for parameter in self.get_params(ctx):
-            _leave_unconverted(parameter)
-        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""

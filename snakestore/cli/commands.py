@@ -57,9 +57,31 @@ SHORT_FORMS = {
 """Short forms of commands of groups."""
 
 
+def leave_unconverted(parameter: Any) -> None:
+    """Take the value of an option as it is: converting it loads pydantic, which takes long.
+
+    It suits text and flags, and completion.
+    """
+
+    def process(ctx: Any, value: Any) -> Any:
+        return value if parameter.callback is None else parameter.callback(ctx, parameter, value)
+
+    parameter.process_value = process
+
+
+class Group(TyperGroup):
+    """A group of commands. Its own options are flags and text."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the options before the command."""
+        for parameter in self.get_params(ctx):
+            leave_unconverted(parameter)
+        return super().parse_args(ctx, args)
+
+
 def new_app(summary: str | None = None) -> typer.Typer:
     """An app for the commands of a module; its help is plain text."""
-    return typer.Typer(help=summary, no_args_is_help=True, rich_markup_mode=None)
+    return typer.Typer(cls=Group, help=summary, no_args_is_help=True, rich_markup_mode=None)
 
 
 class _LoadedOnUse(Mapping[str, Any]):
@@ -94,7 +116,7 @@ def _placeholders() -> dict[str, TyperCommand]:
     }
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(Group):
     """The group of the commands in the table. Its help and completion load none of them."""
 
     def __init__(self, **attributes: Any) -> None:

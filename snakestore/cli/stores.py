@@ -14,6 +14,7 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 import snakestore
+from snakestore.cli.commands import leave_unconverted
 from snakestore.errors import SchemaOutdatedError, StoreError
 
 if TYPE_CHECKING:
@@ -79,10 +80,9 @@ class StoreCommand(TyperCommand):
         if store:
             # not an option, whatever its name is
             args = [f"./{store}" if store.startswith("-") else store, *args]
-        if ctx.resilient_parsing:  # for completion; converting values would load pydantic
-            parameters: Any = self.get_params(ctx)
-            for parameter in parameters:
-                parameter.process_value = _unchanged
+        if ctx.resilient_parsing:  # for completion
+            for parameter in self.get_params(ctx):
+                leave_unconverted(parameter)
         return super().parse_args(ctx, args)
 
     def _lacks_an_argument(self, ctx: Any, given: dict[str, Any]) -> bool:
@@ -96,10 +96,6 @@ class StoreCommand(TyperCommand):
             and parameter.name not in given
             and (parameter.required or parameter.name in _REQUIRED_WITHOUT)
         )
-
-
-def _unchanged(_ctx: Any, value: Any) -> Any:
-    return value
 
 
 def check_exists(store: str) -> None:
