@@ -28,13 +28,17 @@ class Cli:
         self, *arguments: object, code: int = 0, env: dict[str, str | None] | None = None
     ) -> str:
         """The output of the command, or its stderr if it failed; the exit code is checked."""
-        result = CliRunner().invoke(
+        result = self.run(*arguments, env=env)
+        assert result.exit_code == code, (result.stdout, result.stderr, result.exception)
+        return result.stderr if code else result.stdout
+
+    def run(self, *arguments: object, env: dict[str, str | None] | None = None) -> Any:
+        """The result of the command, whatever it is."""
+        return CliRunner().invoke(
             app,
             [str(argument) for argument in arguments],
             env={"SNAKESTORE_URL": None, **(env or {})},
         )
-        assert result.exit_code == code, (result.stdout, result.stderr, result.exception)
-        return result.stderr if code else result.stdout
 
     def json(self, *arguments: object) -> Any:
         """What the command printed with --json, parsed."""
@@ -59,6 +63,7 @@ def store(tmp_path: Path) -> Path:
         repo.register_variable("chat-1", "prompt", "string", "Answer briefly.")
         repo.update_variable("chat-1", "temperature", 0.9)
         repo.put_program("chat-1", "qa", {"demos": [1, 2]})
+        repo.append_log("chat-1", "turns", ["Hello", "Hello, Ada"])
     return path
 
 
