@@ -1,11 +1,10 @@
-"""The methods of a checkpointer, called and awaited. Subclasses say how steps are run."""
+"""The methods of a checkpointer, called and awaited. How is a matter of its runner."""
 
 from __future__ import annotations
 
 import random
-from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -21,22 +20,16 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from snakestore.errors import ValidationError
 from snakestore.integrations.langgraph import upkeep
 from snakestore.integrations.langgraph.listing import Listing
-from snakestore.integrations.langgraph.steps import Steps
+from snakestore.integrations.langgraph.runners import Runner
 from snakestore.integrations.langgraph.threads import Threads
-
-T = TypeVar("T")
 
 
 class Checkpointer(BaseCheckpointSaver[str]):
-    """A checkpointer whose threads are sessions."""
+    """A checkpointer whose threads are sessions. Subclasses set the runner."""
 
-    def __init__(
-        self,
-        *,
-        serde: SerializerProtocol | None = None,
-        prefix: str = "langgraph:",
-        ttl: float | None = None,
-    ) -> None:
+    _runner: Runner
+
+    def __init__(self, *, serde: SerializerProtocol | None, prefix: str, ttl: float | None) -> None:
         super().__init__(serde=serde)
         for part in (self.serde, getattr(self.serde, "serde", None)):
             if getattr(part, "pickle_fallback", False):
@@ -53,14 +46,6 @@ class Checkpointer(BaseCheckpointSaver[str]):
     def _threads(self) -> Threads:
         return Threads(self.serde, self._prefix, self._ttl)  # with_allowlist replaces the serde
 
-    @abstractmethod
-    def _run(self, steps: Steps[T], *, at_once: bool = False) -> T:
-        """Run steps, each in its own transaction or all in one."""
-
-    @abstractmethod
-    async def _arun(self, steps: Steps[T], *, at_once: bool = False) -> T:
-        """As ``_run``, awaited."""
-
     def get_next_version(self, current: str | float | None, channel: None) -> str:  # noqa: ARG002
         """Return the next version of a channel: a rising number, and a random one for branches."""
         number = int(str(current).split(".")[0]) if current is not None else 0
@@ -68,11 +53,11 @@ class Checkpointer(BaseCheckpointSaver[str]):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint of the config's id, or the latest of its thread and namespace."""
-        return self._run(self._threads.get(config))
+        return self._runner.run(self._threads.get(config))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """As ``get_tuple``, awaited."""
-        return await self._arun(self._threads.get(config))
+        return await self._runner.arun(self._threads.get(config))
 
     def list(
         self,
@@ -87,7 +72,7 @@ class Checkpointer(BaseCheckpointSaver[str]):
         A config without a namespace means all of its thread; None means all threads.
         """
         listing = Listing(self._threads, config, metadata=filter, before=before, limit=limit)
-        while (found := self._run(listing.next())) is not None:
+        while (found := self._runner.run(listing.next())) is not None:
             yield found
 
     async def alist(
@@ -100,7 +85,7 @@ class Checkpointer(BaseCheckpointSaver[str]):
     ) -> AsyncIterator[CheckpointTuple]:
         """As ``list``, awaited."""
         listing = Listing(self._threads, config, metadata=filter, before=before, limit=limit)
-        while (found := await self._arun(listing.next())) is not None:
+        while (found := await self._runner.arun(listing.next())) is not None:
             yield found
 
     def put(
@@ -111,7 +96,7 @@ class Checkpointer(BaseCheckpointSaver[str]):
         new_versions: ChannelVersions,  # noqa: ARG002 - a checkpoint is stored with all its values
     ) -> RunnableConfig:
         """Store a checkpoint. The config is that of its parent. One of the same id is replaced."""
-        return self._run(self._threads.put(config, checkpoint, metadata))
+        return self._runner.run(self._threads.put(config, checkpoint, metadata))
 
     async def aput(
         self,
@@ -121,7 +106,7 @@ class Checkpointer(BaseCheckpointSaver[str]):
         new_versions: ChannelVersions,  # noqa: ARG002 - as in put
     ) -> RunnableConfig:
         """As ``put``, awaited."""
-        return await self._arun(self._threads.put(config, checkpoint, metadata))
+        return await self._runner.arun(self._threads.put(config, checkpoint, metadata))
 
     def put_writes(
         self,
@@ -131,7 +116,7 @@ class Checkpointer(BaseCheckpointSaver[str]):
         task_path: str = "",
     ) -> None:
         """Store the writes of a task beside a checkpoint, in one step."""
-        self._run(self._threads.put_writes(config, writes, task_id, task_path))
+        self._runner.run(self._threads.put_writes(config, writes, task_id, task_path))
 
     async def aput_writes(
         self,
@@ -141,23 +126,23 @@ class Checkpointer(BaseCheckpointSaver[str]):
         task_path: str = "",
     ) -> None:
         """As ``put_writes``, awaited."""
-        await self._arun(self._threads.put_writes(config, writes, task_id, task_path))
+        await self._runner.arun(self._threads.put_writes(config, writes, task_id, task_path))
 
     def delete_thread(self, thread_id: str) -> None:
         """Delete a thread with all its checkpoints and writes."""
-        self._run(upkeep.delete_thread(self._threads, thread_id))
+        self._runner.run(upkeep.delete_thread(self._threads, thread_id))
 
     async def adelete_thread(self, thread_id: str) -> None:
         """As ``delete_thread``, awaited."""
-        await self._arun(upkeep.delete_thread(self._threads, thread_id))
+        await self._runner.arun(upkeep.delete_thread(self._threads, thread_id))
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints of runs. Reads every checkpoint of every thread."""
-        self._run(upkeep.delete_for_runs(self._threads, run_ids))
+        self._runner.run(upkeep.delete_for_runs(self._threads, run_ids))
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
         """As ``delete_for_runs``, awaited."""
-        await self._arun(upkeep.delete_for_runs(self._threads, run_ids))
+        await self._runner.arun(upkeep.delete_for_runs(self._threads, run_ids))
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy all checkpoints and writes to another thread, in one transaction.
@@ -165,12 +150,12 @@ class Checkpointer(BaseCheckpointSaver[str]):
         Checkpoints of the same id are replaced.
         """
         steps = upkeep.copy_thread(self._threads, source_thread_id, target_thread_id)
-        self._run(steps, at_once=True)
+        self._runner.run(steps, at_once=True)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """As ``copy_thread``, awaited."""
         steps = upkeep.copy_thread(self._threads, source_thread_id, target_thread_id)
-        await self._arun(steps, at_once=True)
+        await self._runner.arun(steps, at_once=True)
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Delete all but the newest checkpoint of each namespace; or (``"delete"``) the threads.
@@ -180,20 +165,20 @@ class Checkpointer(BaseCheckpointSaver[str]):
         Raises:
             ValidationError: if the strategy is neither ``"keep_latest"`` nor ``"delete"``.
         """
-        self._run(upkeep.prune(self._threads, thread_ids, strategy))
+        self._runner.run(upkeep.prune(self._threads, thread_ids, strategy))
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """As ``prune``, awaited."""
-        await self._arun(upkeep.prune(self._threads, thread_ids, strategy))
+        await self._runner.arun(upkeep.prune(self._threads, thread_ids, strategy))
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """Return the nearest value of each channel among the ancestors, and the writes since."""
-        return self._run(self._threads.history(config, channels))
+        return self._runner.run(self._threads.history(config, channels))
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """As ``get_delta_channel_history``, awaited."""
-        return await self._arun(self._threads.history(config, channels))
+        return await self._runner.arun(self._threads.history(config, channels))

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from snakestore.errors import StoreError
 from snakestore.integrations.langgraph.checkpointer import Checkpointer
-from snakestore.integrations.langgraph.steps import (
-    Steps,
-    run,
-    run_at_once,
-    run_awaiting,
-    run_awaiting_at_once,
-)
+from snakestore.integrations.langgraph.runners import AwaitingRunner, CallingRunner
 from snakestore.integrations.opening import AsyncHandle, AsyncStore, Handle, Store
-
-T = TypeVar("T")
 
 
 class SnakestoreSaver(Checkpointer):
@@ -51,6 +41,7 @@ class SnakestoreSaver(Checkpointer):
         """
         super().__init__(serde=serde, prefix=prefix, ttl=ttl)
         self._handle = Handle(repo)
+        self._runner = CallingRunner(self._handle)
 
     def close(self) -> None:
         """Close the repository if it was opened here."""
@@ -66,12 +57,6 @@ class SnakestoreSaver(Checkpointer):
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _run(self, steps: Steps[T], *, at_once: bool = False) -> T:
-        return (run_at_once if at_once else run)(self._handle.repository, steps)
-
-    async def _arun(self, steps: Steps[T], *, at_once: bool = False) -> T:
-        return await asyncio.to_thread(self._run, steps, at_once=at_once)
 
 
 class AsyncSnakestoreSaver(Checkpointer):
@@ -102,6 +87,7 @@ class AsyncSnakestoreSaver(Checkpointer):
         """
         super().__init__(serde=serde, prefix=prefix, ttl=ttl)
         self._handle = AsyncHandle(repo)
+        self._runner = AwaitingRunner(self._handle)
 
     async def close(self) -> None:
         """Close the repository if it was opened here."""
@@ -117,19 +103,3 @@ class AsyncSnakestoreSaver(Checkpointer):
         trace: TracebackType | None,
     ) -> None:
         await self.close()
-
-    async def _arun(self, steps: Steps[T], *, at_once: bool = False) -> T:
-        repository = await self._handle.repository()
-        return await (run_awaiting_at_once if at_once else run_awaiting)(repository, steps)
-
-    def _run(self, steps: Steps[T], *, at_once: bool = False) -> T:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return asyncio.run(self._arun(steps, at_once=at_once))
-        message = (
-            "a method of AsyncSnakestoreSaver was called on the event loop, which it would block."
-            " Await the method whose name starts with 'a' (ainvoke, aget_state), or use"
-            " SnakestoreSaver."
-        )
-        raise StoreError(message)

@@ -1,0 +1,121 @@
+"""``SnakestoreStore``: LangGraph's long-term memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+from langgraph.store.base import (
+    BaseStore,
+    GetOp,
+    ListNamespacesOp,
+    Op,
+    PutOp,
+    Result,
+    SearchOp,
+    TTLConfig,
+)
+
+from snakestore.aio import AsyncSessionRepository
+from snakestore.errors import ValidationError
+from snakestore.integrations.langgraph.items import Items
+from snakestore.integrations.langgraph.runners import AwaitingRunner, CallingRunner, Runner
+from snakestore.integrations.langgraph.steps import Steps
+from snakestore.integrations.opening import AsyncHandle, Handle, Store
+
+
+class SnakestoreStore(BaseStore):
+    """A ``BaseStore``. Each item is a session, whose ttl is that of the item.
+
+    An item that has expired no longer exists; ``delete_expired`` removes its row. Values are JSON
+    objects: what would come back changed, such as a tuple, is refused. There is no vector search:
+    ``index`` has no effect, and a ``query`` is refused.
+    """
+
+    supports_ttl = True
+
+    def __init__(
+        self,
+        repo: Store | AsyncSessionRepository,
+        *,
+        ttl: TTLConfig | None = None,
+        prefix: str = "langgraph-store:",
+    ) -> None:
+        """Use a repository, or open one.
+
+        Args:
+            repo: a repository, or a path or URL to open. With an AsyncSessionRepository the awaited
+                methods wait on the event loop; otherwise they run in a worker thread.
+            ttl: ``default_ttl`` in minutes, and ``refresh_on_read`` (True unless given).
+            prefix: what the ids of the sessions start with.
+
+        Raises:
+            ValidationError: if the prefix contains ``*``.
+            As ``SessionRepository.open``, for a path or URL.
+        """
+        if "*" in prefix:
+            message = f"the prefix of session ids must not contain '*': {prefix!r}"
+            raise ValidationError(message, value=prefix)
+        self.ttl_config = ttl
+        self._items = Items(prefix)
+        self._handle: Handle | None = None
+        self._runner: Runner
+        if isinstance(repo, AsyncSessionRepository):
+            self._runner = AwaitingRunner(AsyncHandle(repo))
+        else:
+            self._handle = Handle(repo)
+            self._runner = CallingRunner(self._handle)
+
+    def close(self) -> None:
+        """Close the repository if it was opened here."""
+        if self._handle is not None:
+            self._handle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Run operations: first all that read, then all that write, in one transaction.
+
+        Raises:
+            NotImplementedError: if a search has a query.
+            ValidationError: if a value is not JSON.
+            InvalidNameError: if a namespace and a key are too long together, about 230 characters.
+        """
+        ops = list(ops)
+        results = [self._runner.run(self._read(op)) for op in ops]
+        puts = [op for op in ops if isinstance(op, PutOp)]
+        if puts:
+            self._runner.run(self._items.put_all(puts), at_once=True)
+        return results
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """As ``batch``, awaited."""
+        ops = list(ops)
+        results = [await self._runner.arun(self._read(op)) for op in ops]
+        puts = [op for op in ops if isinstance(op, PutOp)]
+        if puts:
+            await self._runner.arun(self._items.put_all(puts), at_once=True)
+        return results
+
+    def _read(self, op: Op) -> Steps[Result]:
+        """The result of an operation; None if it writes."""
+        if isinstance(op, GetOp):
+            return (yield from self._items.get(op))
+        if isinstance(op, SearchOp):
+            return (yield from self._items.search(op))
+        if isinstance(op, ListNamespacesOp):
+            return (yield from self._items.namespaces(op))
+        if not isinstance(op, PutOp):
+            message = f"unknown operation: {type(op).__name__}"
+            raise TypeError(message)
+        return None
