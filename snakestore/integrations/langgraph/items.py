@@ -70,8 +70,8 @@ class Items:
         """An item, or None. With ``refresh_ttl`` this counts as an access to its session."""
         session_id = self.session_id(op.namespace, op.key)
         if not op.refresh_ttl:
-            found = yield call("list_sessions", session_id, limit=1)
-            return Item(**self._item(found[0])) if found else None
+            sessions = yield call("list_sessions", session_id, limit=1)
+            return Item(**self._item(sessions[0])) if sessions else None
         try:
             return Item(**self._item((yield call("get_session", session_id))))
         except SessionNotFoundError:
