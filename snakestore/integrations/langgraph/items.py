@@ -163,7 +163,7 @@ class Items:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"[%/!*\x00]", lambda found: f"%{ord(found[0]):02X}", text)
+    return re.sub(r"[%/!*\x00]", lambda special: f"%{ord(special.group()):02X}", text)
 
 
 def _literal_start(conditions: Iterable[MatchCondition]) -> Namespace:
