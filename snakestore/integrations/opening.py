@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
+from concurrent.futures import Future
 from typing import TypeAlias
 
 from sqlalchemy import URL
@@ -34,7 +36,7 @@ class Handle:
 
 
 class AsyncHandle:
-    """An AsyncSessionRepository, opened when it is first needed.
+    """An AsyncSessionRepository, opened when it is first needed, in whichever event loop.
 
     ``close`` closes it if it was opened here.
     """
@@ -44,14 +46,27 @@ class AsyncHandle:
         self._opened: AsyncSessionRepository | None = (
             store if isinstance(store, AsyncSessionRepository) else None
         )
-        self._lock = asyncio.Lock()
+        self._guard = threading.Lock()
+        self._opening: Future[None] | None = None
 
     async def repository(self) -> AsyncSessionRepository:
-        """The repository. Tasks that need it at once wait for one opening."""
-        if self._opened is None:
-            async with self._lock:
-                if self._opened is None and not isinstance(self._store, AsyncSessionRepository):
-                    self._opened = await AsyncSessionRepository.open(self._store)
+        """The repository. Tasks that need it at once wait for one opening.
+
+        If that fails or is cancelled, the next of them tries.
+        """
+        while self._opened is None and not isinstance(self._store, AsyncSessionRepository):
+            with self._guard:
+                opening, ours = self._opening, Future[None]()
+                if opening is None:
+                    self._opening = ours
+            if opening is not None:
+                await asyncio.shield(asyncio.wrap_future(opening))
+                continue
+            try:
+                self._opened = await AsyncSessionRepository.open(self._store)
+            finally:
+                self._opening = None
+                ours.set_result(None)
         assert self._opened is not None  # noqa: S101 - set above
         return self._opened
 
@@ -59,7 +74,6 @@ class AsyncHandle:
         """Close the repository if it was opened here. A later use opens it again."""
         if isinstance(self._store, AsyncSessionRepository):
             return
-        async with self._lock:
-            if self._opened is not None:
-                opened, self._opened = self._opened, None
-                await opened.close()
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened.close()
