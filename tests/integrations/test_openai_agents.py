@@ -190,16 +190,12 @@ def test_a_cancelled_call_is_done_whole_or_not_at_all(store_url):
     assert items[::2] == items[1::2]
 
 
-def _append(url, worker):
+def _append_and_pop(url, worker, barrier, results):
     async def use(session):
-        for number in range(50):
+        for number in range(20):
             await session.add_items([user(f"{worker} {number} {part}") for part in range(2)])
-
-    run(url, use)
-
-
-def _pop(url, _, results):
-    async def use(session):
+        barrier.wait()  # all have appended
+        barrier.wait()  # the items were read
         while (item := await session.pop_item()) is not None:
             results.put(item["content"])
 
@@ -210,27 +206,26 @@ def _pop(url, _, results):
 def test_processes_that_append_and_pop_lose_no_item(store_url):
     SessionRepository.open(store_url).close()
     spawn = multiprocessing.get_context("spawn")
-    results = spawn.Queue()
+    barrier, results = spawn.Barrier(3, timeout=120), spawn.Queue()
+    workers = [
+        spawn.Process(target=_append_and_pop, args=(store_url, n, barrier, results)) for n in (1, 2)
+    ]
+    for worker in workers:
+        worker.start()
 
-    def together(target, *args):
-        workers = [spawn.Process(target=target, args=(store_url, n, *args)) for n in (1, 2)]
-        for worker in workers:
-            worker.start()
-        popped = [results.get(timeout=60) for _ in range(200)] if args else []
-        for worker in workers:
-            worker.join()
-        assert [worker.exitcode for worker in workers] == [0, 0]
-        return popped
-
-    together(_append)
+    barrier.wait()
     items = run(store_url, lambda session: session.get_items())
-    popped = together(_pop, results)
+    barrier.wait()
+    popped = [results.get(timeout=60) for _ in range(80)]
+    for worker in workers:
+        worker.join()
 
     contents = [item["content"] for item in items]
-    assert len(set(contents)) == len(contents) == 200
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert len(set(contents)) == len(contents) == 80
     for worker in (1, 2):
         own = [content for content in contents if content.startswith(f"message {worker} ")]
-        assert own == [f"message {worker} {n} {part}" for n in range(50) for part in range(2)]
+        assert own == [f"message {worker} {n} {part}" for n in range(20) for part in range(2)]
     assert sorted(popped) == sorted(contents)
     assert results.empty()
 
