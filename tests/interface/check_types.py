@@ -46,6 +46,7 @@ def write_files(folder: Path) -> list[str]:
             (folder / f"page_{page.stem.replace('-', '_')}.py").write_text(code, "utf-8")
     for example in (*(ROOT / "examples").glob("*.py"), Path(__file__).with_name("typed_use.py")):
         shutil.copy(example, folder)
+    shutil.copytree(ROOT / "examples" / "support", folder / "support")
     return sorted(path.name for path in folder.glob("*.py"))
 
 
