@@ -19,7 +19,7 @@ import snakestore
 from snakestore import SessionRepository, StoreBusyError, StoreError, ValidationError
 from snakestore.repository.store import distributed_sweep
 from snakestore.storage.queries import history, logs, programs, sessions, variables
-from snakestore.storage.schema.revisions import HEAD, VERSION_TABLE
+from snakestore.storage.schema.revisions import HEAD, VERSION_TABLE, VIEW_NAMES
 from snakestore.storage.schema.tables import Base
 from tests.servers import emptied, new_schema
 
@@ -186,6 +186,26 @@ def test_a_store_is_used_from_every_node(
     repo = opened()
 
     assert [repo.get_value(f"s{number}", "x") for number in range(1 + len(workers))] == [0, 1, 2]
+
+
+def test_every_view_is_read_from_every_node(
+    repo: SessionRepository, distributed: URL, workers: list[URL]
+) -> None:
+    for number in range(3):
+        repo.create_session(f"s{number}")
+        repo.register_variable(f"s{number}", "x", "integer", number)
+    for url in [distributed, *workers]:
+        engine = snakestore.create_engine(url)
+        with engine.connect() as connection:
+            counts = {
+                name: connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()
+                for name in VIEW_NAMES
+            }
+            rows = connection.exec_driver_sql("SELECT * FROM session_overview").all()
+        engine.dispose()
+
+        assert (counts["session_overview"], counts["variable_overview"]) == (3, 3)
+        assert len(rows) == 3
 
 
 def test_sizes_are_summed_over_the_shards(repo: SessionRepository) -> None:

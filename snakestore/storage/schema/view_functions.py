@@ -182,26 +182,27 @@ def _size_of_text(element: size_of, compiler: SQLCompiler, **options: Any) -> st
 @compiles(duration)
 @compiles(time_left)
 def _by_integers(element: duration | time_left, compiler: SQLCompiler, **options: Any) -> str:
-    return _duration(element, compiler, "CAST({} AS INTEGER)", options)
+    seconds, *without_end = _parts(element, compiler, options)
+    whole = f"CAST({seconds} AS INTEGER)"
+    return f"(SELECT {_duration('s', *without_end)} FROM (SELECT {whole} AS s) AS seconds)"  # noqa: S608 - parts of statements
 
 
 @compiles(duration, "postgresql")
 @compiles(time_left, "postgresql")
 def _by_bigints(element: duration | time_left, compiler: SQLCompiler, **options: Any) -> str:
-    return _duration(element, compiler, "CAST(trunc({}) AS BIGINT)", options)
-
-
-def _duration(
-    element: duration | time_left, compiler: SQLCompiler, whole: str, options: Any
-) -> str:
+    # Citus refuses the present time in a subquery without a table
     seconds, *without_end = _parts(element, compiler, options)
+    return _duration(f"CAST(trunc({seconds}) AS BIGINT)", *without_end)
+
+
+def _duration(seconds: str, without_end: str | None = None) -> str:
     first = (
-        f"WHEN s IS NULL THEN {without_end[0]} WHEN s < 0 THEN 'expired'"
-        if without_end
-        else ("WHEN s < 0 THEN '0 s'")
+        f"WHEN {seconds} < 0 THEN '0 s'"
+        if without_end is None
+        else f"WHEN {seconds} IS NULL THEN {without_end} WHEN {seconds} < 0 THEN 'expired'"
     )
     return (
-        f"(SELECT CASE {first} WHEN s < 120 THEN s || ' s' WHEN s < 7200 THEN (s / 60) || ' min'"  # noqa: S608 - parts of statements
-        " WHEN s < 172800 THEN (s / 3600) || ' h' ELSE (s / 86400) || ' d' END"
-        f" FROM (SELECT {whole.format(seconds)} AS s) AS seconds)"
+        f"CASE {first} WHEN {seconds} < 120 THEN {seconds} || ' s' WHEN {seconds} < 7200 THEN"
+        f" ({seconds} / 60) || ' min' WHEN {seconds} < 172800 THEN ({seconds} / 3600) || ' h' ELSE"
+        f" ({seconds} / 86400) || ' d' END"
     )

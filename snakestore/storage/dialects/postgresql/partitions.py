@@ -13,15 +13,10 @@ from sqlalchemy import Connection, TextClause, text
 
 from snakestore.errors import StoreError, ValidationError
 from snakestore.storage.schema.revisions import MAX_PARTITIONS, VIEW_NAMES
+from snakestore.storage.schema.tables import Base
 
 KEYS = {
-    "sessions": "id",
-    "variables": "session_id",
-    "variable_versions": "session_id",
-    "programs": "session_id",
-    "program_versions": "session_id",
-    "logs": "session_id",
-    "log_entries": "session_id",
+    table.name: next(iter(table.primary_key.columns)).name for table in Base.metadata.sorted_tables
 }
 """The tables, in the order of their foreign keys, and the column that names the session."""
 MIN_PARTITIONS = 2
