@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -80,16 +81,22 @@ def _settings(server: URL, folder: Path, mode: str, pool_size: int) -> str:
 def _user_of(server: URL) -> int:
     """The user that runs the server, who can reach its socket; of a server elsewhere, nobody."""
     host = str(server.query.get("host") or "")
-    socket = Path(host, f".s.PGSQL.{server.port or 5432}")
-    return socket.stat().st_uid if host.startswith("/") and socket.exists() else _NOBODY
+    path = Path(host, f".s.PGSQL.{server.port or 5432}")
+    return path.stat().st_uid if host.startswith("/") and path.exists() else _NOBODY
 
 
 def _wait_for(process: subprocess.Popen[bytes], folder: Path) -> None:
     deadline = time.monotonic() + 10
-    while not (folder / f".s.PGSQL.{PORT}").exists():
+    while not _listens(folder / f".s.PGSQL.{PORT}"):
         assert process.poll() is None, "pgbouncer does not start"
         assert time.monotonic() < deadline, "pgbouncer does not listen"
         time.sleep(0.01)
+
+
+def _listens(path: Path) -> bool:
+    """Whether a server accepts connections; its socket is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(os.fspath(path)) == 0
 
 
 def session_settings(url: URL) -> dict[str, str]:
