@@ -8,9 +8,18 @@ and ``transfer`` have the commands about the whole store.
 
 from __future__ import annotations
 
+import sys
+
+INTERRUPTED = 130
+"""What shells call the status of a process that SIGINT has ended: 128 + 2."""
+
 
 def main() -> None:
     """Run the ``snakestore`` command with the arguments of the process, and exit."""
-    from snakestore.cli.app import run  # noqa: PLC0415 - the demo's workers import this package too
+    try:
+        # the demo's workers import this package too
+        from snakestore.cli.app import run  # noqa: PLC0415
 
-    run()
+        run()
+    except KeyboardInterrupt:  # before or after a command, which reports it itself
+        sys.exit(INTERRUPTED)

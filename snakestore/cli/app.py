@@ -14,8 +14,9 @@ import typer
 from typer.completion import get_completion_inspect_parameters
 
 from snakestore import __version__
+from snakestore.cli import INTERRUPTED
 from snakestore.cli.commands import LazyGroup
-from snakestore.cli.console import INTERRUPTED, escaped, print_line
+from snakestore.cli.console import escaped, print_line
 from snakestore.cli.stores import db_option
 from snakestore.errors import SnakeStoreError
 

@@ -12,8 +12,6 @@ from typing import Any
 
 import typer
 
-INTERRUPTED = 130
-"""What shells call the status of a process that SIGINT has ended: 128 + 2."""
 _NOT_ASCII = re.compile("[^ -~]")
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Control characters; characters without a width, and those that change the direction of text, so

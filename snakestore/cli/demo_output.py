@@ -9,7 +9,8 @@ from pathlib import Path
 
 import typer
 
-from snakestore.cli.console import INTERRUPTED, is_terminal, print_line
+from snakestore.cli import INTERRUPTED
+from snakestore.cli.console import is_terminal, print_line
 from snakestore.cli.tables import print_table
 from snakestore.demo import run as demo
 from snakestore.demo.search import SETTING_NAMES, SPACE, ZLIB_DEFAULT

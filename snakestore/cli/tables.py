@@ -80,7 +80,7 @@ def _draw(columns: Sequence[str], rows: list[list[str]]) -> None:
 
     console = Console(highlight=False)
     shown = [index for index in range(len(columns)) if not rows or any(row[index] for row in rows)]
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for index in shown:
         longest = max((len(row[index]) for row in rows), default=0)
         numbers = all(row[index].isdecimal() for row in rows)

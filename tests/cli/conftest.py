@@ -85,27 +85,44 @@ class Processes:
         out, err = process.communicate(timeout=60)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def start(self, *arguments: object, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    def start(
+        self,
+        *arguments: object,
+        stdin: int | None = None,
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
+        env: dict[str, str] | None = None,
+    ) -> subprocess.Popen[str]:
         """Start it, without a store of the developer's own and with warnings as errors."""
         kept = {name: value for name, value in os.environ.items() if name not in DEVELOPERS_OWN}
         kept |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "TERM": "xterm"}
         process = subprocess.Popen(
             command(*arguments),
             cwd=self.folder,
-            env=kept,
+            env=kept | (env or {}),
             text=True,
+            stdin=stdin,
             stdout=stdout,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             start_new_session=True,
         )
         self.started.append(process)
         return process
 
-    def run_on_a_terminal(self, *arguments: object, columns: int = 80) -> str:
-        """What a terminal receives."""
+    def run_on_a_terminal(
+        self,
+        *arguments: object,
+        columns: int = 80,
+        answer: str | None = None,
+        env: dict[str, str] | None = None,
+    ) -> str:
+        """What a terminal receives; with an answer, stdin and stderr are the terminal too."""
         ours, theirs = os.openpty()
         termios.tcsetwinsize(theirs, (24, columns))
-        process = self.start(*arguments, stdout=theirs)
+        everything = {} if answer is None else {"stdin": theirs, "stderr": theirs}
+        process = self.start(*arguments, stdout=theirs, env=env, **everything)
+        if answer is not None:
+            os.write(ours, f"{answer}\n".encode())
         os.close(theirs)
         received = b""
         with open(ours, "rb", buffering=0) as terminal:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from snakestore import SessionRepository
+from snakestore.cli.commands import GROUPS
 
 LOOKING: list[tuple[str, ...]] = [
     ("sessions",),
@@ -19,13 +20,24 @@ LOOKING: list[tuple[str, ...]] = [
     ("get", "chat-1", "temperature"),
     ("history", "chat-1", "temperature"),
     ("stats",),
+    ("export",),
+    ("session", "list"),
+    ("var", "list", "chat-1"),
+    ("var", "get", "chat-1", "temperature", "--version", "0"),
+    ("program", "list", "chat-1"),
+    ("program", "get", "chat-1", "qa"),
+    ("program", "history", "chat-1", "qa"),
+    ("log", "list", "chat-1"),
+    ("log", "show", "chat-1", "turns"),
     ("db", "current"),
+    ("db", "check"),
+    ("db", "history"),
 ]
 
 
 def on(store: Path, command: tuple[str, ...]) -> list[str]:
     """The command's arguments with the store where it belongs."""
-    words = 2 if command[0] == "db" else 1
+    words = 2 if command[0] in GROUPS else 1
     return [*command[:words], str(store), *command[words:]]
 
 

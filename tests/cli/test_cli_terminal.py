@@ -31,7 +31,15 @@ COMMANDS: list[tuple[str, ...]] = [
     ("show", HOSTILE),
     ("get", HOSTILE, HOSTILE),
     ("history", HOSTILE, HOSTILE),
+    ("var list", HOSTILE),
+    ("program list", HOSTILE),
+    ("program get", HOSTILE, HOSTILE),
+    ("program history", HOSTILE, HOSTILE),
+    ("log list", HOSTILE),
+    ("log show", HOSTILE, HOSTILE),
+    ("export",),
 ]
+NOT_TABLES = {"show", "get", "program get", "export"}
 
 
 @pytest.fixture
@@ -43,15 +51,21 @@ def hostile(tmp_path: Path) -> Path:
         repo.register_variable(HOSTILE, HOSTILE, "string", HOSTILE)
         repo.update_variable(HOSTILE, HOSTILE, HOSTILE + "!", source=HOSTILE)
         repo.put_program(HOSTILE, HOSTILE, {HOSTILE: HOSTILE})
+        repo.append_log(HOSTILE, HOSTILE, [HOSTILE])
     return path
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-@pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
+@pytest.mark.parametrize("options", [(), ("--json",), ("--tsv",)], ids=["table", "json", "tsv"])
 def test_no_control_character_of_a_store_is_printed(
     cli: Any, hostile: Path, command: tuple[str, ...], options: tuple[str, ...]
 ) -> None:
-    output = cli(command[0], hostile, *command[1:], *options)
+    words, *arguments = command
+    if options == ("--tsv",) and words in NOT_TABLES:
+        pytest.skip("it is no table")
+    output = cli(*words.split(), hostile, *arguments, *options)
+    if options == ("--tsv",):
+        output = output.replace("\t", " ")
 
     assert CONTROL.findall(output) == []
     assert "\\u001b" in output

@@ -1,0 +1,167 @@
+"""Questions, progress, interruptions and closed pipes, on a terminal and off it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from snakestore import SessionRepository
+from snakestore.cli.paging import LIMIT_ON_A_TERMINAL, PAGE
+from tests.cli.conftest import ROOT, command
+from tests.cli.test_cli_write import expire
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A store with more sessions than a page."""
+    path = tmp_path / "many.db"
+    with SessionRepository.open(path) as repo, repo.transaction() as transaction:
+        for number in range(PAGE + LIMIT_ON_A_TERMINAL + 1):
+            transaction.create_session(f"s-{number:04}")
+        for number in range(LIMIT_ON_A_TERMINAL + 1):
+            transaction.register_variable("s-0000", f"v-{number:04}", "integer", number)
+    return path
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y", ["job-1"]), ("n", ["chat-1", "job-1"])])
+def test_a_terminal_is_asked_before_something_is_deleted(
+    processes: Any, store: Path, answer: str, left: list[str]
+) -> None:
+    received = processes.run_on_a_terminal(
+        "session", "delete", store, "chat-1", answer=answer, columns=200
+    )
+
+    with SessionRepository.open(store) as repo:
+        assert [session.id for session in repo.list_sessions()] == left
+    assert "Delete the session chat-1" in received
+
+
+def test_a_terminal_shows_the_first_hundred_and_how_to_go_on(processes: Any, many: Path) -> None:
+    received = processes.run_on_a_terminal("session", "list", many, answer="", columns=200)
+
+    assert "s-0099" in received
+    assert "s-0100" not in received
+    assert "More follow. Add --after s-0099" in received
+
+
+def test_other_output_has_every_row(cli: Any, many: Path) -> None:
+    everything = PAGE + LIMIT_ON_A_TERMINAL + 1
+
+    assert len(cli("session", "list", many).splitlines()) == everything + 1
+    assert len(cli("session", "list", many, "--tsv").splitlines()) == everything + 1
+    assert len(cli.json("session", "list", many)) == everything
+    assert len(cli.json("session", "list", many, "--limit", PAGE + 1)) == PAGE + 1
+
+
+def test_a_list_goes_on_after_an_id_or_name(cli: Any, many: Path) -> None:
+    sessions = cli.json("session", "list", many, "--after", "s-0499", "--limit", 2)
+    variables = cli.json("var", "list", many, "s-0000", "--after", "v-0099")
+
+    assert [session["id"] for session in sessions] == ["s-0500", "s-0501"]
+    assert [variable["name"] for variable in variables] == ["v-0100"]
+
+
+def test_a_terminal_sees_the_progress_of_a_copy(processes: Any, many: Path, tmp_path: Path) -> None:
+    received = processes.run_on_a_terminal(
+        "copy", many, tmp_path / "target.db", answer="", columns=200
+    )
+
+    assert "copying" in received
+    assert "sessions" in received
+    assert "/s)" in received
+
+
+@pytest.mark.parametrize(
+    "arguments", [("session", "list"), ("session", "list", "--json"), ("export",)], ids=" ".join
+)
+def test_head_ends_a_list_quietly_with_0(
+    processes: Any, many: Path, arguments: tuple[str, ...]
+) -> None:
+    pipeline = 'set -o pipefail; "$@" | head -1'
+    ran = subprocess.run(
+        ["bash", "-c", pipeline, "bash", *command("--db", many, *arguments)],
+        capture_output=True,
+        text=True,
+        cwd=processes.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr, len(ran.stdout.splitlines())) == (0, "", 1)
+
+
+def test_sweep_goes_on_until_it_is_interrupted(processes: Any, store: Path) -> None:
+    expire(store, "chat-1")
+    process = processes.start("sweep", store, "--every", "0.01")
+    first = process.stdout.readline()
+    with SessionRepository.open(store) as repo:
+        repo.create_session("later", ttl=1)
+    expire(store, "later")
+    second = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+
+    assert first == second == "1 expired session deleted\n"
+    assert (process.returncode, err) == (130, "snakestore: interrupted\n")
+
+
+@pytest.mark.slow
+def test_an_interrupted_import_has_changed_nothing(
+    processes: Any, many: Path, tmp_path: Path, cli: Any
+) -> None:
+    export, target = tmp_path / "all.jsonl", tmp_path / "target.db"
+    cli("export", many, "--output", export)
+    cli("db", "upgrade", target)
+    lines = export.read_text().splitlines(keepends=True)
+    process = processes.start("import", target, "-", stdin=subprocess.PIPE)
+    process.stdin.writelines(lines[: len(lines) // 2])
+    process.stdin.flush()  # more than a pipe holds, so the import has begun to read
+
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+    err = process.stderr.read()
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert cli.json("session", "list", target) == []
+
+
+@pytest.mark.parametrize(
+    ("mistyped", "meant"),
+    [("agnet.db", "agent.db"), ("agent.bd", "agent.db"), ("Agent.db", "agent.db")],
+)
+def test_files_with_a_similar_name_are_named(
+    cli: Any, store: Path, monkeypatch: pytest.MonkeyPatch, mistyped: str, meant: str
+) -> None:
+    monkeypatch.chdir(store.parent)
+    (store.parent / "agent.db-wal").touch()
+    (store.parent / "unrelated.txt").touch()
+
+    relative = cli("stats", mistyped, code=1)
+    absolute = cli("stats", store.with_name(mistyped), code=1)
+
+    assert relative.endswith(f"does not exist: did you mean {meant}?\n")
+    assert absolute.endswith(f"does not exist: did you mean {store.with_name(meant)}?\n")
+
+
+def test_a_file_argument_and_db_together_are_wrong_usage(cli: Any, store: Path) -> None:
+    cli("--db", store, "var", "get", store, "chat-1", "prompt", code=2)
+
+
+def test_a_store_whose_name_begins_with_a_dash_is_found(
+    cli: Any, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(store.parent)
+    store.rename(store.with_name("-x.db"))
+
+    assert cli("--db=-x.db", "get", "chat-1", "temperature") == "0.9\n"
+    assert json.loads(cli("stats", "--db=-x.db", "--json"))["sessions"] == 2
