@@ -43,6 +43,7 @@ COMMANDS = {
     "export": Place("transfer", "Write sessions as JSON, one record a line."),
     "import": Place("transfer", "Store the sessions of an export."),
     "completion": Place("shell", "Install completion for bash, zsh or fish."),
+    "inspect": Place("inspector", "Show a SQLite store in a browser, read-only."),
     "demo": Place("demo", "Tune zlib in several processes that share a session."),
 }
 """Single commands, which are in the ``app`` of their module."""

@@ -30,7 +30,8 @@ IDLE = Question(
     "Which sessions are alive and idle longest?",
     "Live sessions, the one without an access for longest first.",
     """\
-SELECT idle, expires_in, variable_count, program_count, last_worker_id, id
+SELECT idle, expires_in, variable_count, program_count, last_worker_id,
+    id AS session_id
 FROM session_overview
 WHERE state = 'live'
 ORDER BY idle_seconds DESC
@@ -89,7 +90,7 @@ LARGEST = Question(
     "Which session is largest?",
     "Bytes of values, programs, logs and their history. It reads every row of the store.",
     """\
-SELECT size_bytes, variable_count, program_count, log_count, state, idle, id
+SELECT size_bytes, variable_count, program_count, log_count, state, idle, id AS session_id
 FROM session_overview
 ORDER BY size_bytes DESC
 LIMIT 20""",
@@ -135,7 +136,8 @@ EXPIRING = Question(
     "Which sessions expire in the next ten minutes?",
     "Live sessions with at most ten minutes left, the next one first.",
     """\
-SELECT expires_in, idle, variable_count, program_count, last_worker_id, id
+SELECT expires_in, idle, variable_count, program_count, last_worker_id,
+    id AS session_id
 FROM session_overview
 WHERE state = 'live' AND expires_in_seconds <= 600
 ORDER BY expires_in_seconds

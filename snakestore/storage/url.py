@@ -72,6 +72,11 @@ def describe(url: URL) -> str:
     return backend_of(url).describe(url)
 
 
+def file_path(url: URL) -> str | None:
+    """The path of the file of a URL; None in memory and on a server."""
+    return backend_of(url).file_path(url)
+
+
 def read_only_url(url: URL) -> URL | None:
     """The URL of a file for connections that cannot write; None for a server and in memory."""
     return backend_of(url).read_only_url(url)

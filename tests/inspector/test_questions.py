@@ -60,8 +60,8 @@ def answer(engine: Engine, question: Question, **parameters: Any) -> list[dict[s
 def test_which_sessions_are_alive_and_idle_longest(engine, repo):
     found = answer(engine, questions.IDLE)
 
-    assert [row["id"] for row in found] == ["idle", "chat", "copy"] or [
-        row["id"] for row in found
+    assert [row["session_id"] for row in found] == ["idle", "chat", "copy"] or [
+        row["session_id"] for row in found
     ] == ["idle", "copy", "chat"]
     assert found[0]["idle"] == "2 d"
 
@@ -100,9 +100,9 @@ def test_who_holds_which_lease_and_until_when(engine, repo):
 def test_which_session_is_largest(engine, repo):
     found = answer(engine, questions.LARGEST)
 
-    assert found[0]["id"] == "chat"
+    assert found[0]["session_id"] == "chat"
     assert found[0]["size_bytes"] == 63
-    assert {row["id"] for row in found} == {"idle", "gone", "chat", "copy"}
+    assert {row["session_id"] for row in found} == {"idle", "gone", "chat", "copy"}
 
 
 def test_what_grows(engine, repo):
@@ -127,7 +127,7 @@ def test_which_values_were_rolled_back_and_why(engine, repo):
 
 
 def test_which_sessions_expire_in_the_next_ten_minutes(engine, repo):
-    assert [row["id"] for row in answer(engine, questions.EXPIRING)] == ["copy"]
+    assert [row["session_id"] for row in answer(engine, questions.EXPIRING)] == ["copy"]
 
 
 def test_what_differs_between_two_sessions(engine, repo):

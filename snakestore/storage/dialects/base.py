@@ -118,6 +118,16 @@ class Backend(ABC):
             StoreError: it is not a file, or must not be read.
         """
 
+    def open_unchanged(self, url: URL, busy_timeout: float) -> Any:
+        """A driver's connection to an existing file that changes no byte of it.
+
+        Raises:
+            StoreError: the database is not a file, or cannot be opened.
+        """
+        del url, busy_timeout
+        message = "the database is not a file"
+        raise StoreError(message)
+
     @abstractmethod
     def find_alterations(
         self, definitions: Sequence[tuple[Any, ...]], revision: str

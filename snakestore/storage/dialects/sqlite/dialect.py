@@ -137,6 +137,14 @@ class SQLite(Backend):
                 driver_connection.execute("BEGIN")
                 yield introspection.SQLiteSchemaReader(driver_connection.execute)
 
+    def open_unchanged(self, url: URL, busy_timeout: float) -> Any:
+        """A connection of ``sqlite3`` that leaves no file behind."""
+        path = sqlite_url.address_of(url).path
+        if path is None:
+            return super().open_unchanged(url, busy_timeout)
+        with opening.explain_errors(path):
+            return opening.open_for_inspection(path, busy_timeout)
+
     def find_alterations(
         self, definitions: Sequence[tuple[Any, ...]], revision: str
     ) -> Sequence[Alteration]:

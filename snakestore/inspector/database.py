@@ -1,0 +1,95 @@
+"""Datasette's database: connections to the file that change nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from datasette.app import Datasette
+from datasette.database import Database
+from sqlalchemy import URL
+
+from snakestore.errors import StoreReadOnlyError
+from snakestore.storage.dialects import backend_of
+from snakestore.storage.schema.overviews import Overview
+
+T = TypeVar("T")
+
+NAME = "store"
+SHOWN_CHARACTERS = 2000
+"""How much of a value a list shows."""
+BUSY_TIMEOUT = 5.0
+_CUT = frozenset(
+    {"value", "program", "newest_entry", "metadata", "constraints", "reason", "documentation"}
+)
+_EXPENSIVE = {"log_overview": {"size_bytes"}}
+"""Columns that read everything that a log holds."""
+
+
+class StoreDatabase(Database):
+    """A store. Each piece of work has a connection of its own, which is closed after it.
+
+    So nothing stays open between requests: writers close the file as if no inspector were there.
+    """
+
+    def __init__(self, datasette: Datasette, url: URL) -> None:
+        self._backend, self._url = backend_of(url), url
+        super().__init__(datasette, path=self._backend.file_path(url))
+
+    def connect(self, write: bool = False) -> Any:  # noqa: FBT001, FBT002 - Datasette's signature
+        """A connection that reads.
+
+        Raises:
+            StoreReadOnlyError: ``write`` was asked for.
+        """
+        if write:
+            message = "the inspector does not write: use the command line"
+            raise StoreReadOnlyError(message)
+        connection = self._backend.open_unchanged(self._url, BUSY_TIMEOUT)
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA query_only = OFF")  # for views of this connection alone
+        for statement in SHORTENED_VIEWS:
+            connection.execute(statement)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    async def execute_fn(self, fn: Callable[[Any], T]) -> T:
+        """What ``fn`` returns for a new connection, in a thread of Datasette's."""
+
+        def work() -> T:
+            connection = self.connect()
+            try:
+                self.ds._prepare_connection(connection, self.name)  # noqa: SLF001 - as the class above does
+                return fn(connection)
+            finally:
+                connection.close()
+
+        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, work)
+
+
+def _shortened(name: str, columns: list[str]) -> str:
+    """A view of one connection that hides the store's view of that name."""
+    shown = ", ".join(_cut(column) if column in _CUT else column for column in columns)
+    return f"CREATE TEMP VIEW {name} AS SELECT {shown} FROM main.{name}"  # noqa: S608 - names of the schema
+
+
+def _cut(column: str) -> str:
+    return (
+        f"CASE WHEN length({column}) > {SHOWN_CHARACTERS}"
+        f" THEN substr({column}, 1, {SHOWN_CHARACTERS}) || '…' ELSE {column} END AS {column}"
+    )
+
+
+SHORTENED_VIEWS: tuple[str, ...] = tuple(
+    _shortened(
+        name,
+        [
+            column.name
+            for column in table.columns
+            if column.name not in _EXPENSIVE.get(name, frozenset())
+        ],
+    )
+    for name, table in Overview.metadata.tables.items()
+)
+"""Statements that cut long values, so that a page of rows is small whatever they hold."""
