@@ -25,7 +25,7 @@ async def home(request: Request, datasette: Datasette) -> Response:
     context = {
         "database_title": datasette.metadata("title"),
         "about": await _first(datasette, queries.ABOUT),
-        "session_count": (await _rows(datasette, queries.SESSION_COUNT))[0]["count(*)"],
+        "session_count": (await _first(datasette, queries.SESSION_COUNT))["number"],
         "questions": QUESTIONS,
         "views": VIEWS,
         **await _sessions(request, datasette),
@@ -185,13 +185,13 @@ async def _versions(
 async def _cut_text(datasette: Datasette, sql: str, **parameters: Any) -> str | None:
     """A text, as much of it as a page shows; None for bytes, or if it was replaced just now."""
     limit = queries.LONGEST_SHOWN
-    columns = await _rows(
+    rows = await _rows(
         datasette,
         f"SELECT substr({'program' if 'id' in parameters else 'value'}, 1, {limit}) AS shown"  # noqa: S608 - constants
         f" FROM ({sql})",
         **parameters,
     )
-    return columns[0]["shown"] if columns else None
+    return next((row["shown"] for row in rows), None)
 
 
 async def _rows(datasette: Datasette, sql: str, **parameters: Any) -> Rows:
@@ -201,11 +201,10 @@ async def _rows(datasette: Datasette, sql: str, **parameters: Any) -> Rows:
 
 
 async def _first(datasette: Datasette, sql: str, **parameters: Any) -> dict[str, Any]:
-    rows = await _rows(datasette, sql, **parameters)
-    if not rows:
-        message = "The store does not have this, or no longer."
-        raise NotFound(message)
-    return rows[0]
+    for row in await _rows(datasette, sql, **parameters):
+        return row
+    message = "The store does not have this, or no longer."
+    raise NotFound(message)
 
 
 def _next(rows: Rows) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ LONGEST_SHOWN = 200_000
 """Characters of a value that its own page shows."""
 
 ABOUT = "SELECT * FROM about"
-SESSION_COUNT = "SELECT count(*) FROM sessions"
+SESSION_COUNT = "SELECT count(*) AS number FROM sessions"
 
 SESSIONS = """
 SELECT id AS session_id, state, idle, expires_in, variable_count, program_count,
