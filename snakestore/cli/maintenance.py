@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -135,12 +136,10 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check the whole store. Exit with 1 if there is a problem."""
-    if repair:
-        with writing(store) as repository, progress("checking", "rows"):
-            report = repository.check(repair=True)
-    else:
-        with opened_read_only(store) as repository, progress("checking", "rows"):
-            report = repository.check()
+    opened = writing(store) if repair else opened_read_only(store)
+    with opened as repository, progress("checking", "rows") as show:
+        total = _rows(repository)
+        report = repository.check(repair=repair, progress=lambda done: show(done, total))
     if as_json:
         found = {
             kind: [finding._asdict() for finding in getattr(report, kind)]
@@ -151,6 +150,24 @@ def check(
         _print(report)
     if not report.ok:
         raise typer.Exit(1)
+
+
+def _rows(repository: SessionRepository) -> int | None:
+    """How many rows a check reads, if they can be counted and a terminal shows the progress."""
+    if not sys.stderr.isatty():
+        return None
+    try:
+        stats = repository.store_stats()
+    except StoreError:  # damaged: what is wrong is what the check will say
+        return None
+    return (
+        stats.sessions
+        + stats.variables
+        + stats.programs
+        + stats.versions
+        + stats.logs
+        + stats.log_entries
+    )
 
 
 def _print(report: CheckReport) -> None:

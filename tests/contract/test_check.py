@@ -22,6 +22,22 @@ def test_a_store_that_only_the_library_wrote_is_sound(repo, filled):
     assert report.size_bytes > 0
 
 
+def test_progress_is_the_number_of_rows_checked_so_far(repo, filled):
+    counts = []
+
+    report = repo.check(progress=counts.append)
+
+    assert counts == sorted(counts)
+    assert counts[-1] == (
+        report.sessions
+        + report.variables
+        + report.versions
+        + report.programs
+        + report.logs
+        + report.log_entries
+    )
+
+
 def test_an_empty_store_is_sound(repo):
     assert repo.check().ok
 

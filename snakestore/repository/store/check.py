@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from snakestore.repository.base import RepositoryBase
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 class CheckMethods(RepositoryBase):
     """The method that checks the store."""
 
-    def check(self, *, repair: bool = False) -> CheckReport:
+    def check(
+        self, *, repair: bool = False, progress: Callable[[int], None] | None = None
+    ) -> CheckReport:
         """Check whether the whole store is what the library would have written.
 
         It checks the database's own integrity and foreign keys (SQLite), the schema and what others
@@ -26,6 +29,7 @@ class CheckMethods(RepositoryBase):
         Args:
             repair: recount the sessions and logs whose counts are wrong, each in a small
                 transaction. Nothing else is ever changed.
+            progress: called now and then with the number of rows checked so far.
 
         Raises:
             StoreReadOnlyError: if counts are to be repaired and the store is read-only.
@@ -33,4 +37,4 @@ class CheckMethods(RepositoryBase):
         """
         from snakestore.repository.store.check_store import check_store  # noqa: PLC0415 - on use
 
-        return check_store(self._runner, repair=repair)
+        return check_store(self._runner, repair=repair, progress=progress)

@@ -58,21 +58,30 @@ class _Progress:
     found: Findings = field(default_factory=Findings)
     counted: dict[str, int] = field(default_factory=lambda: {table.name: 0 for table, _ in _CHECKS})
     repaired: int = 0
+    report: Callable[[int], None] | None = None
+
+    def count(self, table: str, rows: int) -> None:
+        """Count rows that were checked, and report how many there are so far."""
+        self.counted[table] += rows
+        if self.report is not None:
+            self.report(sum(self.counted.values()))
 
 
-def check_store(runner: Runner, *, repair: bool) -> CheckReport:
+def check_store(
+    runner: Runner, *, repair: bool, progress: Callable[[int], None] | None = None
+) -> CheckReport:
     """Check the whole store of ``runner``; see the method ``check``.
 
     Raises:
         StoreReadOnlyError: if counts are to be repaired and the store is read-only.
         StoreError: if the database cannot be reached.
     """
-    progress = _Progress()
-    schema = _check_database(runner, progress)
+    state = _Progress(report=progress)
+    schema = _check_database(runner, state)
     for table, check in _CHECKS:
-        _check_table(runner, table, check, progress, repair=repair)
+        _check_table(runner, table, check, state, repair=repair)
     size, free, wal = runner.lookup(sizes)
-    found, counted = progress.found, progress.counted
+    found, counted = state.found, state.counted
     if wal > 2 * runner.backend.max_log_bytes:
         message = f"it has {wal} bytes: a long read keeps it from being reused"
         found.note("log", "the write-ahead log", message)
@@ -81,7 +90,7 @@ def check_store(runner: Runner, *, repair: bool) -> CheckReport:
         notes=found.notes,
         problem_count=found.problem_count,
         note_count=found.note_count,
-        repaired=progress.repaired,
+        repaired=state.repaired,
         schema=schema,
         sessions=counted["sessions"],
         variables=counted["variables"],
@@ -165,7 +174,7 @@ def _check_table(
         while after is not None:
             page = runner.read(_check_page, table, check, after)
             found.add(page.found)
-            progress.counted[table.name] += page.rows
+            progress.count(table.name, page.rows)
             if repair:
                 progress.repaired += sum(
                     runner.write(_REPAIRS[table.name], *key) for key in page.found.miscounted
