@@ -512,3 +512,24 @@ def test_loading_leaves_the_lm_as_it_is(repo):
     load_module(repo, "s", "p", module)
 
     assert module.lm is lm
+
+
+def test_two_predictors_of_one_path_are_refused(repo):
+    module = dspy.Module()
+    module.by_key = {1: dspy.Predict("a -> b"), "1": dspy.Predict("a -> b")}
+
+    with pytest.raises(ValidationError) as refused:
+        save_module(repo, "s", "p", module)
+
+    assert refused.value.path == "$.by_key['1']"
+
+
+def test_a_key_in_the_metadata_is_refused_or_left_out(repo):
+    module, metadata = dspy.Predict("a -> b"), {"lm": {"api_key": "x", "model": "m"}}
+
+    with pytest.raises(SecretRefusedError) as refused:
+        save_module(repo, "s", "p", module, metadata=metadata)
+    program = save_module(repo, "s", "p", module, metadata=metadata, omit_secrets=True)
+
+    assert refused.value.path == "$.metadata.lm.api_key"
+    assert program.metadata == {"lm": {"model": "m"}}

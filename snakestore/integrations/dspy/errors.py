@@ -59,8 +59,8 @@ class SecretRefusedError(ValidationError):
     def __init__(self, path: str, what: str) -> None:
         super().__init__(
             f"{what} at {path} is not stored: it may contain keys. Nothing was stored. Configure"
-            " the LM with dspy.configure() or dspy.context(), or leave such settings out with"
-            " omit_secrets=True.",
+            " LMs with dspy.configure() or dspy.context(). omit_secrets=True of save_module() and"
+            " record() leaves such settings out.",
             path=path,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import json
@@ -39,15 +40,43 @@ def dataset_fingerprint(dataset: Any) -> dict[str, Any]:
     return {"sha256": fingerprint(dataset)}
 
 
-def code_of(function: Callable[..., Any]) -> str:
-    """The source of a function or of a callable's class, or its name if there is no source."""
-    target = inspect.unwrap(function)
-    if not (inspect.isroutine(target) or inspect.isclass(target)):
-        target = type(target)
+def code_of(function: Callable[..., Any]) -> list[Any]:
+    """What tells a function from others: its source, and the plain values that it closes over.
+
+    Of another callable, such as a module of DSPy: the source of its class, and its state.
+    """
+    if isinstance(function, functools.partial):
+        return [code_of(function.func), _known(function.args), _known(function.keywords)]
+    target: Any = inspect.unwrap(function)
+    if isinstance(target, dspy.Module):
+        return [_source(type(target)), target.dump_state()]
+    if not inspect.isroutine(target):
+        kind = target if inspect.isclass(target) else type(target)
+        return [_source(kind), {} if kind is target else _known(vars(target))]
+    return [_source(target), [_known(each.cell_contents) for each in _cells(target)]]
+
+
+def _cells(function: Any) -> tuple[Any, ...]:
+    return getattr(inspect.unwrap(function), "__closure__", None) or ()
+
+
+def _source(target: Any) -> str:
+    """The source, or the name if there is none."""
     try:
         return inspect.getsource(target)
     except (OSError, TypeError):
         return f"{target.__module__}.{target.__qualname__}"
+
+
+def _known(value: Any) -> Any:
+    """A value that is JSON, or the name of its class."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [_known(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _known(item) for key, item in value.items()}
+    return type(value).__qualname__
 
 
 def _described(value: Any) -> Any:

@@ -107,7 +107,9 @@ class Ledger:
             tx.modify_variable(self._sid, self._names.next_trial, beyond)
             if tx.has_program(self._sid, name):
                 recorded = tx.get_program_record(self._sid, name)
-                return self._recorded_again(trial, recorded, score, document)
+                if evaluation is None:
+                    self._check_same(trial, recorded, score, document)
+                return _result(number, recorded)  # of two processes that evaluate, the first counts
             if evaluation is None:
                 attempt = self._release(tx, trial)
             else:
@@ -146,10 +148,10 @@ class Ledger:
             raise LeaseLostError(self._sid, name, None, None)
         return trial.attempt
 
-    def _recorded_again(
+    def _check_same(
         self, trial: int, recorded: Program, score: float | None, document: Any
-    ) -> TrialResult:
-        """The stored result, if it is the same.
+    ) -> None:
+        """Compare a result with the stored one.
 
         Raises:
             LeaseLostError: if it is that of another attempt.
@@ -160,7 +162,6 @@ class Ledger:
             raise LeaseLostError(self._sid, recorded.id, None, None)
         if recorded.metadata["score"] != stored_score(score) or recorded.document != document:
             raise TrialRecordedError(self._names.name, int(trial), attempt)
-        return _result(int(trial), recorded)
 
 
 def _result(number: int, program: Program) -> TrialResult:

@@ -26,6 +26,10 @@ class PaidLog:
         self._turns: dict[str, tuple[threading.Lock, int]] = {}
         self._turning = threading.Lock()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> PaidLog:
+        """Copies of an LM share it."""
+        return self
+
     def once(self, key: str, pay: Callable[[], Any]) -> Any:
         """The stored answer, or that of ``pay``, which is stored. Threads with one key wait."""
         with self._turn(key):

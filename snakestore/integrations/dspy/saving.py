@@ -13,7 +13,7 @@ from snakestore.integrations.dspy.document import SavedModule, installed_version
 from snakestore.integrations.dspy.drift import compare
 from snakestore.integrations.dspy.errors import ProgramDriftError, ProgramDriftWarning
 from snakestore.integrations.dspy.restore import Loading
-from snakestore.integrations.dspy.secrets import refuse_secrets
+from snakestore.integrations.dspy.secrets import refuse_secrets, without_secrets
 from snakestore.integrations.dspy.tree import parameters_of
 from snakestore.integrations.opening import Handle, Store
 from snakestore.program import Program
@@ -49,8 +49,9 @@ def save_module(
         ValidationError: if a value has no form in JSON. ``.path`` says where.
     """
     document = module_document(module, omit_secrets=omit_secrets)
-    if metadata is not None:
-        refuse_secrets(metadata, "$.metadata", settings=True)
+    if omit_secrets:
+        metadata = without_secrets(metadata, settings=False)
+    refuse_secrets(metadata, "$.metadata", settings=False)
     with contextlib.closing(Handle(store)) as handle:
         return handle.repository.put_program(sid, program_id, document, metadata=metadata)
 

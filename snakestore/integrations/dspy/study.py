@@ -8,15 +8,23 @@ from snakestore.errors import InvalidNameError
 from snakestore.integrations.dspy.errors import ResumeMismatchError
 from snakestore.integrations.dspy.fingerprint import dataset_fingerprint
 from snakestore.integrations.dspy.secrets import refuse_secrets
+from snakestore.names import checked_name
 from snakestore.repository import SessionRepository
+
+_MAX_NAME = 150
+"""The names that are made of it must not be too long."""
 
 
 class Study:
     """The names under which a study is stored, and what it was started with."""
 
     def __init__(self, repository: SessionRepository, sid: str, name: str) -> None:
-        if isinstance(name, str) and "*" in name:
-            message = "The name of a study has no '*', which claims would take as a wildcard."
+        name = checked_name(name, "name of the study")
+        if "*" in name or len(name) > _MAX_NAME:
+            message = (
+                f"The name of a study has at most {_MAX_NAME} characters, and no '*', which claims"
+                " would take as a wildcard."
+            )
             raise InvalidNameError(message, value=name)
         self._repository = repository
         self._sid = sid

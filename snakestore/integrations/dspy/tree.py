@@ -8,6 +8,8 @@ from typing import Any
 import dspy
 from dspy.predict.parameter import Parameter
 
+from snakestore.errors import ValidationError
+
 ROOT = "self"
 """What DSPy calls a module that is itself a predictor."""
 
@@ -16,8 +18,18 @@ def parameters_of(module: dspy.Module) -> dict[str, Any]:
     """The parameters by path, as ``named_parameters``, and also those of compiled modules.
 
     DSPy leaves these out, because its optimisers must not change them.
+
+    Raises:
+        ValidationError: if two have one path, as with the keys 1 and "1" of a dict.
     """
-    return {path: part for path, part in _walk(module) if isinstance(part, Parameter)}
+    found: dict[str, Any] = {}
+    for path, part in _walk(module):
+        if isinstance(part, Parameter):
+            if path in found:
+                message = f"Two predictors are at {path}. Let the keys of a dict differ as text."
+                raise ValidationError(message, path=f"$.{path}")
+            found[path] = part
+    return found
 
 
 def modules_of(module: dspy.Module) -> dict[str, dspy.Module]:

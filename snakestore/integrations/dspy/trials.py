@@ -11,13 +11,14 @@ from typing import Any, Self
 
 import dspy
 
+from snakestore.errors import ValidationError
 from snakestore.integrations.dspy.callbacks import TrialCallback
 from snakestore.integrations.dspy.capture import module_document
 from snakestore.integrations.dspy.ledger import Ledger
 from snakestore.integrations.dspy.paid import PaidLog
 from snakestore.integrations.dspy.recorded import recorded_lm, recorded_metric
 from snakestore.integrations.dspy.results import Trial, TrialResult, checked_score
-from snakestore.integrations.dspy.secrets import refuse_secrets
+from snakestore.integrations.dspy.secrets import refuse_secrets, without_secrets
 from snakestore.integrations.dspy.study import Study
 from snakestore.integrations.opening import Handle, Store
 from snakestore.program import Program
@@ -125,7 +126,9 @@ class TrialLog:
         """
         self._ledger.renew(trial, self._lease if lease is None else lease)
 
-    def record(self, trial: int, score: Any, candidate: Any) -> TrialResult:
+    def record(
+        self, trial: int, score: Any, candidate: Any, *, omit_secrets: bool = False
+    ) -> TrialResult:
         """Record the result of a trial, once. Recording the same result again changes nothing.
 
         Args:
@@ -133,15 +136,21 @@ class TrialLog:
             score: a number, which may be NaN or infinite, or None for a trial that failed.
             candidate: a JSON document or a ``dspy.Module``, which is stored as ``save_module``
                 does.
+            omit_secrets: leave LMs, keys and headers of the candidate out.
 
         Raises:
             LeaseLostError: if the claim has lapsed, so that another worker may have the trial.
             VariableLockedError: if another worker has claimed the trial.
             TrialRecordedError: if it has another result already.
-            ValidationError: if the score is no number or the candidate is not JSON.
+            ValidationError: if the score is no number, the candidate is not JSON, or the trial is
+                no number of one.
+            SecretRefusedError: if the candidate holds an LM, a key or headers.
         """
+        if not isinstance(trial, int) or isinstance(trial, bool) or trial < 0:
+            message = "A trial is what claim() returned, or a number from 0."
+            raise ValidationError(message, value=trial)
         held = trial if isinstance(trial, Trial) else self._claims.get(trial, trial)
-        document = _candidate_document(candidate)
+        document = _candidate_document(candidate, omit_secrets=omit_secrets)
         return self._ledger.record(held, checked_score(score), document)
 
     def best(self) -> TrialResult | None:
@@ -203,8 +212,10 @@ class TrialLog:
         return callback
 
 
-def _candidate_document(candidate: Any) -> Any:
+def _candidate_document(candidate: Any, *, omit_secrets: bool) -> Any:
     if isinstance(candidate, dspy.Module):
-        return module_document(candidate)
+        return module_document(candidate, omit_secrets=omit_secrets)
+    if omit_secrets:
+        candidate = without_secrets(candidate, settings=False)
     refuse_secrets(candidate, "$", settings=False)
     return candidate
