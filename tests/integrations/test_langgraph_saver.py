@@ -19,6 +19,8 @@ from typing_extensions import TypedDict
 
 from snakestore import AsyncSessionRepository, SessionRepository, StoreError, ValidationError
 from snakestore.integrations.langgraph import AsyncSnakestoreSaver, SnakestoreSaver
+from snakestore.integrations.langgraph.listing import Listing
+from snakestore.integrations.langgraph.steps import run
 
 
 @pytest.fixture
@@ -63,6 +65,41 @@ def test_a_listing_of_many_checkpoints_reads_page_after_page(saver):
     assert ids(saver.list(config())) == [f"{number:04}" for number in range(229, -1, -1)]
     assert ids(saver.list(config(), filter={"step": 3})) == ["0003"]
     assert ids(saver.list(config(), before=config(checkpoint_id="0101"), limit=101))[-1] == "0000"
+
+
+class Recorder:
+    """A repository that notes which of its methods are called."""
+
+    def __init__(self, repository):
+        self.repository = repository
+        self.called = []
+
+    def __getattr__(self, name):
+        self.called.append(name)
+        return getattr(self.repository, name)
+
+
+def test_the_newest_of_many_take_as_many_reads_as_those_of_few(store_url):
+    with SessionRepository.open(store_url) as repo:
+        saver = SnakestoreSaver(repo)
+        for number in range(150):
+            put(saver, number)
+
+        latest, three, threads = (Recorder(repo) for _ in range(3))
+        run(latest, saver._threads.get(config()))
+        for recorder, thread in ((three, config()), (threads, None)):
+            listing = Listing(saver._threads, thread, metadata=None, before=None, limit=3)
+            found = [run(recorder, listing.next()) for _ in range(4)]
+            assert [item and item.checkpoint["id"] for item in found] == [
+                "0149",
+                "0148",
+                "0147",
+                None,
+            ]
+
+    assert latest.called == ["variable_names", "get_variable", "read_log"]
+    assert three.called == ["variable_names", *["get_variable", "read_log"] * 3]
+    assert len(threads.called) < 15
 
 
 def test_a_listing_with_an_id_finds_that_checkpoint(saver):
@@ -238,6 +275,14 @@ def test_an_unknown_strategy_of_pruning_is_refused_and_deletes_nothing(saver):
 
     with pytest.raises(ValidationError, match="keep_latest"):
         saver.prune(["t"], strategy="keep_all")
+
+    assert ids(saver.list(config())) == ["0001"]
+
+
+def test_deleting_no_run_deletes_nothing_of_no_run(saver):
+    put(saver, 1)
+
+    saver.delete_for_runs([None])
 
     assert ids(saver.list(config())) == ["0001"]
 

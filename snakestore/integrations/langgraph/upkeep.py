@@ -48,7 +48,7 @@ def delete_thread(threads: Threads, thread_id: str) -> Steps[None]:
 
 def delete_for_runs(threads: Threads, run_ids: Collection[str]) -> Steps[None]:
     """Delete the checkpoints of runs. Reads every checkpoint of every thread."""
-    runs = set(run_ids)
+    runs = set(run_ids) - {None}  # a checkpoint without a run is of none
     for session in (yield from sessions(threads)) if runs else ():
         last = None
         while names := (yield from _page(threads, session, last)):
