@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +166,34 @@ def test_a_store_whose_name_begins_with_a_dash_is_found(
 
     assert cli("--db=-x.db", "get", "chat-1", "temperature") == "0.9\n"
     assert json.loads(cli("stats", "--db=-x.db", "--json"))["sessions"] == 2
+
+
+@pytest.mark.slow
+def test_lists_stay_quick_with_100_000_sessions(cli: Any, tmp_path: Path) -> None:
+    small, large = tmp_path / "small.db", tmp_path / "large.db"
+    for path, count in ((small, 200), (large, 100_000)):
+        with SessionRepository.open(path) as repo, repo.transaction() as transaction:
+            for number in range(count):
+                transaction.create_session(f"s-{number:06}")
+            transaction.register_variable("s-000100", "x", "integer", 1)
+
+    for arguments in (
+        ("session", "list", "--limit", "50"),
+        ("session", "list", "--limit", "50", "--after", "s-000100"),
+        ("session", "list", "--tsv", "--limit", "50"),
+        ("session", "show", "s-000100"),
+        ("var", "list", "s-000100"),
+        ("program", "list", "s-000100"),
+        ("log", "list", "s-000100"),
+    ):
+        assert seconds(cli, large, arguments) < 3 * seconds(cli, small, arguments)
+
+
+def seconds(cli: Any, store: Path, arguments: tuple[str, ...]) -> float:
+    """The shortest of some runs, in seconds of CPU."""
+    taken = []
+    for _ in range(7):
+        before = time.process_time()
+        cli("--db", store, *arguments)
+        taken.append(time.process_time() - before)
+    return min(taken)

@@ -38,7 +38,13 @@ def run(code: str, *arguments: object, **variables: str) -> subprocess.Completed
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--version",), ("-h",), ("--help",), *((group, "--help") for group in GROUPS), ("get", "-h")],
+    [
+        ("--version",),
+        ("-h",),
+        ("--help",),
+        *((group, "--help") for group in GROUPS),
+        *((name, "-h") for name in ("get", "stats", "copy", "completion", "demo", "inspect")),
+    ],
     ids=" ".join,
 )
 def test_version_and_help_load_neither_sqlalchemy_nor_alembic(arguments: tuple[str, ...]) -> None:
