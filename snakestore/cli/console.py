@@ -46,6 +46,11 @@ def print_line(text: str = "", *, err: bool = False) -> None:
     typer.echo(escaped(text), err=err)
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """``1 session``, ``2 sessions``."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 def json_line(value: Any) -> str:
     """``value`` as JSON on one line, with control characters escaped. Bytes become base64 text."""
     if isinstance(value, bytes):
@@ -58,6 +63,14 @@ def print_json(document: Any) -> None:
     text = json.dumps(document, ensure_ascii=False, indent=2)
     for line in text.split("\n"):  # JSON escapes line breaks inside texts
         print_line(line)
+
+
+def print_result(document: dict[str, Any], text: str, *, as_json: bool) -> None:
+    """Print what a command did: for a program, or for people."""
+    if as_json:
+        print_json(document)
+    else:
+        print_line(text)
 
 
 def print_json_list(documents: Iterable[Any]) -> None:

@@ -9,7 +9,7 @@ import typer
 import snakestore
 from snakestore.cli.commands import GROUPS, new_app
 from snakestore.cli.confirmation import confirm
-from snakestore.cli.console import print_json, print_line
+from snakestore.cli.console import print_json, print_line, print_result
 from snakestore.cli.parameters import AsJson, AsTsv, Store, Yes
 from snakestore.cli.progress import progress
 from snakestore.cli.stores import StoreCommand, check_exists
@@ -128,7 +128,4 @@ def _current(store: str) -> str | None:
 
 def _print_current(store: str, *, as_json: bool) -> None:
     revision = _current(store)
-    if as_json:
-        print_json({"revision": revision})
-    else:
-        print_line(revision or NO_REVISION)
+    print_result({"revision": revision}, revision or NO_REVISION, as_json=as_json)

@@ -9,7 +9,7 @@ import typer
 
 from snakestore.cli.commands import GROUPS, new_app
 from snakestore.cli.confirmation import confirm
-from snakestore.cli.console import is_terminal, print_json, print_json_list, print_line
+from snakestore.cli.console import counted, is_terminal, print_json_list, print_result
 from snakestore.cli.paging import LIMIT_ON_A_TERMINAL, PAGE
 from snakestore.cli.parameters import (
     AsJson,
@@ -139,10 +139,7 @@ def append(
         length = repository.append_log(
             session_id, log, entries, expected_length=expected_length, keep_last=keep_last
         )
-    if as_json:
-        print_json({"length": length})
-    else:
-        print_line(f"{length} entries" if length != 1 else "1 entry")
+    print_result({"length": length}, counted(length, "entry", "entries"), as_json=as_json)
 
 
 def _lines(content: bytes) -> list[Any]:
@@ -182,10 +179,8 @@ def trim(
     confirm(f"Drop entries of the log {log} of {session_id}?", yes=yes)
     with writing(store) as repository:
         dropped = repository.trim_log(session_id, log, keep_last=keep_last, before=before)
-    if as_json:
-        print_json({"dropped": dropped})
-    else:
-        print_line(f"{dropped} {'entry' if dropped == 1 else 'entries'} dropped")
+    text = f"{counted(dropped, 'entry', 'entries')} dropped"
+    print_result({"dropped": dropped}, text, as_json=as_json)
 
 
 @app.command(cls=StoreCommand)
@@ -202,7 +197,4 @@ def delete(
     with writing(store) as repository:
         if not repository.delete_log(session_id, log):
             raise LogNotFoundError(session_id, log)
-    if as_json:
-        print_json({"deleted": log})
-    else:
-        print_line(f"deleted {log}")
+    print_result({"deleted": log}, f"deleted {log}", as_json=as_json)

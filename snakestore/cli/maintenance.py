@@ -13,7 +13,7 @@ import typer
 
 from snakestore.cli.commands import new_app
 from snakestore.cli.confirmation import confirm
-from snakestore.cli.console import print_json, print_line
+from snakestore.cli.console import counted, print_json, print_line, print_result
 from snakestore.cli.parameters import AsJson, Store, Yes
 from snakestore.cli.progress import progress
 from snakestore.cli.stores import StoreCommand, opened_read_only, reading, writing
@@ -46,15 +46,13 @@ def sweep(
         raise typer.BadParameter(message)
     with writing(store) as repository:
         deleted = _swept(repository, limit)
-        if as_json:
-            print_json({"deleted": deleted})
-            return
-        print_line(f"{deleted} expired {'session' if deleted == 1 else 'sessions'} deleted")
+        text = f"{counted(deleted, 'expired session')} deleted"
+        print_result({"deleted": deleted}, text, as_json=as_json)
         while every is not None:
             time.sleep(every)
             deleted = _swept(repository, limit)
             if deleted:
-                print_line(f"{deleted} expired {'session' if deleted == 1 else 'sessions'} deleted")
+                print_line(f"{counted(deleted, 'expired session')} deleted")
 
 
 def _swept(repository: SessionRepository, limit: int | None) -> int:
@@ -95,10 +93,8 @@ def prune(
         deleted = repository.prune_history(
             session_id, older_than=age, keep=keep, progress=lambda done: show(done, None)
         )
-    if as_json:
-        print_json({"deleted": deleted})
-    else:
-        print_line(f"{deleted} past {'version' if deleted == 1 else 'versions'} deleted")
+    text = f"{counted(deleted, 'past version')} deleted"
+    print_result({"deleted": deleted}, text, as_json=as_json)
 
 
 @app.command(cls=StoreCommand)
@@ -106,10 +102,7 @@ def compact(store: Store, *, as_json: AsJson = False) -> None:
     """Return the free space of a SQLite file to the disk, and empty its write-ahead log."""
     with writing(store) as repository, progress("returning", "bytes") as show:
         returned = repository.compact(progress=show)
-    if as_json:
-        print_json({"returned_bytes": returned})
-    else:
-        print_line(f"{returned} bytes returned")
+    print_result({"returned_bytes": returned}, f"{returned} bytes returned", as_json=as_json)
 
 
 @app.command(cls=StoreCommand)
@@ -211,7 +204,5 @@ def backup(
         raise StoreError(message)
     with opened_read_only(store) as repository, progress("copying", "pages") as show:
         repository.backup(path, overwrite=overwrite, progress=show)
-    if as_json:
-        print_json({"path": path, "size_bytes": os.path.getsize(path)})
-    else:
-        print_line(f"backup written to {path}")
+    written = {"path": path, "size_bytes": os.path.getsize(path)}
+    print_result(written, f"backup written to {path}", as_json=as_json)

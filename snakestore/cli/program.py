@@ -8,7 +8,7 @@ import typer
 
 from snakestore.cli.commands import GROUPS, new_app
 from snakestore.cli.confirmation import confirm
-from snakestore.cli.console import json_line, print_json, print_json_list, print_line
+from snakestore.cli.console import json_line, print_json, print_json_list, print_line, print_result
 from snakestore.cli.paging import Listing
 from snakestore.cli.parameters import (
     After,
@@ -125,10 +125,7 @@ def put(
         program = repository.put_program(
             session_id, program_id, given, expected_version=expected_version, metadata=described
         )
-    if as_json:
-        print_json(program_record(program))
-    else:
-        print_line(f"version {program.version}")
+    print_result(program_record(program), f"version {program.version}", as_json=as_json)
 
 
 @app.command(cls=StoreCommand)
@@ -181,10 +178,7 @@ def rollback(
         program = repository.rollback_program(
             session_id, program_id, version, expected_version=expected_version, reason=reason
         )
-    if as_json:
-        print_json(program_record(program))
-    else:
-        print_line(f"version {program.version}")
+    print_result(program_record(program), f"version {program.version}", as_json=as_json)
 
 
 @app.command(cls=StoreCommand)
@@ -201,7 +195,4 @@ def delete(
     with writing(store) as repository:
         if not repository.delete_program(session_id, program_id):
             raise ProgramNotFoundError(session_id, program_id)
-    if as_json:
-        print_json({"deleted": program_id})
-    else:
-        print_line(f"deleted {program_id}")
+    print_result({"deleted": program_id}, f"deleted {program_id}", as_json=as_json)

@@ -9,7 +9,13 @@ import typer
 
 from snakestore.cli.commands import GROUPS, new_app
 from snakestore.cli.confirmation import confirm
-from snakestore.cli.console import is_terminal, print_json, print_json_list, print_line
+from snakestore.cli.console import (
+    is_terminal,
+    print_json,
+    print_json_list,
+    print_line,
+    print_result,
+)
 from snakestore.cli.paging import Listing
 from snakestore.cli.parameters import (
     After,
@@ -219,10 +225,7 @@ def delete(
     with writing(store) as repository:
         if not repository.delete_session(session_id):
             raise SessionNotFoundError(session_id)
-    if as_json:
-        print_json({"deleted": session_id})
-    else:
-        print_line(f"deleted {session_id}")
+    print_result({"deleted": session_id}, f"deleted {session_id}", as_json=as_json)
 
 
 def _given(ttl: str | None, history: str | None) -> dict[str, Any]:
@@ -236,10 +239,7 @@ def _given(ttl: str | None, history: str | None) -> dict[str, Any]:
 
 
 def _print_session(session: Session, *, as_json: bool) -> None:
-    if as_json:
-        print_json(session_record(session))
-    else:
-        print_line(session.id)
+    print_result(session_record(session), session.id, as_json=as_json)
 
 
 def _counts(session: Session) -> list[int]:

@@ -14,7 +14,7 @@ import typer
 import snakestore
 from snakestore.cli.commands import new_app
 from snakestore.cli.confirmation import confirm
-from snakestore.cli.console import print_json, print_json_list, print_line
+from snakestore.cli.console import counted, print_json, print_json_list, print_result
 from snakestore.cli.parameters import AsJson, Pattern, Store, Yes
 from snakestore.cli.progress import Show, progress
 from snakestore.cli.stores import StoreCommand, checking_existence, opened_read_only, writing
@@ -98,11 +98,9 @@ def export(
         else:
             for record in records:
                 typer.echo(json.dumps(record))
-    if output is not None and as_json:
-        print_json(written)
-    elif output is not None:
-        count = written["sessions"]
-        print_line(f"{count} {'session' if count == 1 else 'sessions'} written to {output}")
+    if output is not None:
+        text = f"{counted(written['sessions'], 'session')} written to {output}"
+        print_result(written, text, as_json=as_json)
 
 
 @app.command(name="import", cls=StoreCommand)

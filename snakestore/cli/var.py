@@ -8,7 +8,15 @@ import typer
 
 from snakestore.cli.commands import GROUPS, new_app
 from snakestore.cli.confirmation import confirm
-from snakestore.cli.console import json_line, print_json, print_json_list, print_line, print_raw
+from snakestore.cli.console import (
+    json_line,
+    print_json,
+    print_json_list,
+    print_line,
+    print_raw,
+    print_result,
+)
+from snakestore.cli.locks import claim, lock, unlock
 from snakestore.cli.paging import Listing
 from snakestore.cli.parameters import (
     After,
@@ -30,7 +38,7 @@ from snakestore.cli.parameters import (
 from snakestore.cli.plots import series_of, terminal_plot, write_png
 from snakestore.cli.stores import StoreCommand, reading, writing
 from snakestore.cli.tables import cell, print_table, time_text
-from snakestore.cli.values import one_of, parsed_object, parsed_seconds, value_reader
+from snakestore.cli.values import one_of, parsed_object, value_reader
 from snakestore.cli.variables import (
     VARIABLE_COLUMNS,
     shown_value,
@@ -53,14 +61,6 @@ Value = Annotated[
         help="The value as JSON, left out with --file. Text needs quotes: '\"fast\"'.",
         show_default=False,
     ),
-]
-Holder = Annotated[str, typer.Option("--as", metavar="ID", help="The id of the optimiser.")]
-Lease = Annotated[
-    str,
-    typer.Option("--seconds", metavar="N", help="For how long, or 'none': until it is unlocked."),
-]
-Pid = Annotated[
-    str | None, typer.Option("--pid", help="The optimiser's process.", show_default=False)
 ]
 
 
@@ -221,10 +221,7 @@ def constrain(
     limits = parsed_object(constraints, "JSON")
     with writing(store) as repository:
         variable = repository.update_constraints(session_id, identifier, limits)
-    if as_json:
-        print_json(variable.to_dict())
-    else:
-        print_line(json_line(variable.constraints))
+    print_result(variable.to_dict(), json_line(variable.constraints), as_json=as_json)
 
 
 @app.command(cls=StoreCommand)
@@ -309,65 +306,8 @@ def rollback(
     _print_version(variable, as_json=as_json)
 
 
-@app.command(cls=StoreCommand)
-def lock(
-    store: Store,
-    session_id: SessionId,
-    identifier: Identifier,
-    *,
-    holder: Holder,
-    seconds: Lease = "none",
-    pid: Pid = None,
-    as_json: AsJson = False,
-) -> None:
-    """Hold a variable as an optimiser, or renew that: only the holder can write it."""
-    lease = parsed_seconds(seconds, "--seconds")
-    with writing(store) as repository:
-        variable = repository.start_optimization(session_id, identifier, holder, pid, lease=lease)
-    _print_holder(variable, as_json=as_json)
-
-
-@app.command(cls=StoreCommand)
-def claim(
-    store: Store,
-    session_id: SessionId,
-    pattern: Annotated[
-        str,
-        typer.Argument(
-            metavar="PATTERN",
-            help="Names to choose from. * matches any run of characters.",
-            show_default=False,
-        ),
-    ],
-    *,
-    holder: Holder,
-    seconds: Lease = "none",
-    pid: Pid = None,
-    as_json: AsJson = False,
-) -> None:
-    """Hold the first matching variable that nobody holds. The exit code is 1 if there is none."""
-    lease = parsed_seconds(seconds, "--seconds")
-    with writing(store) as repository:
-        variable = repository.claim_variable(session_id, pattern, holder, pid, lease=lease)
-    if variable is None:
-        print_line(f"snakestore: no variable that matches {pattern} is free", err=True)
-        raise typer.Exit(1)
-    _print_holder(variable, as_json=as_json)
-
-
-@app.command(cls=StoreCommand)
-def unlock(
-    store: Store,
-    session_id: SessionId,
-    identifier: Identifier,
-    *,
-    optimizer: Optimizer = None,
-    as_json: AsJson = False,
-) -> None:
-    """End the optimisation of a variable. Without --as, whoever holds it."""
-    with writing(store) as repository:
-        variable = repository.end_optimization(session_id, identifier, optimizer)
-    _print_holder(variable, as_json=as_json)
+for each in (lock, claim, unlock):
+    app.command(cls=StoreCommand)(each)
 
 
 @app.command(cls=StoreCommand)
@@ -385,10 +325,7 @@ def delete(
     with writing(store) as repository:
         if not repository.delete_variable(session_id, identifier, optimizer_id=optimizer):
             raise VariableNotFoundError(session_id, identifier)
-    if as_json:
-        print_json({"deleted": identifier})
-    else:
-        print_line(f"deleted {identifier}")
+    print_result({"deleted": identifier}, f"deleted {identifier}", as_json=as_json)
 
 
 def _reason(variable: Variable) -> str:
@@ -398,18 +335,5 @@ def _reason(variable: Variable) -> str:
 
 
 def _print_version(variable: Variable, *, as_json: bool) -> None:
-    if as_json:
-        print_json(variable.to_dict())
-    else:
-        print_line(f"version {variable.version}: {json_line(shown_value(variable))}")
-
-
-def _print_holder(variable: Variable, *, as_json: bool) -> None:
-    status = variable.optimization_status
-    if as_json:
-        print_json(variable.to_dict())
-    elif status.optimizing:
-        until = "it is unlocked" if status.expires_at is None else time_text(status.expires_at)
-        print_line(f"{variable.name} is held by {status.optimizer_id} until {until}")
-    else:
-        print_line(f"{variable.name} is free")
+    text = f"version {variable.version}: {json_line(shown_value(variable))}"
+    print_result(variable.to_dict(), text, as_json=as_json)
