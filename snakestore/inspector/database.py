@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 from datasette.app import Datasette
 from datasette.database import Database
 from sqlalchemy import URL
+from sqlalchemy.dialects import sqlite
 
 from snakestore.errors import StoreReadOnlyError
 from snakestore.storage.dialects import backend_of
 from snakestore.storage.schema.overviews import Overview
+from snakestore.storage.schema.views import variable_history_overview
 
 T = TypeVar("T")
 
@@ -23,8 +25,10 @@ BUSY_TIMEOUT = 5.0
 _CUT = frozenset(
     {"value", "program", "newest_entry", "metadata", "constraints", "reason", "documentation"}
 )
-_EXPENSIVE = {"log_overview": {"size_bytes"}}
-"""Columns that read everything that a log holds."""
+_EXPENSIVE = {"session_overview": {"size_bytes"}, "log_overview": {"size_bytes"}}
+"""Columns that read everything that a session or a log holds."""
+_COUNT = "select count(*) from "
+_COUNT_MILLISECONDS = 300
 
 
 class StoreDatabase(Database):
@@ -54,6 +58,22 @@ class StoreDatabase(Database):
         connection.execute("PRAGMA query_only = ON")
         return connection
 
+    async def execute(
+        self,
+        sql: str,
+        params: Any = None,
+        truncate: bool = False,  # noqa: FBT001, FBT002 - likewise
+        custom_time_limit: int | None = None,
+        page_size: int | None = None,
+        log_sql_errors: bool = False,  # noqa: FBT001, FBT002 - errors are on the page
+    ) -> Any:
+        """Run a query. Datasette's own count of a page's rows is given up if it takes long."""
+        if sql.startswith(_COUNT) and not truncate:
+            custom_time_limit = _COUNT_MILLISECONDS
+        return await super().execute(
+            sql, params, truncate, custom_time_limit, page_size, log_sql_errors
+        )
+
     async def execute_fn(self, fn: Callable[[Any], T]) -> T:
         """What ``fn`` returns for a new connection, in a thread of Datasette's."""
 
@@ -71,7 +91,17 @@ class StoreDatabase(Database):
 def _shortened(name: str, columns: list[str]) -> str:
     """A view of one connection that hides the store's view of that name."""
     shown = ", ".join(_cut(column) if column in _CUT else column for column in columns)
-    return f"CREATE TEMP VIEW {name} AS SELECT {shown} FROM main.{name}"  # noqa: S608 - names of the schema
+    return f"CREATE TEMP VIEW {name} AS SELECT {shown} FROM {_SOURCES.get(name, f'main.{name}')}"  # noqa: S608 - names of the schema
+
+
+def _unordered_history() -> str:
+    """The history without its order, for which SQLite would sort all before the first row."""
+    history = variable_history_overview().order_by(None)
+    compiled = history.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    return f"({compiled})"
+
+
+_SOURCES = {"variable_history_overview": _unordered_history()}
 
 
 def _cut(column: str) -> str:

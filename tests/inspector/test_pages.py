@@ -156,6 +156,7 @@ def test_a_whole_value_is_text_or_bytes_to_save(browse, store):
     assert (entry.json()["n"], len(document.json()["demos"])) == (7, 8)
 
 
+@pytest.mark.slow
 def test_a_page_stays_small_whatever_the_size_of_a_value(browse, tmp_path):
     with SessionRepository.open(tmp_path / "s.db", max_value_bytes=40_000_000) as repo:
         repo.create_session("s")
