@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from datasette.app import Datasette
 from datasette.database import Database
 from sqlalchemy import URL
-from sqlalchemy.dialects import sqlite
 
 from snakestore.errors import StoreReadOnlyError
 from snakestore.storage.dialects import backend_of
@@ -97,8 +96,7 @@ def _shortened(name: str, columns: list[str]) -> str:
 def _unordered_history() -> str:
     """The history without its order, for which SQLite would sort all before the first row."""
     history = variable_history_overview().order_by(None)
-    compiled = history.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
-    return f"({compiled})"
+    return f"({history.compile(compile_kwargs={'literal_binds': True})})"
 
 
 _SOURCES = {"variable_history_overview": _unordered_history()}
