@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 
@@ -18,10 +19,13 @@ from google.adk.sessions.base_session_service import GetSessionConfig
 
 from snakestore import AsyncSessionRepository, ValidationError
 from snakestore.integrations.adk import SnakestoreSessionService
-from tests.processes.test_one_file import PATIENCE, SPAWN
+from tests.processes.test_one_file import PATIENCE
 
 pytestmark = pytest.mark.anyio
 WORKERS, APPENDS = 8, 25
+# a server that has imported ADK forks the processes: an import takes seconds
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["snakestore.integrations.adk"])
 NAMES = {"app_name": "app", "user_id": "user"}
 
 
@@ -80,9 +84,9 @@ async def test_eight_processes_append_to_one_session_and_lose_no_event(service, 
     session = await service.create_session(**NAMES, session_id="s")
 
     def run():
-        with ProcessPoolExecutor(WORKERS, mp_context=SPAWN) as pool:
+        with ProcessPoolExecutor(WORKERS, mp_context=FORKED) as pool:
             futures = [pool.submit(append_in_a_process, store_url, each) for each in range(WORKERS)]
-            return sum(future.result(PATIENCE) for future in futures)
+            return sum(future.result(2 * PATIENCE) for future in futures)
 
     acknowledged = await asyncio.to_thread(run)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import pickle
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from optuna.trial import TrialState
 from snakestore import SessionRepository
 from snakestore.errors import StoreError
 from snakestore.integrations.optuna import SnakestoreStorage
-from tests.processes.test_one_file import PATIENCE, SPAWN
+from tests.processes.test_one_file import PATIENCE
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
@@ -31,6 +32,9 @@ pytestmark = [
 ]
 MINIMIZE = [StudyDirection.MINIMIZE]
 WORKERS, TRIALS = 8, 5
+# a server that has imported Optuna forks the processes: an import takes seconds
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["snakestore.integrations.optuna"])
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +71,7 @@ def optimise(url):
 
 @pytest.mark.slow
 def test_eight_processes_that_start_at_once_lose_no_trial(store_url):
-    with ProcessPoolExecutor(WORKERS, mp_context=SPAWN) as pool:
+    with ProcessPoolExecutor(WORKERS, mp_context=FORKED) as pool:
         for done in [pool.submit(optimise, store_url) for _ in range(WORKERS)]:
             done.result(PATIENCE)
 
