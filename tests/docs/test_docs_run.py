@@ -29,7 +29,11 @@ NAMED = re.compile(r"# (\w+\.py)\n")
 PRINTED = re.compile(r"^\s*print\(.*\)  # (?P<expected>.+)$", re.MULTILINE)
 RUN = ("python", "console")
 START_PROCESSES = {"getting-started", "testing"}
-FRAMEWORKS = {"agents", "dspy", "google", "langgraph", "optuna"}  # of snakestore.integrations
+# of snakestore.integrations and docs/recipes.md
+FRAMEWORKS = {
+    *("agents", "dspy", "google", "langgraph", "optuna"),
+    *("dogpile", "langchain_core", "pydantic"),
+}
 # where the sqlite3 shell is not installed, python's own module stands in for it
 SQLITE3_SHELL = """\
 import sqlite3, sys

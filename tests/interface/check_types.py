@@ -40,8 +40,8 @@ def blocks_of(page: Path) -> str:
 def write_files(folder: Path) -> list[str]:
     """Fill a folder with what is to be checked; the names of the files."""
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        # the adapters' frameworks are not installed with the test extra
-        if page.stem != "integrations" and (code := blocks_of(page)):
+        # the frameworks of these pages are not installed with the test extra
+        if page.stem not in {"integrations", "recipes"} and (code := blocks_of(page)):
             # a module of the name of one of Python's own would shadow it
             (folder / f"page_{page.stem.replace('-', '_')}.py").write_text(code, "utf-8")
     for example in (*(ROOT / "examples").glob("*.py"), Path(__file__).with_name("typed_use.py")):
