@@ -97,7 +97,7 @@ def test_the_newest_of_many_take_as_many_reads_as_those_of_few(store_url):
                 None,
             ]
 
-    assert latest.called == ["variable_names", "get_variable", "read_log"]
+    assert latest.called == ["variable_names", "get_variable", "has_log"]
     assert three.called == ["variable_names", *["get_variable", "read_log"] * 3]
     assert len(threads.called) < 15
 

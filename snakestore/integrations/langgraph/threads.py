@@ -51,9 +51,13 @@ class Threads:
         variable = yield from self.find(config)
         if variable is None:
             return None
-        writes = yield from self.writes(session, variable.name)
-        found = self.loaded(session, variable, writes)
-        return found._replace(config=config) if get_checkpoint_id(config) else found
+        if get_checkpoint_id(config):
+            writes = yield from self.writes(session, variable.name)
+            return self.loaded(session, variable, writes)._replace(config=config)
+        # the latest seldom has writes, and has_log is faster than the error of a missing log
+        has_writes = yield call("has_log", session, keys.writes_of(variable.name))
+        writes = (yield from self.writes(session, variable.name)) if has_writes else []
+        return self.loaded(session, variable, writes)
 
     def find(self, config: RunnableConfig) -> Steps[Variable | None]:
         """The variable of the checkpoint of the config's id, or of the latest."""
