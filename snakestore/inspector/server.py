@@ -13,6 +13,7 @@ import uvicorn
 from datasette.app import Datasette
 from sqlalchemy import URL
 
+from snakestore.errors import StoreError
 from snakestore.inspector import plugin
 from snakestore.inspector.database import NAME, StoreDatabase
 from snakestore.inspector.metadata import metadata
@@ -62,12 +63,17 @@ def serve(url: URL, *, port: int = 0, started: Callable[[str], None]) -> None:
         started: is called with the address of the first page.
 
     Raises:
-        OSError: the port is taken.
+        StoreError: the port is taken.
     """
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        listener.listen()
+        try:
+            listener.bind((HOST, port))
+            listener.listen()
+        except OSError as error:
+            reason = f"cannot serve on port {port}: {error.strerror}"
+            message = f"{reason}. Without --port, a free port is chosen"
+            raise StoreError(message) from error
         config = uvicorn.Config(application(url), log_level="warning", lifespan="off")
         started(f"http://{HOST}:{listener.getsockname()[1]}/")
         with suppress(KeyboardInterrupt):  # the way to end it
