@@ -107,8 +107,10 @@ def handle_exception(datasette: Datasette, request: Request, exception: Exceptio
         status, message = exception.status, str(exception)
     elif isinstance(exception, QueryInterrupted):
         status, message = 400, "The query took too long, and was ended."
-    elif isinstance(exception, (SnakeStoreError, *driver_error_types())):
+    elif isinstance(exception, SnakeStoreError):
         status, message = 500, str(exception)
+    elif isinstance(exception, driver_error_types()):
+        status, message = 500, f"{exception}: run `snakestore check`, which lists what is damaged"
     else:
         logger.error("error on %s", request.path, exc_info=exception)
         status, message = 500, "This is an error of the inspector; its terminal shows more."

@@ -51,9 +51,11 @@ LIMIT :limit"""
 
 HISTORY = """
 SELECT v.name, newest.version, newest.written_at,
-    json_extract(
-        CASE WHEN p.version IS NULL THEN v.metadata ELSE p.metadata END, '$.source'
-    ) AS source,
+    CASE
+        WHEN p.version IS NULL THEN
+            CASE WHEN json_valid(v.metadata) THEN json_extract(v.metadata, '$.source') END
+        WHEN json_valid(p.metadata) THEN json_extract(p.metadata, '$.source')
+    END AS source,
     substr(CASE WHEN p.version IS NULL THEN v.value ELSE p.value END, 1, 400) AS value,
     v.session_id
 FROM (

@@ -13,6 +13,7 @@ import urllib.request
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -201,6 +202,38 @@ def test_what_there_is_not_is_answered_with_a_page_that_says_so(
     assert answer.status_code == status
     assert answer.headers["content-security-policy"].startswith("default-src 'none';")
     assert "Traceback" not in "".join(capsys.readouterr())
+
+
+def test_a_damaged_row_is_told_with_the_command_that_finds_it(browse, store, capsys):
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE variables SET metadata = '{damaged' WHERE name = 'debug'")
+    browser = browse(store)
+
+    answer = browser("/session?id=chat-42")
+
+    assert answer.status_code == 500
+    assert "malformed JSON: run `snakestore check`" in answer.text
+    assert "temperature" in browser.text("/variable", session="chat-42", name="temperature")
+    assert "".join(capsys.readouterr()) == ""
+
+
+def test_an_error_of_the_inspector_is_logged_and_not_shown(browse, store, monkeypatch, caplog):
+    monkeypatch.setattr(values, "time", lambda text: 1 / 0)
+
+    answer = browse(store)("/session?id=chat-42")
+
+    assert answer.status_code == 500
+    assert "its terminal shows more" in answer.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_query_that_takes_too_long_is_ended(browse, store):
+    endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n"
+
+    answer = browse(store)(f"/store?{urlencode({'sql': endless, '_timelimit': 20})}")
+
+    assert answer.status_code == 400
+    assert "interrupted" in answer.text.lower() or "too long" in answer.text
 
 
 def test_requests_in_the_name_of_other_sites_are_refused(browse, store):
