@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from snakestore.cli import INTERRUPTED
 from snakestore.cli.console import escaped, print_line
 
 WRONG_USAGE = 2
@@ -15,12 +16,17 @@ def confirm(question: str, *, yes: bool) -> None:
     """Ask on a terminal, and go on only after a yes. Elsewhere ``--yes`` is required.
 
     Raises:
-        Exit: with 1, if the answer is not yes; with 2, if there is no terminal.
+        Exit: with 1, if the answer is no; with 2, if there is no terminal; with 130, if the
+            question is interrupted.
     """
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print_line(f"snakestore: {question} Nobody can answer here: pass --yes.", err=True)
         raise typer.Exit(WRONG_USAGE)
-    if not typer.confirm(escaped(question), err=True):
+    try:
+        agreed = typer.confirm(escaped(question), err=True)
+    except typer.Abort as error:  # Ctrl-C, or the end of the input
+        raise typer.Exit(INTERRUPTED) from error
+    if not agreed:
         raise typer.Exit(1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -15,13 +14,16 @@ from snakestore.cli.commands import new_app
 from snakestore.cli.confirmation import confirm
 from snakestore.cli.console import counted, print_json, print_line, print_result
 from snakestore.cli.parameters import AsJson, Store, Yes
-from snakestore.cli.progress import progress
+from snakestore.cli.progress import progress, total_of
 from snakestore.cli.stores import StoreCommand, opened_read_only, reading, writing
 from snakestore.cli.tables import print_table
 from snakestore.errors import StoreError
 
 if TYPE_CHECKING:
     from snakestore import CheckReport, SessionRepository
+
+ROWS = ("sessions", "variables", "programs", "versions", "logs", "log_entries")
+"""What a check counts."""
 
 app = new_app()
 
@@ -57,7 +59,8 @@ def sweep(
 
 def _swept(repository: SessionRepository, limit: int | None) -> int:
     with progress("deleting", "sessions") as show:
-        return repository.delete_expired(limit, progress=lambda done: show(done, limit))
+        total = total_of(repository, "expired_sessions") if limit is None else limit
+        return repository.delete_expired(limit, progress=lambda done: show(done, total))
 
 
 @app.command(cls=StoreCommand)
@@ -131,7 +134,7 @@ def check(
     """Check the whole store. Exit with 1 if there is a problem."""
     opened = writing(store) if repair else opened_read_only(store)
     with opened as repository, progress("checking", "rows") as show:
-        total = _rows(repository)
+        total = total_of(repository, *ROWS)
         report = repository.check(repair=repair, progress=lambda done: show(done, total))
     if as_json:
         found = {
@@ -143,24 +146,6 @@ def check(
         _print(report)
     if not report.ok:
         raise typer.Exit(1)
-
-
-def _rows(repository: SessionRepository) -> int | None:
-    """How many rows a check reads, if they can be counted and a terminal shows the progress."""
-    if not sys.stderr.isatty():
-        return None
-    try:
-        stats = repository.store_stats()
-    except StoreError:  # damaged: what is wrong is what the check will say
-        return None
-    return (
-        stats.sessions
-        + stats.variables
-        + stats.programs
-        + stats.versions
-        + stats.logs
-        + stats.log_entries
-    )
 
 
 def _print(report: CheckReport) -> None:

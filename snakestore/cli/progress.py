@@ -8,6 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from snakestore.errors import StoreError
+
+if TYPE_CHECKING:
+    from snakestore import SessionRepository
 
 Show = Callable[[int, int | None], None]
 """Shows how many are done, of how many (None: unknown)."""
@@ -32,22 +38,21 @@ def progress(doing: str, unit: str, *, hidden: bool = False) -> Iterator[Show]:
         Progress,
         SpinnerColumn,
         TextColumn,
-        TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
     columns = (
         SpinnerColumn(),
         TextColumn(doing),
-        BarColumn(),
+        BarColumn(bar_width=None),
         MofNCompleteColumn(),
         TextColumn(f"{unit} {{task.fields[rate]}}"),
-        TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, auto_refresh=True) as bar:
-        task = bar.add_task(doing, total=None, rate="")
+    with Progress(*columns, console=console, transient=True, expand=True) as bar:
+        task = bar.add_task(doing, total=None, rate="", left="")
 
         def show(done: int, total: int | None) -> None:
             speed = bar.tasks[task].finished_speed or bar.tasks[task].speed
@@ -56,6 +61,18 @@ def progress(doing: str, unit: str, *, hidden: bool = False) -> Iterator[Show]:
                 completed=done,
                 total=total,
                 rate="" if speed is None else f"({speed:,.0f}/s)",
+                left="" if total is None else "left",
             )
 
         yield show
+
+
+def total_of(repository: SessionRepository, *counts: str) -> int | None:
+    """The sum of statistics of the store, if a terminal shows the progress; otherwise None."""
+    if not sys.stderr.isatty():
+        return None
+    try:
+        stats = repository.store_stats()
+    except StoreError:  # the store is damaged, which the command itself will report
+        return None
+    return int(sum(getattr(stats, name) for name in counts))

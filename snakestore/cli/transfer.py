@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Annotated, Any
 
@@ -14,9 +14,9 @@ import typer
 import snakestore
 from snakestore.cli.commands import new_app
 from snakestore.cli.confirmation import confirm
-from snakestore.cli.console import counted, print_json, print_json_list, print_result
+from snakestore.cli.console import counted, is_terminal, print_json, print_json_list, print_result
 from snakestore.cli.parameters import AsJson, Pattern, Store, Yes
-from snakestore.cli.progress import Show, progress
+from snakestore.cli.progress import Show, progress, total_of
 from snakestore.cli.stores import StoreCommand, checking_existence, opened_read_only, writing
 from snakestore.cli.tables import print_table
 from snakestore.errors import ValidationError
@@ -82,9 +82,15 @@ def export(
 
     With --output, the file appears complete or not at all, and --json prints what was written.
     """
-    with opened_read_only(store) as repository, progress("exporting", "sessions") as show:
+    beside_records = output is None and is_terminal()
+    with (
+        opened_read_only(store) as repository,
+        progress("exporting", "sessions", hidden=beside_records) as show,
+    ):
+        total = total_of(repository, "sessions") if pattern is None else None
         records = _counted(
-            repository.export_sessions(pattern, history=history, include_expired=expired), show
+            repository.export_sessions(pattern, history=history, include_expired=expired),
+            lambda sessions: show(sessions, total),
         )
         if output is not None:
             with _replacing(output) as file:
@@ -148,12 +154,14 @@ def import_(
         print_table(["sessions", "count"], list(counts.items()))
 
 
-def _counted(records: Iterator[dict[str, Any]], show: Show) -> Iterator[dict[str, Any]]:
+def _counted(
+    records: Iterator[dict[str, Any]], show: Callable[[int], None]
+) -> Iterator[dict[str, Any]]:
     sessions = 0
     for record in records:
         if record["kind"] == "session":
             sessions += 1
-            show(sessions, None)
+            show(sessions)
         yield record
 
 

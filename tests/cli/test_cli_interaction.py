@@ -77,6 +77,7 @@ def test_a_terminal_sees_the_progress_of_a_copy(processes: Any, many: Path, tmp_
     assert "copying" in received
     assert "sessions" in received
     assert "/s)" in received
+    assert " left" in received
 
 
 @pytest.mark.parametrize(
