@@ -12,10 +12,13 @@ import pytest
 
 pytest.importorskip("google.adk", reason="needs the extra snakestore[adk]")
 
+from google.adk.agents import BaseAgent
 from google.adk.errors.already_exists_error import AlreadyExistsError
 from google.adk.events.event import Event
 from google.adk.events.event_actions import EventActions
+from google.adk.runners import Runner
 from google.adk.sessions.base_session_service import GetSessionConfig
+from google.genai import types
 
 from snakestore import AsyncSessionRepository, ValidationError
 from snakestore.integrations.adk import SnakestoreSessionService
@@ -144,6 +147,31 @@ async def test_a_session_that_was_created_anew_refuses_the_old_one(service):
         await service.append_event(old, change({"a": 1}))
 
     assert await stored(service, new) == new
+
+
+# --- a runner
+
+
+class Counter(BaseAgent):
+    async def _run_async_impl(self, ctx):
+        count = ctx.session.state.get("count", 0) + 1
+        yield change({"count": count, "temp:seen": count, "user:runs": count})
+        assert ctx.session.state["temp:seen"] == count
+
+
+@pytest.mark.filterwarnings("ignore")  # of ADK itself
+async def test_a_runner_keeps_its_session_here(service):
+    await service.create_session(**NAMES, session_id="s")
+
+    for _ in range(3):
+        runner = Runner(app_name="app", agent=Counter(name="counter"), session_service=service)
+        message = types.Content(role="user", parts=[types.Part(text="hello")])
+        async for _event in runner.run_async(user_id="user", session_id="s", new_message=message):
+            pass
+
+    found = await service.get_session(**NAMES, session_id="s")
+    assert found.state == {"count": 3, "user:runs": 3}
+    assert [event.author for event in found.events] == ["user", "user"] * 3
 
 
 # --- what is read

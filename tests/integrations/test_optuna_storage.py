@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 pytest.importorskip("optuna", reason="needs the extra snakestore[optuna]")
 
 import optuna
+import sqlalchemy
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RetryFailedTrialCallback, fail_stale_trials
 from optuna.study import StudyDirection
@@ -24,6 +26,7 @@ from optuna.trial import TrialState
 from snakestore import SessionRepository
 from snakestore.errors import StoreError
 from snakestore.integrations.optuna import SnakestoreStorage
+from snakestore.integrations.optuna.entries import Trials
 from tests.processes.test_one_file import PATIENCE
 
 pytestmark = [
@@ -227,7 +230,68 @@ def test_threads_share_a_storage(storage):
     assert all(trial.state == TrialState.COMPLETE for trial in study.trials)
 
 
+def test_an_interrupt_while_trials_are_read_loses_none(storage, other, monkeypatch):
+    study = optuna.create_study(storage=storage, study_name="s")
+    study.optimize(square, n_trials=3)
+    apply = Trials._replace
+    left = iter(range(4))
+
+    def interrupted(trials, trial):
+        apply(trials, trial)
+        if next(left, None) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trials, "_replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        other.get_all_trials(study._study_id)
+
+    assert other.get_all_trials(study._study_id) == study.trials
+
+
+@pytest.mark.slow
+def test_a_forked_process_goes_on_with_the_study(storage):
+    study = optuna.create_study(storage=storage, study_name="s")
+    study.optimize(square, n_trials=2)
+
+    child = multiprocessing.get_context("fork").Process(
+        target=study.optimize, args=(square,), kwargs={"n_trials": 3}
+    )
+    child.start()
+    study.optimize(square, n_trials=3)
+    child.join(PATIENCE)
+
+    assert child.exitcode == 0
+    assert [trial.number for trial in study.trials] == list(range(8))
+    assert all(trial.state == TrialState.COMPLETE for trial in study.trials)
+
+
 # --- what is read
+
+
+@pytest.mark.slow
+def test_a_trial_takes_no_longer_than_with_optunas_own_storage(tmp_path):
+    own = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/own.db")
+    sqlalchemy.event.listen(
+        own.engine,
+        "connect",
+        lambda connection, _: connection.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"  # as snakestore's
+        ),
+    )
+    own.engine.dispose()
+
+    def seconds(storage):
+        study = optuna.create_study(storage=storage, sampler=optuna.samplers.RandomSampler())
+        start = time.perf_counter()
+        study.optimize(square, n_trials=20)
+        return time.perf_counter() - start
+
+    with SnakestoreStorage(tmp_path / "s.db") as storage:
+        ours = min(seconds(storage) for _ in range(3))
+    theirs = min(seconds(own) for _ in range(3))
+    own.engine.dispose()
+
+    assert ours <= theirs
 
 
 def test_a_sampler_reads_only_what_is_new(storage, other, monkeypatch):

@@ -285,7 +285,7 @@ class SnakestoreStorage(BaseStorage, BaseHeartbeat):
         Raises:
             KeyError: if there is no such trial.
         """
-        study_id, number = divmod(trial_id, TRIALS_PER_STUDY)
+        study_id, number = divmod(int(trial_id), TRIALS_PER_STUDY)
         study = self._studies.log(study_id)
         study.check(number)
         return study, number

@@ -19,7 +19,7 @@ from snakestore.integrations.optuna.entries import Entry, Trials
 from snakestore.repository import SessionRepository
 from snakestore.session import Session
 
-INDEX = "optuna"
+INDEX = "optuna:studies"
 """The session that has the id of each study by its name, and the last id."""
 LOG = "trials"
 """The log of each study's session."""
@@ -117,7 +117,8 @@ class Studies:
     def all(self) -> list[FrozenStudy]:
         """All studies, ordered by id. No trial is read."""
         with self.repository.transaction(read_only=True) as tx:
-            studies = [_frozen(tx, session) for session in tx.list_sessions(f"{INDEX}:*")]
+            found = tx.list_sessions(session_id("*"))
+            studies = [_frozen(tx, session) for session in found if session.id != INDEX]
         return sorted(studies, key=lambda study: study._study_id)  # noqa: SLF001 - as Optuna does
 
     def log(self, study_id: int) -> StudyLog:
@@ -192,12 +193,20 @@ class StudyLog:
                 with self._studies.known(self.study_id):
                     length = self._send(entry, ends_lease_of)
                 if length == self.trials.length + 1:
-                    outcome = self.trials.apply(entry)
+                    outcome = self._apply(entry)
                 else:  # others have appended before
                     outcome = self._read(position=length - 1)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def _apply(self, entry: Entry) -> Any:
+        """Apply the next entry. If that is interrupted, the log is read anew."""
+        try:
+            return self.trials.apply(entry)
+        except BaseException:
+            self.trials = Trials(self.study_id)
+            raise
 
     def _send(self, entry: Entry, ends_lease_of: int | None) -> int:
         repository, session = self._studies.repository, session_id(self.study_id)
@@ -219,16 +228,16 @@ class StudyLog:
                     session_id(self.study_id), LOG, after=self.trials.length - 1, limit=PAGE
                 )
             for each in found:
-                result = self.trials.apply(each.value)
+                result = self._apply(each.value)
                 if each.position == position:
                     outcome = result
             if len(found) < PAGE:
                 return outcome
 
 
-def session_id(study_id: int) -> str:
+def session_id(study_id: int | str) -> str:
     """The id of a study's session."""
-    return f"{INDEX}:{study_id}"
+    return f"optuna:{study_id}"
 
 
 def heartbeat(number: int | str) -> str:
