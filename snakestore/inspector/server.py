@@ -34,6 +34,13 @@ SETTINGS = {
 }
 
 
+class _Datasette(Datasette):
+    """Without a catalogue of all schemas, which only pages of Datasette's own need."""
+
+    async def refresh_schemas(self) -> None:
+        """Open no database in memory: nothing would close it."""
+
+
 def application(url: URL) -> App:
     """The ASGI application that shows a store. It reads, and changes nothing.
 
@@ -43,7 +50,7 @@ def application(url: URL) -> App:
     plugin.register()
     folder = files("snakestore.inspector")
     title = os.path.basename(url.database or "")
-    datasette = Datasette(
+    datasette = _Datasette(
         metadata=metadata(title),
         settings=SETTINGS,
         template_dir=str(folder / "templates"),

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,11 @@ from snakestore.storage.url import parse
 from tests.servers import emptied, postgresql_database, postgresql_server
 
 __all__ = ["postgresql_database", "postgresql_server"]
+
+with warnings.catch_warnings(), suppress(ModuleNotFoundError):
+    # it opens databases in memory while it is imported, and does not close them
+    warnings.simplefilter("ignore", ResourceWarning)
+    import datasette.app  # noqa: F401 - imported here once
 
 HOSTILE = "<script>document.title = 'run'</script>\"'&/?#%"
 NOW = datetime.now(UTC)
