@@ -211,6 +211,32 @@ def test_types_of_dspy_come_back_where_the_signature_says_so(repo):
     assert loaded.demos == [demo]
 
 
+def test_keys_of_a_dict_come_back_as_what_they_were(repo):
+    signature = dspy.Signature(
+        {"x": (dict[int, dict[Colour, str]], dspy.InputField()), "y": (str, dspy.OutputField())}
+    )
+    module, loaded = dspy.Predict(signature), dspy.Predict(signature)
+    module.demos = [{"x": {1: {Colour.RED: "r"}}, "y": "1"}]
+
+    save_module(repo, "s", "p", module)
+    load_module(repo, "s", "p", loaded)
+
+    assert loaded.demos == module.demos
+
+
+def test_a_model_with_a_value_of_an_unknown_type_comes_back_as_that_model(repo):
+    signature = dspy.Signature(
+        {"x": (dspy.History, dspy.InputField()), "y": (str, dspy.OutputField())}
+    )
+    module, loaded = dspy.Predict(signature), dspy.Predict(signature)
+    module.demos = [{"x": dspy.History(messages=[{"at": WHEN}]), "y": "1"}]
+
+    save_module(repo, "s", "p", module)
+    load_module(repo, "s", "p", loaded)
+
+    assert loaded.demos[0]["x"] == dspy.History(messages=[{"at": "2026-05-17T08:30:00Z"}])
+
+
 @pytest.mark.slow
 def test_five_thousand_demos_come_back(repo):
     module = dspy.Predict(Typed)

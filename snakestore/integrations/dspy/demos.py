@@ -9,7 +9,7 @@ import dspy
 
 from snakestore.errors import ValidationError
 from snakestore.integrations.dspy.document import SavedDemo
-from snakestore.integrations.dspy.values import hint_for, is_plain, plain, restored
+from snakestore.integrations.dspy.values import has_other_keys, hint_for, is_plain, plain, restored
 
 
 def annotations_of(parameter: Any) -> dict[str, Any]:
@@ -42,6 +42,8 @@ def saved_demos(parameter: Any, path: str) -> tuple[list[dict[str, Any]], list[S
                 restorable, raw = hint_for(value, state[name], annotations.get(name))
                 if restorable:
                     typed[name] = raw
+                elif has_other_keys(value):
+                    state[name] = value  # refused with its path, for it would not come back
         states.append(state)
         keys = getattr(demo, "_input_keys", None) if example else None
         inputs = None if keys is None else sorted(keys)

@@ -31,7 +31,8 @@ def plain(value: Any, path: str) -> Any:
     elif hasattr(value, "toDict"):
         value = value.toDict()
     if isinstance(value, dict):
-        return {key: plain(item, f"{path}.{key}") for key, item in value.items()}
+        items = ((_text_key(key), item) for key, item in value.items())
+        return {key: plain(item, f"{path}.{key}") for key, item in items}
     if isinstance(value, list | tuple):
         return [plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
     try:
@@ -43,6 +44,23 @@ def plain(value: Any, path: str) -> Any:
     except (pydantic_core.PydanticSerializationError, UnicodeDecodeError) as error:
         message = f"{path} is not stored: {kind.__name__} has no form in JSON. Convert it first."
         raise ValidationError(message, value=value, path=path) from error
+
+
+def _text_key(key: Any) -> Any:
+    """A key of a dict as text, if Pydantic can write it so: a date, a number or an Enum."""
+    if type(key) is str:
+        return key
+    try:
+        return next(iter(pydantic_core.to_jsonable_python({key: 0})))
+    except pydantic_core.PydanticSerializationError:
+        return key  # which is refused with its path
+
+
+def has_other_keys(value: Any) -> bool:
+    """Whether a dict inside has keys that are not text."""
+    if isinstance(value, dict):
+        return any(type(key) is not str or has_other_keys(value[key]) for key in value)
+    return isinstance(value, list | tuple) and any(map(has_other_keys, value))
 
 
 def is_plain(value: Any, stored: Any) -> bool:
@@ -90,7 +108,11 @@ def _restores(value: Any, stored: Any, annotation: Any) -> bool:
         again = restored(stored, annotation)
     except (SnakeStoreError, ValueError, TypeError):
         return False
-    return type(again) is type(value) and bool(again == value)
+    if type(again) is not type(value):
+        return False
+    # a model may have values of types that it does not tell: these are as DSPy saves them
+    same = isinstance(value, BaseModel) and plain(again, "$") == plain(value, "$")
+    return same or bool(again == value)
 
 
 def _raw(value: Any) -> Any:
