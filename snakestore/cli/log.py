@@ -9,7 +9,7 @@ import typer
 
 from snakestore.cli.commands import GROUPS, new_app
 from snakestore.cli.confirmation import confirm
-from snakestore.cli.console import counted, is_terminal, print_json_list, print_result
+from snakestore.cli.console import counted, is_terminal, json_line, print_json_list, print_result
 from snakestore.cli.paging import LIMIT_ON_A_TERMINAL, PAGE
 from snakestore.cli.parameters import (
     AsJson,
@@ -24,7 +24,7 @@ from snakestore.cli.parameters import (
 )
 from snakestore.cli.records import entry_record
 from snakestore.cli.stores import StoreCommand, reading, writing
-from snakestore.cli.tables import cell, print_table, time_text
+from snakestore.cli.tables import print_table, time_text
 from snakestore.cli.values import given_bytes, one_of, parsed, text_of
 from snakestore.errors import LogNotFoundError
 
@@ -89,7 +89,7 @@ def show(
             print_table(
                 ["position", "value", "written"],
                 (
-                    [entry.position, cell(entry.value), time_text(entry.created_at)]
+                    [entry.position, json_line(entry.value), time_text(entry.created_at)]
                     for entry in entries
                 ),
                 tsv=as_tsv,

@@ -28,7 +28,7 @@ from snakestore.cli.parameters import (
 )
 from snakestore.cli.records import program_record
 from snakestore.cli.stores import StoreCommand, reading, writing
-from snakestore.cli.tables import cell, print_table, time_text
+from snakestore.cli.tables import print_table, time_text
 from snakestore.cli.values import document_of, parsed_object
 from snakestore.errors import ProgramNotFoundError
 
@@ -64,7 +64,7 @@ def list_(
             (
                 [
                     program.id,
-                    cell(program.document),
+                    json_line(program.document),
                     program.version,
                     time_text(program.last_updated_at),
                 ]
@@ -152,9 +152,9 @@ def history(
         [
             [
                 version.version,
-                cell(version.document),
+                json_line(version.document),
                 time_text(version.last_updated_at),
-                cell(version.metadata) if version.metadata else "",
+                json_line(version.metadata) if version.metadata else "",
             ]
             for version in versions
         ],

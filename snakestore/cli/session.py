@@ -11,6 +11,7 @@ from snakestore.cli.commands import GROUPS, new_app
 from snakestore.cli.confirmation import confirm
 from snakestore.cli.console import (
     is_terminal,
+    json_line,
     print_json,
     print_json_list,
     print_line,
@@ -31,15 +32,30 @@ from snakestore.cli.parameters import (
 )
 from snakestore.cli.records import session_record
 from snakestore.cli.stores import StoreCommand, reading, session_in, writing
-from snakestore.cli.tables import cell, duration, print_table, time_text
+from snakestore.cli.tables import duration, print_table, time_text
 from snakestore.cli.values import parsed_count, parsed_object, parsed_seconds
-from snakestore.cli.variables import VARIABLE_COLUMNS, variable_or_reason, variable_row
+from snakestore.cli.variables import (
+    VARIABLE_COLUMNS,
+    variable_or_reason,
+    variable_record,
+    variable_row,
+)
 from snakestore.errors import SessionNotFoundError
 
 if TYPE_CHECKING:
     from snakestore import Session
 
 app = new_app(GROUPS["session"].summary)
+
+Worker = Annotated[
+    str | None, typer.Option("--worker", help="The worker that uses it.", show_default=False)
+]
+History = Annotated[
+    str | None,
+    typer.Option(
+        "--history", metavar="N", help="Past versions to keep, or 'all'.", show_default=False
+    ),
+]
 
 
 @app.command(name="list", cls=StoreCommand)
@@ -103,14 +119,10 @@ def show(store: Store, session_id: SessionId, *, as_json: AsJson = False) -> Non
         programs = snapshot.get_programs(session_id)
         logs = {log: snapshot.log_length(session_id, log) for log in snapshot.list_logs(session_id)}
     if as_json:
-        listed = [
-            {"name": name, "error": value} if isinstance(value, str) else value.to_dict()
-            for name, value in variables.items()
-        ]
         print_json(
             {
                 "session": session_record(session),
-                "variables": listed,
+                "variables": [variable_record(name, value) for name, value in variables.items()],
                 "programs": programs,
                 "logs": logs,
             }
@@ -120,23 +132,12 @@ def show(store: Store, session_id: SessionId, *, as_json: AsJson = False) -> Non
     print_line()
     print_table(VARIABLE_COLUMNS, [variable_row(name, value) for name, value in variables.items()])
     for columns, rows in (
-        (["program", "document"], [[key, cell(value)] for key, value in programs.items()]),
+        (["program", "document"], [[key, json_line(value)] for key, value in programs.items()]),
         (["log", "entries"], [[log, length] for log, length in logs.items()]),
     ):
         if rows:
             print_line()
             print_table(columns, rows)
-
-
-Worker = Annotated[
-    str | None, typer.Option("--worker", help="The worker that uses it.", show_default=False)
-]
-History = Annotated[
-    str | None,
-    typer.Option(
-        "--history", metavar="N", help="Past versions to keep, or 'all'.", show_default=False
-    ),
-]
 
 
 @app.command(cls=StoreCommand)
@@ -263,5 +264,5 @@ def _facts(session: Session) -> dict[str, str]:
         "expires": time_text(session.expires_at),
         "last worker": session.last_worker_id or "",
         "updates": str(session.stats.total_variable_updates),
-        "metadata": cell(session.metadata),
+        "metadata": json_line(session.metadata),
     }

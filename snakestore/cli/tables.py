@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain, islice
-from typing import Any
 
 import typer
 
-from snakestore.cli.console import escaped, is_terminal, json_line, print_line
+from snakestore.cli.console import escaped, is_terminal, print_line
 
 ROWS_ALIGNED = 1000
 """Rows that are aligned with each other, so that the first are printed before the last are read."""
@@ -37,11 +36,6 @@ def print_table(
         _draw(columns, list(texts))
     else:
         _align(columns, texts)
-
-
-def cell(value: Any) -> str:
-    """``value`` as JSON on one line."""
-    return json_line(value)
 
 
 def time_text(when: datetime | None) -> str:

@@ -37,7 +37,7 @@ from snakestore.cli.parameters import (
 )
 from snakestore.cli.plots import series_of, terminal_plot, write_png
 from snakestore.cli.stores import StoreCommand, reading, writing
-from snakestore.cli.tables import cell, print_table, time_text
+from snakestore.cli.tables import print_table, time_text
 from snakestore.cli.values import one_of, parsed_object, value_reader
 from snakestore.cli.variables import (
     VARIABLE_COLUMNS,
@@ -260,7 +260,7 @@ def history(
         [
             [
                 value.version,
-                cell(shown_value(value)),
+                json_line(shown_value(value)),
                 value.type,
                 time_text(value.last_updated_at),
                 value.metadata.get("source", ""),

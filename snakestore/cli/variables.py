@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from snakestore.cli.tables import cell, time_text
+from snakestore.cli.console import json_line
+from snakestore.cli.tables import time_text
 from snakestore.errors import CorruptStoreError, UnknownTypeError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def variable_row(name: str, variable: Variable | str) -> list[object]:
     return [
         name,
         variable.type,
-        cell(shown_value(variable)),
+        json_line(shown_value(variable)),
         variable.version,
         time_text(variable.last_updated_at),
         variable.optimization_status.optimizer_id or "",
