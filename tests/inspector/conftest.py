@@ -22,6 +22,8 @@ with warnings.catch_warnings(), suppress(ModuleNotFoundError):
     warnings.simplefilter("ignore", ResourceWarning)
     import datasette.app  # noqa: F401 - imported here once
 
+UNCLOSED = pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
+"""Datasette opens databases in memory with each page of a table too."""
 HOSTILE = "<script>document.title = 'run'</script>\"'&/?#%"
 NOW = datetime.now(UTC)
 

@@ -14,8 +14,9 @@ import pytest
 from snakestore import upgrade
 from snakestore.inspector.questions import QUESTIONS
 from snakestore.storage.schema.revisions import VIEW_NAMES
+from tests.inspector.conftest import UNCLOSED
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, UNCLOSED]
 
 pytest.importorskip("datasette", reason="the extra `inspect` is not installed")
 

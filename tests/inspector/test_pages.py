@@ -20,7 +20,7 @@ import pytest
 from snakestore import SessionRepository, StoreError, StoreReadOnlyError, upgrade
 from snakestore.storage.schema.revisions import VIEW_NAMES
 from snakestore.storage.url import parse
-from tests.inspector.conftest import HOSTILE
+from tests.inspector.conftest import HOSTILE, UNCLOSED
 from tests.plans import scanned
 
 pytest.importorskip("datasette", reason="the extra `inspect` is not installed")
@@ -29,6 +29,8 @@ from snakestore.inspector import charts, queries, values
 from snakestore.inspector.database import SHORTENED_VIEWS, StoreDatabase
 from snakestore.inspector.metadata import VIEWS
 from snakestore.inspector.questions import QUESTIONS
+
+pytestmark = UNCLOSED
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = re.compile(r"<script|<[^>]+\son\w+=|javascript:", re.IGNORECASE)
