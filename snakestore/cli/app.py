@@ -16,9 +16,10 @@ from typer.completion import get_completion_inspect_parameters
 from snakestore import __version__
 from snakestore.cli import INTERRUPTED
 from snakestore.cli.commands import LazyGroup
-from snakestore.cli.console import escaped, print_line
+from snakestore.cli.console import print_line
 from snakestore.cli.stores import db_option
 from snakestore.errors import SnakeStoreError
+from snakestore.escapes import escaped
 
 # typer contains a copy of click in some releases and imports it in others
 _UsageError: Any = typer.BadParameter.__bases__[0]

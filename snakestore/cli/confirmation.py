@@ -7,7 +7,8 @@ import sys
 import typer
 
 from snakestore.cli import INTERRUPTED
-from snakestore.cli.console import escaped, print_line
+from snakestore.cli.console import print_line
+from snakestore.escapes import escaped
 
 WRONG_USAGE = 2
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from snakestore.cli.console import escaped
 from snakestore.errors import StoreError, ValidationError
+from snakestore.escapes import escaped
 
 if TYPE_CHECKING:
     from snakestore import Variable

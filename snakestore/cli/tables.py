@@ -12,7 +12,8 @@ from itertools import chain, islice
 
 import typer
 
-from snakestore.cli.console import escaped, is_terminal, print_line
+from snakestore.cli.console import is_terminal, print_line
+from snakestore.escapes import escaped
 
 ROWS_ALIGNED = 1000
 """Rows that are aligned with each other, so that the first are printed before the last are read."""

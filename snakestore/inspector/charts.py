@@ -8,7 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-_WIDTH, _HEIGHT = 560, 170
+from snakestore.escapes import escaped
+
+_WIDTH, _HEIGHT = 420, 170
+"""Small, and with large text, so that it is read on a narrow screen, which shrinks it."""
+_FONT_SIZE = 13
 _MAX_CATEGORIES = 24
 _MAX_HOURS = 72
 _STYLE = "<style>svg{color:#1f2328}@media (prefers-color-scheme:dark){svg{color:#e6edf3}}</style>"
@@ -25,6 +29,8 @@ _CONFIG = {
         "domainColor": "currentColor",
         "tickColor": "currentColor",
         "gridColor": _GRID,
+        "labelFontSize": _FONT_SIZE,
+        "titleFontSize": _FONT_SIZE,
     },
 }
 
@@ -65,7 +71,7 @@ def history_chart(points: Sequence[tuple[int, str]]) -> dict[str, Any] | None:
 
 def time_chart(hours: Iterable[tuple[str, int]], title: str) -> dict[str, Any]:
     """Numbers by hour, or by day if there are more hours than a chart shows."""
-    counted = Counter(dict(hours))
+    counted = Counter({escaped(hour): number for hour, number in hours})
     if len(counted) > _MAX_HOURS:
         by_day: Counter[str] = Counter()
         for hour, number in counted.items():
@@ -89,7 +95,7 @@ def time_chart(hours: Iterable[tuple[str, int]], title: str) -> dict[str, Any]:
 
 
 def _time_axis(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    step = max(1, math.ceil(len(rows) / 8))
+    step = max(1, math.ceil(len(rows) / 5))
     shown = [row["time"] for row in rows[::step]]
     return {
         "values": shown,
@@ -130,9 +136,15 @@ def _decoded(text: str) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the floats
+        return False
 
 
 def _label(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A text that an image may have; at a control character, the renderer ends the process."""
+    text = escaped(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
     return text if len(text) <= _MAX_CATEGORIES else f"{text[:_MAX_CATEGORIES]}…"

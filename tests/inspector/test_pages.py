@@ -370,6 +370,23 @@ def test_what_cannot_be_drawn_has_no_chart(texts):
     assert charts.history_chart(list(enumerate(texts))) is None
 
 
+@pytest.mark.parametrize(
+    "text", ["\x1b[31mred", "\x00", "\ud800", "\ufffe", "a\nb", "<b>&amp;", "\u202ex"]
+)
+def test_a_chart_of_any_text_is_drawn(text):
+    pytest.importorskip("vl_convert", reason="the extra `inspect` is not installed")
+    history = charts.history_chart([(0, json.dumps(text)), (1, '"fast"')])
+    assert history is not None
+
+    images = [charts.svg(history), charts.svg(charts.time_chart([(text, 1)], "updates"))]
+
+    assert [image[:4] for image in images] == ["<svg", "<svg"]
+
+
+def test_an_integer_beyond_the_floats_is_drawn_as_a_step():
+    assert encoding("1", str(10**400))["interpolate"] == "step-after"
+
+
 def test_times_are_shown_by_day_where_there_are_many_hours():
     hours = [(f"2026-03-{day:02}T{hour:02}", 1) for day in range(1, 11) for hour in range(24)]
 
