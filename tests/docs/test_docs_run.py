@@ -84,8 +84,16 @@ def started_by_a_command(page: Path) -> set[str]:
 
 def lacks_a_framework(body: str) -> bool:
     """Whether a block imports a framework of an adapter that is not installed."""
-    imported = re.findall(r"^(?:from|import) (\w+)", body, re.MULTILINE)
-    return any(name in FRAMEWORKS and find_spec(name) is None for name in imported)
+    imported = re.findall(r"^(?:from|import) ([\w.]+)", body, re.MULTILINE)
+    return any(name.partition(".")[0] in FRAMEWORKS and not is_installed(name) for name in imported)
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module can be imported, which a namespace such as ``google`` does not tell."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that it is in
+        return False
 
 
 def run_python(body: str, page: Path, line: int, namespace: dict[str, Any]) -> None:
