@@ -30,6 +30,7 @@ from snakestore.cli.parameters import (
     Store,
     Yes,
 )
+from snakestore.cli.progress import progress
 from snakestore.cli.records import session_record
 from snakestore.cli.stores import StoreCommand, reading, session_in, writing
 from snakestore.cli.tables import duration, print_table, time_text
@@ -223,7 +224,7 @@ def delete(
 ) -> None:
     """Delete a session with its variables, programs, logs and their history."""
     confirm(f"Delete the session {session_id} with all that it holds?", yes=yes)
-    with writing(store) as repository:
+    with writing(store) as repository, progress("deleting", "rows"):
         if not repository.delete_session(session_id):
             raise SessionNotFoundError(session_id)
     print_result({"deleted": session_id}, f"deleted {session_id}", as_json=as_json)

@@ -35,7 +35,7 @@ LOOKING: list[tuple[str, ...]] = [
 ]
 
 
-def on(store: Path, command: tuple[str, ...]) -> list[str]:
+def on(store: object, command: tuple[str, ...]) -> list[str]:
     """The command's arguments with the store where it belongs."""
     words = 2 if command[0] in GROUPS else 1
     return [*command[:words], str(store), *command[words:]]
