@@ -62,7 +62,9 @@ def test_fastapi_a_visitor_has_a_session_until_it_expires(repo):
         assert client.get("/").json() == 1
 
 
-def test_streamlit_the_state_survives_a_reload(repo, tmp_path):
+def test_streamlit_the_state_survives_a_reload(repo, tmp_path, monkeypatch):
+    # AppTest leaves its page there, which processes that are started later would run
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     testing = pytest.importorskip("streamlit.testing.v1", reason="needs snakestore[suites]")
     page = tmp_path / "counter_app.py"
     page.write_text(source("counter_app.py"), "utf-8")

@@ -120,10 +120,9 @@ class SnakestoreSessionService(BaseSessionService):
         """
         repository = await self._handle.repository()
         async with repository.transaction(read_only=True) as tx:
-            found = [
-                storage.session_of(stored, await storage.merged_state(tx, key_of(stored)))
-                for stored in await tx.list_sessions(pattern(app_name, user_id))
-            ]
+            stored = await tx.list_sessions(pattern(app_name, user_id))
+            states = await storage.merged_states(tx, map(key_of, stored))
+        found = [storage.session_of(*each) for each in zip(stored, states, strict=True)]
         found.sort(key=lambda each: (each.last_update_time, each.user_id, each.id))
         return ListSessionsResponse(sessions=found)
 

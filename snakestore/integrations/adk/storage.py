@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from google.adk import errors as adk_errors
@@ -77,10 +78,22 @@ async def state_of(repository: AsyncSessionRepository, sid: str) -> dict[str, An
 
 async def merged_state(tx: AsyncSessionRepository, key: Key) -> dict[str, Any]:
     """The state of a session with that of its app and its user."""
-    state = await state_of(tx, key.sid)
-    for prefix, sid in ((State.APP_PREFIX, key.app_sid), (State.USER_PREFIX, key.user_sid)):
-        state |= {prefix + each: value for each, value in (await state_of(tx, sid)).items()}
+    (state,) = await merged_states(tx, [key])
     return state
+
+
+async def merged_states(tx: AsyncSessionRepository, keys: Iterable[Key]) -> list[dict[str, Any]]:
+    """The states of several sessions. Each app and user is read once."""
+    shared: dict[str, dict[str, Any]] = {}
+    states = []
+    for key in keys:
+        state = await state_of(tx, key.sid)
+        for prefix, sid in ((State.APP_PREFIX, key.app_sid), (State.USER_PREFIX, key.user_sid)):
+            if sid not in shared:
+                shared[sid] = await state_of(tx, sid)
+            state |= {prefix + each: deepcopy(value) for each, value in shared[sid].items()}
+        states.append(state)
+    return states
 
 
 def _as_json(name: str, value: Any) -> Any:
