@@ -62,8 +62,9 @@ async def open_in_thread(open_repository: Callable[[], SessionRepository]) -> Di
         for repository in opened:
             executor.start_unattended(repository.close, executor.close)
 
-    job = executor.start(lambda: opened.append(open_repository()), executor)
+    job = executor.job(lambda: opened.append(open_repository()), executor)
     try:
+        job.start()
         cancelled = await persist_for_a_while(job)
     except BaseException:
         job.abandon(close)

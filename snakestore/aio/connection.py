@@ -13,13 +13,12 @@ from snakestore.aio.dispatcher import (
     BlockDispatcher,
     Keywords,
     Method,
-    discard,
     session_of,
     text_of,
 )
-from snakestore.aio.executors import SECONDS_TO_END, Executor, Job, persist
+from snakestore.aio.executors import SECONDS_TO_END, Executor, Job, outcome_of, persist
 from snakestore.aio.line import WITHOUT_LIMIT, Line
-from snakestore.aio.scheduler import Permit, Scheduler
+from snakestore.aio.scheduler import Permit, Scheduler, guarded
 from snakestore.repository import SessionRepository
 from snakestore.storage.execution import loop_time
 from snakestore.storage.execution.ownership import current_task_caller
@@ -40,14 +39,33 @@ class _Use:
         self._interruption: Job[None] | None = None
         self.job: Job[Any] | None = None
 
-    async def enter(self) -> None:
+    async def enter(self, user: Permit) -> None:
         """Wait for the calls that came before."""
-        await self._line.enter(WITHOUT_LIMIT)
+        if not user.enter_at_once(self._line):
+            await user.enter(self._line, WITHOUT_LIMIT)
 
-    def leave(self) -> None:
-        """Let the next call use the connection."""
-        self.job = None
-        self._line.leave()
+    def start(self, user: Permit, call: Callable[[], R], caller: object) -> Job[R]:
+        """Start a call of ``user``, whose turn it is."""
+        job = self._executor.job(call, caller)
+        user.job = self.job = job
+        job.start()
+        return job
+
+    def start_unattended(self, call: Callable[[], object], then: Callable[[], None]) -> None:
+        """Start a call that nobody waits for, after the calls that came before. From any thread."""
+        user = Permit(in_task=False)
+
+        def leave() -> None:
+            self.leave(user)
+            then()
+
+        user.call(self._line, partial(self._executor.start_unattended, call, leave))
+
+    def leave(self, user: Permit) -> None:
+        """Let the next call use the connection, if that was not done before."""
+        if user in self._line.holders:
+            self.job = None
+        user.leave()
 
     async def persist(self, start: Callable[[], Awaitable[None]]) -> Cancelled:
         """Wait whatever is cancelled, and not long for a statement that waits for others."""
@@ -94,8 +112,6 @@ class ConnectionDispatcher(BlockDispatcher):
         self._scheduler = scheduler
         self._limit = limit
         self._use = _Use(executor, repository._runner)  # noqa: SLF001 - its other face
-        self._nested = False
-        self.when_ending: Callable[[], object] = _nothing
 
     async def read(self, method: Method[R], args: Arguments, kwargs: Keywords) -> R:
         """Run a method that reads, after those that were called before."""
@@ -110,24 +126,30 @@ class ConnectionDispatcher(BlockDispatcher):
         """Run a method, whose transactions are all part of this one."""
         return await self._run(partial(method, self.repository, *args, **kwargs))
 
+    def take_over(self, block: Block) -> None:
+        """Have a block that no task can leave left after what runs on the connection."""
+        block.start_unattended = self._use.start_unattended
+
     async def begin(self, block: Block) -> ConnectionDispatcher:
         """Begin a savepoint."""
-        await self._use.enter()
-        job = self._use.job = self.executor.start(partial(block.enter, self.repository), self)
-        try:
-            cancelled = await persist(job.wait)
-        except BaseException:
-            job.abandon(self._use.leave)
-            raise
-        self._use.leave()
+        user = Permit()
+        self.take_over(block)
+        release = partial(user.release, then=partial(self._leave_block, user, block))
+        return await guarded(partial(self._begin, user, block), release)
+
+    async def _begin(self, user: Permit, block: Block) -> ConnectionDispatcher:
+        await self._use.enter(user)
+        job = self._use.start(user, partial(block.enter, self.repository), self)
+        cancelled = await persist(job.wait)
+        self._use.leave(user)
         inside = ConnectionDispatcher(
-            job.outcome(),
+            outcome_of(job, cancelled),
             self.executor,
             permit=self._permit,
             scheduler=self._scheduler,
             limit=self._limit,
         )
-        inside._use, inside._nested = self._use, True
+        inside._use = self._use
         if cancelled is not None:
             await inside.end(block, cancelled)
             raise cancelled
@@ -135,69 +157,52 @@ class ConnectionDispatcher(BlockDispatcher):
 
     async def end(self, block: Block, error: BaseException | None) -> None:
         """End a block after what runs in it, whatever is cancelled meanwhile."""
-        self.when_ending()
-        job: Job[None] | None = None
-        try:
-            wait = persist if error is None else self._use.persist
-            cancelled = await wait(self._use.enter)
-            job = self._use.job = self.executor.start(partial(block.leave, error), block)
-            cancelled = await persist(job.wait) or cancelled
-        except BaseException:
-            if job is None:
-                self.discard(block)
-            else:
-                job.abandon(self._leave_block)
-            raise
-        self._leave_block()
-        job.outcome()
+        user = Permit()
+        release = partial(user.release, then=partial(self._leave_block, user, block))
+        await guarded(partial(self._end, user, block, error), release)
+
+    async def _end(self, user: Permit, block: Block, error: BaseException | None) -> None:
+        block.when_ending()
+        wait = persist if error is None else self._use.persist
+        cancelled = await wait(partial(self._use.enter, user))
+        job = self._use.start(user, partial(block.leave, error), block)
+        cancelled = await persist(job.wait) or cancelled
+        self._leave_block(user, block)
+        outcome_of(job, cancelled)
         if cancelled is not None and not isinstance(error, asyncio.CancelledError):
             raise cancelled
-
-    def discard(self, block: Block) -> None:
-        """Roll back a block that no task can leave any more. From any thread."""
-        self.when_ending()
-        discard(self.executor, block, self._give_back)
 
     async def close(self) -> None:
         """Run no more methods. The connection stays open."""
         self.repository.close()
 
     async def _run(self, call: Callable[[], R], *, session: str | None = None) -> R:
-        caller = current_task_caller()
-        await self._use.enter()
-        try:
-            if self._scheduler is not None and self._permit is not None:
-                await self._scheduler.write_in_block(self._permit, session, self._limit)
-            job: Job[R] = self.executor.start(call, caller)
-            self._use.job = job
-        except BaseException:
-            self._use.leave()
-            raise
+        user = Permit()
+        run = partial(self._run_in_turn, user, call, current_task_caller(), session)
+        return await guarded(run, partial(user.release, then=partial(self._leave, user)))
+
+    async def _run_in_turn(
+        self, user: Permit, call: Callable[[], R], caller: object, session: str | None
+    ) -> R:
+        await self._use.enter(user)
+        if self._scheduler is not None and self._permit is not None:
+            await self._scheduler.write_in_block(self._permit, session, self._limit)
+        job = self._use.start(user, call, caller)
         try:
             await job.wait()
-        except BaseException as error:
-            if self._permit is None and isinstance(error, asyncio.CancelledError):
+        except asyncio.CancelledError:
+            if self._permit is None:
                 # the caller goes on with its connection, which must not be in use then
                 await self._use.persist(job.wait)
-            job.abandon(self._leave)
             raise
-        self._leave()
+        self._leave(user)
         return job.outcome()
 
-    def _leave(self) -> None:
-        if self._permit is not None:
+    def _leave(self, user: Permit) -> None:
+        if self._permit is not None and user.job is not None:
             self._permit.moved()
-        self._use.leave()
+        self._use.leave(user)
 
-    def _leave_block(self) -> None:
-        self._use.leave()
-        self._give_back()
-
-    def _give_back(self) -> None:
-        """Give up what the block holds, unless it belongs to an outer one."""
-        if self._permit is not None and not self._nested:
-            self._permit.leave()
-
-
-def _nothing() -> None:
-    """No block is noted."""
+    def _leave_block(self, user: Permit, block: Block) -> None:
+        self._use.leave(user)
+        block.discard()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, TypeVar
 
 from snakestore.aio.executors import Executor
 from snakestore.errors import InvalidNameError
 from snakestore.names import identifier_text
 from snakestore.repository import SessionRepository
+from snakestore.storage.execution.open_blocks import OpenBlocks
 
 R = TypeVar("R")
 
@@ -59,42 +61,67 @@ class BlockDispatcher(Dispatcher):
     async def end(self, block: Block, error: BaseException | None) -> None:
         """End the block, whatever is cancelled meanwhile."""
 
-    @abstractmethod
-    def discard(self, block: Block) -> None:
-        """Roll back a block that no task can leave any more. From any thread."""
-
 
 class Block:
     """A ``transaction()`` block of the synchronous repository. An executor enters and leaves it."""
 
     def __init__(self, *, read_only: bool) -> None:
         self.read_only = read_only
-        self.open = False
-        self._manager: AbstractContextManager[SessionRepository] | None = None
+        self.start_unattended: Callable[[Callable[[], object], Callable[[], None]], None] = _call
+        """Starts what leaves the block, where no task does."""
+        self.let_go: Callable[[], None] = _nothing
+        """Gives up what the block holds. May be called repeatedly, from any thread."""
+        self.noted_in: OpenBlocks | None = None
+        """Where it is noted that the block is open, if it is."""
+        # what leaves it takes it: nothing else can leave it then
+        self._entered: list[AbstractContextManager[SessionRepository]] = []
 
     def enter(self, repository: SessionRepository) -> SessionRepository:
         """Begin the transaction. Returns the repository of the block."""
-        self._manager = repository.transaction(read_only=self.read_only)
-        inside = self._manager.__enter__()
-        self.open = True
-        return inside
+        manager = repository.transaction(read_only=self.read_only)
+        self._entered = [manager]
+        try:
+            return manager.__enter__()
+        except Exception:
+            self._entered.clear()  # it has ended
+            raise
 
     def leave(self, error: BaseException | None) -> None:
-        """Commit, or roll back because of ``error``, which is the caller's to raise."""
-        manager, self._manager, self.open = self._manager, None, False
-        assert manager is not None  # noqa: S101 - it was entered
-        if error is None:
-            manager.__exit__(None, None, None)
+        """Commit, or roll back because of ``error``, which is the caller's to raise. Once."""
+        if not self._entered:
+            return
+        manager: AbstractContextManager[SessionRepository] | None = None
+        try:
+            manager = self._entered.pop()
+            if error is None:
+                manager.__exit__(None, None, None)
+            else:
+                manager.__exit__(type(error), error, error.__traceback__)
+        finally:
+            del manager  # it is ended when it is collected, if an exception came before it was
+
+    def when_ending(self) -> None:
+        """Note that the block is not open any more."""
+        if self.noted_in is not None:
+            self.noted_in.pop(self, None)
+
+    def discard(self) -> None:
+        """Roll back, where no task can leave the block any more. Repeatedly, from any thread."""
+        self.when_ending()
+        if self._entered:
+            self.start_unattended(partial(self.leave, GeneratorExit()), self.let_go)
         else:
-            manager.__exit__(type(error), error, error.__traceback__)
+            self.let_go()
 
 
-def discard(executor: Executor, block: Block | None, then: Callable[[], None]) -> None:
-    """Roll back a block that no task can leave any more, then call ``then``. From any thread."""
-    if block is None or not block.open:
-        then()
-    else:
-        executor.start_unattended(lambda: block.leave(GeneratorExit()), then)
+def _call(call: Callable[[], object], then: Callable[[], None]) -> None:
+    """Leave a block before it is known where."""
+    call()
+    then()
+
+
+def _nothing() -> None:
+    """Nothing is held."""
 
 
 def session_of(args: Arguments, kwargs: Keywords) -> object:

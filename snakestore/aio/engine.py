@@ -14,13 +14,12 @@ from snakestore.aio.dispatcher import (
     Dispatcher,
     Keywords,
     Method,
-    discard,
     repeatable,
     session_of,
     text_of,
 )
-from snakestore.aio.executors import Executor, persist, persist_for_a_while
-from snakestore.aio.scheduler import Permit, Scheduler
+from snakestore.aio.executors import Executor, Job, outcome_of, persist, persist_for_a_while
+from snakestore.aio.scheduler import Permit, Scheduler, guarded
 from snakestore.aio.stepping import SteppingRunner
 from snakestore.errors import StoreBusyError, StoreError
 from snakestore.repository import SessionRepository
@@ -63,13 +62,15 @@ class EngineDispatcher(Dispatcher):
     async def run_read(self, call: Callable[[], R]) -> R:
         """Run a call that reads."""
         caller = await self._admit(write=False)
-        permit = await self._scheduler.read(self._limit)
-        job = self.executor.start(call, caller)
-        try:
-            await job.wait()
-        except BaseException:
-            job.abandon(permit.leave)
-            raise
+        permit = Permit()
+        return await guarded(partial(self._read, call, caller, permit), permit.release)
+
+    async def _read(self, call: Callable[[], R], caller: object, permit: Permit) -> R:
+        await self._scheduler.read(permit, self._limit)
+        job: Job[R] = self.executor.job(call, caller)
+        permit.job = job
+        job.start()
+        await job.wait()
         permit.leave()
         return job.outcome()
 
@@ -90,7 +91,18 @@ class EngineDispatcher(Dispatcher):
             session: the id of the session whose row it locks, if it is one.
         """
         caller = await self._admit(write=True)
-        permit = await self._scheduler.write(text_of(session), self._limit)
+        permit = Permit()
+        write = partial(self._write, call, caller, permit, text_of(session))
+        return await guarded(write, permit.release)
+
+    async def _write(
+        self,
+        call: Callable[[AutocommitRunner], R],
+        caller: object,
+        permit: Permit,
+        session: str | None,
+    ) -> R:
+        await self._scheduler.write(permit, session, self._limit)
         result, _ = await self._attempt(call, caller, permit)
         permit.leave()
         return result
@@ -103,23 +115,28 @@ class EngineDispatcher(Dispatcher):
     async def begin(self, block: Block) -> ConnectionDispatcher:
         """Begin a transaction, when it is its turn."""
         caller = await self._admit(write=not block.read_only)
-        permit = await self._scheduler.block(read_only=block.read_only, limit=self._limit)
+        permit = Permit()
+        block.start_unattended, block.let_go = self.executor.start_unattended, permit.leave
+        release = partial(permit.release, then=block.discard)
+        return await guarded(partial(self._begin, block, caller, permit), release)
 
+    async def _begin(self, block: Block, caller: object, permit: Permit) -> ConnectionDispatcher:
         def call(runner: AutocommitRunner) -> SessionRepository:
             return block.enter(self._repository_on(runner))
 
+        await self._scheduler.block(permit, read_only=block.read_only, limit=self._limit)
         # the block itself is the caller, for it is entered and left in any thread
-        repository, cancelled = await self._attempt(call, block, permit, block=block)
+        repository, cancelled = await self._attempt(call, block, permit, in_block=True)
         inside = ConnectionDispatcher(
             repository, self.executor, permit=permit, scheduler=self._scheduler, limit=self._limit
         )
+        inside.take_over(block)
         if cancelled is not None:
             await inside.end(block, cancelled)
             raise cancelled
         if self._runner.sole or not block.read_only:
-            blocks = self._runner.blocks
+            block.noted_in = self._runner.blocks
             self._runner.note_block(block, caller)
-            inside.when_ending = lambda: blocks.pop(block, None)
         return inside
 
     async def close(self) -> None:
@@ -138,41 +155,29 @@ class EngineDispatcher(Dispatcher):
         caller: object,
         permit: Permit,
         *,
-        block: Block | None = None,
+        in_block: bool = False,
     ) -> tuple[R, asyncio.CancelledError | None]:
         """Run a call until it succeeds, or another try does not help.
 
-        Between two tries it keeps its turn, but no thread and no connection. The permit is left
-        unless it succeeds. A call that enters ``block`` is waited for a while even when cancelled;
-        then the cancellation is returned too.
+        Between two tries it keeps its turn, but no thread and no connection. A call that enters a
+        block is waited for a while even when cancelled; then the cancellation is returned too.
         """
         runner = self._deferring
         while True:
-            job = self.executor.start(partial(call, runner), caller)
+            job = permit.job = self.executor.job(partial(call, runner), caller)
+            job.start()
             cancelled: asyncio.CancelledError | None = None
+            if in_block:
+                cancelled = await persist_for_a_while(job)
+            else:
+                await job.wait()
             try:
-                if block is None:
-                    await job.wait()
-                else:
-                    cancelled = await persist_for_a_while(job)
-            except BaseException:
-                job.abandon(partial(discard, self.executor, block, permit.leave))
-                raise
-            try:
-                return job.outcome(), cancelled
+                return outcome_of(job, cancelled), cancelled
             except RetryLater as later:
                 delay, policy = later.delay, later.policy
-            except BaseException as error:
-                permit.leave(moved=not isinstance(error, StoreBusyError))
-                raise
             if cancelled is not None:
-                permit.leave(moved=False)
                 raise cancelled
-            try:
-                await loop_time.sleep(delay)
-            except BaseException:
-                permit.leave(moved=False)
-                raise
+            await loop_time.sleep(delay)
             runner = self._runner.deferring(policy)
 
     async def _admit(self, *, write: bool) -> object:

@@ -23,7 +23,10 @@ SECONDS_TO_END = 0.5
 
 
 class Job(Protocol[R_co]):
-    """A call that was started."""
+    """A call that runs, or is to be run."""
+
+    def start(self) -> None:
+        """Start the call. If an exception comes meanwhile, ``abandon`` is to be called."""
 
     async def wait(self, seconds: float | None = None) -> None:
         """Wait until the call has ended, or for some seconds. May be cancelled and repeated."""
@@ -36,14 +39,20 @@ class Job(Protocol[R_co]):
         """Return what the call returned, or raise what it raised. Once, when it has ended."""
 
     def abandon(self, then: Callable[[], None]) -> None:
-        """Have ``then`` called once the call has ended, in whatever thread. Nobody waits then."""
+        """Have ``then`` called once the call has ended, in whatever thread. Nobody waits then.
+
+        ``then`` may be called repeatedly. A call that has not begun will not be run.
+        """
 
 
 class Executor(Protocol):
     """Runs synchronous code."""
 
+    def job(self, call: Callable[[], R], caller: object) -> Job[R]:
+        """A call that is to be started, as a part of what ``caller`` does."""
+
     def start(self, call: Callable[[], R], caller: object) -> Job[R]:
-        """Start a call, as a part of what ``caller`` does."""
+        """Start a call."""
 
     def start_unattended(self, call: Callable[[], object], then: Callable[[], None]) -> None:
         """Start a call that nobody waits for, from any thread. ``then`` is called at its end."""
@@ -56,6 +65,20 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Keep no thread that waits for calls."""
+
+
+def outcome_of(job: Job[R], cancelled: asyncio.CancelledError | None) -> R:
+    """What a call returned or raised, after a wait that outlasted a cancellation, if it did.
+
+    A KeyboardInterrupt in a greenlet has ended the event loop then, whose end cancels the others.
+    Another one would interrupt that.
+    """
+    try:
+        return job.outcome()
+    except (KeyboardInterrupt, SystemExit):
+        if cancelled is None:
+            raise
+        raise cancelled from None
 
 
 async def persist(start: Callable[[], Awaitable[None]]) -> asyncio.CancelledError | None:

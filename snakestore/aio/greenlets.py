@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from snakestore.aio.executors import Job
@@ -21,41 +22,81 @@ logger = logging.getLogger("snakestore.aio")
 class _TaskJob(Generic[R]):
     """A call that runs in a greenlet, in a task of its own."""
 
-    def __init__(self, task: asyncio.Task[R]) -> None:
-        self._task = task
+    def __init__(
+        self, call: Callable[[], R], create: Callable[[Callable[[], Any]], asyncio.Task[Any]]
+    ) -> None:
+        # the task takes it when it begins, and so does one that gives up: the first decides
+        self._calls = [call]
+        self._create = create
+        self._task: asyncio.Task[R] | None = None
+        self._given_up = False
+
+    def start(self) -> None:
+        """Start the call, see ``Job``."""
+        self._task = self._create(self._run)
+
+    def _run(self) -> R | None:
+        return self._calls.pop()() if self._calls else None
 
     async def wait(self, seconds: float | None = None) -> None:
         """Wait for the end of the call, see ``Job``."""
+        assert self._task is not None  # noqa: S101 - it was started
         if not self._task.done():
             await loop_time.wait_until_done(self._task, seconds)
 
     @property
     def ended(self) -> bool:
-        """Whether there is an outcome."""
-        return self._task.done()
+        """Whether there is an outcome, or none will come."""
+        return self._given_up or (self._task is not None and self._task.done())
 
     def outcome(self) -> R:
         """Return or raise what the call did, see ``Job``."""
+        assert self._task is not None  # noqa: S101 - it was started
         return self._task.result()
 
     def abandon(self, then: Callable[[], None]) -> None:
         """Clean up with ``then`` at the end of the call, see ``Job``."""
+        if self._calls:
+            self._given_up = True
+            self._calls.clear()
+        self.when_ended(then)
 
-        def end(task: asyncio.Task[R]) -> None:
-            if not task.cancelled():
-                task.exception()  # or asyncio reports that nobody retrieved it
+    def when_ended(self, then: Callable[[], None]) -> None:
+        """Call ``then`` when the call has ended, or now if it has."""
+        if self.ended:
             then()
+        elif self._task is not None:
+            self._task.add_done_callback(partial(_end, then))
 
-        self._task.add_done_callback(end)
+    @property
+    def begun(self) -> bool:
+        """Whether the call was begun."""
+        return not self._calls
 
     def cancel(self) -> None:
         """Cancel the task, and so the driver."""
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+
+def _end(then: Callable[[], None], task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()  # or asyncio reports that nobody retrieved it
+    then()
+
+
+class _StartedJob(_TaskJob[R]):
+    """A task that was started elsewhere, as a job."""
+
+    def __init__(self, task: asyncio.Task[R]) -> None:
+        self._calls = []
+        self._task = task
+        self._given_up = False
 
 
 def job_of(task: asyncio.Task[R]) -> Job[R]:
     """A task as a call that was started."""
-    return _TaskJob(task)
+    return _StartedJob(task)
 
 
 class GreenletExecutor:
@@ -70,22 +111,43 @@ class GreenletExecutor:
         self._remote = remote
         self._tasks: set[asyncio.Task[object]] = set()
 
+    def job(self, call: Callable[[], R], caller: object) -> Job[R]:
+        """A call that is to be started in a greenlet."""
+        return _TaskJob(call, self._creator(caller))
+
+    def _creator(self, caller: object) -> Callable[[Callable[[], Any]], asyncio.Task[Any]]:
+        def create(run: Callable[[], Any]) -> asyncio.Task[Any]:
+            task = asyncio.get_running_loop().create_task(greenlet_spawn(run_for, caller, run))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return task
+
+        return create
+
     def start(self, call: Callable[[], R], caller: object) -> Job[R]:
         """Start a call in a greenlet."""
-        task = asyncio.get_running_loop().create_task(greenlet_spawn(run_for, caller, call))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return _TaskJob(task)
+        job = self.job(call, caller)
+        job.start()
+        return job
 
     def start_unattended(self, call: Callable[[], object], then: Callable[[], None]) -> None:
         """Start a call that nobody waits for, if an event loop is running here."""
+        job = _TaskJob(call, self._creator(None))
         try:
-            job = self.start(call, None)
+            job.start()
         except RuntimeError:
             logger.warning("a transaction() was abandoned after its event loop ended")
             then()
         else:
-            job.abandon(then)
+            job.when_ended(partial(self._end_unattended, job, call, then))
+
+    def _end_unattended(
+        self, job: _TaskJob[Any], call: Callable[[], object], then: Callable[[], None]
+    ) -> None:
+        if job.begun:
+            then()
+        else:  # asyncio.run has cancelled all tasks
+            self.start_unattended(call, then)
 
     def interrupt(self, job: Job[Any], runner: Runner) -> Job[None] | None:
         """Cancel the driver. SQLAlchemy then drops the connection."""

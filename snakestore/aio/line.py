@@ -1,10 +1,16 @@
-"""A line of asyncio tasks that wait for a place: first come, first served."""
+"""A line of asyncio tasks that wait for a place: first come, first served.
+
+An exception from outside (a signal handler's, ``KeyboardInterrupt``) may come after any call. It
+loses no place: the set of holders is all that counts, leaving twice does nothing, and whoever
+enters, leaves or waits serves the line anew, whatever was left half done.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
@@ -16,18 +22,32 @@ from snakestore.storage.execution import loop_time
 WITHOUT_LIMIT = float("inf")
 MAX_OVERTAKEN = 10
 """How many urgent tasks pass before the others."""
+LOOK_AGAIN = 0.5
+"""How often a waiting task looks for a place itself, in seconds."""
 
 
 class _State(Enum):
     WAITING, SERVED, GONE = range(3)
 
 
+class Holder(Protocol):
+    """Who has places, and may wait for more."""
+
+    awaited: Line | None
+    """The line in which it waits."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether it needs its places no more, and nobody is left to give them up."""
+
+
 class _Ticket:
     """A task in a line, and the future by which it is woken."""
 
-    __slots__ = ("future", "loop", "since", "state", "thread", "timer")
+    __slots__ = ("future", "holder", "loop", "since", "state", "thread", "timer")
 
-    def __init__(self) -> None:
+    def __init__(self, holder: Holder) -> None:
+        self.holder = holder
         self.loop = asyncio.get_running_loop()
         self.thread = threading.get_ident()
         self.future = self.loop.create_future()
@@ -35,8 +55,13 @@ class _Ticket:
         self.state = _State.WAITING
         self.timer: loop_time.Timer | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether the task still waits for a place."""
+        return self.state is _State.WAITING and not self.future.done() and not self.holder.lost
+
     def wake(self) -> bool:
-        """Wake the task. Returns False if its event loop is closed."""
+        """Wake the task, if it was not woken. Returns False if its event loop is closed."""
         if self.loop.is_closed():
             return False
         if self.thread == threading.get_ident():
@@ -53,11 +78,24 @@ class _Ticket:
             self.future.set_result(None)
 
 
-class Holder(Protocol):
-    """Who has places, and may wait for more."""
+class _Call:
+    """A call that waits in a line, and is made once."""
 
-    awaited: Line | None
-    """The line in which it waits."""
+    def __init__(self, holder: Holder, call: Callable[[], None]) -> None:
+        self.holder = holder
+        self.state = _State.WAITING
+        self._calls = [call]
+
+    @property
+    def waits(self) -> bool:
+        """Whether it still waits for a place."""
+        return self.state is _State.WAITING
+
+    def wake(self) -> bool:
+        """Make the call, if it was not made."""
+        if self._calls:
+            self._calls.pop()()
+        return True
 
 
 class Line:
@@ -74,12 +112,11 @@ class Line:
             places: how many.
             busy: the message for a task that gave up.
         """
-        self._free = places
         self._busy = busy
-        self._waiting: deque[_Ticket] = deque()
-        self._urgent: deque[_Ticket] = deque()
+        self._waiting: deque[_Ticket | _Call] = deque()
+        self._urgent: deque[_Ticket | _Call] = deque()
         self._overtaken = 0
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()  # reentrant: a finalizer may leave at any time
         self._fork_depth = fork.depth
         self.places = places
         self.moved = steady_seconds()
@@ -87,74 +124,84 @@ class Line:
         self.holders: set[Holder] = set()
         """Who has a place."""
 
-    def enter_at_once(self) -> bool:
+    def enter_at_once(self, holder: Holder) -> bool:
         """Take a place if one is free. Returns whether it was."""
         if self._fork_depth != fork.depth:
             return True
         with self._mutex:
-            entered = self._free > 0
-            self._free -= entered
-            return entered
+            free = len(self.holders) < self.places
+            if free:
+                self.holders.add(holder)
+        return free
 
-    async def enter(self, limit: float, *, urgent: bool = False) -> None:
+    async def enter(self, holder: Holder, limit: float, *, urgent: bool = False) -> None:
         """Take a place, after all tasks that came before.
 
         Args:
+            holder: who gets it.
             limit: seconds for which the line may stand still meanwhile.
             urgent: whether to overtake tasks that are not urgent. Some of those pass in between.
 
         Raises:
             StoreBusyError: nothing was done in any place of the line for ``limit`` seconds.
         """
-        if self.enter_at_once():
-            return
-        ticket = _Ticket()
-        with self._mutex:
-            if self._free:  # since a moment ago, by another thread
-                self._free -= 1
-                return
-            (self._urgent if urgent else self._waiting).append(ticket)
-        if limit != WITHOUT_LIMIT:
-            self._look_after(ticket, limit, limit)
+        ticket = _Ticket(holder)
         try:
+            with self._mutex:
+                (self._urgent if urgent else self._waiting).append(ticket)
+                self._serve()  # a place may be free since a moment ago, by another thread
+            self._look_after(ticket, limit, min(limit, LOOK_AGAIN))
             await ticket.future
         except BaseException:
-            self._withdraw(ticket)
+            ticket.state = _State.GONE
+            self.leave(holder, moved=False)
             raise
         finally:
             if ticket.timer is not None:
                 ticket.timer.cancel()
 
-    def leave(self, *, moved: bool = True) -> None:
-        """Give the place to the task that has waited longest.
+    def call(self, holder: Holder, call: Callable[[], None]) -> None:
+        """Make a call that starts something, as soon as ``holder`` has a place for it."""
+        if self._fork_depth != fork.depth:
+            call()
+            return
+        with self._mutex:
+            self._waiting.append(_Call(holder, call))
+            self._serve()
+
+    def leave(self, holder: Holder, *, moved: bool = True) -> None:
+        """Give the holder's place, if it has one, to the task that has waited longest.
 
         ``moved`` says whether something was done in it.
         """
         if self._fork_depth != fork.depth:
             return
-        if moved:
-            self.moved = steady_seconds()
-        while (ticket := self._next()) is not None and not ticket.wake():
-            pass
-
-    def _next(self) -> _Ticket | None:
-        """The next task to pass; None if nobody waits, and the place is free."""
         with self._mutex:
-            while self._urgent or self._waiting:
-                urgent = self._urgent and not (self._waiting and self._overtaken >= MAX_OVERTAKEN)
-                ticket = (self._urgent if urgent else self._waiting).popleft()
-                if ticket.state is _State.WAITING:
-                    self._overtaken = self._overtaken + 1 if urgent else 0
-                    ticket.state = _State.SERVED
-                    return ticket
-            self._free += 1
-            return None
+            if moved and holder in self.holders:
+                self.moved = steady_seconds()
+            self.holders.discard(holder)
+            if self._urgent or self._waiting:
+                self._serve()
 
-    def _withdraw(self, ticket: _Ticket) -> None:
-        with self._mutex:
-            served, ticket.state = ticket.state is _State.SERVED, _State.GONE
-        if served:
-            self.leave(moved=False)
+    def _serve(self) -> None:
+        """Give free places to tasks that wait. With the mutex, and again after an exception."""
+        for holder in list(self.holders):
+            if holder.lost:
+                self.holders.discard(holder)
+        while self._urgent or self._waiting:
+            urgent = self._urgent and not (self._waiting and self._overtaken >= MAX_OVERTAKEN)
+            queue = self._urgent if urgent else self._waiting
+            ticket = queue[0]  # it is taken out when it has been woken
+            if ticket.waits:
+                if len(self.holders) >= self.places:
+                    return
+                self.holders.add(ticket.holder)
+                ticket.holder.awaited = None
+                ticket.state = _State.SERVED
+                self._overtaken = self._overtaken + 1 if urgent else 0
+            if ticket.state is _State.SERVED and not ticket.wake():
+                self.holders.discard(ticket.holder)
+            queue.popleft()
 
     def _last_moved(self, seen: set[Line]) -> float:
         """When something was last done in this line, or where those wait who have a place of it."""
@@ -171,13 +218,18 @@ class Line:
         ticket.timer = loop_time.call_later(ticket.loop, seconds, self._look, ticket, limit)
 
     def _look(self, ticket: _Ticket, limit: float) -> None:
+        with self._mutex:
+            self._serve()
+        if ticket.state is _State.SERVED:
+            ticket.wake()
+            return
         left = max(self._last_moved(set()), ticket.since) + limit - steady_seconds()
         if left > 0:
-            self._look_after(ticket, limit, left)
+            self._look_after(ticket, limit, min(left, LOOK_AGAIN))
             return
         with self._mutex:
-            if ticket.state is not _State.WAITING:
-                return
-            ticket.state = _State.GONE
-        if not ticket.future.done():
+            gave_up = ticket.state is _State.WAITING
+            if gave_up:
+                ticket.state = _State.GONE
+        if gave_up and not ticket.future.done():
             ticket.future.set_exception(StoreBusyError(self._busy))

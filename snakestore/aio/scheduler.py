@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
+from snakestore.aio.executors import Job
 from snakestore.aio.line import Line
 from snakestore.clock import steady_seconds
 from snakestore.errors import StoreBusyError
 from snakestore.storage import fork
+
+R = TypeVar("R")
 
 _NO_TURN = (
     "other tasks hold the write lock, and nothing was done there for busy_timeout. Nothing was"
@@ -24,34 +29,48 @@ _NO_CONNECTION = (
 
 
 class Permit:
-    """The places that a method or block has taken."""
+    """The places that a method or block takes, and the call that needs them."""
 
-    def __init__(self) -> None:
+    __slots__ = ("_lines", "_loop", "_moved", "_released", "awaited", "job")
+
+    def __init__(self, *, in_task: bool = True) -> None:
+        """Begin without places. ``in_task`` says whether a task of the running loop takes them."""
         self._lines: list[Line] = []
-        self.turns: set[str] = set()
-        """Sessions at which it is the holder's turn."""
+        self._loop = asyncio.get_running_loop() if in_task else None
+        self._released = False
+        self._moved = True
         self.awaited: Line | None = None
         """The line in which it waits."""
+        self.job: Job[Any] | None = None
+        """The call that runs in these places."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether nothing runs in these places, and nobody is left to give them up."""
+        left = self._released or (self._loop is not None and self._loop.is_closed())
+        return left and (self.job is None or self.job.ended)
+
+    def enter_at_once(self, line: Line) -> bool:
+        """Take a place of one more line, if one is free. Otherwise ``enter`` is to be called."""
+        self._lines.append(line)  # before it has a place, which is therefore given up in any case
+        return line.enter_at_once(self)
 
     async def enter(self, line: Line, limit: float, *, urgent: bool = False) -> None:
-        """Take a place of one more line.
+        """Wait for a place of a line that had none for ``enter_at_once``.
 
         Raises:
             StoreBusyError: the line stood still for ``limit`` seconds.
         """
         self.awaited = line
         try:
-            await line.enter(limit, urgent=urgent)
+            await line.enter(self, limit, urgent=urgent)
         finally:
             self.awaited = None
-        self._take(line)
 
-    def enter_at_once(self, line: Line) -> bool:
-        """Take a place of one more line, if one is free. Returns whether it was."""
-        if not line.enter_at_once():
-            return False
-        self._take(line)
-        return True
+    def call(self, line: Line, call: Callable[[], None]) -> None:
+        """Make a call that starts something, as soon as there is a place of a line for it."""
+        self._lines.append(line)
+        line.call(self, call)
 
     def moved(self) -> None:
         """Note that something was done, so that those who wait in the same lines go on waiting."""
@@ -59,16 +78,40 @@ class Permit:
         for line in self._lines:
             line.moved = now
 
-    def leave(self, *, moved: bool = True) -> None:
-        """Give up all places."""
-        lines, self._lines = self._lines, []
-        for line in reversed(lines):
-            line.holders.discard(self)
-            line.leave(moved=moved)
+    def leave(self) -> None:
+        """Give up all places that were not given up before."""
+        for line in reversed(self._lines):
+            line.leave(self, moved=self._moved)
+        self._lines.clear()
 
-    def _take(self, line: Line) -> None:
-        line.holders.add(self)
-        self._lines.append(line)
+    def release(self, error: BaseException, then: Callable[[], None] | None = None) -> None:
+        """Give up all places because of ``error``, at the end of the call that runs in them.
+
+        Args:
+            error: what ended the task, or its wait.
+            then: what to call instead of ``leave``. It may be called repeatedly, in any thread.
+        """
+        self._released = True
+        job, then = self.job, then or self.leave
+        if job is None or isinstance(error, StoreBusyError):
+            self._moved = False  # nothing was done
+        if job is None or job.ended:
+            then()
+        else:
+            job.abandon(then)
+
+
+async def guarded(work: Callable[[], Awaitable[R]], release: Callable[[BaseException], None]) -> R:
+    """Await ``work()``. Call ``release`` if an exception comes, and again if one comes then."""
+    try:
+        try:
+            return await work()
+        except BaseException as error:
+            release(error)
+            raise
+    except BaseException as error:
+        release(error)
+        raise
 
 
 class Scheduler:
@@ -101,34 +144,37 @@ class Scheduler:
         self._all = Line(count, _NO_CONNECTION)
         self._for_writes = [Line(others, _NO_CONNECTION), self._all]
         self._for_blocks = [Line(in_blocks, _NO_CONNECTION), *self._for_writes]
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()
         self._sessions: weakref.WeakValueDictionary[str, Line] = weakref.WeakValueDictionary()
         # a writer that has its turn must find a connection that no waiting block can occupy
         self._turn_first = not self._locks_rows or in_blocks < others
 
-    async def read(self, limit: float) -> Permit:
+    async def read(self, permit: Permit, limit: float) -> None:
         """Let a single read pass. If there is one connection for all, it waits for its holder."""
         line = self._turn if self._alone else self._all
-        return await self._enter([line], limit, urgent=True)
+        if not permit.enter_at_once(line):
+            await permit.enter(line, limit, urgent=True)
 
-    async def write(self, session: str | None, limit: float) -> Permit:
+    async def write(self, permit: Permit, session: str | None, limit: float) -> None:
         """Let a single write pass. ``session`` is the one whose row it locks, if it is one."""
         if self._alone:
-            return await self._enter([self._turn], limit)
-        if not self._locks_rows:
-            return await self._enter([self._turn, *self._for_writes], limit)
-        turn = [] if session is None else [self._session(session)]
-        return await self._enter(
-            [*turn, *self._for_writes] if self._turn_first else [*self._for_writes, *turn], limit
-        )
+            lines = [self._turn]
+        elif not self._locks_rows:
+            lines = [self._turn, *self._for_writes]
+        else:
+            turn = [] if session is None else [self._session(session)]
+            lines = [*turn, *self._for_writes] if self._turn_first else [*self._for_writes, *turn]
+        await self._enter(permit, lines, limit)
 
-    async def block(self, *, read_only: bool, limit: float) -> Permit:
+    async def block(self, permit: Permit, *, read_only: bool, limit: float) -> None:
         """Let a ``transaction()`` block pass."""
         if self._alone:
-            return await self._enter([self._turn], limit)
-        if self._locks_rows or read_only:
-            return await self._enter(self._for_blocks, limit)
-        return await self._enter([self._turn, *self._for_writes], limit)
+            lines = [self._turn]
+        elif self._locks_rows or read_only:
+            lines = self._for_blocks
+        else:
+            lines = [self._turn, *self._for_writes]
+        await self._enter(permit, lines, limit)
 
     async def write_in_block(self, permit: Permit, session: str | None, limit: float) -> None:
         """Let a write in a block pass, which keeps its turn at the session until the block ends.
@@ -136,12 +182,13 @@ class Scheduler:
         Raises:
             StoreBusyError: the block that has its turn there waits, directly or not, for this one.
         """
-        if not self._locks_rows or session is None or session in permit.turns:
+        if not self._locks_rows or session is None:
             return
         line = self._session(session)
+        if permit in line.holders:
+            return
         self._refuse_deadlock(permit, line)
-        await permit.enter(line, limit)
-        permit.turns.add(session)
+        await self._enter(permit, [line], limit)
 
     @property
     def _alone(self) -> bool:
@@ -151,34 +198,30 @@ class Scheduler:
         return self._count == 1
 
     @staticmethod
-    async def _enter(lines: Sequence[Line], limit: float, *, urgent: bool = False) -> Permit:
-        permit = Permit()
-        try:
-            for line in lines:
-                if not permit.enter_at_once(line):
-                    await permit.enter(line, limit, urgent=urgent)
-        except BaseException:
-            permit.leave(moved=False)
-            raise
-        return permit
+    async def _enter(permit: Permit, lines: Sequence[Line], limit: float) -> None:
+        for line in lines:
+            if not permit.enter_at_once(line):
+                await permit.enter(line, limit)
 
     def _session(self, session: str) -> Line:
         with self._mutex:
             line = self._sessions.get(session)
             if line is None:
                 line = self._sessions[session] = Line(1, _NO_TURN)
-            return line
+        return line
 
     @staticmethod
     def _refuse_deadlock(permit: Permit, line: Line | None) -> None:
         """Refuse to wait at a session for one who waits, at another one, for ``permit``."""
-        while line is not None and line.places == 1:
+        seen: set[Line] = set()
+        while line is not None and line.places == 1 and line not in seen:
             if permit in line.holders:
                 message = (
                     "deadlock: two transaction() blocks wait for each other's sessions. Nothing of"
                     " this one was written; run it again, and write to sessions in one order."
                 )
                 raise StoreBusyError(message)
+            seen.add(line)
             line = next((holder.awaited for holder in list(line.holders)), None)
 
 

@@ -8,6 +8,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -29,22 +30,43 @@ logger = logging.getLogger("snakestore.aio")
 class _ThreadJob(Generic[R]):
     """A call that runs in a worker thread."""
 
-    __slots__ = ("_call", "_caller", "_claim", "_context", "_loop", "_outcome", "_then", "_waiter")
+    __slots__ = (
+        "_caller",
+        "_calls",
+        "_context",
+        "_loop",
+        "_outcome",
+        "_submit",
+        "_then",
+        "_waiter",
+        "ended",
+    )
 
-    def __init__(self, call: Callable[[], R], caller: object) -> None:
-        self._call: Callable[[], R] | None = call
+    def __init__(
+        self,
+        call: Callable[[], R],
+        caller: object,
+        submit: Callable[[_ThreadJob[Any]], None],
+    ) -> None:
+        # the worker takes it when it begins, and so does a task that gives up: the first decides
+        self._calls = [call]
+        self._submit = submit
         self._caller = caller
         self._context = contextvars.copy_context()
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
         self._outcome: tuple[R | None, BaseException | None] | None = None
         self._then: Callable[[], None] | None = None
-        # the worker takes it at the end, and so does a task that gives up: the second cleans up
-        self._claim = [None]
+        self.ended = False
+        """Whether there is an outcome, or none will come."""
+
+    def start(self) -> None:
+        """Start the call, see ``Job``."""
+        self._submit(self)
 
     async def wait(self, seconds: float | None = None) -> None:
         """Wait for the end of the call, see ``Job``."""
-        if self._outcome is not None:
+        if self.ended:
             return
         self._waiter = self._loop.create_future()
         if seconds is None:
@@ -52,52 +74,50 @@ class _ThreadJob(Generic[R]):
         else:
             await loop_time.wait_until_done(self._waiter, seconds)
 
-    @property
-    def ended(self) -> bool:
-        """Whether there is an outcome."""
-        return self._outcome is not None
-
     def outcome(self) -> R:
         """Return or raise what the call did, see ``Job``."""
         assert self._outcome is not None  # noqa: S101 - it has ended
-        result, error = self._outcome
+        (result, error), self._outcome = self._outcome, None
         if error is not None:
             try:
                 raise error
             finally:
-                del error, self._outcome  # no cycle of the error and the frames it came through
+                del error  # no cycle of the error and the frames it came through
         return result  # type: ignore[return-value] # there was no error
 
     def abandon(self, then: Callable[[], None]) -> None:
         """Clean up with ``then`` at the end of the call, see ``Job``."""
         self._then = then
-        try:
-            self._claim.pop()
-        except IndexError:
+        with suppress(IndexError):  # it has begun
+            self._calls.pop()
+            self.ended = True
+        if self.ended:
             then()
 
     def run(self) -> None:
         """Run the call. In a worker thread."""
-        call, self._call = self._call, None
-        assert call is not None  # noqa: S101 - it runs once
-        outcome: tuple[R | None, BaseException | None]
+        with suppress(IndexError):  # it was given up
+            self._outcome = self._outcome_of(self._calls.pop())
+        self.ended = True
+        if self._then is not None:
+            self._then()
+        else:
+            self.wake()
+
+    def _outcome_of(self, call: Callable[[], R]) -> tuple[R | None, BaseException | None]:
         try:
-            outcome = self._context.run(run_for, self._caller, call), None
+            return self._context.run(run_for, self._caller, call), None
         except BaseException as error:  # noqa: BLE001 - the task that waits gets it
-            outcome = None, error
+            return None, error
+
+    def wake(self) -> None:
+        """Wake the task that waits, if one does. From any thread."""
         try:
-            self._claim.pop()
-            self._loop.call_soon_threadsafe(self._deliver, outcome)
-        except IndexError:
-            if self._then is not None:
-                self._then()
+            self._loop.call_soon_threadsafe(self._resolve)
         except RuntimeError:
             logger.debug("a call ended after its event loop was closed")
-        finally:
-            del call, outcome  # no cycle of an error and the frames it came through
 
-    def _deliver(self, outcome: tuple[R | None, BaseException | None]) -> None:
-        self._outcome = outcome
+    def _resolve(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -123,14 +143,24 @@ class _Workers:
     """The worker threads of an executor that wait for a call."""
 
     def __init__(self) -> None:
-        self.mutex = threading.Lock()
+        self.mutex = threading.RLock()  # reentrant: a finalizer may start a job at any time
         self.idle: list[_Worker] = []
         self.closed = False
 
-    def take(self) -> _Worker | None:
-        """A thread that waits: the one that worked last. None if all are at work."""
+    def give(self, job: _ThreadJob[Any] | _UnattendedJob) -> bool:
+        """Give a job to the thread that worked last. Returns False if all are at work."""
         with self.mutex:
-            return self.idle.pop() if self.idle else None
+            given = bool(self.idle)
+            if given:
+                self.idle[-1].jobs.put(job)  # before it is taken out, or an exception loses it
+                self.idle.pop()
+        return given
+
+    def remove(self, worker: _Worker) -> None:
+        """Take out a thread that works, if it is among those that wait."""
+        with self.mutex:
+            if worker in self.idle:
+                self.idle.remove(worker)
 
     def end_idle(self) -> list[_Worker]:
         """Let the threads that wait end, and return them."""
@@ -158,6 +188,8 @@ class _Worker:
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
+            if self in self._workers.idle:  # an exception came when it was taken out
+                self._workers.remove(self)
             job.run()
             del job
             with self._workers.mutex:
@@ -192,10 +224,14 @@ class ThreadExecutor(fork.Participant):
         self._workers = _Workers()
         weakref.finalize(self, self._workers.close).atexit = False
 
+    def job(self, call: Callable[[], R], caller: object) -> Job[R]:
+        """A call that is to be started in a worker thread, with a copy of the present context."""
+        return _ThreadJob(call, caller, self._run)
+
     def start(self, call: Callable[[], R], caller: object) -> Job[R]:
-        """Start a call in a worker thread, with a copy of the present context."""
-        job = _ThreadJob(call, caller)
-        self._run(job)
+        """Start a call in a worker thread."""
+        job = self.job(call, caller)
+        job.start()
         return job
 
     def start_unattended(self, call: Callable[[], object], then: Callable[[], None]) -> None:
@@ -203,9 +239,7 @@ class ThreadExecutor(fork.Participant):
         self._run(_UnattendedJob(call, then))
 
     def _run(self, job: _ThreadJob[Any] | _UnattendedJob) -> None:
-        worker = self._workers.take()
-        if worker is not None:
-            worker.jobs.put(job)
+        if self._workers.give(job):
             return
         try:
             _Worker(self._workers, job).thread.start()

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy
 
 from snakestore import AsyncSessionRepository, SessionRepository, StoreError
+from snakestore.aio.scheduler import Permit
 
 
 async def increment(repo):
@@ -184,7 +185,8 @@ def test_a_child_that_was_forked_while_tasks_waited_has_a_line_of_its_own(file):
 
 
 async def _passes(scheduler):
-    permit = await asyncio.wait_for(scheduler.write(None, 1), 2)
+    permit = Permit()
+    await asyncio.wait_for(scheduler.write(permit, None, 1), 2)
     permit.leave()
     return True
 

@@ -8,7 +8,7 @@ import signal
 import coverage
 import pytest
 
-from tests.faults import async_storm, events, storm
+from tests.faults import async_events, async_storm, events, storm
 from tests.faults.crew import run
 from tests.servers import emptied
 
@@ -71,6 +71,43 @@ def test_after_an_exception_at_any_event_of_a_method_a_server_has_no_transaction
     url = postgresql_database.render_as_string(hide_password=False)
 
     [hits] = run(events.strike, [("postgresql", url, method, 1, step)], 900)
+
+    assert hits > 100 / step
+
+
+@pytest.mark.parametrize("method", async_events.METHODS)
+def test_after_an_exception_at_any_event_of_awaited_code_no_turn_is_lost(tmp_path, method, size):
+    step = size(13, 1, default=43)
+
+    [hits] = run(
+        async_events.strike, [("file", storm.file_in(tmp_path), None, method, 1, step)], 900
+    )
+
+    assert hits > 100 / step
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["nested transaction", "modify_variable"])
+def test_after_an_exception_at_any_event_on_an_asyncengine_no_turn_is_lost(tmp_path, method, size):
+    step = size(41, 3, default=97)
+    arguments = ("file", storm.file_in(tmp_path), "aiosqlite", method, 1, step)
+
+    [hits] = run(async_events.strike, [arguments], 900)
+
+    assert hits > 100 / step
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["nested transaction", "modify_variable"])
+@pytest.mark.parametrize("driver", [None, "psycopg", "asyncpg"])
+def test_after_an_exception_at_any_event_of_awaited_code_a_server_has_no_transaction_open(
+    postgresql_database, driver, method, size
+):
+    step = size(97, 7, default=197)
+    emptied(postgresql_database)
+    url = postgresql_database.render_as_string(hide_password=False)
+
+    [hits] = run(async_events.strike, [("postgresql", url, driver, method, 1, step)], 900)
 
     assert hits > 100 / step
 
