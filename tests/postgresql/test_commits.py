@@ -8,7 +8,13 @@ import pytest
 import sqlalchemy
 from sqlalchemy import URL, Connection
 
-from snakestore import CommitUnknownError, SessionRepository, StoreBusyError, StoreError
+from snakestore import (
+    CommitUnknownError,
+    SchemaError,
+    SessionRepository,
+    StoreBusyError,
+    StoreError,
+)
 
 Fail = Callable[..., None]
 
@@ -106,3 +112,35 @@ def test_a_connection_of_the_cluster_that_stays_away_is_reported(
         repo.update_variable("s", "n", 1)
 
     assert repo.get_value("s", "n") == 0
+
+
+@pytest.fixture
+def no_logs(repo: SessionRepository, outside: Connection) -> Iterator[None]:
+    """Reads of logs fail on the server, since the repository was opened."""
+    del repo
+    outside.exec_driver_sql("ALTER TABLE logs RENAME TO renamed_logs")
+    yield
+    outside.exec_driver_sql("ALTER TABLE renamed_logs RENAME TO logs")
+
+
+@pytest.mark.usefixtures("no_logs")
+def test_a_block_whose_read_failed_is_not_committed(repo: SessionRepository) -> None:
+    with (
+        pytest.raises(StoreError, match="Nothing of it was kept; run it again"),
+        repo.transaction() as transaction,
+    ):
+        transaction.update_variable("s", "n", 1)
+        with pytest.raises(SchemaError):
+            transaction.list_logs("s")
+
+    assert repo.get_value("s", "n") == 0
+
+
+@pytest.mark.usefixtures("no_logs")
+def test_an_inner_block_undoes_a_read_that_failed(repo: SessionRepository) -> None:
+    with repo.transaction() as transaction:
+        transaction.update_variable("s", "n", 1)
+        with pytest.raises(SchemaError), transaction.transaction() as inner:
+            inner.list_logs("s")
+
+    assert repo.get_value("s", "n") == 1

@@ -40,7 +40,7 @@ class JoinedRunner(Runner):
     So one that an exception left behind is never taken for another.
     """
     _unfinished = False
-    """Whether an operation was interrupted, and neither done nor undone."""
+    """Whether an operation was interrupted, and neither done nor undone; or a read failed."""
 
     @abstractmethod
     def _join(self, *, write: bool) -> tuple[ConnectionAdapter, bool]:
@@ -80,7 +80,7 @@ class JoinedRunner(Runner):
             except BaseException as error:
                 if began:
                     self._undo(connection, error, began=True)
-                elif self._interrupts_driver(error):
+                elif self._interrupts_driver(error) or self._aborts(error):
                     self._unfinished = True
                 raise
             if tx.access_due is not None:
@@ -155,6 +155,10 @@ class JoinedRunner(Runner):
 
     def _interrupts_driver(self, error: BaseException) -> bool:
         return not is_driver_error(error) and self.backend.interrupts_driver(error)
+
+    def _aborts(self, error: BaseException) -> bool:
+        """Whether an error outside of a savepoint has aborted the transaction."""
+        return self.backend.error_aborts and is_driver_error(error)
 
     def _back_out(self, connection: ConnectionAdapter, *, began: bool, savepoint: str) -> None:
         """Go back to a savepoint, or undo all if the operation began the transaction."""

@@ -52,6 +52,7 @@ class SQLite(Backend):
     begin_write: ClassVar[str] = "BEGIN IMMEDIATE"
     begin_snapshot: ClassVar[str] = "BEGIN"
     locks_rows: ClassVar[bool] = False
+    error_aborts: ClassVar[bool] = False
     server_clock: ClassVar[bool] = False
     remote: ClassVar[bool] = False
     _size: ClassVar[Statement] = Statement(
