@@ -301,3 +301,28 @@ def _wait_until(true):
     while not true():
         assert time.monotonic() < deadline, "the workers do not get on"
         time.sleep(0.01)
+
+
+def test_a_transaction_that_the_server_ended_for_idleness_names_the_setting(url, opened, outside):
+    with opened() as repo:
+        repo.create_session("s")
+    engine = sqlalchemy.create_engine(
+        url,
+        connect_args={
+            "options": "-c idle_in_transaction_session_timeout=10 -c application_name=idle"
+        },
+    )
+    others = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'idle'")
+
+    with (
+        SessionRepository(engine) as repo,
+        pytest.raises(
+            StoreError, match=r"idle_in_transaction_session_timeout.*nothing was written"
+        ),
+        repo.transaction() as transaction,
+    ):
+        transaction.touch("s")
+        while outside.execute(others).scalar():
+            pass
+        transaction.touch("s")
+    engine.dispose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,12 @@ def test_no_password_of_several_hosts_is_shown(
         error = error.__cause__
     assert "hunter2" not in "".join(shown) + caplog.text
     assert "hunter2" not in Cli()("sessions", down.render_as_string(hide_password=False), code=1)
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_answer_is_reported_as_such() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://ada@127.0.0.1:{silent.getsockname()[1]}/agents?connect_timeout=2"
+
+        with pytest.raises(StoreError, match="the connection to the server failed"):
+            SessionRepository.open(url)

@@ -25,6 +25,10 @@ _PREPARED = (
     " psycopg with connect_args={'prepare_threshold': None}; asyncpg with"
     " prepared_statement_cache_size and statement_cache_size 0, see docs/scaling.md"
 )
+_TIMED_OUT = (
+    "the server ended the connection, whose transaction took longer than its settings allow"
+    " (idle_in_transaction_session_timeout, transaction_timeout); nothing was written"
+)
 _BY_SQLSTATE: dict[str, tuple[type[StoreError], str]] = {
     "40001": (
         StoreBusyError,
@@ -49,6 +53,8 @@ _BY_SQLSTATE: dict[str, tuple[type[StoreError], str]] = {
         "the role lacks a right on the server: GRANT it, or connect as another role",
     ),
     "53100": (StoreFullError, "the server's disk is full"),
+    "25P03": (StoreError, _TIMED_OUT),
+    "25P04": (StoreError, _TIMED_OUT),
     "25P02": (StoreError, "the transaction failed earlier: roll it back first"),
     "XX001": (CorruptStoreError, "the server reports damaged data"),
     "XX002": (CorruptStoreError, "the server reports a damaged index"),
@@ -182,7 +188,7 @@ def translate(error: BaseException) -> SnakeStoreError:
         return outdated_schema_error(text)
     unknown = (
         CONNECTION_LOST
-        if not state and type(error).__name__ in _CONNECTION_ERRORS
+        if not state and any(kind.__name__ in _CONNECTION_ERRORS for kind in type(error).__mro__)
         else "the database refused the statement"
     )
     kind, reason = _BY_SQLSTATE.get(state) or _BY_SQLSTATE.get(state[:2]) or (StoreError, unknown)
