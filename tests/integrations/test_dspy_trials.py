@@ -6,7 +6,9 @@ import asyncio
 import copy
 import math
 import multiprocessing
+import os
 import pickle
+import signal
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -343,6 +345,46 @@ def test_processes_that_claim_at_once_do_each_trial_once(store_url):
         assert repo.variable_names("s", prefix="mipro/trial/") == []
 
 
+def clock_of(file):
+    return lambda: datetime.fromtimestamp(int(file.read_text("utf-8")), UTC)
+
+
+def claim_and_pause(url, file, answers):
+    with SessionRepository.open(url, clock=clock_of(file)) as repo:
+        log = TrialLog(repo, "s", "mipro", **STUDY)
+        trial = log.claim(lease=10)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        try:
+            log.record(trial, 0.9, "late")
+        except LeaseLostError as error:
+            answers.send(error)
+
+
+@pytest.mark.slow
+def test_a_process_that_was_paused_past_its_lease_is_refused(store_url, tmp_path):
+    file = tmp_path / "clock"
+    file.write_text("1000")
+    with SessionRepository.open(store_url, migrate=True, clock=clock_of(file)) as repo:
+        repo.create_session("s", ttl=None)
+        context = multiprocessing.get_context("spawn")
+        receiving, sending = context.Pipe(duplex=False)
+        worker = context.Process(target=claim_and_pause, args=(store_url, file, sending))
+        worker.start()
+        assert os.WIFSTOPPED(os.waitpid(worker.pid, os.WUNTRACED)[1])
+
+        file.write_text("1011")
+        log = TrialLog(repo, "s", "mipro", **STUDY)
+        taken = log.claim()
+        log.record(taken, 0.5, "p")
+        os.kill(worker.pid, signal.SIGCONT)
+        refused = receiving.recv()
+        worker.join(60)
+
+        assert isinstance(refused, LeaseLostError)
+        assert (int(taken), taken.attempt) == (0, 2)
+        assert [each.score for each in log.results()] == [0.5]
+
+
 @pytest.mark.parametrize("trial", [-1, "0", 1.0, True, None])
 def test_what_is_no_trial_is_refused(log, trial):
     with pytest.raises(ValidationError):
@@ -446,6 +488,13 @@ def test_arguments_that_cannot_be_recognised_again_are_passed_on(log, caplog):
     results = [metric(example), metric(example)]
 
     assert (results, len(calls)) == ([1.0, 1.0], 2)
+    assert "not recorded" in caplog.text
+
+
+def test_a_result_that_cannot_be_stored_is_not_lost(log, caplog):
+    result = object()
+
+    assert log.metric(lambda example: result)(dspy.Example(q=1)) is result
     assert "not recorded" in caplog.text
 
 

@@ -35,7 +35,7 @@ def recorded_metric(metric: Callable[..., Any], paid: PaidLog) -> Callable[..., 
         except ValidationError as error:
             _log.warning("A call of the metric is not recorded: %s", error)
             return metric(*args, **kwargs)
-        return _decoded(paid.once(key, lambda: _encoded(metric(*args, **kwargs))))
+        return _once(paid, key, lambda: metric(*args, **kwargs), _encoded, _decoded)
 
     return recorded
 
@@ -61,8 +61,8 @@ class _Recorded:
         key = self._request_key(prompt, messages, kwargs)
         if key is None:
             return ask(prompt, messages=messages, **kwargs)
-        return self.snakestore_paid.once(
-            key, lambda: _storable(ask(prompt, messages=messages, **kwargs))
+        return _once(
+            self.snakestore_paid, key, lambda: ask(prompt, messages=messages, **kwargs), _storable
         )
 
     async def acall(self, prompt: Any = None, messages: Any = None, **kwargs: Any) -> Any:
@@ -73,8 +73,7 @@ class _Recorded:
         if answer is None:
             answer = await ask(prompt, messages=messages, **kwargs)
             if key is not None:
-                answer = _storable(answer)
-                self.snakestore_paid.store(key, answer)
+                _store(self.snakestore_paid, key, answer)
         return answer
 
     def _request_key(self, prompt: Any, messages: Any, kwargs: dict[str, Any]) -> str | None:
@@ -84,6 +83,37 @@ class _Recorded:
         own: Any = self
         settings = without_secrets({**own.kwargs, **kwargs}, settings=True)
         return "lm-" + fingerprint([own.model, own.model_type, prompt, messages, settings])
+
+
+def _once(
+    paid: PaidLog,
+    key: str,
+    pay: Callable[[], Any],
+    encode: Callable[[Any], Any],
+    decode: Callable[[Any], Any] = lambda stored: stored,
+) -> Any:
+    """The stored answer, or that of ``pay``. One that cannot be stored is not lost."""
+    answers: list[Any] = []
+
+    def encoded() -> Any:
+        answers.append(pay())
+        return encode(answers[0])
+
+    try:
+        return decode(paid.once(key, encoded))
+    except ValidationError as error:
+        if not answers:
+            raise
+        _log.warning("An answer is not recorded: %s", error)
+        return answers[0]
+
+
+def _store(paid: PaidLog, key: str, answer: Any) -> None:
+    """Store the answer of an LM, if that is possible."""
+    try:
+        paid.store(key, _storable(answer))
+    except ValidationError as error:
+        _log.warning("An answer is not recorded: %s", error)
 
 
 @functools.cache

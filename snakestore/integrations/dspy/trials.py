@@ -43,7 +43,7 @@ class TrialLog:
         trials: how many trials there are; None: as many as are claimed.
         lease: how many seconds a claim lasts, unless it is renewed.
         force: resume although ``params``, ``dataset`` or ``seed`` differ. The log
-            ``STUDY/resumes`` records it.
+            ``STUDY/resumes`` records it. Answers that are stored stay.
 
     Raises:
         ResumeMismatchError: if the study was started with other ones.
