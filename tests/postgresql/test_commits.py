@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from types import ModuleType
 
 import pytest
 import sqlalchemy
@@ -73,6 +75,16 @@ def test_a_commit_that_fails_has_an_unknown_outcome(
         repo.update_variable("s", "n", 1)
     with pytest.raises(CommitUnknownError), repo.transaction() as transaction:
         transaction.update_variable("s", "n", 1)
+
+
+def test_an_unknown_outcome_is_reported_while_another_thread_imports_a_driver(
+    repo: SessionRepository, fail: Fail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", ModuleType("asyncpg"))
+    fail("58030")
+
+    with pytest.raises(CommitUnknownError):
+        repo.update_variable("s", "n", 1)
 
 
 @pytest.mark.parametrize(

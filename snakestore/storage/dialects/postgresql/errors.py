@@ -87,6 +87,8 @@ _CONNECTION_ERRORS = {"OperationalError", "InterfaceError"}
 """What PEP 249's drivers raise without an SQLSTATE when no server sent one."""
 _DRIVERS = {"psycopg", "psycopg_binary", "psycopg_c", "psycopg2", "pg8000", "asyncpg"}
 """The packages of drivers."""
+_ERRORS = (("psycopg", "Error"), ("asyncpg", "PostgresError"), ("asyncpg", "InterfaceError"))
+"""What drivers raise outside of SQLAlchemy."""
 _OF_SOCKETS = {"asyncio", "asyncpg", "pg8000", "socket", "ssl", "uvloop"}
 """The packages that connect sockets for drivers which pass on an OSError."""
 _OF_CALLS = {*_DRIVERS, *_OF_SOCKETS, *sys.stdlib_module_names, "snakestore", "sqlalchemy"}
@@ -102,10 +104,11 @@ def driver_error_types() -> tuple[type[BaseException], ...]:
 
     psycopg raises on cursors that snakestore owns, asyncpg while SQLAlchemy connects.
     """
-    psycopg, asyncpg = sys.modules.get("psycopg"), sys.modules.get("asyncpg")
-    return (
-        *((psycopg.Error,) if psycopg else ()),
-        *((asyncpg.PostgresError, asyncpg.InterfaceError) if asyncpg else ()),
+    return tuple(
+        getattr(sys.modules[driver], name)
+        for driver, name in _ERRORS
+        # another thread may import the driver now: then it has raised nothing yet
+        if hasattr(sys.modules.get(driver), name)
     )
 
 
