@@ -13,11 +13,13 @@ import pytest
 import snakestore
 from snakestore import SchemaError, SessionRepository, StoreError
 from snakestore.storage.dialects.sqlite.definitions import (
+    HEAD_DIGEST,
     ObjectDefinition,
+    digest,
     find_alterations,
     parse_table,
 )
-from snakestore.storage.schema.revisions import HEAD, REVISIONS
+from snakestore.storage.schema.revisions import HEAD, REVISIONS, VERSION_TABLE
 from snakestore.storage.schema.tables import Base
 
 NEW_FILES_MAX_MILLISECONDS = 5
@@ -36,6 +38,27 @@ def execute(path: Path, *statements: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for statement in statements:
             connection.execute(statement)
+
+
+def definitions(path: Path) -> tuple[ObjectDefinition, ...]:
+    """The tables of snakestore's, as they are read when a file is opened."""
+    names = ", ".join(f"'{name}'" for name in (VERSION_TABLE, *Base.metadata.tables))
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "SELECT type, name, tbl_name, sql FROM sqlite_master"
+            f" WHERE lower(tbl_name) IN ({names}) ORDER BY name"
+        )
+        return tuple(ObjectDefinition(*row) for row in rows)
+
+
+def test_the_digest_is_that_of_what_the_migrations_create(store: Path, tmp_path: Path) -> None:
+    snakestore.upgrade(tmp_path / "older.db", "0001")
+    snakestore.upgrade(tmp_path / "older.db")
+
+    assert digest(definitions(store)) == HEAD_DIGEST
+    assert digest(definitions(tmp_path / "older.db")) == HEAD_DIGEST
+    execute(store, "CREATE INDEX plain ON programs (created_at)")
+    assert digest(definitions(store)) != HEAD_DIGEST
 
 
 def redefine(path: Path, table: str, old: str, new: str) -> None:
