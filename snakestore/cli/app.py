@@ -71,7 +71,8 @@ class _Commands(LazyGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
-        from snakestore.cli.logged import printed_warnings  # noqa: PLC0415 - --version needs none
+        from snakestore.cli.advice import print_message  # noqa: PLC0415 - --version needs none
+        from snakestore.cli.logged import printed_warnings  # noqa: PLC0415 - likewise
 
         with _closed_pipes():
             try:
@@ -80,10 +81,10 @@ class _Commands(LazyGroup):
             except BrokenPipeError:
                 raise
             except KeyboardInterrupt as error:
-                print_line("snakestore: interrupted", err=True)
+                print_message("interrupted")
                 raise typer.Exit(INTERRUPTED) from error
             except (SnakeStoreError, OSError) as error:
-                print_line(f"snakestore: {error}", err=True)
+                print_message(str(error))
                 raise typer.Exit(1) from error
 
 

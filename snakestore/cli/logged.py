@@ -6,14 +6,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from snakestore.cli.console import print_line
+from snakestore.cli.advice import print_message
 
 
 class _Stderr(logging.Handler):
     """Prints log records to stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print_line(f"snakestore: {record.getMessage()}", err=True)
+        print_message(record.getMessage())
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from snakestore.cli.advice import in_commands
 from snakestore.cli.commands import new_app
 from snakestore.cli.confirmation import confirm
 from snakestore.cli.console import counted, print_json, print_line, print_result
@@ -161,7 +162,8 @@ def _print(report: CheckReport) -> None:
     ):
         if findings:
             print_line()
-            print_table([title, "where", "message"], findings)
+            rows = [(kind, where, in_commands(message)) for kind, where, message in findings]
+            print_table([title, "where", "message"], rows)
         if count > len(findings):
             print_line(f"and {count - len(findings)} more")
     remaining = report.problem_count - report.repaired

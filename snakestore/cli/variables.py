@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from snakestore.cli.advice import in_commands
 from snakestore.cli.console import json_line
 from snakestore.cli.tables import time_text
 from snakestore.errors import CorruptStoreError, UnknownTypeError
@@ -32,7 +33,7 @@ def shown_value(variable: Variable) -> Any:
 def variable_row(name: str, variable: Variable | str) -> list[object]:
     """The row of a variable, or of the reason why it cannot be read."""
     if isinstance(variable, str):
-        return [name, "", variable, "", "", ""]
+        return [name, "", in_commands(variable), "", "", ""]
     return [
         name,
         variable.type,

@@ -11,9 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
-from snakestore import upgrade
+from snakestore import SessionRepository, upgrade
+from snakestore.cli.advice import COMMANDS_OF_METHODS, in_commands
+from snakestore.cli.app import app
 from tests.cli.conftest import ROOT, command
+
+OF_PROGRAMS_ALONE = {
+    *("open", "close", "expired"),
+    *("transaction", "session", "log", "lease"),
+    *("has_log", "has_program", "has_variable", "session_exists"),
+    *("modify_variable", "put_variable", "set_values", "update_variables", "pop_log"),
+}
+"""Methods that take or return what a program has: blocks, functions, handles and batches."""
 
 
 @pytest.mark.parametrize(
@@ -35,6 +46,52 @@ def test_a_missing_object_is_an_error_in_one_line(
 
     assert output.startswith("snakestore: ")
     assert len(output.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (("show", "nobody"), "or list existing ones with `snakestore session list`."),
+        (("get", "chat-1", "x"), "or list existing ones with `snakestore var list`."),
+        (("program", "get", "chat-1", "x"), "Store it with `snakestore program put`"),
+        (("session", "create", "chat-1"), "Pass --exist-ok to use it"),
+        (("get", "check()", "x"), "No session 'check()'."),
+        (("log", "trim", "chat-1", "turns", "--yes"), "`snakestore log trim` needs --keep-last"),
+    ],
+    ids=str,
+)
+def test_an_error_advises_commands_and_not_methods(
+    cli: Any, store: Path, arguments: tuple[str, ...], advice: str
+) -> None:
+    words = 2 if arguments[0] in {"program", "session", "log"} else 1
+
+    output = cli(*arguments[:words], store, *arguments[words:], code=1)
+
+    assert advice in output
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("check(repair=True) corrects them", "`snakestore check --repair` corrects them"),
+        ("pass overwrite=True", "pass --overwrite"),
+        ("a stale expected_version", "a stale --expected-version"),
+        ("others would overwrite it", "others would overwrite it"),
+        ("variable 'exist_ok' of session 'x'", "variable 'exist_ok' of session 'x'"),
+    ],
+)
+def test_words_and_quoted_names_stay_as_they_are(message: str, shown: str) -> None:
+    assert in_commands(message) == shown
+
+
+def test_every_method_of_the_library_has_a_command() -> None:
+    methods = {name for name in dir(SessionRepository) if not name.startswith("_")}
+    commands = get_command(app).commands
+
+    for words in {*COMMANDS_OF_METHODS.values()}:
+        first, *rest = words.split()
+        assert not rest or rest[0].startswith("-") or rest[0] in commands[first].commands
+    assert methods - set(COMMANDS_OF_METHODS) == OF_PROGRAMS_ALONE
 
 
 @pytest.mark.parametrize(
@@ -268,6 +325,6 @@ def test_a_damaged_session_is_reported_on_stderr_and_the_others_are_listed(
 
     assert [session["id"] for session in json.loads(result.stdout)] == ["job-1"]
     assert result.stderr.splitlines() == [
-        "snakestore: omitted the session 'chat-1', which is damaged: see check()"
+        "snakestore: omitted the session 'chat-1', which is damaged: see `snakestore check`"
     ]
     assert result.returncode == 0
