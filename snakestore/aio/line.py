@@ -193,7 +193,7 @@ class Line:
             queue = self._urgent if urgent else self._waiting
             ticket = queue[0]  # it is taken out when it has been woken
             if ticket.waits:
-                if len(self.holders) >= self.places:
+                if len(self.holders | {ticket.holder}) > self.places:
                     return
                 self.holders.add(ticket.holder)
                 ticket.holder.awaited = None

@@ -21,6 +21,8 @@ from snakestore.storage.execution.runner import Runner
 
 R = TypeVar("R")
 
+REMIND_SECONDS = 0.25
+"""How long a worker thread waits until it wakes the task of its last call again."""
 IDLE_SECONDS = 30.0
 """How long a worker thread waits for a call before it ends."""
 
@@ -117,6 +119,11 @@ class _ThreadJob(Generic[R]):
         except RuntimeError:
             logger.debug("a call ended after its event loop was closed")
 
+    def remind(self) -> None:
+        """Wake the task again, where an exception came when it was to be woken."""
+        if self._outcome is not None and self._then is None:
+            self.wake()
+
     def _resolve(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -137,6 +144,9 @@ class _UnattendedJob:
             logger.warning("cleaning up after an abandoned call failed: %s", error)
         finally:
             self._then()
+
+    def remind(self) -> None:
+        """Nobody waits."""
 
 
 class _Workers:
@@ -183,21 +193,33 @@ class _Worker:
         self._workers = workers
         self.jobs: SimpleQueue[_ThreadJob[Any] | _UnattendedJob | None] = SimpleQueue()
         self.jobs.put(job)
+        self._last: _ThreadJob[Any] | _UnattendedJob | None = None
+        """The last call, for a moment."""
         # a daemon: a thread that waits for a call must not keep the interpreter from ending
         self.thread = threading.Thread(target=self._work, name="snakestore", daemon=True)
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
+            self._remind()
             if self in self._workers.idle:  # an exception came when it was taken out
                 self._workers.remove(self)
             job.run()
+            self._last = job
             del job
             with self._workers.mutex:
                 if self._workers.closed:
                     return
                 self._workers.idle.append(self)
 
+    def _remind(self) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            last.remind()
+
     def _next(self) -> _ThreadJob[Any] | _UnattendedJob | None:
+        with suppress(Empty):
+            return self.jobs.get(timeout=REMIND_SECONDS)
+        self._remind()
         while True:
             try:
                 return self.jobs.get(timeout=IDLE_SECONDS)

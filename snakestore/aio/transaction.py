@@ -58,6 +58,9 @@ class AsyncTransaction(Generic[A]):
     __aenter__ = Enter()
     __aexit__ = Exit()
 
+    block = Block(read_only=True)
+    """Its block; before it has one, one that was not entered."""
+
     def __init__(
         self, dispatcher: Dispatcher, repository_on: Callable[[Dispatcher], A], *, read_only: bool
     ) -> None:

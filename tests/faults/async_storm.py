@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, closing, suppress
 from pathlib import Path
 from traceback import walk_stack
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -170,28 +170,62 @@ async def thrown(counts: Counts, seconds: float) -> None:
         assert outcome in errors, outcome
 
 
+class _Signal:
+    """A signal whose handler raises an exception once, in the library's code only.
+
+    In asyncio's own it may lose the step of a task, for which that task would wait.
+    """
+
+    _of_tasks: ClassVar = {"snakestore", "asyncio", "tests"}
+
+    def __init__(self, error: type[BaseException], seconds: float) -> None:
+        self._error = error
+        self._seconds = seconds
+        self._armed = False
+
+    def __enter__(self) -> None:
+        self._armed = True
+        signal.signal(signal.SIGALRM, self._handle)
+        signal.setitimer(signal.ITIMER_REAL, self._seconds)
+
+    def __exit__(self, *_: object) -> None:
+        self._armed = False
+
+    def _handle(self, _: int, frame: FrameType | None) -> None:
+        packages = (each.f_globals["__name__"].partition(".")[0] for each, _ in walk_stack(frame))
+        if (
+            self._armed
+            and next(each for each in packages if each in self._of_tasks) != "snakestore"
+        ):
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 1e-3))
+        elif self._armed:
+            self._armed = False
+            raise self._error
+
+
+async def raised_by_a_signal(counts: Counts, seconds: float) -> None:
+    """A signal handler raises an exception, and the event loop goes on."""
+    tasks = [asyncio.create_task(counts.go_on()) for _ in range(TASKS)]
+    with _Signal(ThrownError, seconds):
+        await asyncio.wait(tasks, timeout=2 * seconds)
+    for task in tasks:
+        task.cancel()
+    done, pending = await asyncio.wait(tasks, timeout=2)
+    assert not pending, "a task cannot be cancelled"
+    for task in done:
+        assert task.cancelled() or isinstance(task.exception(), ThrownError), task.exception()
+
+
 ATTACKS: dict[str, Attack] = {
     "cancelled": cancelled,
     "asyncio.timeout": timed_out,
     "exceptions raised": thrown,
+    "a signal handler's": raised_by_a_signal,
 }
 
 
 def interrupted(counts: Counts, kind: str, longest: float) -> None:
-    """A signal comes while ``asyncio.run`` runs the tasks.
-
-    A KeyboardInterrupt of a signal handler is raised in the library's code only. In asyncio's own
-    it may lose the step of a task, which asyncio.run would wait for.
-    """
-
-    def handler(_: int, frame: FrameType | None) -> None:
-        nonlocal armed
-        packages = (each.f_globals["__name__"].partition(".")[0] for each, _ in walk_stack(frame))
-        if armed and next(each for each in packages if each in _OF_TASKS) != "snakestore":
-            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 1e-3))
-        elif armed:
-            armed = False
-            raise KeyboardInterrupt
+    """A signal comes while ``asyncio.run`` runs the tasks."""
 
     async def main() -> None:
         tasks = [asyncio.create_task(counts.go_on()) for _ in range(TASKS)]
@@ -200,25 +234,18 @@ def interrupted(counts: Counts, kind: str, longest: float) -> None:
             task.cancel()
         await asyncio.wait(tasks)
 
-    armed = True
     delay = random.uniform(1e-3, longest)
-    timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
-    try:
+    with suppress(KeyboardInterrupt):
         if kind == "SIGINT":  # of which asyncio.run has a handler of its own
+            timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
             timer.start()
-        else:
-            signal.signal(signal.SIGALRM, handler)
-            signal.setitimer(signal.ITIMER_REAL, delay)
-        asyncio.run(main())
-        if timer.ident is not None:
+            asyncio.run(main())
             timer.join()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        armed = False
+        else:
+            with _Signal(KeyboardInterrupt, delay):
+                asyncio.run(main())
 
 
-_OF_TASKS = {"snakestore", "asyncio", "tests"}
 SIGNALS = ["SIGINT", "KeyboardInterrupt"]
 
 

@@ -7,7 +7,9 @@ import signal
 
 import coverage
 import pytest
+import sqlalchemy
 
+from snakestore import SessionRepository
 from tests.faults import async_events, async_storm, events, storm
 from tests.faults.crew import run
 from tests.servers import emptied
@@ -73,6 +75,23 @@ def test_after_an_exception_at_any_event_of_a_method_a_server_has_no_transaction
     [hits] = run(events.strike, [("postgresql", url, method, 1, step)], 900)
 
     assert hits > 100 / step
+
+
+def test_an_exception_inside_sqlalchemy_is_raised_unchanged(tmp_path, monkeypatch):
+    def strike(*_):
+        raise TimeoutError
+
+    SessionRepository.open(tmp_path / "s.db").close()
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 's.db'}")
+    repo = SessionRepository(engine)
+    repo.create_session("s")
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.dialect.execution_ctx_cls, "_init_statement", strike)
+        with pytest.raises(TimeoutError):
+            repo.touch("s")
+
+    assert repo.touch("s").id == "s"
+    engine.dispose()
 
 
 @pytest.mark.parametrize("method", async_events.METHODS)

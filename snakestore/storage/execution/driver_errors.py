@@ -32,8 +32,11 @@ def is_driver_error(error: BaseException) -> bool:
 def masked_by(error: BaseException) -> BaseException | None:
     """The exception from outside that an error of the driver's code replaced, or None.
 
-    psycopg raises an error of its own where it cannot clean up after an interruption.
+    psycopg raises an error of its own where it cannot clean up after an interruption, SQLAlchemy
+    where one comes before it calls the driver.
     """
+    if type(error) is exc.StatementError and not is_driver_error(error.orig or error):
+        return error.orig
     found: BaseException | None = None
     if is_driver_error(error) or interrupts_driver(error):
         each = driver_error(error) or error
