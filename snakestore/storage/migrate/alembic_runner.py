@@ -6,6 +6,7 @@ Alembic is imported only when something has to be migrated.
 from __future__ import annotations
 
 import io
+import os
 import re
 from importlib.resources import files
 from typing import Any, Literal
@@ -89,11 +90,20 @@ def new_config() -> Any:
     from alembic.config import Config  # noqa: PLC0415 - slow to import, rarely used
 
     config = Config(stdout=io.StringIO())
-    config.set_main_option(
-        "script_location", str(files("snakestore.migrations")).replace("%", "%%")
-    )
+    config.set_main_option("script_location", _script_folder().replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
+
+
+def _script_folder() -> str:
+    """The folder of the scripts: in the installed package, and beside the package in a clone.
+
+    Python imports the package of the clone when a script in the folder of the clone is run.
+    """
+    try:
+        return str(files("snakestore.migrations"))
+    except ModuleNotFoundError:
+        return os.path.join(os.path.dirname(str(files("snakestore"))), "migrations")
 
 
 def migrate(connection: Connection, direction: Direction, revision: str) -> None:
