@@ -84,4 +84,5 @@ def test_every_block_says_what_it_is() -> None:
         if kind not in {"console", "python", "sh", "sql", "text"}
     }
 
-    assert kinds == set()
+    # tests/integrations/recipes.py runs those with a server or a framework of their own
+    assert kinds == {"recipes.md: py"}
