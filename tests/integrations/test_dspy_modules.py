@@ -483,6 +483,7 @@ def test_the_state_of_an_lm_is_refused_with_its_path(repo):
         ({"extra": {"deep": [{"Authorization": "Bearer x"}]}}, "extra.deep[0].Authorization"),
         ({"extra_headers": {"X-Key": "x"}}, "extra_headers"),
         ({"headers": {}}, "headers"),
+        ({"azure_ad_token": "x"}, "azure_ad_token"),
         ({"extra_body": {"api-key": "x"}}, "extra_body.api-key"),
         ({"AWS_SECRET_ACCESS_KEY": "x"}, "AWS_SECRET_ACCESS_KEY"),
         ({"api_base": "http://x"}, "api_base"),
@@ -499,7 +500,7 @@ def test_keys_and_headers_in_a_config_are_refused_with_their_path(repo, config, 
 
 
 def test_settings_that_are_no_secrets_are_stored(repo):
-    config = {"max_tokens": 9, "top_p": 0.5, "stop": ["x"], "seed": 3}
+    config = {"max_tokens": 9, "top_p": 0.5, "stop": ["x"], "seed": 3, "eos_token": "<end>"}
     module = dspy.Predict("token, password -> secret", **config)
     module.demos = [{"token": "a", "password": "b", "secret": "c"}]
 

@@ -20,10 +20,13 @@ _CREDENTIAL = re.compile(
 
 _SETTING = re.compile(
     r"headers|cookies?|token|password|passwd|secret|api_base|base_url|azure_endpoint|model_list"
-    r"|.*_(password|secret)",
+    r"|(?!(stop|eos|bos|pad|sep|mask|cls|unk)_token$).*_(password|secret|token)",
     re.IGNORECASE,
 )
-"""Names that hold a credential or an endpoint among the settings of an LM."""
+"""Names that hold a credential or an endpoint among the settings of an LM.
+
+A ``stop_token`` and the like are text for the model.
+"""
 
 
 def secrets_in(value: Any, path: str, *, settings: bool) -> Iterator[str]:
