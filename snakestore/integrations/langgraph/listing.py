@@ -51,6 +51,7 @@ class Listing:
         self._left = limit
         self._page = _PAGE if limit is None or metadata else min(limit, _PAGE)
         self._sources: list[_Source] | None = None
+        self._begun = False
         self._taken: _Source | None = None  # whose name was returned last; not in _sources
 
     def next(self) -> Steps[CheckpointTuple | None]:
@@ -64,7 +65,9 @@ class Listing:
                 continue
             if self._left is not None:
                 self._left -= 1
-            writes = yield from self._threads.writes(session, name)
+            read = self._threads.writes if self._begun else self._threads.writes_of_newest
+            self._begun = True
+            writes = yield from read(session, name)
             return self._threads.loaded(session, variable, writes)
         return None
 

@@ -54,9 +54,7 @@ class Threads:
         if get_checkpoint_id(config):
             writes = yield from self.writes(session, variable.name)
             return self.loaded(session, variable, writes)._replace(config=config)
-        # the latest seldom has writes, and has_log is faster than the error of a missing log
-        has_writes = yield call("has_log", session, keys.writes_of(variable.name))
-        writes = (yield from self.writes(session, variable.name)) if has_writes else []
+        writes = yield from self.writes_of_newest(session, variable.name)
         return self.loaded(session, variable, writes)
 
     def find(self, config: RunnableConfig) -> Steps[Variable | None]:
@@ -96,6 +94,12 @@ class Threads:
         except (LogNotFoundError, SessionNotFoundError):
             return []
         return stored.in_order(entries)
+
+    def writes_of_newest(self, session: str, name: str) -> Steps[list[stored.Write]]:
+        """As ``writes``, faster where there are none: the newest checkpoint seldom has any."""
+        if not (yield call("has_log", session, keys.writes_of(name))):
+            return []
+        return (yield from self.writes(session, name))
 
     def loaded(
         self, session: str, variable: Variable, writes: Sequence[stored.Write]
