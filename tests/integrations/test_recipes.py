@@ -132,7 +132,8 @@ def test_celery_a_job_that_is_delivered_twice_is_done_once(repo, jobs):
     tasks = recipe("tasks.py")
     tasks.app.conf.update(broker_url="memory://", result_backend="cache+memory://")
     tasks.open_store()
-    with start_worker(tasks.app, perform_ping_check=False, pool="solo"):
+    # the level stays that of the root logger: others expect warnings there
+    with start_worker(tasks.app, perform_ping_check=False, pool="solo", loglevel="WARNING"):
         results = [tasks.embed.delay("text") for _ in range(2)]
         values = [each.get(timeout=60) for each in results]
     tasks.app.repo.close()
