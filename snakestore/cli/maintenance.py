@@ -27,6 +27,8 @@ ROWS = ("sessions", "variables", "programs", "versions", "logs", "log_entries")
 """What a check counts."""
 
 app = new_app()
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 30 * 86400.0
+"""Seconds between two sweeps: without a pause, they would keep a processor busy."""
 
 
 @app.command(cls=StoreCommand)
@@ -38,7 +40,13 @@ def sweep(
     ] = None,
     every: Annotated[
         float | None,
-        typer.Option(min=0.0, metavar="SECONDS", help="Sweep again and again.", show_default=False),
+        typer.Option(
+            min=SHORTEST_PAUSE,
+            max=LONGEST_PAUSE,
+            metavar="SECONDS",
+            help="Sweep again and again.",
+            show_default=False,
+        ),
     ] = None,
     *,
     as_json: AsJson = False,

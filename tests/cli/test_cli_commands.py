@@ -258,6 +258,9 @@ def test_raw_values_are_printed_as_they_are(processes: Any, store: Path) -> None
         ("session", "create", "s", "--metadata", "[]"),
         ("session", "create", "s", "--history", "few"),
         ("sweep", "--every", "1", "--json"),
+        ("sweep", "--every", "0"),
+        ("sweep", "--every", "nan"),
+        ("sweep", "--every", "inf"),
     ],
     ids=" ".join,
 )
