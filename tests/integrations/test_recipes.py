@@ -124,11 +124,17 @@ def test_a_job_that_fails_is_tried_again(repo, jobs):
     assert jobs.once(repo, "job", lambda: 2) == 2
 
 
+def no_logging(**_):
+    """In place of Celery's own."""
+
+
 @pytest.mark.filterwarnings("ignore")  # of the worker, which is made for another thread
 def test_celery_a_job_that_is_delivered_twice_is_done_once(repo, jobs):
     pytest.importorskip("celery", reason="needs the extra snakestore[suites]")
     from celery.contrib.testing.worker import start_worker
+    from celery.signals import setup_logging
 
+    setup_logging.connect(no_logging)  # Celery would take the root logger from later tests
     tasks = recipe("tasks.py")
     tasks.app.conf.update(broker_url="memory://", result_backend="cache+memory://")
     tasks.open_store()
