@@ -94,6 +94,36 @@ def test_an_exception_inside_sqlalchemy_is_raised_unchanged(tmp_path, monkeypatc
     engine.dispose()
 
 
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, TimeoutError, storm.Stop])
+def test_an_exception_that_sqlalchemy_drops_a_connection_for_leaves_no_lock(
+    tmp_path, monkeypatch, kind
+):
+    def strike(context):
+        context.kept = context.cursor  # as the frames of a traceback do
+        raise kind
+
+    path = storm.file_in(tmp_path)
+    SessionRepository.open(path).close()
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+    repo = SessionRepository(engine)
+    repo.create_session("s")
+    repo.register_variable("s", "n", "integer", 0)
+
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(kind) as kept,
+        repo.transaction() as transaction,
+    ):
+        transaction.update_variable("s", "n", 1)
+        patch.setattr(engine.dialect.execution_ctx_cls, "_setup_result_proxy", strike)
+        transaction.get_variable("s", "n")
+
+    assert kept.value is not None
+    assert storm.File(path).is_free()
+    assert repo.get_value("s", "n") == 0
+    engine.dispose()
+
+
 @pytest.mark.parametrize("method", async_events.METHODS)
 def test_after_an_exception_at_any_event_of_awaited_code_no_turn_is_lost(tmp_path, method, size):
     step = size(13, 1, default=43)

@@ -379,6 +379,10 @@ class Backend(ABC):
             Whether anything had to be begun.
         """
 
+    def end_with_connections(self, engine: Engine) -> None:
+        """Have a transaction end when SQLAlchemy drops its connection after an exception."""
+        del engine  # a server notices that
+
     @abstractmethod
     def without_lock_wait(self, connection: Connection) -> AbstractContextManager[None]:
         """A block in which a Connection does not wait for a lock of the whole database."""
