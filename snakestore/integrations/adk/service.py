@@ -33,15 +33,15 @@ class SnakestoreSessionService(BaseSessionService):
     ``temp:`` are never stored.
     """
 
-    def __init__(self, store: AsyncStore, *, ttl: float | timedelta | None = None) -> None:
-        """Use a store. A path or URL is opened when it is first needed.
+    def __init__(self, async_repo: AsyncStore, *, ttl: float | timedelta | None = None) -> None:
+        """Use a repository. A path or URL is opened when it is first needed.
 
         Args:
-            store: an AsyncSessionRepository, which stays the caller's, or a path or URL.
+            async_repo: an AsyncSessionRepository, which stays the caller's, or a path or URL.
             ttl: seconds or timedelta that a new session of ADK may be idle; None: it never expires.
                 An expired session is missing. The state of apps and users never expires.
         """
-        self._handle = AsyncHandle(store)
+        self._handle = AsyncHandle(async_repo)
         self._ttl = ttl
         self._turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 

@@ -20,7 +20,7 @@ from snakestore.program import Program
 
 
 def save_module(
-    store: Store,
+    repo: Store,
     sid: str,
     program_id: str,
     module: dspy.Module,
@@ -36,7 +36,7 @@ def save_module(
     and Python.
 
     Args:
-        store: a repository, or a path or URL, which is opened and closed.
+        repo: a repository, or a path or URL, which is opened and closed.
         sid: the session.
         program_id: the program. Saving the same state again adds no version.
         module: any ``dspy.Module``.
@@ -52,12 +52,12 @@ def save_module(
     if omit_secrets:
         metadata = without_secrets(metadata, settings=False)
     refuse_secrets(metadata, "$.metadata", settings=False)
-    with contextlib.closing(Handle(store)) as handle:
+    with contextlib.closing(Handle(repo)) as handle:
         return handle.repository.put_program(sid, program_id, document, metadata=metadata)
 
 
 def load_module(
-    store: Store,
+    repo: Store,
     sid: str,
     program_id: str,
     module: dspy.Module,
@@ -71,7 +71,7 @@ def load_module(
     the module itself, so a refusal leaves it unchanged. LMs stay as they are.
 
     Args:
-        store: a repository, or a path or URL, which is opened and closed.
+        repo: a repository, or a path or URL, which is opened and closed.
         sid: the session.
         program_id: the program.
         module: the module to load into.
@@ -87,7 +87,7 @@ def load_module(
             fields.
         ValidationError: if ``save_module`` did not store the program.
     """
-    with contextlib.closing(Handle(store)) as handle:
+    with contextlib.closing(Handle(repo)) as handle:
         if version is None:
             document = handle.repository.get_program_record(sid, program_id).document
         else:

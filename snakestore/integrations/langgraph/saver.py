@@ -68,7 +68,7 @@ class AsyncSnakestoreSaver(Checkpointer):
 
     def __init__(
         self,
-        repo: AsyncStore,
+        async_repo: AsyncStore,
         *,
         serde: SerializerProtocol | None = None,
         prefix: str = "langgraph:",
@@ -77,7 +77,7 @@ class AsyncSnakestoreSaver(Checkpointer):
         """Use a repository, or open one when it is first needed.
 
         Args:
-            repo: an AsyncSessionRepository, or a path or URL to open.
+            async_repo: an AsyncSessionRepository, or a path or URL to open.
             serde: serialises checkpoints and writes; None: LangGraph's JsonPlusSerializer.
             prefix: what the ids of the sessions start with. The id of the thread follows.
             ttl: seconds after which a thread expires that is not used; None: never.
@@ -86,7 +86,7 @@ class AsyncSnakestoreSaver(Checkpointer):
             ValidationError: if the serde would fall back to pickle.
         """
         super().__init__(serde=serde, prefix=prefix, ttl=ttl)
-        self._handle = AsyncHandle(repo)
+        self._handle = AsyncHandle(async_repo)
         self._runner = AwaitingRunner(self._handle)
 
     async def close(self) -> None:

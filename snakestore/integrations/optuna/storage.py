@@ -47,17 +47,17 @@ class SnakestoreStorage(BaseStorage, BaseHeartbeat):
 
     def __init__(
         self,
-        store: Store,
+        repo: Store,
         *,
         heartbeat_interval: int | None = None,
         grace_period: int | None = None,
         heartbeat_stale_trial_callback: StaleTrialCallback | None = None,
         failed_trial_callback: StaleTrialCallback | None = None,
     ) -> None:
-        """Use a store. The keyword arguments are those of Optuna's ``RDBStorage``.
+        """Use a repository or open one. The keyword arguments are those of Optuna's ``RDBStorage``.
 
         Args:
-            store: a repository, which stays the caller's, or a path or URL.
+            repo: a repository, which stays the caller's, or a path or URL.
             heartbeat_interval: seconds between two renewals of a trial's lease; None: no leases.
             grace_period: length of the lease in seconds; None: twice the interval.
             heartbeat_stale_trial_callback: called for each trial that failed because its lease ran
@@ -77,7 +77,7 @@ class SnakestoreStorage(BaseStorage, BaseHeartbeat):
         if heartbeat_stale_trial_callback is not None and failed_trial_callback is not None:
             message = "give heartbeat_stale_trial_callback or failed_trial_callback, not both"
             raise ValueError(message)
-        self._store = store
+        self._store = repo
         self._interval = heartbeat_interval
         self._grace_period = grace_period
         self._callback = heartbeat_stale_trial_callback or failed_trial_callback
