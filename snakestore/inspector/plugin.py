@@ -103,10 +103,11 @@ def permission_allowed(action: str, resource: Any) -> bool | None:
 @hookimpl
 def handle_exception(datasette: Datasette, request: Request, exception: Exception) -> Any:
     """A page that says what is wrong with a request."""
-    if isinstance(exception, Base400 | DatasetteError):
-        status, message = exception.status, str(exception)
-    elif isinstance(exception, QueryInterrupted):
+    if isinstance(exception, QueryInterrupted) or getattr(exception, "message_is_html", False):
+        # Datasette's own message of this is markup, about a setting that users cannot reach
         status, message = 400, "The query took too long, and was ended."
+    elif isinstance(exception, Base400 | DatasetteError):
+        status, message = exception.status, str(exception)
     elif isinstance(exception, SnakeStoreError):
         status, message = 500, str(exception)
     elif isinstance(exception, driver_error_types()):

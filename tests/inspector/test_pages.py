@@ -25,7 +25,7 @@ from tests.plans import scanned
 
 pytest.importorskip("datasette", reason="the extra `inspect` is not installed")
 
-from snakestore.inspector import charts, queries, values
+from snakestore.inspector import charts, queries, server, values
 from snakestore.inspector.database import SHORTENED_VIEWS, StoreDatabase
 from snakestore.inspector.metadata import VIEWS
 from snakestore.inspector.questions import QUESTIONS
@@ -307,6 +307,17 @@ def test_every_view_has_a_title_a_description_and_known_columns(store):
             assert view["description"]
             named = {*view["columns"], *view["facets"], *([view["sort"]] if "sort" in view else [])}
             assert named <= columns
+
+
+def test_a_query_that_takes_too_long_is_ended_and_the_page_says_so(browse, store, monkeypatch):
+    monkeypatch.setitem(server.SETTINGS, "sql_time_limit_ms", 20)
+    sql = "with recursive n(x) as (select 1 union all select x + 1 from n) select count(*) from n"
+
+    answer = browse(store)(f"/store?{urlencode({'sql': sql})}")
+
+    assert answer.status_code == 400
+    assert "The query took too long, and was ended." in answer.text
+    assert "&lt;" not in answer.text
 
 
 def test_views_have_facets(browse, store):
