@@ -19,6 +19,8 @@ from tests.integrations import dspy_optimisers as runs  # noqa: E402
 # MIPROv2 uses a feature of Optuna that is experimental
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["snakestore.integrations.dspy"])  # importing DSPy takes seconds
 OPTIMISERS = [runs.random_search, runs.mipro, runs.gepa]
 
 
@@ -42,9 +44,8 @@ def result_of(repo):
 
 def run_until_done(make, url, path, kills):
     """Optimise in processes that are killed after so many payments, and in a last one."""
-    context = multiprocessing.get_context("spawn")
     for kill_at in (*kills, None):
-        process = context.Process(target=runs.optimise, args=(make, url, path, kill_at))
+        process = FORKED.Process(target=runs.optimise, args=(make, url, path, kill_at))
         process.start()
         process.join(300)
         assert process.exitcode == (0 if kill_at is None else -signal.SIGKILL)
