@@ -268,8 +268,8 @@ async def opened(stack: AsyncExitStack, address: str, driver: str | None) -> Any
     return await stack.enter_async_context(AsyncSessionRepository(engine, busy_timeout=5))
 
 
-def _within_a_second(holds: Callable[[], bool], message: str) -> None:
-    deadline = time.monotonic() + 1
+def _soon(holds: Callable[[], bool], message: str) -> None:
+    deadline = time.monotonic() + 10  # on a machine that is busy
     while not holds():
         assert time.monotonic() < deadline, message
         time.sleep(0.005)
@@ -305,8 +305,8 @@ def rage(store_kind: str, where: str, driver: str | None, kind: str, hits: int, 
             )
         else:
             acknowledged = _rage_by_signals(store, kind, LONGEST[store_kind], hits)
-        _within_a_second(lambda: threading.active_count() <= threads, "a thread is left")
-        _within_a_second(lambda: _connections(store) <= connections, "a connection is left")
+        _soon(lambda: threading.active_count() <= threads, "a thread is left")
+        _soon(lambda: _connections(store) <= connections, "a connection is left")
         with SessionRepository.open(store.url) as outside:
             assert outside.check().ok
     return {"hits": hits, "acknowledged": acknowledged}
@@ -323,7 +323,7 @@ async def _rage_in_tasks(
             before = counts.acknowledged
             await attack(counts, random.uniform(1e-3, longest))
             total += counts.acknowledged - before
-            await _free_within_a_second(store)
+            await _soon_free(store)
             counts.settle(outside)
             async with asyncio.timeout(1):
                 await counts.add_one()
@@ -341,7 +341,7 @@ def _rage_by_signals(store: Store, kind: str, longest: float, hits: int) -> int:
             before = counts.acknowledged
             interrupted(counts, kind, longest)
             total += counts.acknowledged - before
-            _within_a_second(store.is_free, "a lock is left")
+            _soon(store.is_free, "a lock is left")
             counts.settle(outside)
             asyncio.run(_write_and_close(counts))
     return total
@@ -356,9 +356,9 @@ async def _write_and_close(counts: Counts) -> None:
         await counts.add_one()
 
 
-async def _free_within_a_second(store: Store) -> None:
+async def _soon_free(store: Store) -> None:
     """A method that was cancelled goes on to its end. A block has ended when it was left."""
-    deadline = time.monotonic() + 1
+    deadline = time.monotonic() + 10  # on a machine that is busy
     while not store.is_free():
         assert time.monotonic() < deadline, "a lock is left"
         await asyncio.sleep(0.005)

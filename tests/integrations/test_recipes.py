@@ -51,6 +51,9 @@ def test_dogpile_a_region_calls_the_function_once(repo, monkeypatch):
         assert stored.version == 0
 
 
+@pytest.mark.filterwarnings(
+    "ignore:Using `httpx` with"
+)  # newer versions of Starlette prefer httpx2
 def test_fastapi_a_visitor_has_a_session_until_it_expires(repo):
     pytest.importorskip("fastapi", reason="needs the extra snakestore[test]")
     from fastapi.testclient import TestClient

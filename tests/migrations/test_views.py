@@ -35,6 +35,14 @@ from snakestore.storage.schema.views import DOCUMENTATION
 from tests.plans import scanned
 
 NOW = datetime.now(UTC)
+
+
+@pytest.fixture(autouse=True)
+def _now(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NOW is when the test begins, however long ago it was collected."""
+    monkeypatch.setattr(request.module, "NOW", datetime.now(UTC))
+
+
 Read = Callable[[str], list[dict[str, Any]]]
 
 

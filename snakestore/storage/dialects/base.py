@@ -379,9 +379,9 @@ class Backend(ABC):
             Whether anything had to be begun.
         """
 
-    def end_with_connections(self, engine: Engine) -> None:
-        """Have a transaction end when SQLAlchemy drops its connection after an exception."""
-        del engine  # a server notices that
+    def end_dropped(self, error: BaseException) -> None:
+        """End the transaction of a connection that SQLAlchemy has closed because of ``error``."""
+        del error  # a server notices that
 
     @abstractmethod
     def without_lock_wait(self, connection: Connection) -> AbstractContextManager[None]:

@@ -170,5 +170,7 @@ def roll_back(connection: ConnectionAdapter, error: BaseException | None = None)
             if not is_driver_error(problem):
                 raise
             connection.broken = True
-    if connection.broken and not connection.lost:
+    if connection.lost and error is not None:
+        connection.backend.end_dropped(error)
+    elif connection.broken and not connection.lost:
         connection.backend.cancel(connection.driver_connection)

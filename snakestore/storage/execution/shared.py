@@ -245,7 +245,6 @@ class BorrowedConnections:
         self._backend = backend
         self._wait = wait
         self._closed = False
-        backend.end_with_connections(engine)
         in_memory = not backend.remote and backend.file_path(engine.url) is None
         # a StaticPool gives its one connection to every thread
         self._static = engine.pool if isinstance(engine.pool, StaticPool) else None

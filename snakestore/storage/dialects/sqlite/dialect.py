@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from typing import Any, ClassVar, cast
 
-from sqlalchemy import URL, Connection, Engine, column, event, func, select
+from sqlalchemy import URL, Connection, Engine, column, func, select
 
 from snakestore.errors import SnakeStoreError
 from snakestore.session import expiry
@@ -39,8 +39,6 @@ from snakestore.storage.paths import real_path
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.settings import Settings
-
-logger = logging.getLogger("snakestore.sqlite")
 
 _INCREMENTAL = 2
 _VACUUM_PAGES = 128
@@ -228,10 +226,12 @@ class SQLite(Backend):
         connection.exec_driver_sql(self.begin_write if write else self.begin_snapshot)
         return True
 
-    def end_with_connections(self, engine: Engine) -> None:
-        """Roll back first: SQLite goes on while a traceback refers to a statement."""
-        if not engine.dialect.is_async and not event.contains(engine.pool, "invalidate", _end):
-            event.listen(engine.pool, "invalidate", _end)
+    def end_dropped(self, error: BaseException) -> None:
+        """Clear SQLAlchemy's frames: SQLite goes on while a traceback refers to a statement."""
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if str(frame.f_globals.get("__name__")).startswith("sqlalchemy."):
+                with suppress(RuntimeError):  # it has not ended
+                    frame.clear()
 
     @contextmanager
     def without_lock_wait(self, connection: Connection) -> Iterator[None]:
@@ -327,10 +327,3 @@ def _text_or_bytes(stored: bytes) -> str | bytes:
         return stored.decode("utf-8")
     except UnicodeDecodeError:
         return stored
-
-
-def _end(driver_connection: Any, _record: object, _error: object) -> None:
-    try:
-        driver_connection.rollback()
-    except sqlite3.Error as problem:
-        logger.warning("rolling back failed: %s", problem)
