@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import time
 from datetime import timedelta
@@ -54,6 +55,9 @@ def sweep(
     """Delete expired sessions."""
     if every is not None and as_json:
         message = "--json prints one document: leave out --every"
+        raise typer.BadParameter(message)
+    if every is not None and math.isnan(every):  # which is neither below min nor above max
+        message = "--every is a number of seconds, not nan"
         raise typer.BadParameter(message)
     with writing(store) as repository:
         deleted = _swept(repository, limit)
