@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack, cast
 from sqlalchemy import URL
 
 from snakestore.aio.binds import AsyncBind, Opening, dispatcher_on, open_in_thread
-from snakestore.aio.dispatcher import Dispatcher
+from snakestore.aio.dispatcher import Arguments, Dispatcher, Keywords, Method
 from snakestore.aio.lease import AsyncLease
 from snakestore.aio.records import exported, imported
 from snakestore.aio.transaction import AsyncTransaction
@@ -28,43 +28,39 @@ R = TypeVar("R")
 A = TypeVar("A", bound="AsyncSessionRepository")
 
 
-def _reads(
+def _awaited(
     method: Callable[Concatenate[SessionRepository, P], R],
+    way: Callable[[Dispatcher], Callable[[Method[R], Arguments, Keywords], Coroutine[Any, Any, R]]],
 ) -> Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]:
-    """A method that reads, awaited: the same arguments, results and errors."""
+    """A method, awaited in one way of the dispatcher: the same arguments, results and errors."""
     method = named(method, "AsyncSessionRepository")
 
     @wraps(method)
-    async def awaited(repository: AsyncSessionRepository, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await repository._dispatcher.read(method, args, kwargs)  # noqa: SLF001 - of its class
+    async def _method(repository: AsyncSessionRepository, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await way(repository._dispatcher)(method, args, kwargs)  # noqa: SLF001 - of its class
 
-    return cast("Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]", awaited)
+    return cast("Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]", _method)
+
+
+def _reads(
+    method: Callable[Concatenate[SessionRepository, P], R],
+) -> Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]:
+    """A method that reads, awaited."""
+    return _awaited(method, lambda dispatcher: dispatcher.read)
 
 
 def _writes(
     method: Callable[Concatenate[SessionRepository, P], R],
 ) -> Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]:
     """A method that writes in one transaction, awaited."""
-    method = named(method, "AsyncSessionRepository")
-
-    @wraps(method)
-    async def awaited(repository: AsyncSessionRepository, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await repository._dispatcher.write(method, args, kwargs)  # noqa: SLF001 - of its class
-
-    return cast("Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]", awaited)
+    return _awaited(method, lambda dispatcher: dispatcher.write)
 
 
 def _in_steps(
     method: Callable[Concatenate[SessionRepository, P], R],
 ) -> Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]:
     """A method of several transactions, awaited. Others may write between them."""
-    method = named(method, "AsyncSessionRepository")
-
-    @wraps(method)
-    async def awaited(repository: AsyncSessionRepository, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await repository._dispatcher.in_steps(method, args, kwargs)  # noqa: SLF001 - of its class
-
-    return cast("Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]", awaited)
+    return _awaited(method, lambda dispatcher: dispatcher.in_steps)
 
 
 @lists_methods_of(SessionRepository)
@@ -124,10 +120,10 @@ class AsyncSessionRepository(SharedHandle):
         check_option_names(options, f"{cls.__name__}.open")
         open_repository = partial(SessionRepository.open, path_or_url, migrate=migrate, **options)
 
-        async def start() -> A:
+        async def _start() -> A:
             return cls._on(await open_in_thread(open_repository))
 
-        return Opening(start)
+        return Opening(_start)
 
     async def close(self) -> None:
         """Run no more methods, and close what ``open`` opened. Closing again is allowed.
