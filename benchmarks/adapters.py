@@ -128,11 +128,11 @@ def openai_agents(folder: Path) -> Iterator[Row]:
         for session in (ours, theirs):
             loop.run(session.add_items(items))
 
-        async def read(session: Any) -> None:
+        async def _read(session: Any) -> None:
             for _ in range(20):
                 assert len(await session.get_items(10)) == 10
 
-        pair = lambda: loop.run(read(ours)), lambda: loop.run(read(theirs))
+        pair = lambda: loop.run(_read(ours)), lambda: loop.run(_read(theirs))
         task = f"OpenAI Agents: the last 10 of {ITEMS:,} items, 20 times"
         yield timed(task, pair, "SQLiteSession", "at most 1")
         loop.run(ours.close())
@@ -146,20 +146,22 @@ def optuna_trials(folder: Path) -> Iterator[Row]:
     """A study of 100 trials, from its creation."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-    def objective(trial: Any) -> float:
+    def _objective(trial: Any) -> float:
         x, y = trial.suggest_float("x", -10, 10), trial.suggest_int("y", 0, 9)
         trial.report(x, 0)
         return float(x**2 + y)
 
-    def run(storage: Any) -> None:
+    def _run(storage: Any) -> None:
         sampler = optuna.samplers.RandomSampler(seed=0)
         study = optuna.create_study(storage=storage, sampler=sampler)
-        study.optimize(objective, n_trials=TRIALS)
+        study.optimize(_objective, n_trials=TRIALS)
 
     ours = SnakestoreStorage(folder / "ours.db")
     theirs = RDBStorage(f"sqlite:///{folder / 'theirs.db'}")
     task = f"Optuna: {TRIALS} trials of 2 parameters"
-    yield timed(task, (lambda: run(ours), lambda: run(theirs)), "RDBStorage", "at most 1", rounds=3)
+    yield timed(
+        task, (lambda: _run(ours), lambda: _run(theirs)), "RDBStorage", "at most 1", rounds=3
+    )
     ours.close()
 
 

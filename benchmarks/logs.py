@@ -58,14 +58,14 @@ def log_makers(start: Callable[[], LogOperations], log: str = SHORT) -> Makers:
     """The jobs of the rows about logs, on one of the two; ``start`` is called on first use."""
     operations = cache(start)
 
-    def append() -> Job:
+    def _append() -> Job:
         return _appending(operations(), log)
 
-    def read() -> Job:
+    def _read() -> Job:
         read_last = operations().read_last
         return Job(lambda times: _repeat(read_last, times, SESSION, log, READ))
 
-    return {"append": append, "append-long": append, "read-last": read, "read-last-long": read}
+    return {"append": _append, "append-long": _append, "read-last": _read, "read-last-long": _read}
 
 
 def _appending(operations: LogOperations, log: str) -> Job:

@@ -116,13 +116,13 @@ def _delayed(connection: socket.socket, delay: float) -> Iterator[bytes]:
     """What is received, each part ``delay`` seconds after it came, however many are under way."""
     parts: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
 
-    def receive() -> None:
+    def _receive() -> None:
         with contextlib.suppress(OSError):
             for data in _received(connection):
                 parts.put((time.perf_counter() + delay, data))
         parts.put((0.0, b""))
 
-    threading.Thread(target=receive, daemon=True).start()
+    threading.Thread(target=_receive, daemon=True).start()
     while (part := parts.get())[1]:
         due, data = part
         time.sleep(max(0.0, due - time.perf_counter()))

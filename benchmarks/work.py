@@ -73,11 +73,11 @@ def reading(operation: Callable[[str, str], Any], sid: str, names: Iterable[str]
     """Call ``operation`` with one name after the other."""
     turns = cycle(names)
 
-    def run(times: int) -> None:
+    def _run(times: int) -> None:
         for name in islice(turns, times):
             operation(sid, name)
 
-    return Job(run)
+    return Job(_run)
 
 
 def writing(
@@ -89,21 +89,21 @@ def writing(
     """Call ``operation`` with one name and value after the other."""
     turns = zip(cycle(names), cycle(values), strict=False)
 
-    def run(times: int) -> None:
+    def _run(times: int) -> None:
         for name, value in islice(turns, times):
             operation(sid, name, value)
 
-    return Job(run)
+    return Job(_run)
 
 
 def calling(operation: Callable[..., Any], *arguments: Any) -> Job:
     """Repeat the same call."""
 
-    def run(times: int) -> None:
+    def _run(times: int) -> None:
         for _ in range(times):
             operation(*arguments)
 
-    return Job(run)
+    return Job(_run)
 
 
 def read_by(
@@ -115,11 +115,11 @@ def read_by(
     """As ``reading``, awaited in one task."""
     turns = cycle(names)
 
-    async def run(times: int) -> None:
+    async def _run(times: int) -> None:
         for name in islice(turns, times):
             await operation(sid, name)
 
-    return awaited(loop, run)
+    return awaited(loop, _run)
 
 
 def written_by(
@@ -131,11 +131,11 @@ def written_by(
     """As ``writing``, awaited in one task."""
     turns = zip(cycle(names), cycle(FLOATS), strict=False)
 
-    async def run(times: int) -> None:
+    async def _run(times: int) -> None:
         for name, value in islice(turns, times):
             await operation(sid, name, value)
 
-    return awaited(loop, run)
+    return awaited(loop, _run)
 
 
 def awaited(
@@ -208,14 +208,14 @@ def _putting(operations: Operations, put: Callable[[str, Any], Any]) -> Job:
     turns = zip(cycle(records), cycle(FLOATS), strict=False)
     changed: list[Any] = []
 
-    def prepare(times: int) -> None:
+    def _prepare(times: int) -> None:
         changed[:] = [replace(record, value=value) for record, value in islice(turns, times)]
 
-    def run(times: int) -> None:
+    def _run(times: int) -> None:
         for record in changed[:times]:
             put(sid, record)
 
-    return Job(run, prepare)
+    return Job(_run, _prepare)
 
 
 def array_makers(operations: Operations) -> Makers:
@@ -278,26 +278,26 @@ class Committed:
 def _registering(operations: Operations) -> Job:
     sessions: list[str] = []
 
-    def prepare(_: int) -> None:
+    def _prepare(_: int) -> None:
         with Committed(operations.seeds) as cursor:
             sessions.append(seed.empty_session(cursor))
 
-    def run(times: int) -> None:
+    def _run(times: int) -> None:
         sid = sessions[-1]
         for name in NEW_NAMES[:times]:
             operations.register(sid, name, "float", 0.5, constraints=CONSTRAINTS)
 
-    return Job(run, prepare)
+    return Job(_run, _prepare)
 
 
 def _batches(operations: Operations, sid: str) -> Job:
     turns = cycle(BATCHES)
 
-    def run(times: int) -> None:
+    def _run(times: int) -> None:
         for values in islice(turns, times):
             operations.update_many(sid, values)
 
-    return Job(run)
+    return Job(_run)
 
 
 def _make_expired(seeds: sqlite3.Connection, count: int) -> None:
@@ -306,10 +306,10 @@ def _make_expired(seeds: sqlite3.Connection, count: int) -> None:
 
 
 def _sweeping(operations: Operations) -> Job:
-    def run(times: int) -> None:
+    def _run(times: int) -> None:
         deleted = operations.delete_expired()
         if deleted != times:
             message = f"{times} sessions had expired and {deleted} were deleted"
             raise RuntimeError(message)
 
-    return Job(run, lambda times: _make_expired(operations.seeds, times))
+    return Job(_run, lambda times: _make_expired(operations.seeds, times))

@@ -49,10 +49,10 @@ def open_sqlite(lab: Lab) -> Bench:
     baseline = LargeSessionBaseline(path)
     operations = _operations(baseline, seeds=connect(path))
 
-    def update(sid: str, name: str, value: Any) -> Any:
+    def _update(sid: str, name: str, value: Any) -> Any:
         return baseline.update(sid, name, _plain(value))
 
-    def register(
+    def _register(
         sid: str, name: str, type_name: str, value: Any, *, constraints: Mapping[str, Any]
     ) -> Any:
         return baseline.register(sid, name, type_name, _plain(value), constraints=constraints)
@@ -60,7 +60,7 @@ def open_sqlite(lab: Lab) -> Bench:
     closers = [baseline.close, operations.seeds.close]
     return Bench(
         scalar_makers(operations)
-        | array_makers(replace(operations, update=update, register=register))
+        | array_makers(replace(operations, update=_update, register=_register))
         | large_session_makers(operations, baseline.put, baseline.newest)
         | log_makers(lambda: start_logs(lab, closers)),
         closers,

@@ -181,7 +181,7 @@ def open_postgres(lab: Lab) -> Bench:
     baseline = PostgresBaseline(url)
     closers = [baseline.close]
 
-    def update_afar() -> Job:
+    def _update_afar() -> Job:
         distant_baseline = PostgresBaseline(distant_database(lab, url))
         closers.append(distant_baseline.close)
         return writing(distant_baseline.update, UPDATES, UPDATED)
@@ -189,7 +189,7 @@ def open_postgres(lab: Lab) -> Bench:
     makers = {
         "postgres-get": lambda: reading(baseline.get_value, READS, NAMES),
         "postgres-update": lambda: writing(baseline.update, UPDATES, UPDATED),
-        "postgres-update-afar": update_afar,
+        "postgres-update-afar": _update_afar,
     }
     return Bench(makers, closers)
 

@@ -37,10 +37,10 @@ def open_postgres(lab: Lab) -> Bench:
 def _opened(path: Path | str) -> tuple[asyncio.AbstractEventLoop, AsyncSessionRepository]:
     loop = asyncio.new_event_loop()
 
-    async def opened() -> AsyncSessionRepository:
+    async def _opened() -> AsyncSessionRepository:
         return await AsyncSessionRepository.open(path, migrate=True)
 
-    return loop, loop.run_until_complete(opened())
+    return loop, loop.run_until_complete(_opened())
 
 
 def _bench(loop: asyncio.AbstractEventLoop, repo: AsyncSessionRepository, rows: str) -> Bench:

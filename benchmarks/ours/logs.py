@@ -26,10 +26,10 @@ def start_logs(lab: Lab, closers: list[Callable[[], Any]]) -> LogOperations:
     seed_logs(seeds, lab.long_log)
     closers += [repo.close, seeds.close]
 
-    def append(sid: str, name: str, value: Any) -> Any:
+    def _append(sid: str, name: str, value: Any) -> Any:
         return repo.append_log(sid, name, [value])
 
-    def read_last(sid: str, name: str, count: int) -> Any:
+    def _read_last(sid: str, name: str, count: int) -> Any:
         return repo.read_log(sid, name, last=count)
 
-    return LogOperations(append=append, read_last=read_last, seeds=seeds)
+    return LogOperations(append=_append, read_last=_read_last, seeds=seeds)

@@ -21,7 +21,7 @@ def open_postgres(lab: Lab) -> Bench:
     fill(url)
     closers = [repo.close]
 
-    def update_afar() -> Job:
+    def _update_afar() -> Job:
         distant = SessionRepository.open(sqlalchemy_url(distant_database(lab, url)))
         closers.append(distant.close)
         return writing(distant.update_variable, UPDATES, UPDATED)
@@ -29,6 +29,6 @@ def open_postgres(lab: Lab) -> Bench:
     makers = {
         "postgres-get": lambda: reading(repo.get_value, READS, NAMES),
         "postgres-update": lambda: writing(repo.update_variable, UPDATES, UPDATED),
-        "postgres-update-afar": update_afar,
+        "postgres-update-afar": _update_afar,
     }
     return Bench(makers, closers)

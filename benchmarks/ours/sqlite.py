@@ -108,7 +108,7 @@ def open_to_numpy(lab: Lab) -> Bench:
     """Arrays returned as numpy arrays."""
     repo, operations = new_repository(lab, "to-numpy.db")
 
-    def load(sid: str, name: str) -> Any:
+    def _load(sid: str, name: str) -> Any:
         return repo.get_variable(sid, name).to_numpy()
 
     if not hasattr(repo.register_variable(READS, "probe", "embedding", [0.0]), "to_numpy"):
@@ -116,9 +116,9 @@ def open_to_numpy(lab: Lab) -> Bench:
         raise UnavailableError(message)
     makers = {
         "embedding-load": lambda: reading(
-            load, filled_array(operations, "embedding"), ["embedding"]
+            _load, filled_array(operations, "embedding"), ["embedding"]
         ),
-        "tensor-load": lambda: reading(load, filled_array(operations, "tensor"), ["tensor"]),
+        "tensor-load": lambda: reading(_load, filled_array(operations, "tensor"), ["tensor"]),
     }
     return Bench(makers, [repo.close, operations.seeds.close])
 

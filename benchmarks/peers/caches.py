@@ -55,29 +55,29 @@ def open_diskcache(lab: Lab) -> Bench:
         for sid in (READS, PLAIN):
             records.set((sid, name), record(0.5), expire=TTL)
 
-    def get_value(sid: str, name: str) -> Any:
+    def _get_value(sid: str, name: str) -> Any:
         return values.get((sid, name))
 
-    def get_record(sid: str, name: str) -> Any:
+    def _get_record(sid: str, name: str) -> Any:
         return records.get((sid, name))
 
-    def change(sid: str, name: str, value: Any) -> None:
+    def _change(sid: str, name: str, value: Any) -> None:
         old = records.get((sid, name))
         records.set((sid, name), old | {"value": value, "version": old["version"] + 1}, expire=TTL)
 
-    def update(sid: str, name: str, value: Any) -> None:
+    def _update(sid: str, name: str, value: Any) -> None:
         with records.transact():
-            change(sid, name, value)
+            _change(sid, name, value)
 
-    def add(sid: str, name: str) -> None:
+    def _add(sid: str, name: str) -> None:
         records.add((sid, name), record(0.5), expire=TTL)
 
     makers = {
-        "get": lambda: reading(get_value, READS, NAMES),
-        "record": lambda: reading(get_record, READS, NAMES),
-        "update-plain": lambda: writing(update, PLAIN, UPDATED),
-        "register": lambda: registering(add),
-        "batch-plain": lambda: changing_many(records.transact, change, READS),
+        "get": lambda: reading(_get_value, READS, NAMES),
+        "record": lambda: reading(_get_record, READS, NAMES),
+        "update-plain": lambda: writing(_update, PLAIN, UPDATED),
+        "register": lambda: registering(_add),
+        "batch-plain": lambda: changing_many(records.transact, _change, READS),
         "sweep": lambda: _expiring(expiring),
     }
     return Bench(makers, [values.close, records.close, expiring.close])
@@ -86,12 +86,12 @@ def open_diskcache(lab: Lab) -> Bench:
 def _expiring(cache: Any) -> Job:
     numbers = count()
 
-    def prepare(times: int) -> None:
+    def _prepare(times: int) -> None:
         with cache.transact():
             for _ in range(times * SWEPT_VARIABLES):
                 cache.set(next(numbers), record(0.5), expire=-1)
 
-    return Job(lambda _: cache.expire(), prepare)
+    return Job(lambda _: cache.expire(), _prepare)
 
 
 def open_sqlitedict(lab: Lab) -> Bench:
@@ -103,26 +103,26 @@ def open_sqlitedict(lab: Lab) -> Bench:
             store[f"{sid}/{name}"] = record(0.5)
     store.commit()
 
-    def get_value(sid: str, name: str) -> Any:
+    def _get_value(sid: str, name: str) -> Any:
         return store[f"{sid}/{name}"]["value"]
 
-    def change(sid: str, name: str, value: Any) -> None:
+    def _change(sid: str, name: str, value: Any) -> None:
         old = store[f"{sid}/{name}"]
         store[f"{sid}/{name}"] = old | {"value": value, "version": old["version"] + 1}
 
-    def update(sid: str, name: str, value: Any) -> None:
-        change(sid, name, value)
+    def _update(sid: str, name: str, value: Any) -> None:
+        _change(sid, name, value)
         store.commit()
 
-    def add(sid: str, name: str) -> None:
+    def _add(sid: str, name: str) -> None:
         store[f"{sid}/{name}"] = record(0.5)
         store.commit()
 
     makers = {
-        "get": lambda: reading(get_value, READS, NAMES),
-        "update-plain": lambda: writing(update, PLAIN, UPDATED),
-        "register": lambda: registering(add),
-        "batch-plain": lambda: changing_many(lambda: Committing(store), change, READS),
+        "get": lambda: reading(_get_value, READS, NAMES),
+        "update-plain": lambda: writing(_update, PLAIN, UPDATED),
+        "register": lambda: registering(_add),
+        "batch-plain": lambda: changing_many(lambda: Committing(store), _change, READS),
     }
     return Bench(makers, [store.close])
 
@@ -145,12 +145,12 @@ def registering(add: Callable[[str, str], Any]) -> Job:
     """New names in a new session each batch."""
     numbers = count()
 
-    def run(times: int) -> None:
+    def _run(times: int) -> None:
         sid = f"fresh{next(numbers)}"
         for name in NEW_NAMES[:times]:
             add(sid, name)
 
-    return Job(run)
+    return Job(_run)
 
 
 def changing_many(
@@ -160,9 +160,9 @@ def changing_many(
 ) -> Job:
     """A hundred updates in one transaction."""
 
-    def many(values: Mapping[str, Any]) -> None:
+    def _many(values: Mapping[str, Any]) -> None:
         with transaction():
             for name, value in values.items():
                 change(sid, name, value)
 
-    return calling(many, BATCHES[0])
+    return calling(_many, BATCHES[0])

@@ -62,17 +62,17 @@ def open_langgraph(lab: Lab) -> Bench:
     for sid in (READS, PLAIN):
         store.batch([base.PutOp(namespace=(sid,), key=name, value=record(0.5)) for name in NAMES])
 
-    def get_value(sid: str, name: str) -> Any:
+    def _get_value(sid: str, name: str) -> Any:
         return store.get((sid,), name).value["value"]
 
-    def get_record(sid: str, name: str) -> Any:
+    def _get_record(sid: str, name: str) -> Any:
         return store.get((sid,), name)
 
-    def update(sid: str, name: str, value: Any) -> None:
+    def _update(sid: str, name: str, value: Any) -> None:
         old = store.get((sid,), name).value
         store.put((sid,), name, old | {"value": value, "version": old["version"] + 1})
 
-    def update_many(sid: str) -> None:
+    def _update_many(sid: str) -> None:
         found = store.batch([base.GetOp(namespace=(sid,), key=name) for name in NAMES])
         changes = [
             (item.key, item.value | {"value": 0.25, "version": item.value["version"] + 1})
@@ -83,11 +83,11 @@ def open_langgraph(lab: Lab) -> Bench:
         )
 
     makers = {
-        "get": lambda: reading(get_value, READS, NAMES),
-        "record": lambda: reading(get_record, READS, NAMES),
-        "update-plain": lambda: writing(update, PLAIN, UPDATED),
+        "get": lambda: reading(_get_value, READS, NAMES),
+        "record": lambda: reading(_get_record, READS, NAMES),
+        "update-plain": lambda: writing(_update, PLAIN, UPDATED),
         "register": lambda: registering(lambda sid, name: store.put((sid,), name, record(0.5))),
-        "batch-plain": lambda: calling(update_many, READS),
+        "batch-plain": lambda: calling(_update_many, READS),
         "list": lambda: calling(lambda: store.search((READS,), limit=100)),
     }
     return Bench(makers)
@@ -117,13 +117,13 @@ def open_adk(lab: Lab) -> Bench:
         for sid in (READS, PLAIN)
     }
 
-    async def get_value(sid: str, name: str) -> Any:
+    async def _get_value(sid: str, name: str) -> Any:
         session = await service.get_session(
             app_name="bench", user_id="user", session_id=sid, config=recent
         )
         return session.state[name]
 
-    async def update(sid: str, name: str, value: Any) -> Any:
+    async def _update(sid: str, name: str, value: Any) -> Any:
         event = events.Event(
             author="bench",
             invocation_id="bench",
@@ -132,8 +132,8 @@ def open_adk(lab: Lab) -> Bench:
         return await service.append_event(created[sid], event)
 
     makers = {
-        "get": lambda: read_by(loop, get_value, READS, NAMES),
-        "update-plain": lambda: written_by(loop, update, PLAIN, UPDATED),
+        "get": lambda: read_by(loop, _get_value, READS, NAMES),
+        "update-plain": lambda: written_by(loop, _update, PLAIN, UPDATED),
     }
     return Bench(
         makers, [lambda: loop.run_until_complete(service.close()), partial(close_loop, loop)]
@@ -153,22 +153,22 @@ def open_openai(lab: Lab) -> Bench:
         for name in names
     }
 
-    async def fill() -> None:
+    async def _fill() -> None:
         for session in sessions.values():
             await session.add_items([record(0.5)])
 
-    async def get_value(sid: str, name: str) -> Any:
+    async def _get_value(sid: str, name: str) -> Any:
         return (await sessions[sid, name].get_items(limit=1))[0]["value"]
 
-    async def update(sid: str, name: str, value: Any) -> None:
+    async def _update(sid: str, name: str, value: Any) -> None:
         session = sessions[sid, name]
         old = await session.pop_item()
         await session.add_items([old | {"value": value, "version": old["version"] + 1}])
 
-    loop.run_until_complete(fill())
+    loop.run_until_complete(_fill())
     makers = {
-        "get": lambda: read_by(loop, get_value, READS, NAMES),
-        "update-plain": lambda: written_by(loop, update, PLAIN, UPDATED),
+        "get": lambda: read_by(loop, _get_value, READS, NAMES),
+        "update-plain": lambda: written_by(loop, _update, PLAIN, UPDATED),
     }
     return Bench(
         makers, [lambda: loop.run_until_complete(engine.dispose()), partial(close_loop, loop)]
@@ -191,14 +191,14 @@ def open_optuna(lab: Lab) -> Bench:
     for study in studies.values():
         storage.set_study_user_attr(study, "variable", record(0.5))
 
-    def get_value(sid: str, name: str) -> Any:
+    def _get_value(sid: str, name: str) -> Any:
         return storage.get_study_user_attrs(studies[sid, name])["variable"]["value"]
 
-    def update(sid: str, name: str, value: Any) -> None:
+    def _update(sid: str, name: str, value: Any) -> None:
         storage.set_study_user_attr(studies[sid, name], "variable", record(value))
 
     makers = {
-        "get": lambda: reading(get_value, READS, NAMES),
-        "update-plain": lambda: writing(update, PLAIN, UPDATED),
+        "get": lambda: reading(_get_value, READS, NAMES),
+        "update-plain": lambda: writing(_update, PLAIN, UPDATED),
     }
     return Bench(makers, [storage.engine.dispose])

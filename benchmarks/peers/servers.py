@@ -27,35 +27,36 @@ def open_redis(lab: Lab) -> Bench:
     client = _started(lab)
     _fill(client)
 
-    def get_value(sid: str, name: str) -> Any:
+    def _get_value(sid: str, name: str) -> Any:
         return json.loads(client.hget(f"{sid}/{name}", "value"))
 
-    def get_record(sid: str, name: str) -> Any:
+    def _get_record(sid: str, name: str) -> Any:
         return {key: json.loads(value) for key, value in client.hgetall(f"{sid}/{name}").items()}
 
     def queue(pipeline: Any, sid: str, name: str, value: Any) -> None:
+        """Add the update of a hash to a pipeline."""
         key = f"{sid}/{name}"
         pipeline.hincrby(key, "version", 1)
         pipeline.hset(key, "value", json.dumps(value))
         pipeline.expire(key, int(TTL))
 
-    def update(sid: str, name: str, value: Any) -> None:
+    def _update(sid: str, name: str, value: Any) -> None:
         pipeline = client.pipeline(transaction=True)
         queue(pipeline, sid, name, value)
         pipeline.expire(sid, int(TTL))
         pipeline.execute()
 
-    def update_many(sid: str) -> None:
+    def _update_many(sid: str) -> None:
         pipeline = client.pipeline(transaction=True)
         for number, name in enumerate(NAMES):
             queue(pipeline, sid, name, number / 100)
         pipeline.execute()
 
     makers = {
-        "get": lambda: reading(get_value, READS, NAMES),
-        "record": lambda: reading(get_record, READS, NAMES),
-        "update-plain": lambda: writing(update, PLAIN, UPDATED),
-        "batch-plain": lambda: calling(update_many, READS),
+        "get": lambda: reading(_get_value, READS, NAMES),
+        "record": lambda: reading(_get_record, READS, NAMES),
+        "update-plain": lambda: writing(_update, PLAIN, UPDATED),
+        "batch-plain": lambda: calling(_update_many, READS),
     }
     return Bench(makers, [client.close])
 
