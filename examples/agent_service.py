@@ -268,6 +268,7 @@ def read_again(store: str) -> list[int]:
     service = Service(store)
 
     async def counts() -> list[int]:
+        """Ask one process after the other, as a load balancer would."""
         async with httpx.AsyncClient(timeout=30) as client:
             await service.ready(client)
             urls = [

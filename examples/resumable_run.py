@@ -103,6 +103,7 @@ def supervise(store: str, bill: Path) -> int:
     kills = context.Value("i", KILLS)
 
     def started() -> BaseProcess:
+        """Start an optimiser, which may be killed while kills are left."""
         process = context.Process(target=optimise, args=(store, KILLED, Doomed(bill, kills)))
         process.start()
         return process

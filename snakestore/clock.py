@@ -30,7 +30,7 @@ def _remember_last(function: Callable[[datetime], str]) -> Callable[[datetime], 
     """
     remembered: tuple[datetime | None, str] = (None, "")
 
-    def remembering(when: datetime) -> str:  # a closure: calling an object takes twice as long
+    def _remembering(when: datetime) -> str:  # a closure: calling an object takes twice as long
         nonlocal remembered
         last, text = remembered
         if last is not when:
@@ -38,7 +38,7 @@ def _remember_last(function: Callable[[datetime], str]) -> Callable[[datetime], 
             remembered = (when, text)
         return text
 
-    return remembering
+    return _remembering
 
 
 def utc_now() -> datetime:

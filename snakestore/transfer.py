@@ -146,10 +146,10 @@ def _runner(repository: SessionRepository) -> Runner:
 def _identity(repository: SessionRepository) -> object:
     """What identifies a database, however it was opened."""
 
-    def ask(tx: TransactionContext) -> object:
+    def _ask(tx: TransactionContext) -> object:
         return tx.backend.identity(tx)
 
-    return _runner(repository).lookup(ask)
+    return _runner(repository).lookup(_ask)
 
 
 class _Copying:

@@ -59,6 +59,7 @@ async def open_in_thread(open_repository: Callable[[], SessionRepository]) -> Di
     opened: list[SessionRepository] = []
 
     def close() -> None:
+        """Close what was opened meanwhile, where nobody waits for it any more."""
         for repository in opened:
             executor.start_unattended(repository.close, executor.close)
 

@@ -56,6 +56,7 @@ class _Use:
         user = Permit(in_task=False)
 
         def leave() -> None:
+            """Give back the connection before ``then`` gives back the rest."""
             self.leave(user)
             then()
 

@@ -79,6 +79,7 @@ class EngineDispatcher(Dispatcher):
         args, kwargs = repeatable(args, kwargs)
 
         def call(runner: AutocommitRunner) -> R:
+            """Run the method on a repository that tries once."""
             return method(self._repository_on(runner), *args, **kwargs)
 
         return await self.run_write(call, session_of(args, kwargs))
@@ -122,6 +123,7 @@ class EngineDispatcher(Dispatcher):
 
     async def _begin(self, block: Block, caller: object, permit: Permit) -> ConnectionDispatcher:
         def call(runner: AutocommitRunner) -> SessionRepository:
+            """Enter the block on a repository that tries once."""
             return block.enter(self._repository_on(runner))
 
         await self._scheduler.block(permit, read_only=block.read_only, limit=self._limit)

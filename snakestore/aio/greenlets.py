@@ -117,6 +117,7 @@ class GreenletExecutor:
 
     def _creator(self, caller: object) -> Callable[[Callable[[], Any]], asyncio.Task[Any]]:
         def create(run: Callable[[], Any]) -> asyncio.Task[Any]:
+            """Run a function for the caller, in a task that nothing else has to keep."""
             task = asyncio.get_running_loop().create_task(greenlet_spawn(run_for, caller, run))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -75,6 +75,7 @@ class SteppingRunner(Runner):
         """Run an operation that writes. The first argument is the session, if it has one."""
 
         def call(runner: AutocommitRunner) -> R:
+            """Run the operation by the runner of one try."""
             return runner.write(operation, *args, **kwargs)
 
         return wait_for(self._steps.run_write(call, args[0] if args else None))

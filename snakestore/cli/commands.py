@@ -65,6 +65,7 @@ def leave_unconverted(parameter: Any) -> None:
     """
 
     def process(ctx: Any, value: Any) -> Any:
+        """Do what click does after the conversion."""
         return value if parameter.callback is None else parameter.callback(ctx, parameter, value)
 
     parameter.process_value = process

@@ -86,6 +86,7 @@ def _progress_in_lines() -> Callable[[int, int], None]:
     last_tenth = -1
 
     def show(done: int, target: int) -> None:
+        """Print a line for each tenth of the settings."""
         nonlocal last_tenth
         tenth = min(10, 10 * done // target)
         if tenth > last_tenth:

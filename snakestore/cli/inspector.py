@@ -39,6 +39,7 @@ def inspect(
         raise StoreError(message) from missing
 
     def started(address: str) -> None:
+        """Print the address, and open it if that was asked for."""
         print_line(f"{describe(url)} at {address} (Ctrl-C ends it)")
         if open_browser:
             webbrowser.open(address)

@@ -13,6 +13,7 @@ class _Stderr(logging.Handler):
     """Prints log records to stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Print the message alone, without the level and the logger."""
         print_message(record.getMessage())
 
 

@@ -55,6 +55,7 @@ def progress(doing: str, unit: str, *, hidden: bool = False) -> Iterator[Show]:
         task = bar.add_task(doing, total=None, rate="", left="")
 
         def show(done: int, total: int | None) -> None:
+            """Redraw the bar with its rate, and the time that is left if the total is known."""
             speed = bar.tasks[task].finished_speed or bar.tasks[task].speed
             bar.update(
                 task,

@@ -121,6 +121,7 @@ def value_reader(value: str | None, file: str | None) -> Callable[[str], Any]:
     content = given_bytes(str(file))
 
     def read(type_name: str) -> Any:
+        """Take the content as the type needs it: bytes, text or JSON."""
         if type_name == "bytes":
             return content
         text = text_of(content, "the content of --file")

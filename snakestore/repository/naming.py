@@ -30,6 +30,7 @@ def lists_methods_of(described: type[Any]) -> Callable[[C], C]:
     """Decorate a class that has the methods of another: its docstring lists them."""
 
     def decorate(cls: C) -> C:
+        """Append the list to the docstring of the class."""
         cls.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n{_method_index(described)}"
         return cls
 

@@ -36,14 +36,14 @@ def _without_session_id(
     method = named(method, "SessionView")
 
     @wraps(method)
-    def bound(view: SessionView, *args: P.args, **kwargs: P.kwargs) -> R:
+    def _bound(view: SessionView, *args: P.args, **kwargs: P.kwargs) -> R:
         return method(view.repository, view.session_id, *args, **kwargs)
 
     signature = inspect.signature(method)
     this, _, *others = signature.parameters.values()
     shown = signature.replace(parameters=[this, *others])
-    bound.__signature__ = shown  # type: ignore[attr-defined] # read by inspect
-    return cast("Callable[Concatenate[SessionView, P], R]", bound)
+    _bound.__signature__ = shown  # type: ignore[attr-defined] # read by inspect
+    return cast("Callable[Concatenate[SessionView, P], R]", _bound)
 
 
 class SessionView(MutableMapping[str, Any]):

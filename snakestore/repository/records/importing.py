@@ -100,12 +100,12 @@ def _sessions(rows: Iterator[Row]) -> Iterator[tuple[Cells, Iterator[Row]]]:
     """Each session's cells, with the rows of what it holds."""
     number = 0
 
-    def of_session(row: Row) -> int:
+    def _of_session(row: Row) -> int:
         nonlocal number
         number += row.kind is SESSION
         return number
 
-    for _, group in groupby(rows, key=of_session):
+    for _, group in groupby(rows, key=_of_session):
         yield next(group).cells, group  # noqa: B031 - the rest of the group
 
 

@@ -52,10 +52,12 @@ class CompactMethods(RepositoryBase):
         before, free, log = runner.lookup(sizes)
 
         def returned() -> int:
+            """How many bytes the file and its write-ahead log have shrunk by."""
             size, _, log_now = runner.lookup(sizes)
             return max(0, before + log - size - log_now)
 
         def report() -> None:
+            """Report the bytes returned, of those that were free at the start."""
             if progress is not None:
                 progress(returned(), free + log)
 

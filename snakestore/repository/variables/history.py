@@ -86,6 +86,7 @@ class HistoryMethods(RepositoryBase):
         """
 
         def compute(tx: TransactionContext, stored: StoredVariable) -> Replacement:
+            """Take the old value, under today's constraints and metadata."""
             number = checked_version_number(version)
             value, blob = _value_at(tx, stored, number)
             return Replacement(value, rollback_metadata(number, reason), "rollback", blob)

@@ -103,6 +103,7 @@ class VariableWriteMethods(RepositoryBase):
         def compute(
             _tx: TransactionContext, stored: StoredVariable
         ) -> Replacement | types.Unchanged:
+            """Call ``fn`` with the stored value, under the lock of the transaction."""
             value = _call(fn, stored)
             return (
                 value

@@ -138,6 +138,7 @@ class AutocommitRunner(Runner, fork.Participant):
         mark = object()
 
         def marked(tx: TransactionContext, *args: P.args, **kwargs: P.kwargs) -> R:
+            """Run the operation while its connection and its caller are noted."""
             connection = tx.connection
             try:
                 self.note_block(mark, current_caller())

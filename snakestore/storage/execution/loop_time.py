@@ -34,6 +34,7 @@ def call_later(
         return loop.call_later(seconds, callback, *args)
 
     def call() -> None:
+        """Pass the callback on to the event loop. In the timer's thread."""
         with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(callback, *args)
 

@@ -56,7 +56,7 @@ def _copied(table: Table, key: tuple[str, ...], start: tuple[str | int, ...]) ->
     keys: list[ColumnElement[Any]] = [table.c[name] for name in key]
     own = table.c.session_id == bindparam("sid")
 
-    def select_keys() -> Select[Any]:
+    def _select_keys() -> Select[Any]:
         return (
             select(*keys, row_size(table))
             .where(own, tuple_(*keys) > _bound("after", keys))
@@ -64,7 +64,7 @@ def _copied(table: Table, key: tuple[str, ...], start: tuple[str | int, ...]) ->
             .limit(bindparam("limit"))
         )
 
-    def select_rows() -> Select[Any]:
+    def _select_rows() -> Select[Any]:
         within = and_(tuple_(*keys) >= _bound("first", keys), tuple_(*keys) <= _bound("last", keys))
         return select(*table.c).where(own, within).order_by(*keys)
 
@@ -73,8 +73,8 @@ def _copied(table: Table, key: tuple[str, ...], start: tuple[str | int, ...]) ->
         tuple(table.c.keys()),
         key,
         start,
-        Statement(select_keys),
-        Statement(select_rows),
+        Statement(_select_keys),
+        Statement(_select_rows),
         _insertion(table),
     )
 
@@ -86,10 +86,10 @@ def _bound(prefix: str, key: Sequence[ColumnElement[Any]]) -> Any:
 
 
 def _insertion(table: Table) -> Statement:
-    def build() -> Insert:
+    def _build() -> Insert:
         return insert(table)
 
-    return Statement(build)
+    return Statement(_build)
 
 
 SESSION_COLUMNS = tuple(sessions.c.keys())

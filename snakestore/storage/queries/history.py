@@ -86,12 +86,12 @@ def _history(
         if column.name not in {owner_id, "created_at"}
     } | {owner_id: owners.c.id, "created_at": owners.c.last_updated_at}
 
-    def has_history() -> ColumnElement[bool]:
+    def _has_history() -> ColumnElement[bool]:
         return exists().where(
             past.c.session_id == owners.c.session_id, past.c[owner_id] == owners.c.id
         )
 
-    def beyond_newest() -> ColumnElement[bool]:
+    def _beyond_newest() -> ColumnElement[bool]:
         # all but the newest :keep
         return (
             past.c.version
@@ -108,10 +108,10 @@ def _history(
         archive=Statement(
             lambda: insert(past).from_select(list(archived), select(*archived.values()).where(this))
         ),
-        prune=Statement(lambda: delete(past).where(of_this, beyond_newest())),
+        prune=Statement(lambda: delete(past).where(of_this, _beyond_newest())),
         prune_before=Statement(
             lambda: delete(past).where(
-                of_this, past.c.created_at < bindparam("time"), beyond_newest()
+                of_this, past.c.created_at < bindparam("time"), _beyond_newest()
             )
         ),
         delete=Statement(lambda: delete(past).where(of_this)),
@@ -146,7 +146,7 @@ def _history(
             lambda: (
                 select(*owner_key)
                 .where(tuple_(*owner_key) > tuple_(session, owner))
-                .where(has_history())
+                .where(_has_history())
                 .order_by(*owner_key)
                 .limit(bindparam("limit"))
             )
@@ -155,7 +155,7 @@ def _history(
             lambda: (
                 select(*owner_key)
                 .where(owners.c.session_id == session, owners.c.id > owner)
-                .where(has_history())
+                .where(_has_history())
                 .order_by(owners.c.id)
                 .limit(bindparam("limit"))
             )

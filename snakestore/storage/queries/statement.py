@@ -148,14 +148,14 @@ def _binder(compiled: SQLCompiler, dialect: Dialect) -> Callable[[dict[str, Any]
     if not fixed and not converters:
         return pick
 
-    def bind(parameters: dict[str, Any]) -> Any:
+    def _bind(parameters: dict[str, Any]) -> Any:
         if fixed:
             parameters = fixed | parameters
         for name, convert in converters:
             parameters[name] = convert(parameters[name])
         return pick(parameters)
 
-    return bind
+    return _bind
 
 
 def _picker(order: Sequence[str] | None) -> Callable[[dict[str, Any]], Any]:
@@ -190,13 +190,13 @@ def _row_converter(
         return None
     _, convert_cell = needed[FIRST]
 
-    def convert_first(row: Row) -> Row:
+    def _convert_first(row: Row) -> Row:
         try:
             return (convert_cell(row[FIRST]),) + row[OTHERS]
         except CorruptStoreError as error:
             raise _with_row(error, names[FIRST], row) from error
 
-    def convert_row(row: Row) -> Row:
+    def _convert_row(row: Row) -> Row:
         cells = list(row)
         index = FIRST
         try:
@@ -208,7 +208,7 @@ def _row_converter(
         return tuple(cells)
 
     # nearly every lookup converts one time, last_accessed, which comes first
-    return convert_first if [index for index, _ in needed] == [FIRST] else convert_row
+    return _convert_first if [index for index, _ in needed] == [FIRST] else _convert_row
 
 
 def _with_row(error: CorruptStoreError, column: str, row: Row) -> CorruptStoreError:

@@ -77,6 +77,7 @@ class _Time(DateTime):
         __slots__ = ()
 
         def operate(self, op: Any, *other: Any, **options: Any) -> Any:
+            """Refuse + and -, and leave every other operator to SQLAlchemy."""
             if op in {add, sub}:
                 message = "times have no arithmetic in SQL: compare with a computed datetime"
                 raise ValidationError(message, value=self.expr)
@@ -245,6 +246,7 @@ class _Json(JSON):
         __slots__ = ()
 
         def operate(self, op: Any, *other: Any, **options: Any) -> Any:
+            """Give the result of ``->>`` the type of text."""
             result = super().operate(op, *other, **options)
             return type_coerce(result, Text()) if _is_operator(op, "->>") else result
 
@@ -263,6 +265,7 @@ class _SearchableJson(_Json):
             return _searchable(self.expr)[index]
 
         def operate(self, op: Any, *other: Any, **options: Any) -> Any:
+            """Look up ``->`` and ``->>`` in the searchable form."""
             if _is_operator(op, "->", "->>"):
                 return op(_searchable(self.expr), *other, **options)
             return super().operate(op, *other, **options)

@@ -151,6 +151,7 @@ def create_engine(url: URL, settings: Settings) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, entry: Any) -> None:
+        """Note what a new connection needs at each BEGIN, and what a pooler forbids."""
         found = examine(connection)
         entry.info[_SETTINGS] = (BEGIN_SETTING, lock_wait) if found.citus else (lock_wait,)
         if not chosen and found.lent:
@@ -158,6 +159,7 @@ def create_engine(url: URL, settings: Settings) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        """Set the transaction alone: a pooler lends its connection to others."""
         if not in_autocommit(connection):
             with unprepared(connection):
                 for setting in begin_settings(connection.info):

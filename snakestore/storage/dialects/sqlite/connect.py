@@ -64,10 +64,12 @@ def _listen(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
     def connect(
         _dialect: Any, entry: ConnectionPoolEntry, _args: Any, _options: Any
     ) -> sqlite3.Connection:
+        """Open the connection as the opener does, instead of SQLAlchemy's ``connect``."""
         return _open_memory(address) if opener is None else opener.open(entry)
 
     @event.listens_for(engine, "checkin")
     def begin_nothing_again(connection: sqlite3.Connection | None, _entry: Any) -> None:
+        """Turn off the BEGIN of the driver again."""
         # SQLAlchemy ends a user's isolation_level="AUTOCOMMIT" by turning on the driver's own BEGIN
         if connection is not None and connection.isolation_level is not None:
             connection.isolation_level = None
