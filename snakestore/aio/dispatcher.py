@@ -82,8 +82,10 @@ class Block:
         self._entered = [manager]
         try:
             return manager.__enter__()
-        except Exception:
-            self._entered.clear()  # it has ended
+        except Exception as error:
+            # an exception from outside may have come when it was entered
+            manager.__exit__(type(error), error, error.__traceback__)
+            self._entered.clear()
             raise
 
     def leave(self, error: BaseException | None) -> None:
@@ -93,10 +95,15 @@ class Block:
         manager: AbstractContextManager[SessionRepository] | None = None
         try:
             manager = self._entered.pop()
-            if error is None:
-                manager.__exit__(None, None, None)
-            else:
-                manager.__exit__(type(error), error, error.__traceback__)
+            try:
+                if error is None:
+                    manager.__exit__(None, None, None)
+                else:
+                    manager.__exit__(type(error), error, error.__traceback__)
+            except BaseException as problem:
+                # an exception from outside may have come before it began to end
+                manager.__exit__(type(problem), problem, problem.__traceback__)
+                raise
         finally:
             del manager  # it is ended when it is collected, if an exception came before it was
 
