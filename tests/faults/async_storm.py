@@ -173,10 +173,11 @@ async def thrown(counts: Counts, seconds: float) -> None:
 class _Signal:
     """A signal whose handler raises an exception once, in the library's code only.
 
-    In asyncio's own it may lose the step of a task, for which that task would wait.
+    In asyncio's own it may lose the step of a task, for which that task would wait. In the code of
+    SQLAlchemy and of its drivers it may lose a connection, with the thread or the lock of that.
     """
 
-    _of_tasks: ClassVar = {"snakestore", "asyncio", "tests"}
+    _of_others: ClassVar = {"asyncio", "sqlalchemy", "aiosqlite", "psycopg", "asyncpg", "tests"}
 
     def __init__(self, error: type[BaseException], seconds: float) -> None:
         self._error = error
@@ -193,10 +194,8 @@ class _Signal:
 
     def _handle(self, _: int, frame: FrameType | None) -> None:
         packages = (each.f_globals["__name__"].partition(".")[0] for each, _ in walk_stack(frame))
-        if (
-            self._armed
-            and next(each for each in packages if each in self._of_tasks) != "snakestore"
-        ):
+        known = self._of_others | {"snakestore"}
+        if self._armed and next(each for each in packages if each in known) != "snakestore":
             signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 1e-3))
         elif self._armed:
             self._armed = False
