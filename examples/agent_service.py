@@ -152,6 +152,8 @@ class Clients:
         self._ports = itertools.cycle(ports)
         self._places = asyncio.Semaphore(AT_ONCE)
         self._progress = asyncio.Condition()
+        self.rolled_back = asyncio.Event()
+        """Set when the prompt has been rolled back: every user takes a turn after that."""
         self.slowest = 0.0
         self.failures: list[str] = []
         self.turns = 0
@@ -159,6 +161,8 @@ class Clients:
     async def talk(self, user: str) -> None:
         """Take all turns of a user."""
         for number in range(TURNS):
+            if number == TURNS - 1:
+                await self.rolled_back.wait()
             async with self._places:
                 times = 2 if number % 3 == 0 else 1  # an impatient client
                 answers = await asyncio.gather(*(self._send(user, number) for _ in range(times)))
@@ -197,6 +201,7 @@ async def operate(repo: AsyncSessionRepository, service: Service, clients: Clien
             await service.restart(port, client)
     await clients.reached(total // 2)
     await repo.rollback_variable(SERVICE, "prompt", 0, reason="users complained")
+    clients.rolled_back.set()
 
 
 async def day(store: str, service: Service) -> Clients:
