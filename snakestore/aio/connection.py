@@ -21,6 +21,7 @@ from snakestore.aio.line import WITHOUT_LIMIT, Line
 from snakestore.aio.scheduler import Permit, Scheduler, guarded
 from snakestore.repository import SessionRepository
 from snakestore.storage.execution import loop_time
+from snakestore.storage.execution.after_commit import giving_up
 from snakestore.storage.execution.ownership import current_task_caller
 from snakestore.storage.execution.runner import Runner
 
@@ -166,12 +167,20 @@ class ConnectionDispatcher(BlockDispatcher):
         block.when_ending()
         wait = persist if error is None else self._use.persist
         cancelled = await wait(partial(self._use.enter, user))
-        job = self._use.start(user, partial(block.leave, error), block)
+        job = self._use.start(user, partial(self._leave_transaction, block, error), block)
         cancelled = await persist(job.wait) or cancelled
         self._leave_block(user, block)
         outcome_of(job, cancelled)
         if cancelled is not None and not isinstance(error, asyncio.CancelledError):
             raise cancelled
+
+    def _leave_transaction(self, block: Block, error: BaseException | None) -> None:
+        """Leave a block. While the disk syncs what it has committed, it keeps no turn."""
+        leave = partial(block.leave, error)
+        if self._scheduler is None or self._permit is None:
+            leave()
+        else:
+            giving_up(partial(self._scheduler.leave_turn, self._permit), leave)
 
     async def close(self) -> None:
         """Run no more methods. The connection stays open."""

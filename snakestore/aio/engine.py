@@ -24,6 +24,7 @@ from snakestore.aio.stepping import SteppingRunner
 from snakestore.errors import StoreBusyError, StoreError
 from snakestore.repository import SessionRepository
 from snakestore.storage.execution import loop_time
+from snakestore.storage.execution.after_commit import giving_up
 from snakestore.storage.execution.autocommit import AutocommitRunner
 from snakestore.storage.execution.ownership import current_task_caller, run_for
 from snakestore.storage.execution.pool import CLOSED
@@ -161,12 +162,15 @@ class EngineDispatcher(Dispatcher):
     ) -> tuple[R, asyncio.CancelledError | None]:
         """Run a call until it succeeds, or another try does not help.
 
-        Between two tries it keeps its turn, but no thread and no connection. A call that enters a
+        Between two tries it keeps its turn, but no thread and no connection. While the disk syncs
+        what it has committed, it keeps its connection, but no turn. A call that enters a
         block is waited for a while even when cancelled; then the cancellation is returned too.
         """
         runner = self._deferring
+        leave_turn = partial(self._scheduler.leave_turn, permit)
         while True:
-            job = permit.job = self.executor.job(partial(call, runner), caller)
+            attempt = partial(giving_up, leave_turn, partial(call, runner))
+            job = permit.job = self.executor.job(attempt, caller)
             job.start()
             cancelled: asyncio.CancelledError | None = None
             if in_block:

@@ -78,6 +78,10 @@ class Permit:
         for line in self._lines:
             line.moved = now
 
+    def leave_line(self, line: Line) -> None:
+        """Give up the place of one line. From any thread."""
+        line.leave(self)
+
     def leave(self) -> None:
         """Give up all places that were not given up before."""
         for line in reversed(self._lines):
@@ -175,6 +179,11 @@ class Scheduler:
         else:
             lines = [self._turn, *self._for_writes]
         await self._enter(permit, lines, limit)
+
+    def leave_turn(self, permit: Permit) -> None:
+        """Let the next writer use the write lock, which is free. From any thread."""
+        if not self._locks_rows and self._count != 1:  # a connection is kept
+            permit.leave_line(self._turn)
 
     async def write_in_block(self, permit: Permit, session: str | None, limit: float) -> None:
         """Let a write in a block pass, which keeps its turn at the session until the block ends.

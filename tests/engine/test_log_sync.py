@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import itertools
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from snakestore import CommitUnknownError, SessionRepository, StoreError
+from snakestore import AsyncSessionRepository, CommitUnknownError, SessionRepository, StoreError
 from snakestore.storage.dialects.sqlite import log_sync
 
 
@@ -120,6 +121,61 @@ def test_writers_that_wait_for_the_disk_share_a_sync(repo: SessionRepository, di
 
         assert len({each.result(30).version for each in [first, *others]}) == writers
     assert disk.syncs == 2
+
+
+async def _version(repo: SessionRepository, version: int) -> None:
+    """Wait until others see a version of ``x``."""
+    async with asyncio.timeout(30):
+        while repo.get_variable("s", "x").version < version:  # noqa: ASYNC110 - in the database
+            await asyncio.sleep(0.001)
+
+
+def test_tasks_that_wait_for_the_disk_share_a_sync(
+    repo: SessionRepository, disk: Disk, tmp_path: Path
+) -> None:
+    writers = 8
+
+    async def main() -> None:
+        async with AsyncSessionRepository.open(tmp_path / "s.db", durability="full") as tasks:
+            disk.syncs = 0
+            disk.may_end.clear()
+            first = asyncio.create_task(tasks.update_variable("s", "x", 0))
+            await _version(repo, 1)
+            async with asyncio.TaskGroup() as group:
+                for number in range(1, writers):
+                    group.create_task(tasks.update_variable("s", "x", number))
+                await _version(repo, writers)
+                assert not first.done()
+                disk.may_end.set()
+            await first
+
+    asyncio.run(main())
+
+    assert disk.syncs == 2
+
+
+def test_a_task_can_write_while_the_block_of_another_is_synced(
+    repo: SessionRepository, disk: Disk, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with AsyncSessionRepository.open(tmp_path / "s.db", durability="full") as tasks:
+
+            async def in_block() -> None:
+                async with tasks.transaction() as transaction:
+                    await transaction.update_variable("s", "x", 1)
+
+            disk.may_end.clear()
+            async with asyncio.TaskGroup() as group:
+                block = group.create_task(in_block())
+                await _version(repo, 1)
+                group.create_task(tasks.update_variable("s", "x", 2))
+                await _version(repo, 2)
+                assert not block.done()
+                disk.may_end.set()
+
+    asyncio.run(main())
+
+    assert repo.get_variable("s", "x").value == 2
 
 
 def test_a_sync_that_fails_makes_the_commit_unknown(repo: SessionRepository, disk: Disk) -> None:

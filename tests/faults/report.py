@@ -45,7 +45,7 @@ them.
 | disk corruption or manual edits | not recoverable; detected by `check()` and on read (`CorruptStoreError`). Restore a backup | the same |
 
 With `durability="full"`, each write waits until the disk has stored it, after the write lock was
-released: other writers go on meanwhile, and threads that wait at the same time share one sync. If
+released: other writers go on meanwhile, and threads or tasks that wait at the same time share one sync. If
 the disk cannot sync, the write raises `CommitUnknownError`, and the next one raises `StoreError`
 until the disk works again. With "normal", SQLite syncs only when it moves the write-ahead log into
 the file. A database in memory (`sqlite://`)

@@ -13,6 +13,7 @@ from typing import ClassVar, Concatenate, ParamSpec, TypeVar
 from snakestore.clock import Clock, as_utc, utc_now
 from snakestore.errors import CommitUnknownError
 from snakestore.storage.dialects import Backend
+from snakestore.storage.execution.after_commit import give_up
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import (
@@ -126,6 +127,8 @@ def _now_of(clock: Clock | None) -> Callable[[], datetime | None]:
 def commit_write(connection: ConnectionAdapter) -> None:
     """Commit what was written. With ``durability="full"``, wait until it is on the disk.
 
+    Asyncio tasks that wait for the write lock go on meanwhile (``after_commit``).
+
     Raises:
         CommitUnknownError: COMMIT failed, other than by a plain abort, the connection was lost
             before the server answered, or the disk could not sync.
@@ -145,6 +148,7 @@ def commit_write(connection: ConnectionAdapter) -> None:
                 raise CommitUnknownError(message) from error
         raise
     if connection.log_sync is not None:
+        give_up()
         connection.log_sync.wait()
 
 

@@ -2,8 +2,8 @@
 
 SQLite's own ``synchronous = FULL`` syncs the log while it holds the write lock, so that every other
 writer waits for the disk. Here a commit goes to the log without a sync (``NORMAL``), and the write
-returns when a sync has ended that began after its commit. All threads of a process that wait for
-the same log share one sync.
+returns when a sync has ended that began after its commit. All threads and tasks of a process that
+wait for the same log share one sync.
 
 A sync of the log is enough at any time. Before SQLite overwrites a log from its start, or deletes
 it, it has copied all of it into the database file and synced that, in whichever process
