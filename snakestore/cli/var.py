@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -29,27 +29,23 @@ from snakestore.cli.parameters import (
     Metadata,
     Optimizer,
     Pattern,
-    Reason,
     SessionId,
     Store,
-    VersionNumber,
     Yes,
 )
-from snakestore.cli.plots import series_of, terminal_plot, write_png
 from snakestore.cli.stores import StoreCommand, reading, writing
-from snakestore.cli.tables import print_table, time_text
+from snakestore.cli.tables import print_table
 from snakestore.cli.values import one_of, parsed_object, value_reader
 from snakestore.cli.variables import (
     VARIABLE_COLUMNS,
+    print_version,
     shown_value,
     variable_or_reason,
     variable_record,
     variable_row,
 )
+from snakestore.cli.versions import history, rollback
 from snakestore.errors import VariableNotFoundError
-
-if TYPE_CHECKING:
-    from snakestore import Variable
 
 app = new_app(GROUPS["var"].summary)
 VALUES_ARE_NO_OPTIONS = {"ignore_unknown_options": True}  # VALUE may be -5
@@ -154,7 +150,7 @@ def set_(
             source="cli",
             optimizer_id=optimizer,
         )
-    _print_version(variable, as_json=as_json)
+    print_version(variable, as_json=as_json)
 
 
 @app.command(cls=StoreCommand, context_settings=VALUES_ARE_NO_OPTIONS)
@@ -203,7 +199,7 @@ def register(
             description=description,
             exist_ok=exist_ok,
         )
-    _print_version(variable, as_json=as_json)
+    print_version(variable, as_json=as_json)
 
 
 @app.command(cls=StoreCommand)
@@ -224,89 +220,7 @@ def constrain(
     print_result(variable.to_dict(), json_line(variable.constraints), as_json=as_json)
 
 
-@app.command(cls=StoreCommand)
-def history(
-    store: Store,
-    session_id: SessionId,
-    identifier: Identifier,
-    *,
-    limit: Limit = None,
-    plot: Annotated[bool, typer.Option("--plot", help="Draw the values on the terminal.")] = False,
-    png: Annotated[
-        str | None,
-        typer.Option(metavar="IMAGE", help="Draw the values into a PNG file.", show_default=False),
-    ] = None,
-    as_json: AsJson = False,
-    as_tsv: AsTsv = False,
-) -> None:
-    """List the values of a variable: the current one, then past ones, newest first."""
-    drawn = plot or png is not None
-    if drawn and (as_json or as_tsv):
-        message = "choose a drawing (--plot, --png) or a list (--json, --tsv)"
-        raise typer.BadParameter(message)
-    with reading(store) as snapshot:
-        values = [
-            snapshot.get_variable(session_id, identifier),
-            *snapshot.variable_history(session_id, identifier, limit=limit),
-        ]
-    if drawn:
-        _draw(values, plot=plot, png=png)
-        return
-    if as_json:
-        print_json([value.to_dict() for value in values])
-        return
-    print_table(
-        ["version", "value", "type", "written", "source", "reason"],
-        [
-            [
-                value.version,
-                json_line(shown_value(value)),
-                value.type,
-                time_text(value.last_updated_at),
-                value.metadata.get("source", ""),
-                _reason(value),
-            ]
-            for value in values
-        ],
-        tsv=as_tsv,
-    )
-
-
-def _draw(values: list[Variable], *, plot: bool, png: str | None) -> None:
-    series = series_of(values)
-    if plot:
-        typer.echo(terminal_plot(series))
-    if png is not None:
-        write_png(series, png)
-        print_line(f"image written to {png}", err=True)
-
-
-@app.command(cls=StoreCommand)
-def rollback(
-    store: Store,
-    session_id: SessionId,
-    identifier: Identifier,
-    version: VersionNumber,
-    *,
-    expected_version: ExpectedVersion = None,
-    reason: Reason = None,
-    optimizer: Optimizer = None,
-    as_json: AsJson = False,
-) -> None:
-    """Store the value of an earlier version as a new version."""
-    with writing(store) as repository:
-        variable = repository.rollback_variable(
-            session_id,
-            identifier,
-            version,
-            expected_version=expected_version,
-            reason=reason,
-            optimizer_id=optimizer,
-        )
-    _print_version(variable, as_json=as_json)
-
-
-for each in (lock, claim, unlock):
+for each in (history, rollback, lock, claim, unlock):
     app.command(cls=StoreCommand)(each)
 
 
@@ -326,14 +240,3 @@ def delete(
         if not repository.delete_variable(session_id, identifier, optimizer_id=optimizer):
             raise VariableNotFoundError(session_id, identifier)
     print_result({"deleted": identifier}, f"deleted {identifier}", as_json=as_json)
-
-
-def _reason(variable: Variable) -> str:
-    """Why this version was rolled back to, if it was."""
-    rolled_back = variable.metadata.get("source") == "rollback"
-    return str(variable.metadata.get("reason") or "") if rolled_back else ""
-
-
-def _print_version(variable: Variable, *, as_json: bool) -> None:
-    text = f"version {variable.version}: {json_line(shown_value(variable))}"
-    print_result(variable.to_dict(), text, as_json=as_json)

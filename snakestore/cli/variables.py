@@ -1,11 +1,11 @@
-"""Rows and records of variables, also of those that cannot be read."""
+"""What commands print of variables, also of those that cannot be read."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from snakestore.cli.advice import in_commands
-from snakestore.cli.console import json_line
+from snakestore.cli.console import json_line, print_result
 from snakestore.cli.tables import time_text
 from snakestore.errors import CorruptStoreError, UnknownTypeError
 
@@ -49,3 +49,9 @@ def variable_record(name: str, variable: Variable | str) -> dict[str, Any]:
     if isinstance(variable, str):
         return {"name": name, "error": variable}
     return variable.to_dict()
+
+
+def print_version(variable: Variable, *, as_json: bool) -> None:
+    """Print the version that a command has stored, and its value."""
+    text = f"version {variable.version}: {json_line(shown_value(variable))}"
+    print_result(variable.to_dict(), text, as_json=as_json)
