@@ -39,10 +39,12 @@ COMMANDS_OF_METHODS = {
     "list_sessions": "session list",
     "list_variables": "var list",
     "log_length": "log list",
+    "pop_log": "log pop",
     "program_history": "program history",
     "program_ids": "program list",
     "prune_history": "prune",
     "put_program": "program put",
+    "put_variable": "var put",
     "read_log": "log show",
     "register_variable": "var register",
     "renew_optimization": "var lock",
@@ -73,6 +75,8 @@ _OPTIONS = {
 _NOT_WORDS = [option for option in _OPTIONS if "_" in option]
 """Arguments that are no words of a sentence."""
 _MIGRATE = re.compile(r"open it with migrate=True(?: where it is writable, or run `[^`]+`)?")
+_MODIFY = ", or use modify_variable()"
+"""A method that takes a function, which no command can."""
 _UNQUOTED = r"(?<![\w.'\"-])"
 """Not within a name of the store, which messages quote."""
 _METHOD = re.compile(
@@ -94,7 +98,7 @@ def print_message(message: str) -> None:
 
 def in_commands(message: str) -> str:
     """``message`` with commands for methods, and options for arguments."""
-    message = _MIGRATE.sub("run `snakestore db upgrade`", message)
+    message = _MIGRATE.sub("run `snakestore db upgrade`", message.replace(_MODIFY, ""))
     return _OPTION.sub(
         lambda found: _OPTIONS[found["flag"] or found["name"]], _METHOD.sub(_command, message)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,8 +11,9 @@ import typer
 from snakestore.cli.commands import GROUPS, new_app
 from snakestore.cli.confirmation import confirm
 from snakestore.cli.console import counted, is_terminal, json_line, print_json_list, print_result
-from snakestore.cli.paging import LIMIT_ON_A_TERMINAL, PAGE
+from snakestore.cli.paging import LIMIT_ON_A_TERMINAL, PAGE, Listing
 from snakestore.cli.parameters import (
+    After,
     AsJson,
     AsTsv,
     FromFile,
@@ -42,19 +44,27 @@ def list_(
     session_id: SessionId,
     pattern: Pattern = None,
     *,
+    limit: Limit = None,
+    after: After = None,
     as_json: AsJson = False,
     as_tsv: AsTsv = False,
 ) -> None:
     """List the logs of a session with their lengths, ordered by name."""
     with reading(store) as snapshot:
-        lengths = (
-            (log, snapshot.log_length(session_id, log))
-            for log in snapshot.list_logs(session_id, pattern)
+        names = snapshot.list_logs(session_id, pattern)
+        logs = Listing(
+            lambda last, size: names[0 if last is None else bisect(names, last) :][:size],
+            str,
+            limit=limit,
+            after=after,
+            whole=as_json or as_tsv,
         )
+        lengths = ((log, snapshot.log_length(session_id, log)) for log in logs)
         if as_json:
             print_json_list({"name": log, "length": length} for log, length in lengths)
-        else:
-            print_table(["log", "entries"], lengths, tsv=as_tsv)
+            return
+        print_table(["log", "entries"], lengths, tsv=as_tsv)
+        logs.print_rest()
 
 
 @app.command(cls=StoreCommand)
@@ -157,6 +167,14 @@ def _lines(content: bytes) -> list[Any]:
                 message = f"line {number} of --file is not JSON ({error})"
                 raise typer.BadParameter(message) from error
     return entries
+
+
+@app.command(cls=StoreCommand)
+def pop(store: Store, session_id: SessionId, log: LogName, *, as_json: AsJson = False) -> None:
+    """Remove the newest entry of a log and print its value as JSON."""
+    with writing(store) as repository:
+        value = repository.pop_log(session_id, log)
+    print_result({"value": value}, json_line(value), as_json=as_json)
 
 
 @app.command(cls=StoreCommand)

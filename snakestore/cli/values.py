@@ -29,9 +29,15 @@ def parsed_object(text: str | None, name: str) -> dict[str, Any] | None:
     Raises:
         BadParameter: if it is none.
     """
-    if text is None:
-        return None
-    document = parsed(text, name)
+    return None if text is None else checked_object(parsed(text, name), name)
+
+
+def checked_object(document: Any, name: str) -> dict[str, Any]:
+    """The document, which has to be a JSON object.
+
+    Raises:
+        BadParameter: if it is none.
+    """
     if not isinstance(document, dict):
         message = f"{name} must be a JSON object: '{{\"key\": 1}}'"
         raise typer.BadParameter(message)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+import snakestore
 from snakestore.cli.commands import GROUPS, new_app
 from snakestore.cli.confirmation import confirm
 from snakestore.cli.console import (
@@ -35,7 +36,7 @@ from snakestore.cli.parameters import (
 )
 from snakestore.cli.stores import StoreCommand, reading, writing
 from snakestore.cli.tables import print_table
-from snakestore.cli.values import one_of, parsed_object, value_reader
+from snakestore.cli.values import checked_object, document_of, one_of, parsed_object, value_reader
 from snakestore.cli.variables import (
     VARIABLE_COLUMNS,
     print_version,
@@ -200,6 +201,38 @@ def register(
             exist_ok=exist_ok,
         )
     print_version(variable, as_json=as_json)
+
+
+@app.command(cls=StoreCommand)
+def put(
+    store: Store,
+    session_id: SessionId,
+    variable: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="VARIABLE",
+            help="The whole variable as JSON; left out with --file.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    file: FromFile = None,
+    expected_version: ExpectedVersion = None,
+    optimizer: Optimizer = None,
+    as_json: AsJson = False,
+) -> None:
+    """Insert a variable, or replace the one with its id. VARIABLE is what 'var get --json' prints.
+
+    A version that is greater than the stored one is kept. Otherwise the stored one rises by one if
+    the value is another. The optimisation stays as it is.
+    """
+    document = checked_object(document_of(variable, file, "VARIABLE"), "VARIABLE")
+    given = snakestore.Variable.from_dict(document)
+    with writing(store) as repository:
+        stored = repository.put_variable(
+            session_id, given, expected_version=expected_version, optimizer_id=optimizer
+        )
+    print_version(stored, as_json=as_json)
 
 
 @app.command(cls=StoreCommand)

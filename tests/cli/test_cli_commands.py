@@ -29,6 +29,7 @@ EVERY_COMMAND: dict[str, tuple[str, str, set[str]]] = {
     "var get": ("chat-1 temperature", "^0.9$", {"id", "name", "value", "constraints"}),
     "var set": ("chat-1 temperature 1.5", "^version 2: 1.5$", {"value", "version"}),
     "var register": ("chat-1 k integer 4", "^version 0: 4$", {"value", "version"}),
+    "var put": ("chat-1 --file VARIABLE", "^version 1: 0.9$", {"id", "value", "version"}),
     "var constrain": ('chat-1 temperature {"max":1}', '^{"max": 1', {"constraints"}),
     "var history": ("chat-1 temperature", "1 +0.9 +float", {"version", "value"}),
     "var rollback": ("chat-1 temperature 0 --reason x", "^version 2: 0.7$", {"version"}),
@@ -45,6 +46,7 @@ EVERY_COMMAND: dict[str, tuple[str, str, set[str]]] = {
     "log list": ("chat-1", "turns +2$", {"name", "length"}),
     "log show": ("chat-1 turns", '0 +"Hello"', {"position", "value", "created_at"}),
     "log append": ("chat-1 turns 1", "^3 entries$", {"length"}),
+    "log pop": ("chat-1 turns", '^"Hello, Ada"$', {"value"}),
     "log trim": ("chat-1 turns --keep-last 1 --yes", "^1 entry dropped$", {"dropped"}),
     "log delete": ("chat-1 turns --yes", "^deleted turns$", {"deleted"}),
     "stats": ("", "sessions +2$", {"sessions", "variables", "size_bytes"}),
@@ -82,13 +84,19 @@ def test_every_command_is_tested() -> None:
 def export(cli: Any, store: Path, tmp_path: Path) -> Path:
     path = tmp_path / "export.jsonl"
     path.write_text(cli("export", store))
+    variable = cli("var", "get", store, "chat-1", "temperature", "--json")
+    path.with_name("variable.json").write_text(variable)
     return path
 
 
 def on(command: str, store: Path, export: Path) -> list[str]:
     """The arguments of a command of the table."""
     arguments, _, _ = EVERY_COMMAND[command]
-    given = {"TARGET": str(store.with_name("target.db")), "EXPORT": str(export)}
+    given = {
+        "TARGET": str(store.with_name("target.db")),
+        "EXPORT": str(export),
+        "VARIABLE": str(export.with_name("variable.json")),
+    }
     return [
         *command.split(),
         str(store),
@@ -237,6 +245,31 @@ def test_values_of_every_form_are_read(cli: Any, store: Path, tmp_path: Path) ->
         assert [entry.value for entry in repo.read_log("job-1", "turns")] == [{"a": [1]}]
 
 
+def test_a_variable_is_put_as_it_was_got_from_another_session(
+    cli: Any, store: Path, export: Path
+) -> None:
+    variable = export.with_name("variable.json")
+
+    assert cli("var", "put", store, "job-1", "--file", variable) == "version 1: 0.9\n"
+    assert cli.json("var", "get", store, "job-1", "temperature") == json.loads(variable.read_text())
+    changed = variable.read_text().replace('"value": 0.9', '"value": 1.5')
+    assert cli("var", "put", store, "job-1", changed) == "version 2: 1.5\n"
+    cli("var", "put", store, "job-1", changed, "--expected-version", 1, code=1)
+
+
+def test_a_variable_that_is_not_whole_is_refused(cli: Any, store: Path) -> None:
+    output = cli("var", "put", store, "job-1", '{"id": "x"}', code=1)
+
+    assert output.startswith("snakestore: Missing required fields: ['name', ")
+    assert len(output.splitlines()) == 1
+
+
+def test_the_newest_entries_of_a_log_are_popped_until_it_is_empty(cli: Any, store: Path) -> None:
+    assert cli("log", "pop", store, "chat-1", "turns") == '"Hello, Ada"\n'
+    assert cli.json("log", "pop", store, "chat-1", "turns") == {"value": "Hello"}
+    assert "turns" in cli("log", "pop", store, "chat-1", "turns", code=1)
+
+
 def test_raw_values_are_printed_as_they_are(processes: Any, store: Path) -> None:
     with SessionRepository.open(store) as repo:
         repo.register_variable("job-1", "image", "bytes", b"\0AB")
@@ -256,6 +289,7 @@ def test_raw_values_are_printed_as_they_are(processes: Any, store: Path) -> None
         ("session", "create", "s", "--new-id"),
         ("session", "create", "s", "--ttl", "soon"),
         ("session", "create", "s", "--metadata", "[]"),
+        ("var", "put", "chat-1", "[]"),
         ("session", "create", "s", "--history", "few"),
         ("sweep", "--every", "1", "--json"),
         ("sweep", "--every", "0"),

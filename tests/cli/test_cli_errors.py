@@ -22,7 +22,7 @@ OF_PROGRAMS_ALONE = {
     *("open", "close", "expired"),
     *("transaction", "session", "log", "lease"),
     *("has_log", "has_program", "has_variable", "session_exists"),
-    *("modify_variable", "put_variable", "set_values", "update_variables", "pop_log"),
+    *("modify_variable", "set_values", "update_variables"),
 }
 """Methods that take or return what a program has: blocks, functions, handles and batches."""
 
@@ -76,6 +76,7 @@ def test_an_error_advises_commands_and_not_methods(
         ("check(repair=True) corrects them", "`snakestore check --repair` corrects them"),
         ("pass overwrite=True", "pass --overwrite"),
         ("a stale expected_version", "a stale --expected-version"),
+        ("read it and retry, or use modify_variable().", "read it and retry."),
         ("others would overwrite it", "others would overwrite it"),
         ("variable 'exist_ok' of session 'x'", "variable 'exist_ok' of session 'x'"),
     ],

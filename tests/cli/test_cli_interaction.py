@@ -28,6 +28,7 @@ def many(tmp_path: Path) -> Path:
             transaction.create_session(f"s-{number:04}")
         for number in range(LIMIT_ON_A_TERMINAL + 1):
             transaction.register_variable("s-0000", f"v-{number:04}", "integer", number)
+            transaction.append_log("s-0000", f"l-{number:04}", [number])
     return path
 
 
@@ -64,9 +65,11 @@ def test_other_output_has_every_row(cli: Any, many: Path) -> None:
 def test_a_list_goes_on_after_an_id_or_name(cli: Any, many: Path) -> None:
     sessions = cli.json("session", "list", many, "--after", "s-0499", "--limit", 2)
     variables = cli.json("var", "list", many, "s-0000", "--after", "v-0099")
+    logs = cli.json("log", "list", many, "s-0000", "--after", "l-0050x", "--limit", 1)
 
     assert [session["id"] for session in sessions] == ["s-0500", "s-0501"]
     assert [variable["name"] for variable in variables] == ["v-0100"]
+    assert logs == [{"name": "l-0051", "length": 1}]
 
 
 def test_a_terminal_sees_the_progress_of_a_copy(processes: Any, many: Path, tmp_path: Path) -> None:
