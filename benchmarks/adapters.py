@@ -55,7 +55,7 @@ class Row(NamedTuple):
 def timed(
     task: str, pair: tuple[Callable[[], object], ...], peer: str, target: str, rounds: int = 15
 ) -> Row:
-    """The median time of a call of ours and of theirs, in alternating rounds."""
+    """The median times of two calls, measured in alternating rounds."""
     times: list[list[float]] = [[], []]
     for number in range(rounds + WARM_UP):
         for taken, call in zip(times, pair, strict=True):

@@ -29,7 +29,7 @@ class Lose(Enum):
 
     NOTHING = "it passes, and so does the answer"
     REQUEST = "the connection goes before the server gets it"
-    ANSWER = "the server commits, and the connection goes before the client is told"
+    ANSWER = "the server commits, and the connection is lost before its answer arrives"
 
 
 class Relay:
@@ -133,10 +133,10 @@ def _delayed(connection: socket.socket, delay: float) -> Iterator[bytes]:
 def distant(server: str, folder: Path, delay: float) -> Iterator[str]:
     """The URL of a server as from afar: by way of a relay in a process of its own."""
     spawning = multiprocessing.get_context("spawn")
-    told, tell = spawning.Pipe(duplex=False)
-    process = spawning.Process(target=_relay, args=[server, folder, delay, tell], daemon=True)
+    receiver, sender = spawning.Pipe(duplex=False)
+    process = spawning.Process(target=_relay, args=[server, folder, delay, sender], daemon=True)
     process.start()
-    url: str = told.recv()
+    url: str = receiver.recv()
     try:
         yield url
     finally:
@@ -144,7 +144,7 @@ def distant(server: str, folder: Path, delay: float) -> Iterator[str]:
         process.join()
 
 
-def _relay(server: str, folder: Path, delay: float, tell: Any) -> None:
+def _relay(server: str, folder: Path, delay: float, sender: Any) -> None:
     relay = Relay(make_url(server), folder, delay=delay)
-    tell.send(relay.url.render_as_string(hide_password=False))
+    sender.send(relay.url.render_as_string(hide_password=False))
     threading.Event().wait()

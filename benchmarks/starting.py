@@ -75,7 +75,7 @@ def _run(code: str, bytecode: Path) -> tuple[float, list[str]]:
     """The seconds that ``code`` measured in a new process, and the unneeded modules it loaded.
 
     The process keeps its bytecode below ``bytecode``: an installed package has it, a checkout may
-    be told to write none.
+    be set to write none.
     """
     root = Path(__file__).parent.parent
     environment = {

@@ -34,11 +34,11 @@ def optimise(repo: SessionRepository) -> int:
             with repo.lease("tuning", "temperature", seconds=60) as lease:
                 return climb(lease)
         except LeaseLostError:
-            # this process slept past its lease, and others may have written since. Nothing of ours
-            # has overwritten that: start again, read again, decide anew
+            # this process slept past its lease, and others may have written since. This one wrote
+            # nothing: start again, re-read, and decide again
             continue
         except VariableLockedError:
-            time.sleep(0.05)  # another optimiser is at work
+            time.sleep(0.05)  # another optimiser holds it
 
 
 def main() -> None:

@@ -240,7 +240,7 @@ class VariableLockedError(ConflictError):
         if holder is None:
             message = (
                 f"{subject} is not being optimised: the lease has expired or was ended, and the"
-                f" value may have changed. Nothing was written. {_DECIDE_ANEW}"
+                f" value may have changed. Nothing was written. {_START_AGAIN}"
             )
         else:
             message = (
@@ -276,13 +276,13 @@ class LeaseLostError(VariableLockedError):
             reason = f"{shorten(holder)} holds the variable{_until(expires_at)}"
         message = (
             f"The lease on variable {shorten(identifier)} of session {shorten(session_id)} is lost:"
-            f" {reason}. Nothing was written. {_DECIDE_ANEW}"
+            f" {reason}. Nothing was written. {_START_AGAIN}"
         )
         self.args = (message,)
 
 
-_DECIDE_ANEW = (
-    "Start again with lease() or start_optimization(), read the variable again, and decide anew"
+_START_AGAIN = (
+    "Start again with lease() or start_optimization(), re-read the variable, and decide again"
     " what to write."
 )
 

@@ -404,7 +404,7 @@ class _Reading:
 
 
 def _hashed(value: Any) -> tuple[bytes, bytes]:
-    """A letter for a value's type, and bytes that are the same whatever database it came from."""
+    """A letter for a value's type, and bytes that are the same from every database."""
     if value is None:
         return b"n", b""
     if isinstance(value, datetime):

@@ -31,7 +31,7 @@ Cancelled = asyncio.CancelledError | None
 
 
 class _Use:
-    """The use of one connection: who waits for it, and what runs on it."""
+    """The use of one connection: what waits for it, and what runs on it."""
 
     def __init__(self, executor: Executor, runner: Runner) -> None:
         self._executor = executor
@@ -70,7 +70,7 @@ class _Use:
         user.leave()
 
     async def persist(self, start: Callable[[], Awaitable[None]]) -> Cancelled:
-        """Wait whatever is cancelled, and not long for a statement that waits for others."""
+        """Wait despite cancellations, but not long for a statement that waits for others."""
         loop = asyncio.get_running_loop()
         timer = loop_time.call_later(loop, SECONDS_TO_END, self._interrupt)
         try:
@@ -158,7 +158,7 @@ class ConnectionDispatcher(BlockDispatcher):
         return inside
 
     async def end(self, block: Block, error: BaseException | None) -> None:
-        """End a block after what runs in it, whatever is cancelled meanwhile."""
+        """End a block after what runs in it, also if its task is cancelled meanwhile."""
         user = Permit()
         release = partial(user.release, then=partial(self._leave_block, user, block))
         await guarded(partial(self._end, user, block, error), release)

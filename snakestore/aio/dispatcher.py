@@ -59,7 +59,7 @@ class BlockDispatcher(Dispatcher):
 
     @abstractmethod
     async def end(self, block: Block, error: BaseException | None) -> None:
-        """End the block, whatever is cancelled meanwhile."""
+        """End the block, also if its task is cancelled meanwhile."""
 
 
 class Block:

@@ -1,6 +1,6 @@
 """The interface by which asyncio runs synchronous code: ``threads`` and ``greenlets`` implement it.
 
-A call that was started goes on to its end, whatever becomes of the task that started it. So a
+A call that was started runs to its end, even if the task that started it is cancelled. So a
 cancellation never reaches a driver in the middle of a statement.
 """
 
@@ -39,7 +39,7 @@ class Job(Protocol[R_co]):
         """Return what the call returned, or raise what it raised. Once, when it has ended."""
 
     def abandon(self, then: Callable[[], None]) -> None:
-        """Have ``then`` called once the call has ended, in whatever thread. Nobody waits then.
+        """Have ``then`` called once the call has ended, in any thread. Nothing waits for the call.
 
         ``then`` may be called repeatedly. A call that has not begun will not be run.
         """

@@ -1,8 +1,9 @@
 """A line of asyncio tasks that wait for a place: first come, first served.
 
-An exception from outside (a signal handler's, ``KeyboardInterrupt``) may come after any call. It
-loses no place: the set of holders is all that counts, leaving twice does nothing, and whoever
-enters, leaves or waits serves the line anew, whatever was left half done.
+An exception from outside (a signal handler's, ``KeyboardInterrupt``) may come after any call. No
+place is lost then. Only the set of holders says which places are taken. Leaving twice is harmless.
+Each ``enter`` and ``leave``, and each waiting task every half second, gives out the free places
+again, and so completes what an exception interrupted.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ class _State(Enum):
 
 
 class Holder(Protocol):
-    """Who has places, and may wait for more."""
+    """What has places, and may wait for more."""
 
     awaited: Line | None
     """The line in which it waits."""
 
     @property
     def lost(self) -> bool:
-        """Whether it needs its places no more, and nobody is left to give them up."""
+        """Whether it no longer needs its places, and nothing else will give them up."""
 
 
 class _Ticket:
@@ -122,7 +123,7 @@ class Line:
         self.moved = steady_seconds()
         """When something was last done in a place of this line."""
         self.holders: set[Holder] = set()
-        """Who has a place."""
+        """What has a place."""
 
     def enter_at_once(self, holder: Holder) -> bool:
         """Take a place if one is free. Returns whether it was."""

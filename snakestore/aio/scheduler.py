@@ -1,4 +1,4 @@
-"""Who waits for whom: turns at the write lock or at a session, and connections."""
+"""The order in which tasks get turns, at the write lock or at a session, and connections."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Permit:
 
     @property
     def lost(self) -> bool:
-        """Whether nothing runs in these places, and nobody is left to give them up."""
+        """Whether nothing runs in these places, and nothing else will give them up."""
         left = self._released or (self._loop is not None and self._loop.is_closed())
         return left and (self.job is None or self.job.ended)
 

@@ -1,7 +1,7 @@
 """Completion of session ids and names in the shell.
 
 Those of a file are read by ``file_names``, because loading the library takes longer than one waits
-for a completion. Whatever is wrong, nothing is completed.
+for a completion. After an error, nothing is completed.
 """
 
 from __future__ import annotations

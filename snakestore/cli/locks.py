@@ -77,7 +77,7 @@ def unlock(
     optimizer: Optimizer = None,
     as_json: AsJson = False,
 ) -> None:
-    """End the optimisation of a variable. Without --as, whoever holds it."""
+    """End the optimisation of a variable. With --as, only if this optimiser holds it."""
     with writing(store) as repository:
         variable = repository.end_optimization(session_id, identifier, optimizer)
     _print_holder(variable, as_json=as_json)

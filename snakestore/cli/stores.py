@@ -78,7 +78,7 @@ class StoreCommand(TyperCommand):
         if not store and self._lacks_an_argument(ctx, given):
             store = os.environ.get(STORE_VARIABLE)
         if store:
-            # not an option, whatever its name is
+            # a path that begins with - is not an option
             args = [f"./{store}" if store.startswith("-") else store, *args]
         if ctx.resilient_parsing:  # for completion
             for parameter in self.get_params(ctx):

@@ -44,7 +44,7 @@ def crew_at_work(tasks: list[Task]) -> Iterator[Crew]:
 class Crew:
     """Worker processes, each connected by a pipe.
 
-    When a process dies, in whatever way, the other side sees the end of the pipe.
+    When a process dies, the other side sees the end of the pipe.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """The demo: worker processes search for the best zlib settings and share results in one session.
 
-Whatever happens to the processes, the file has everything that was acknowledged, and the next run
-continues an interrupted one.
+If a process dies, the file still has everything that was acknowledged. The next run continues an
+interrupted one.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def exhausted() -> bool:
 
 
 def says_exhausted(error: BaseException) -> bool:
-    """Whether an error is the operating system's, for want of a free descriptor."""
+    """Whether an error of the operating system says that no descriptor is free."""
     return isinstance(error, OSError) and error.errno in _ERRNOS
 
 

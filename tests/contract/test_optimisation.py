@@ -279,9 +279,9 @@ def test_one_that_slept_past_its_lease_writes_nothing_when_its_successor_has_end
     repo.update_variable(sid, "x", 9, optimizer_id="successor")
     repo.end_optimization(sid, "x", "successor")
 
-    with pytest.raises(LeaseLostError, match="decide anew"):
+    with pytest.raises(LeaseLostError, match="decide again"):
         repo.renew_optimization(sid, "x", "sleeper", lease=60)
-    with pytest.raises(VariableLockedError, match="decide anew"):
+    with pytest.raises(VariableLockedError, match="decide again"):
         repo.update_variable(sid, "x", 3, optimizer_id="sleeper")
 
     assert repo.get_value(sid, "x") == 9

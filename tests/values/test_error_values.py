@@ -206,13 +206,21 @@ def test_the_text_of_an_error_is_its_message(error):
         (VariableLockedError("s", "x", "opt", SOON), ["'opt'", "until 2030", "end_optimization()"]),
         (
             VariableLockedError("s", "x", None, None),
-            ["is not being optimised", "start_optimization()", "read the variable", "decide anew"],
+            [
+                "is not being optimised",
+                "start_optimization()",
+                "re-read the variable",
+                "decide again",
+            ],
         ),
         (
             LeaseLostError("s", "x", "opt", SOON),
-            ["'opt' holds the variable until 2030", "Start again", "decide anew"],
+            ["'opt' holds the variable until 2030", "Start again", "decide again"],
         ),
-        (LeaseLostError("s", "x", None, None), ["has expired or was ended", "read the variable"]),
+        (
+            LeaseLostError("s", "x", None, None),
+            ["has expired or was ended", "re-read the variable"],
+        ),
         (LeaseLostError("s", "x", None, None, "it is the parent's"), ["lost: it is the parent's."]),
         (BatchError({"a": StoreError("no")}), ["nothing was written (1 error): 'a': no"]),
         (UnknownTypeError("colour", known=["float"]), ["'colour'", "float", "register_type"]),

@@ -56,7 +56,7 @@ class Grant:
         """Take the arguments of ``lease()``, unchecked.
 
         Args:
-            clock: the repository's time; None where only the server tells it.
+            clock: the repository's time; None if it is the server's.
         """
         self.sid = sid
         self.identifier = identifier

@@ -284,7 +284,7 @@ class Backend(ABC):
             call()
 
     def may_be_lost(self, driver_connection: Any) -> bool:
-        """Whether the server may have closed the connection, as far as can be told at once."""
+        """Whether the server may have closed the connection. Asks without a round trip."""
         del driver_connection
         return False
 
@@ -436,7 +436,7 @@ class Backend(ABC):
         """Copy the log into the database and empty it; outside of transactions.
 
         Returns:
-            Whether the log is empty: False if someone reads or writes.
+            Whether the log is empty: False if a reader or writer uses it.
         """
         del driver_connection
         return True

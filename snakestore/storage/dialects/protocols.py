@@ -64,7 +64,7 @@ class LogSync(Protocol):
 
 
 class FileWatch(Protocol):
-    """Tells whether the file that a connection has open is still the one of that name."""
+    """Checks whether the file that a connection has open is still the one of that name."""
 
     next_check: float
     """The ``time.monotonic()`` at which a reader is to check again."""

@@ -14,7 +14,7 @@ _give_up: ContextVar[Callable[[], None] | None] = ContextVar("snakestore_give_up
 def giving_up(give_up: Callable[[], None], call: Callable[[], R]) -> R:
     """Run ``call``. Before it waits for a sync, after its commit, call ``give_up``.
 
-    ``give_up`` may not be called, and more than once.
+    It may be called more than once, or never.
     """
     token = _give_up.set(give_up)
     try:

@@ -108,7 +108,7 @@ class DriverConnection:
             driver_connection: the connection.
             dialect: the engine's dialect.
             backend: what differs by database.
-            watch: tells whether the file of the connection is still the one of that name.
+            watch: checks whether the file of the connection is still the one of that name.
             settings: statements that follow each BEGIN.
             log_sync: syncs what is committed.
         """

@@ -23,7 +23,7 @@ from snakestore.storage.queries.statement import (
 
 
 class TransactionContext:
-    """Runs the statements of one operation and tells the time at which it runs."""
+    """Runs the statements of one operation, and has the time at which it runs."""
 
     __slots__ = (
         "_dialect",

@@ -60,7 +60,7 @@ def is_duplicate(error: BaseException) -> bool:
 
 
 def is_connection_loss(error: BaseException) -> bool:
-    """Whether the server tells of a connection that went away, also of one behind it."""
+    """Whether the error reports a lost connection, also one behind the server."""
     cause = driver_error(error)
     return cause is not None and backend_of_error(cause).is_connection_loss(cause)
 

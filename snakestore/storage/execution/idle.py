@@ -33,7 +33,7 @@ class Pool(Protocol):
 
 
 class IdleCloser(fork.Participant):
-    """Tells pools when a period begins."""
+    """Lets pools close their idle connections, once a period."""
 
     def __init__(self, period: float = PERIOD) -> None:
         """Begin a period every ``period`` seconds, once there is a pool to watch."""

@@ -1,4 +1,4 @@
-"""Enters and leaves a ``with`` block whatever exception comes from outside.
+"""Enters and leaves a ``with`` block safely when an exception comes from outside.
 
 An exception may come when ``__enter__`` has returned, or when ``__exit__`` was called and before
 its first instruction. Their frames, and what they refer to, then live as long as that exception. So

@@ -1,7 +1,7 @@
 """Who is calling: the identity by which a caller that would wait for itself is recognised.
 
 It is the present thread, or the present asyncio task in a greenlet. It is not inherited: a thread
-or task that a caller starts is another caller, whatever context variables it was given.
+or task that a caller starts is another caller, even if it has the same context variables.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Runner(ABC):
         """The present time; None where statements ask for the server's."""
 
     def clock_time(self) -> datetime | None:
-        """The present time of the repository's clock; None where only the server tells it."""
+        """The present time of the repository's clock; None if it is the server's."""
         return self._now()
 
     @abstractmethod

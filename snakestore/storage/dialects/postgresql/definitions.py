@@ -1,4 +1,4 @@
-"""Compare the tables of a server with what the migrations create, by what the catalogs tell.
+"""Compare the tables of a server with what the migrations create, by what the catalogs contain.
 
 What is expected is derived from the mapped classes, and a test holds those equal to what the
 migrations create. The server prints types, keys and references as SQLAlchemy does. It prints the

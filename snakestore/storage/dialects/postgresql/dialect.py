@@ -205,7 +205,7 @@ class PostgreSQL(Backend):
         return pipeline.is_stuck(driver_connection)
 
     def driver_in_transaction(self, driver_connection: Any) -> bool:
-        """As the protocol tells; a connection that is gone took its transaction along."""
+        """Read the status that the server sent last; a lost connection has no transaction."""
         return driver_connection.info.transaction_status not in {_IDLE, _UNKNOWN}
 
     def driver_connected(self, driver_connection: Any) -> bool:
@@ -249,7 +249,7 @@ class PostgreSQL(Backend):
         return pooler.unprepared(connection)
 
     def in_transaction(self, connection: Connection) -> bool:
-        """As SQLAlchemy tells: a server ends no transaction by itself, it only refuses to go on."""
+        """Read SQLAlchemy's state: a failed transaction on a server lasts until it is ended."""
         return connection.in_transaction()
 
     def begin_on(self, connection: Connection, *, write: bool, own: bool) -> bool:

@@ -171,7 +171,7 @@ def is_duplicate(error: BaseException) -> bool:
 
 
 def is_connection_loss(error: BaseException) -> bool:
-    """Whether the server tells of a connection that went away: this one, or one to a worker."""
+    """Whether the error reports a lost connection: this one, or one to a worker of a cluster."""
     state = sqlstate(error)
     if state == _PROTOCOL_VIOLATION:
         return False  # what a pooler answers to what it does not allow

@@ -1,4 +1,4 @@
-"""What PostgreSQL can tell about a database: its size, and which tables it has."""
+"""What PostgreSQL reports about a database: its size, and which tables it has."""
 
 from __future__ import annotations
 

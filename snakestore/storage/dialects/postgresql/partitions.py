@@ -1,6 +1,6 @@
 """Partition the migrated tables by hash of the session, while they are empty.
 
-The definitions are the migrations' own: the server tells them, and they are created again on
+The definitions are the migrations' own: the server returns them, and they are created again on
 partitioned tables. So there is no second description of the schema.
 """
 

@@ -66,7 +66,7 @@ def is_pooled(connection: Connection) -> bool:
 
 
 def _examine(connection: Connection) -> bool:
-    told = _told_process(connection)
+    connected = _process_at_connect(connection)
     with unprepared(connection):
         process, encoding, output = connection.execute(
             select(
@@ -87,21 +87,21 @@ def _examine(connection: Connection) -> bool:
             f" that for the database, which has {output}"
         )
         raise StoreError(message)
-    pooled = told is not None and told != process
+    pooled = connected is not None and connected != process
     if pooled and keeps_prepared(connection):
         raise StoreError(_ASYNCPG)
     return pooled
 
 
-def _told_process(connection: Connection) -> int | None:
+def _process_at_connect(connection: Connection) -> int | None:
     """The process that answered when the driver connected; None if it prepares no statements."""
     driver_connection = _driver_connection(connection)
-    told: int | None = None
+    process: int | None = None
     if getattr(driver_connection, "prepare_threshold", None) is not None:
-        told = driver_connection.info.backend_pid
+        process = driver_connection.info.backend_pid
     elif keeps_prepared(connection):
-        told = driver_connection.get_server_pid()
-    return told
+        process = driver_connection.get_server_pid()
+    return process
 
 
 @contextmanager

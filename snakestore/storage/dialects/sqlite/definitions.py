@@ -1,7 +1,7 @@
 """Compare the tables of a file with what the migrations create, by their CREATE statements.
 
-A pragma would not do: none tells a column's collation or a CHECK. What is expected is derived from
-the mapped classes, and a test holds those equal to what the migrations create.
+A pragma would not do: none returns a column's collation or a CHECK. What is expected is derived
+from the mapped classes, and a test holds those equal to what the migrations create.
 """
 
 from __future__ import annotations

@@ -186,7 +186,7 @@ class SQLite(Backend):
             driver_connection.text_factory = before
 
     def driver_in_transaction(self, driver_connection: Any) -> bool:
-        """As the driver tells."""
+        """Read the driver's own state."""
         return bool(driver_connection.in_transaction)
 
     def driver_connected(self, driver_connection: Any) -> bool:
@@ -210,7 +210,7 @@ class SQLite(Backend):
     # --- SQLAlchemy connections
 
     def in_transaction(self, connection: Connection) -> bool:
-        """As the driver tells: SQLite rolls back by itself when the disk is full."""
+        """Read the driver's state: SQLite rolls back by itself when the disk is full."""
         return self.driver_in_transaction(connection.connection.driver_connection)
 
     def begin_on(self, connection: Connection, *, write: bool, own: bool) -> bool:

@@ -1,4 +1,4 @@
-"""What SQLite can tell about its own file: damage, dangling references, triggers and tables."""
+"""What SQLite reports about its own file: damage, dangling references, triggers and tables."""
 
 from __future__ import annotations
 

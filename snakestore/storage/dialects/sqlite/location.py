@@ -129,7 +129,7 @@ def _is_mount_point(real: str) -> bool:
 def warn_if_unsafe(path: str, *, is_new: bool = False) -> None:
     """Warn of a file that several machines may use, or that has several names.
 
-    A NetworkFileSystemWarning tells of the file system, an UnsafeFileWarning of hard links.
+    A NetworkFileSystemWarning is about the file system, an UnsafeFileWarning about hard links.
 
     Args:
         path: the file.
@@ -159,7 +159,7 @@ def warn_if_unsafe(path: str, *, is_new: bool = False) -> None:
 def shared_file_system(path: str) -> str | None:
     """The type of the file system that ``path`` is on, if machines share files of that type.
 
-    None for any other, and where the system does not tell (everywhere but Linux).
+    None for any other, and where the system does not list its mounts (everywhere but Linux).
     """
     mount = _mount_of(real_path(path))
     return mount.kind if mount is not None and mount.kind in _SHARED_FILE_SYSTEMS else None

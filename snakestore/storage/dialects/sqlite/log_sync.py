@@ -59,7 +59,7 @@ class LogSync:
         self._synced = 0
         """Commits up to this number are on the disk."""
         self._failed = 0
-        """Commits up to this number may not be, because a sync failed."""
+        """Commits up to this number may be lost, because a sync failed."""
         self.suspect = False
         """Whether a sync failed, and it is not known that the disk works again."""
 
