@@ -5,17 +5,16 @@ Needs the extra: ``pip install 'snakestore[openai-agents]'``.
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from agents import SessionSettings, TResponseInputItem
 from agents.memory.session_settings import coerce_session_settings, resolve_session_limit
 
 from snakestore.errors import LogNotFoundError, SessionNotFoundError
-from snakestore.integrations.opening import AsyncHandle, AsyncStore
+from snakestore.integrations.opening import AsyncAdapter, AsyncHandle, AsyncStore
 
 
-class SnakestoreSession:
+class SnakestoreSession(AsyncAdapter):
     """A ``Session`` of the OpenAI Agents SDK. Its items are the entries of a log.
 
     The log is in the snakestore session of the same id, beside whatever else that holds. Tasks and
@@ -110,18 +109,3 @@ class SnakestoreSession:
             await repo.delete_log(self.session_id, self._log)
         except SessionNotFoundError:
             return
-
-    async def close(self) -> None:
-        """Close the repository if it was opened here. A later use opens it again."""
-        await self._handle.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()

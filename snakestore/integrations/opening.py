@@ -1,4 +1,8 @@
-"""The repository of an adapter: the caller's, or one that the adapter opens and closes."""
+"""The repository of an adapter: the caller's, or one that the adapter opens and closes.
+
+Handle, AsyncHandle     the repository
+Adapter, AsyncAdapter   base classes: ``close``, and the ``with`` statement
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import asyncio
 import os
 import threading
 from concurrent.futures import Future
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from sqlalchemy import URL
 
@@ -77,3 +81,37 @@ class AsyncHandle:
         opened, self._opened = self._opened, None
         if opened is not None:
             await opened.close()
+
+
+class Adapter:
+    """Base of an adapter on a SessionRepository. A ``with`` block closes it at its end."""
+
+    _handle: Handle | None = None
+    """None: there is nothing to close."""
+
+    def close(self) -> None:
+        """Close the repository if it was opened here. May be called again."""
+        if self._handle is not None:
+            self._handle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object, /) -> None:
+        self.close()
+
+
+class AsyncAdapter:
+    """Base of an adapter on an AsyncSessionRepository. An ``async with`` block closes it."""
+
+    _handle: AsyncHandle
+
+    async def close(self) -> None:
+        """Close the repository if it was opened here. A later use opens it again."""
+        await self._handle.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: object, error: object, trace: object, /) -> None:
+        await self.close()

@@ -8,7 +8,19 @@ import threading
 import pytest
 
 from snakestore import AsyncSessionRepository, SessionRepository, StoreError, ValidationError
-from snakestore.integrations.opening import AsyncHandle, Handle
+from snakestore.integrations.opening import Adapter, AsyncAdapter, AsyncHandle, Handle
+
+
+class Blocking(Adapter):
+    def __init__(self, store):
+        self._handle = Handle(store)
+        self.repository = self._handle.repository
+
+
+class Awaited(AsyncAdapter):
+    def __init__(self, store):
+        self._handle = AsyncHandle(store)
+        self.repository = self._handle.repository
 
 
 @pytest.fixture
@@ -46,6 +58,34 @@ def test_an_awaited_handle_closes_what_it_opened_alone(path):
             return found
 
     assert asyncio.run(main()) == ([], [])
+
+
+def test_a_with_block_closes_an_adapter_also_if_it_raises(path):
+    with pytest.raises(KeyError), Blocking(path) as adapter:
+        raise KeyError
+
+    with pytest.raises(StoreError):
+        adapter.repository.list_sessions()
+
+
+def test_a_with_block_leaves_the_callers_repository_open(path):
+    with SessionRepository.open(path) as repo:
+        with Blocking(repo):
+            pass
+
+        assert repo.list_sessions() == []
+
+
+def test_an_async_with_block_closes_an_adapter_also_if_it_raises(path):
+    async def main():
+        with pytest.raises(KeyError):
+            async with Awaited(path) as adapter:
+                opened = await adapter.repository()
+                raise KeyError
+        with pytest.raises(StoreError):
+            await opened.list_sessions()
+
+    asyncio.run(main())
 
 
 def test_tasks_that_need_it_at_once_share_one_opening(path):

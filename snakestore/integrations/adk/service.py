@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 from weakref import WeakValueDictionary
 
 from google.adk.errors.already_exists_error import AlreadyExistsError
@@ -19,10 +19,10 @@ from snakestore import errors
 from snakestore.aio import AsyncSessionRepository
 from snakestore.integrations.adk import storage
 from snakestore.integrations.adk.names import Key, is_shared, key_of, pattern
-from snakestore.integrations.opening import AsyncHandle, AsyncStore
+from snakestore.integrations.opening import AsyncAdapter, AsyncHandle, AsyncStore
 
 
-class SnakestoreSessionService(BaseSessionService):
+class SnakestoreSessionService(AsyncAdapter, BaseSessionService):
     """A session service of ADK for many processes, on SQLite or PostgreSQL.
 
     An event and its changes of the state are stored in one transaction, or refused. An append to a
@@ -44,16 +44,6 @@ class SnakestoreSessionService(BaseSessionService):
         self._handle = AsyncHandle(async_repo)
         self._ttl = ttl
         self._turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
-
-    async def close(self) -> None:
-        """Close the repository if it was opened here."""
-        await self._handle.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     async def create_session(
         self,

@@ -6,8 +6,7 @@ import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import dspy
 
@@ -20,15 +19,16 @@ from snakestore.integrations.dspy.recorded import recorded_lm, recorded_metric
 from snakestore.integrations.dspy.results import Trial, TrialResult, checked_score
 from snakestore.integrations.dspy.secrets import refuse_secrets, without_secrets
 from snakestore.integrations.dspy.study import Study
-from snakestore.integrations.opening import Handle, Store
+from snakestore.integrations.opening import Adapter, Handle, Store
 from snakestore.program import Program
 
 
-class TrialLog:
+class TrialLog(Adapter):
     """The progress of an optimisation in a session: trials, their results, and checkpoints.
 
     Any number of processes may work on one study. A process that starts again with the same
-    ``params``, ``dataset`` and ``seed`` resumes it.
+    ``params``, ``dataset`` and ``seed`` resumes it. ``close`` keeps claims: they lapse with their
+    lease.
 
     Results are the log ``STUDY/results``, candidates the programs ``STUDY/trial/NUMBER``, and the
     checkpoint the program ``STUDY/checkpoint``.
@@ -80,25 +80,12 @@ class TrialLog:
         self._ledger = Ledger(self._repository, sid, names)
         self._paid = PaidLog(self._repository, sid, names.paid)
 
-    def __enter__(self) -> Self:
-        """The log itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object, /) -> None:
         """Close it. Raise what a callback raised, which DSPy has only logged."""
-        self.close()
+        super().__exit__(kind, error, trace)
         for callback in self._callbacks:
             if callback.errors and error is None:
                 raise callback.errors[0]
-
-    def close(self) -> None:
-        """Close the repository if it was opened here. Claims lapse with their lease."""
-        self._handle.close()
 
     # --- trials
 

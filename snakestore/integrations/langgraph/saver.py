@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from snakestore.integrations.langgraph.checkpointer import Checkpointer
 from snakestore.integrations.langgraph.runners import AwaitingRunner, CallingRunner
-from snakestore.integrations.opening import AsyncHandle, AsyncStore, Handle, Store
+from snakestore.integrations.opening import (
+    Adapter,
+    AsyncAdapter,
+    AsyncHandle,
+    AsyncStore,
+    Handle,
+    Store,
+)
 
 
-class SnakestoreSaver(Checkpointer):
+class SnakestoreSaver(Adapter, Checkpointer):
     """A checkpointer on a SessionRepository. Each thread is a session.
 
     Threads and processes may share it. Its awaited methods run in a worker thread;
@@ -43,23 +47,8 @@ class SnakestoreSaver(Checkpointer):
         self._handle = Handle(repo)
         self._runner = CallingRunner(self._handle)
 
-    def close(self) -> None:
-        """Close the repository if it was opened here."""
-        self._handle.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class AsyncSnakestoreSaver(Checkpointer):
+class AsyncSnakestoreSaver(AsyncAdapter, Checkpointer):
     """A checkpointer on an AsyncSessionRepository. Each thread is a session.
 
     Tasks and processes may share it. Its methods that are not awaited work in threads without an
@@ -88,18 +77,3 @@ class AsyncSnakestoreSaver(Checkpointer):
         super().__init__(serde=serde, prefix=prefix, ttl=ttl)
         self._handle = AsyncHandle(async_repo)
         self._runner = AwaitingRunner(self._handle)
-
-    async def close(self) -> None:
-        """Close the repository if it was opened here."""
-        await self._handle.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()

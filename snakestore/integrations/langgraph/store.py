@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from types import TracebackType
-from typing import Self
 
 from langgraph.store.base import (
     BaseStore,
@@ -22,10 +20,10 @@ from snakestore.errors import ValidationError
 from snakestore.integrations.langgraph.items import Items
 from snakestore.integrations.langgraph.runners import AwaitingRunner, CallingRunner, Runner
 from snakestore.integrations.langgraph.steps import Steps
-from snakestore.integrations.opening import AsyncHandle, Handle, Store
+from snakestore.integrations.opening import Adapter, AsyncHandle, Handle, Store
 
 
-class SnakestoreStore(BaseStore):
+class SnakestoreStore(Adapter, BaseStore):
     """A ``BaseStore``. Each item is a session, whose ttl is that of the item.
 
     An item that has expired no longer exists; ``delete_expired`` removes its row. Values are JSON
@@ -59,29 +57,12 @@ class SnakestoreStore(BaseStore):
             raise ValidationError(message, value=prefix)
         self.ttl_config = ttl
         self._items = Items(prefix)
-        self._handle: Handle | None = None
         self._runner: Runner
         if isinstance(repo, AsyncSessionRepository):
             self._runner = AwaitingRunner(AsyncHandle(repo))
         else:
             self._handle = Handle(repo)
             self._runner = CallingRunner(self._handle)
-
-    def close(self) -> None:
-        """Close the repository if it was opened here."""
-        if self._handle is not None:
-            self._handle.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Run operations: first all that read, then all that write, in one transaction.

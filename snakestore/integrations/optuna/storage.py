@@ -17,7 +17,7 @@ from optuna.study import Study, StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
-from snakestore.integrations.opening import Handle, Store
+from snakestore.integrations.opening import Adapter, Handle, Store
 from snakestore.integrations.optuna import entries
 from snakestore.integrations.optuna.entries import TRIALS_PER_STUDY
 from snakestore.integrations.optuna.studies import (
@@ -32,7 +32,7 @@ from snakestore.repository import SessionRepository
 StaleTrialCallback: TypeAlias = Callable[[Study, FrozenTrial], None]
 
 
-class SnakestoreStorage(BaseStorage, BaseHeartbeat):
+class SnakestoreStorage(Adapter, BaseStorage, BaseHeartbeat):
     """A storage of Optuna. Studies are sessions that never expire, trials are entries of a log.
 
     Each process keeps the trials in memory and reads what was appended to the log since. So a
@@ -91,17 +91,7 @@ class SnakestoreStorage(BaseStorage, BaseHeartbeat):
     @property
     def repository(self) -> SessionRepository:
         """The repository that holds the studies."""
-        return self._handle.repository
-
-    def close(self) -> None:
-        """Close the repository if it was opened here."""
-        self._handle.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        return self._studies.repository
 
     def __getstate__(self) -> dict[str, Any]:
         if isinstance(self._store, SessionRepository):
