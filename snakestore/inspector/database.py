@@ -75,16 +75,17 @@ class StoreDatabase(Database):
 
     async def execute_fn(self, fn: Callable[[Any], T]) -> T:
         """What ``fn`` returns for a new connection, in a thread of Datasette's."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.ds.executor, self._called, fn)
 
-        def work() -> T:
-            connection = self.connect()
-            try:
-                self.ds._prepare_connection(connection, self.name)  # noqa: SLF001 - as the class above does
-                return fn(connection)
-            finally:
-                connection.close()
-
-        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, work)
+    def _called(self, fn: Callable[[Any], T]) -> T:
+        """What ``fn`` returns for a connection that is opened for it, and closed after it."""
+        connection = self.connect()
+        try:
+            self.ds._prepare_connection(connection, self.name)  # noqa: SLF001 - as the class above does
+            return fn(connection)
+        finally:
+            connection.close()
 
 
 def _shortened(name: str, columns: list[str]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from datasette import hookimpl
@@ -101,8 +102,10 @@ def permission_allowed(action: str, resource: Any) -> bool | None:
 
 
 @hookimpl
-def handle_exception(datasette: Datasette, request: Request, exception: Exception) -> Any:
-    """A page that says what is wrong with a request."""
+def handle_exception(
+    datasette: Datasette, request: Request, exception: Exception
+) -> Callable[[], Awaitable[Response]]:
+    """A page that says what is wrong. Datasette calls and awaits what this returns."""
     if isinstance(exception, QueryInterrupted) or getattr(exception, "message_is_html", False):
         # Datasette's own message of this is markup, about a setting that users cannot reach
         status, message = 400, "The query took too long, and was ended."
@@ -115,10 +118,12 @@ def handle_exception(datasette: Datasette, request: Request, exception: Exceptio
     else:
         logger.error("error on %s", request.path, exc_info=exception)
         status, message = 500, "This is an error of the inspector; its terminal shows more."
+    return partial(_error_page, datasette, request, status, message)
 
-    async def page() -> Response:
-        context = {"status": status, "title": None, "error": message}
-        text = await datasette.render_template("error.html", context, request=request)
-        return Response.html(text, status=status)
 
-    return page
+async def _error_page(
+    datasette: Datasette, request: Request, status: int, message: str
+) -> Response:
+    context = {"status": status, "title": None, "error": message}
+    text = await datasette.render_template("error.html", context, request=request)
+    return Response.html(text, status=status)

@@ -23,6 +23,7 @@ HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
+_NAMES = frozenset(name for name, _ in HEADERS)
 PAGES = ("sessions", "session", "variable", "program", "log", "value", "chart")
 _FOLDERS = ("/store", "/inspector/")
 _HOSTS = frozenset({"127.0.0.1", "localhost"})
@@ -32,29 +33,33 @@ _HOSTS = frozenset({"127.0.0.1", "localhost"})
 def guarded(app: App) -> App:
     """The application behind a check of each request."""
 
-    async def answer(scope: Message, receive: Receive, send: Send) -> None:
+    async def _answer(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                names = {name for name, _ in HEADERS}
-                kept = [pair for pair in message.get("headers", []) if pair[0].lower() not in names]
-                message = {**message, "headers": [*kept, *HEADERS]}
-            await send(message)
-
+        send = _with_headers(send)
         refusal = _refusal(scope)
         if refusal is None:
-            await app(scope, receive, send_with_headers)
+            await app(scope, receive, send)
             return
         status, text = refusal
         headers = [(b"content-type", b"text/plain; charset=utf-8")]
-        start = {"type": "http.response.start", "status": status, "headers": headers}
-        await send_with_headers(start)
-        await send_with_headers({"type": "http.response.body", "body": text.encode()})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": text.encode()})
 
-    return answer
+    return _answer
+
+
+def _with_headers(send: Send) -> Send:
+    """``send``, with HEADERS in place of the application's own of these names."""
+
+    async def _send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [pair for pair in message.get("headers", ()) if pair[0].lower() not in _NAMES]
+            message = {**message, "headers": [*kept, *HEADERS]}
+        await send(message)
+
+    return _send
 
 
 def _refusal(scope: Message) -> tuple[int, str] | None:

@@ -143,10 +143,12 @@ def _methods(
     """
 
     def forward(self: dspy.Module, *args: Any, **kwargs: Any) -> Any:
+        """Call ``forward`` of the class with the values that the variables have in this call."""
         with binding.snapshot() as values:
             return type(self).forward(self, *args, **_steered(self, values, overrides, kwargs))
 
     async def aforward(self: dspy.Module, *args: Any, **kwargs: Any) -> Any:
+        """As ``forward``, awaited."""
         with binding.snapshot() as values:
             steered = _steered(self, values, overrides, kwargs)
             return await type(self).aforward(self, *args, **steered)

@@ -100,6 +100,7 @@ class Ledger:
         name = self._names.trial(number)
 
         def beyond(following: int) -> Any:
+            """The next number to claim: as it is, or the one after this trial's."""
             return UNCHANGED if number < following else number + 1
 
         with self._repository.transaction() as tx:
@@ -126,6 +127,7 @@ class Ledger:
         taken: int | None = None
 
         def advance(following: int) -> Any:
+            """The number after the one that is taken; unchanged at the limit."""
             nonlocal taken
             taken = None if limit is not None and following >= limit else following
             return UNCHANGED if taken is None else following + 1

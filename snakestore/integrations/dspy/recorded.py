@@ -27,7 +27,7 @@ def recorded_metric(metric: Callable[..., Any], paid: PaidLog) -> Callable[..., 
     code = code_of(metric)
 
     @functools.wraps(metric)
-    def recorded(*args: Any, **kwargs: Any) -> Any:
+    def _recorded(*args: Any, **kwargs: Any) -> Any:
         try:
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
@@ -37,7 +37,7 @@ def recorded_metric(metric: Callable[..., Any], paid: PaidLog) -> Callable[..., 
             return metric(*args, **kwargs)
         return _once(paid, key, lambda: metric(*args, **kwargs), _encoded, _decoded)
 
-    return recorded
+    return _recorded
 
 
 def recorded_lm(lm: dspy.BaseLM, paid: PaidLog) -> dspy.BaseLM:
@@ -95,12 +95,12 @@ def _once(
     """The stored answer, or that of ``pay``. One that cannot be stored is not lost."""
     answers: list[Any] = []
 
-    def encoded() -> Any:
+    def _pay_and_encode() -> Any:
         answers.append(pay())
         return encode(answers[0])
 
     try:
-        return decode(paid.once(key, encoded))
+        return decode(paid.once(key, _pay_and_encode))
     except ValidationError as error:
         if not answers:
             raise

@@ -94,6 +94,11 @@ class SnakestoreStorage(Adapter, BaseStorage, BaseHeartbeat):
         return self._studies.repository
 
     def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: all but the repository and what was read from it.
+
+        Raises:
+            TypeError: if the repository is the caller's, not a path or URL.
+        """
         if isinstance(self._store, SessionRepository):
             message = (
                 "a SnakestoreStorage of a repository cannot be pickled, because its connections"
@@ -105,10 +110,12 @@ class SnakestoreStorage(Adapter, BaseStorage, BaseHeartbeat):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open the same store anew."""
         self.__dict__.update(state)
         self._open()
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Copies of a study share its storage."""
         return self
 
     # --- studies
