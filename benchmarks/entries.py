@@ -14,13 +14,15 @@ from benchmarks.peers.frameworks import (
     OPTUNA_UNEQUAL,
 )
 from benchmarks.peers.servers import REDIS_UNEQUAL
-from benchmarks.rows import (
+from benchmarks.row import (
     ASYNC_BASELINE,
     ASYNC_OURS,
     ASYNC_POSTGRES_BASELINE,
     ASYNC_POSTGRES_OURS,
+    BARE,
     BASELINE,
     CACHED,
+    DISKCACHE,
     LONG_LOG,
     MEMORY_BASELINE,
     MEMORY_OURS,
@@ -31,6 +33,13 @@ from benchmarks.rows import (
     POSTGRES_BASELINE,
     POSTGRES_OURS,
     TO_NUMPY,
+)
+from benchmarks.scattered_rows import (
+    BARE_ALL,
+    BARE_DISKCACHE,
+    BARE_LANGGRAPH,
+    BARE_LARGE,
+    OF_DISKCACHE,
 )
 
 SCALARS = (
@@ -80,6 +89,16 @@ BASELINES = (
         rows=SCALARS + ARRAYS + LOGS + PROCESSES,
     ),
     Entry(
+        name=BARE,
+        kind="baseline",
+        place="baselines.bare:open_bare",
+        rows=BARE_ALL,
+        unequal=(
+            "two tables, and one for the history: no expiry, no recorded access, no lock, no merge"
+            " of metadata, no ids, no check of types and constraints; an update returns a version"
+        ),
+    ),
+    Entry(
         name=NAME_ONLY,
         kind="baseline",
         place="baselines.jobs:open_by_name",
@@ -122,14 +141,24 @@ OURSELVES = (
         name=OURS,
         kind="ours",
         place="ours.sqlite:open_default",
-        rows=SCALARS + ARRAYS + HISTORIES + LOGS + LONG_LOGS + PROCESSES,
+        rows=(
+            *SCALARS,
+            *ARRAYS,
+            *HISTORIES,
+            *LOGS,
+            *LONG_LOGS,
+            *PROCESSES,
+            *BARE_ALL,
+            *BARE_LARGE,
+            *OF_DISKCACHE,
+        ),
     ),
     Entry(name=LONG_LOG, kind="ours", place="ours.logs:open_long", rows=LONG_LOGS),
     Entry(
         name=CACHED,
         kind="ours",
         place="ours.sqlite:open_cached",
-        rows=("get",),
+        rows=("get", *BARE_LARGE),
         unequal="does not read the database while the file is unchanged",
     ),
     Entry(
@@ -161,10 +190,19 @@ OURSELVES = (
 )
 PEERS = (
     Entry(
-        name="diskcache",
+        name=DISKCACHE,
         kind="peer",
         place="peers.caches:open_diskcache",
-        rows=("get", "record", "update-plain", "register", "batch-plain", "sweep"),
+        rows=(
+            "get",
+            "record",
+            "update-plain",
+            "register",
+            "batch-plain",
+            "sweep",
+            *BARE_DISKCACHE,
+            *OF_DISKCACHE,
+        ),
         needs=("diskcache",),
         unequal=DISKCACHE_UNEQUAL,
     ),
@@ -188,7 +226,15 @@ PEERS = (
         name="LangGraph SqliteStore",
         kind="peer",
         place="peers.frameworks:open_langgraph",
-        rows=("get", "record", "update-plain", "register", "batch-plain", "list"),
+        rows=(
+            "get",
+            "record",
+            "update-plain",
+            "register",
+            "batch-plain",
+            "list",
+            *BARE_LANGGRAPH,
+        ),
         needs=("langgraph.store.sqlite",),
         install="langgraph-checkpoint-sqlite",
         unequal=LANGGRAPH_UNEQUAL,

@@ -13,7 +13,7 @@ from benchmarks import seed
 from benchmarks.baselines.sqlite import SqliteBaseline, connect
 from benchmarks.implementations import Lab
 from benchmarks.results import RowResult, Timing
-from benchmarks.rows import BASELINE, OURS, Target
+from benchmarks.row import BASELINE, OURS, Target
 from benchmarks.runner import Said, laboratory
 from benchmarks.work import Committed
 from benchmarks.workload import NAMES, PREFIX, PREFIX_PATTERN, now

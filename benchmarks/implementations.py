@@ -49,6 +49,7 @@ class Lab:
     stack: ExitStack = field(default_factory=ExitStack)
     shared: dict[str, Any] = field(default_factory=dict)  # servers that implementations share
     long_log: int = 1_000_000  # entries of the long log
+    sessions: int = 200  # of a hundred variables each, for work at random
     _files: int = 0
 
     def new_path(self, name: str) -> Path:

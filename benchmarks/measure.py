@@ -13,7 +13,7 @@ from time import perf_counter
 
 from benchmarks.implementations import Entry, Job
 from benchmarks.results import RowResult, Timing, compared
-from benchmarks.rows import Row
+from benchmarks.row import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,7 @@ class Effort:
     fewest_rounds: int
     most_rounds: int
     long_log: int  # entries of the long log
+    sessions: int = 200  # of a hundred variables each, for work at random
     clock: Callable[[], float] = perf_counter  # seconds; process_time on a busy machine
 
 
@@ -34,7 +35,9 @@ FULL = Effort(
 QUICK = Effort(
     row_seconds=0.6, longest_batch=0.04, fewest_rounds=7, most_rounds=40, long_log=100_000
 )
-ONCE = Effort(row_seconds=0.0, longest_batch=0.0, fewest_rounds=1, most_rounds=1, long_log=1000)
+ONCE = Effort(
+    row_seconds=0.0, longest_batch=0.0, fewest_rounds=1, most_rounds=1, long_log=1000, sessions=4
+)
 
 
 def measure(

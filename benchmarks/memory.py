@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import seed
 from benchmarks.baselines.sqlite import connect
 from benchmarks.results import RowResult, Timing
-from benchmarks.rows import OURS, Target
+from benchmarks.row import OURS, Target
 from benchmarks.runner import Said, laboratory
 from benchmarks.work import Committed
 from benchmarks.workload import SWEPT_NAMES, long_ago

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import Report, RowResult, Timing
-from benchmarks.rows import BASELINE
+from benchmarks.row import BASELINE
 from benchmarks.table import a_call, ratio, ratio_text, spread, verdict
 
 TITLE = "Performance"
@@ -30,6 +30,10 @@ tables under the same pragmas, and with other stores that are used for such stat
 - The baselines are in `benchmarks/baselines/`. They execute fixed SQL on one connection per thread:
   `BEGIN IMMEDIATE`, the session's expiry, counters and recorded access, the optimiser's lock, the
   merge of the metadata, and the history. They do not validate values or translate errors.
+- The rows "at random" have another baseline, `benchmarks/baselines/bare.py`: the least that one
+  writes by hand. Their file has 200 sessions of 100 JSON values, and as many with ten past versions
+  each. Each call takes the next variable of a random order.
+- Peers run as their documents advise: text keys, their own batch calls.
 - Peers are benchmarked against the baseline in separate rounds, so that cache effects of slower
   peers do not leak.
 - Files are on disk in WAL mode with `synchronous` NORMAL, the library's default: a commit does not

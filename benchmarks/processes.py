@@ -18,7 +18,8 @@ from benchmarks.baselines.sqlite import SqliteBaseline, connect
 from benchmarks.implementations import Entry, Lab
 from benchmarks.measure import Effort, result
 from benchmarks.results import RowResult, Timing
-from benchmarks.rows import BASELINE, OURS, PROCESS_ROWS
+from benchmarks.row import BASELINE, OURS
+from benchmarks.rows import PROCESS_ROWS
 from benchmarks.workload import FLOATS, HISTORY, UPDATED, UPDATES
 
 PROCESSES = 4

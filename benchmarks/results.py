@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.implementations import Kind
-from benchmarks.rows import Target
+from benchmarks.row import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

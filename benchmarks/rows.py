@@ -2,69 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
-
-Unit = Literal["ratio", "ms", "count"]
-Figure = Literal["median time", "worst returned"]
-
-BASELINE, OURS, CACHED, NO_HISTORY = (
-    "hand-written sqlite3",
-    "snakestore",
-    "snakestore cache=True",
-    "snakestore history=0",
+from benchmarks.row import (
+    ASYNC_BASELINE,
+    ASYNC_OURS,
+    ASYNC_POSTGRES_BASELINE,
+    CACHED,
+    LONG_LOG,
+    MEMORY_BASELINE,
+    NO_HISTORY,
+    OURS,
+    POSTGRES_BASELINE,
+    POSTGRES_OURS,
+    Row,
+    Target,
+    ours,
 )
-NAME_ONLY, PLAIN_BYTES, TO_NUMPY = (
-    "hand-written, by name only",
-    "hand-written, bytes",
-    "snakestore to_numpy()",
-)
-LONG_LOG = "snakestore, a long log"
-MEMORY_BASELINE, MEMORY_OURS = "hand-written sqlite3, :memory:", "snakestore, sqlite://"
-ASYNC_BASELINE, ASYNC_OURS = "asyncio.to_thread(hand-written)", "snakestore async"
-POSTGRES_BASELINE, POSTGRES_OURS = "hand-written psycopg", "snakestore PostgreSQL"
-ASYNC_POSTGRES_BASELINE, ASYNC_POSTGRES_OURS = (
-    "asyncio.to_thread(psycopg)",
-    "snakestore async PostgreSQL",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A target: the maximum, and optionally a stretch target."""
-
-    at_most: float
-    reach: float | None = None
-    unit: Unit = "ratio"
-
-    def __str__(self) -> str:
-        """The text in the table."""
-        unit = " ms" if self.unit == "ms" else ""
-        return f"{self.at_most:g}{unit}" + (
-            f" (reach {self.reach:g}{unit})" if self.reach is not None else ""
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A line of the table."""
-
-    key: str
-    title: str
-    calls: int  # per batch
-    base: str = BASELINE  # the implementation that ratios refer to
-    targets: Mapping[str, Target] = field(default_factory=dict)
-    figure: Figure = "median time"
-    note: str = ""
-    # every implementation makes this many calls per batch, about as many as fill a write-ahead log,
-    # and checkpoints at the end
-    whole: bool = False
-
-
-def _ours(at_most: float, reach: float | None = None) -> dict[str, Target]:
-    return {OURS: Target(at_most, reach)}
-
+from benchmarks.scattered_rows import BARE_ROWS, PEER_ROWS
 
 SQLITE_ROWS = (
     Row(
@@ -77,12 +30,12 @@ SQLITE_ROWS = (
             " method does. The access is recorded once a minute."
         ),
     ),
-    Row(key="record", title="get_variable, the whole record", calls=300, targets=_ours(1.3, 1.0)),
+    Row(key="record", title="get_variable, the whole record", calls=300, targets=ours(1.3, 1.0)),
     Row(
         key="update-plain",
         title="update_variable, history=0",
         calls=300,
-        targets=_ours(1.3, 1.1),
+        targets=ours(1.3, 1.1),
         whole=True,
         note=(
             "BEGIN IMMEDIATE, read, merge the metadata, UPDATE the variable, UPDATE the session"
@@ -93,7 +46,7 @@ SQLITE_ROWS = (
         key="update",
         title="update_variable, the last 100 kept",
         calls=100,
-        targets=_ours(1.3, 1.1),
+        targets=ours(1.3, 1.1),
         whole=True,
         note="The same, plus one INSERT into the history and one DELETE of its oldest row.",
     ),
@@ -102,7 +55,7 @@ SQLITE_ROWS = (
         title="update_variable with history, of history=0",
         calls=100,
         base=NO_HISTORY,
-        targets=_ours(2.0),
+        targets=ours(2.0),
         whole=True,
         note="The cost of the history within snakestore.",
     ),
@@ -111,15 +64,15 @@ SQLITE_ROWS = (
         title="get_value with 100 past values, of none",
         calls=500,
         base=NO_HISTORY,
-        targets=_ours(1.1),
+        targets=ours(1.1),
         note="A history does not make reads slower: the ratio is 1.0, apart from noise.",
     ),
-    Row(key="register", title="register_variable", calls=150, targets=_ours(1.3, 1.0), whole=True),
+    Row(key="register", title="register_variable", calls=150, targets=ours(1.3, 1.0), whole=True),
     Row(
         key="batch-plain",
         title="update_variables of 100, one commit, history=0",
         calls=90,
-        targets=_ours(1.2, 0.7),
+        targets=ours(1.2, 0.7),
         whole=True,
         note=(
             "The baseline reads the hundred variables with one statement and writes them with"
@@ -130,16 +83,16 @@ SQLITE_ROWS = (
         key="batch",
         title="update_variables of 100, the last 100 kept",
         calls=5,
-        targets=_ours(1.2, 0.7),
+        targets=ours(1.2, 0.7),
         whole=True,
     ),
-    Row(key="list", title="list_variables of 100", calls=10, targets=_ours(0.9, 0.5)),
-    Row(key="prefix", title="list_variables, prefix: 10 of 100", calls=60, targets=_ours(1.2, 0.8)),
+    Row(key="list", title="list_variables of 100", calls=10, targets=ours(0.9, 0.5)),
+    Row(key="prefix", title="list_variables, prefix: 10 of 100", calls=60, targets=ours(1.2, 0.8)),
     Row(
         key="put-large",
         title="put_variable in a session of 16,000, history=0",
         calls=200,
-        targets=_ours(1.3, 1.1),
+        targets=ours(1.3, 1.1),
         whole=True,
         note=(
             "Whether the id or the name is taken is looked up by key: the session's size does not"
@@ -150,14 +103,14 @@ SQLITE_ROWS = (
         key="newest",
         title="list_variables, the newest 10 of 4,000",
         calls=60,
-        targets=_ours(1.2, 0.8),
+        targets=ours(1.2, 0.8),
         note="The end of an index range: it costs as much as 10 of 10.",
     ),
     Row(
         key="embedding-store",
         title="embedding of 1536: update",
         calls=50,
-        targets=_ours(0.15, 0.12),
+        targets=ours(0.15, 0.12),
         note="Compared with a baseline that writes JSON.",
         whole=True,
     ),
@@ -165,7 +118,7 @@ SQLITE_ROWS = (
         key="embedding-load",
         title="embedding of 1536: get_value",
         calls=20,
-        targets=_ours(0.10, 0.07),
+        targets=ours(0.10, 0.07),
         note="Compared with a baseline that reads JSON.",
     ),
     Row(
@@ -185,7 +138,7 @@ SQLITE_ROWS = (
         key="append",
         title="append_log, one entry",
         calls=300,
-        targets=_ours(1.3, 1.1),
+        targets=ours(1.3, 1.1),
         whole=True,
         note=(
             "BEGIN IMMEDIATE, read the session and the log, UPDATE the log, INSERT the entry,"
@@ -205,7 +158,7 @@ SQLITE_ROWS = (
         key="read-last",
         title="read_log, the last 20",
         calls=200,
-        targets=_ours(1.3, 1.0),
+        targets=ours(1.3, 1.0),
         note="The baseline reads the session and the entries in one transaction.",
     ),
     Row(
@@ -220,7 +173,7 @@ SQLITE_ROWS = (
         key="sweep",
         title="delete_expired, a session of 10 variables",
         calls=200,
-        targets=_ours(1.1, 1.0),
+        targets=ours(1.1, 1.0),
     ),
     Row(
         key="sweep-lock",
@@ -300,7 +253,7 @@ PROCESS_ROWS = (
         key="processes",
         title="4 processes update one variable: an update",
         calls=50,
-        targets=_ours(1.4, 1.2),
+        targets=ours(1.4, 1.2),
     ),
     Row(
         key="processes-wait",
@@ -319,10 +272,10 @@ PROCESS_ROWS = (
         note="Acknowledged updates minus the version in the file, plus errors.",
     ),
 )
-ROWS = SQLITE_ROWS + BACKEND_ROWS + PROCESS_ROWS
+ROWS = SQLITE_ROWS + BARE_ROWS + PEER_ROWS + BACKEND_ROWS + PROCESS_ROWS
 # done by this process alone, so its processor time is the whole time
 OWN_ROWS = tuple(
     row
-    for row in SQLITE_ROWS + BACKEND_ROWS
+    for row in SQLITE_ROWS + BARE_ROWS + PEER_ROWS + BACKEND_ROWS
     if row.figure == "median time" and "postgres" not in row.key
 )

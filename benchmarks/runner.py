@@ -14,7 +14,8 @@ from benchmarks.implementations import Entry, Implementation, Job, Lab, Unavaila
 from benchmarks.machine import described
 from benchmarks.measure import Effort, measure
 from benchmarks.results import Report, RowResult
-from benchmarks.rows import PROCESS_ROWS, ROWS, Row
+from benchmarks.row import Row
+from benchmarks.rows import PROCESS_ROWS, ROWS
 
 Said = Callable[[str], None]
 
@@ -95,7 +96,7 @@ def run(rows: Sequence[Row], effort: Effort, *, mode: str, peers: bool, said: Sa
     entries = [*BASELINES, *OURSELVES, *(PEERS if peers else ())]
     report = Report(machine=described(), mode=mode)
     with laboratory() as lab:
-        lab.long_log = effort.long_log
+        lab.long_log, lab.sessions = effort.long_log, effort.sessions
         taking = Field(lab, entries)
         try:
             for row in rows:
@@ -124,7 +125,9 @@ def _one(row: Row, taking: Field, effort: Effort, failed: dict[str, str]) -> Row
             failed[f"{name}, {row.title}"] = f"{type(error).__name__}: {error}"
             broken.append(name)
     entries = {entry.name: entry for entry in taking.entries}
-    peers = {name: job for name, job in jobs.items() if entries[name].kind == "peer"}
+    peers = {
+        name: job for name, job in jobs.items() if entries[name].kind == "peer" and name != row.base
+    }
     # peers are measured in separate rounds, so that cache effects of slower peers do not leak
     result = measure(
         row, {name: job for name, job in jobs.items() if name not in peers}, entries, effort

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.results import RowResult, Timing, compared
-from benchmarks.rows import OURS, Target
+from benchmarks.row import OURS, Target
 from benchmarks.runner import laboratory
 
 BASE = "sqlalchemy.orm and equal mapped classes"

@@ -13,6 +13,8 @@ from benchmarks.baselines.sqlite import connect
 from benchmarks.implementations import Lab, UnavailableError
 from benchmarks.logs import log_makers
 from benchmarks.ours.logs import start_logs
+from benchmarks.ours.scattered import start_large, start_scattered
+from benchmarks.scattered import large_makers, scattered_makers
 from benchmarks.work import (
     Bench,
     Operations,
@@ -78,6 +80,8 @@ def open_default(lab: Lab) -> Bench:
     makers["history-read"] = lambda: reading(operations.get_value, UPDATES, UPDATED)
     closers = [repo.close, operations.seeds.close]
     makers |= log_makers(lambda: start_logs(lab, closers))
+    makers |= scattered_makers(lambda: start_scattered(lab, closers))
+    makers |= large_makers(lambda: start_large(lab, closers))
     return Bench(makers, closers)
 
 
@@ -98,10 +102,10 @@ def open_cached(lab: Lab) -> Bench:
     except TypeError as error:
         message = f"this version of snakestore has no option cache ({error})"
         raise UnavailableError(message) from error
-    return Bench(
-        {"get": lambda: reading(operations.get_value, READS, NAMES)},
-        [repo.close, operations.seeds.close],
-    )
+    closers = [repo.close, operations.seeds.close]
+    makers = {"get": lambda: reading(operations.get_value, READS, NAMES)}
+    makers |= large_makers(lambda: start_large(lab, closers, cache=True))
+    return Bench(makers, closers)
 
 
 def open_to_numpy(lab: Lab) -> Bench:

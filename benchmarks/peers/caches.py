@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 from benchmarks.implementations import Job, Lab
+from benchmarks.scattered import DOCUMENTS, Scattered, plain_sessions, scattered_makers
 from benchmarks.work import BATCHES, NEW_NAMES, Bench, calling, reading, writing
 from benchmarks.workload import (
     CONSTRAINTS,
@@ -23,7 +24,8 @@ from benchmarks.workload import (
 
 DISKCACHE_UNEQUAL = (
     "stores a value by key, pickled unless it is a plain scalar; keys expire, but nothing is"
-    " grouped into sessions"
+    " grouped into sessions; no list of a session; at random nothing expires, the record is a value"
+    " and a version, and the log is checkpointed by SQLite alone"
 )
 SQLITEDICT_UNEQUAL = (
     "pickles; writes in its own thread with synchronous OFF; no expiry; the read and the write"
@@ -70,7 +72,7 @@ def open_diskcache(lab: Lab) -> Bench:
             _change(sid, name, value)
 
     def _add(sid: str, name: str) -> None:
-        records.add((sid, name), record(0.5), expire=TTL)
+        records.add(f"{sid}/{name}", record(0.5), expire=TTL)
 
     makers = {
         "get": lambda: reading(_get_value, READS, NAMES),
@@ -80,7 +82,60 @@ def open_diskcache(lab: Lab) -> Bench:
         "batch-plain": lambda: changing_many(records.transact, _change, READS),
         "sweep": lambda: _expiring(expiring),
     }
-    return Bench(makers, [values.close, records.close, expiring.close])
+    closers = [values.close, records.close, expiring.close]
+    makers |= scattered_makers(lambda: start_scattered(lab, closers))
+    return Bench(makers, closers)
+
+
+def start_scattered(lab: Lab, closers: list[Callable[[], Any]]) -> Scattered:
+    """A cache of values, and one of records with a version and of counters. Nothing expires."""
+    module = importlib.import_module("diskcache")
+    values, records = (
+        module.Cache(str(lab.new_path(name)), eviction_policy="none", cull_limit=0)
+        for name in ("scattered-values", "scattered-records")
+    )
+    closers += [values.close, records.close]
+    with values.transact(), records.transact():
+        for sid in plain_sessions(lab.sessions):
+            for name in NAMES:
+                values.set(f"{sid}/{name}", DOCUMENTS[0])
+                records.set(f"{sid}/{name}", _versioned(DOCUMENTS[0], 0))
+
+    def get_record(sid: str, name: str) -> Any:
+        return records.get(f"{sid}/{name}")
+
+    def change(sid: str, name: str, value: Any) -> None:
+        key = f"{sid}/{name}"
+        records.set(key, _versioned(value, records.get(key)["version"] + 1))
+
+    def update(sid: str, name: str, value: Any) -> None:
+        with records.transact():
+            change(sid, name, value)
+            records.incr(f"{sid}/", 1)
+
+    def register(sid: str, name: str, value: Any) -> None:
+        with records.transact():
+            records.add(f"{sid}/{name}", _versioned(value, 0))
+            records.incr(f"{sid}/", 1)
+
+    def update_many(sid: str, changed: Mapping[str, Any]) -> None:
+        with records.transact():
+            for name, value in changed.items():
+                change(sid, name, value)
+            records.incr(f"{sid}/", len(changed))
+
+    return Scattered(
+        sessions=lab.sessions,
+        get_value=lambda sid, name: values.get(f"{sid}/{name}"),
+        get_record=get_record,
+        update=update,
+        register=register,
+        update_many=update_many,
+    )
+
+
+def _versioned(value: Any, version: int) -> dict[str, Any]:
+    return {"value": value, "metadata": {}, "version": version}
 
 
 def _expiring(cache: Any) -> Job:

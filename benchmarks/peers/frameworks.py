@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from benchmarks.baselines.threads import close_loop
 from benchmarks.implementations import Lab
 from benchmarks.peers.caches import record, registering
+from benchmarks.scattered import DOCUMENTS, Scattered, plain_sessions, scattered_makers
 from benchmarks.work import Bench, calling, read_by, reading, writing, written_by
 from benchmarks.workload import NAMES, PLAIN, READS, UPDATED
 
@@ -90,7 +92,48 @@ def open_langgraph(lab: Lab) -> Bench:
         "batch-plain": lambda: calling(_update_many, READS),
         "list": lambda: calling(lambda: store.search((READS,), limit=100)),
     }
+    makers |= scattered_makers(lambda: _scattered_langgraph(lab, base, store))
     return Bench(makers)
+
+
+def _scattered_langgraph(lab: Lab, base: Any, store: Any) -> Scattered:
+    """The work at random, with batches wherever more than one operation is known."""
+    for sid in plain_sessions(lab.sessions):
+        puts = [base.PutOp((sid,), name, _versioned(DOCUMENTS[0], 0)) for name in NAMES]
+        store.batch([*puts, base.PutOp(("counts",), sid, {"updates": 0})])
+
+    def update(sid: str, name: str, value: Any) -> None:
+        update_many(sid, {name: value})
+
+    def update_many(sid: str, changed: Mapping[str, Any]) -> None:
+        gets = [base.GetOp((sid,), name) for name in changed]
+        *found, counted = store.batch([*gets, base.GetOp(("counts",), sid)])
+        puts = [
+            base.PutOp((sid,), item.key, _versioned(changed[item.key], item.value["version"] + 1))
+            for item in found
+        ]
+        count = {"updates": counted.value["updates"] + len(changed)}
+        store.batch([*puts, base.PutOp(("counts",), sid, count)])
+
+    def register(sid: str, name: str, value: Any) -> None:
+        counted = store.get(("counts",), sid)
+        count = {"updates": counted.value["updates"] + 1}
+        put = base.PutOp((sid,), name, _versioned(value, 0))
+        store.batch([put, base.PutOp(("counts",), sid, count)])
+
+    return Scattered(
+        sessions=lab.sessions,
+        get_value=lambda sid, name: store.get((sid,), name).value["value"],
+        get_record=lambda sid, name: store.get((sid,), name),
+        update=update,
+        register=register,
+        update_many=update_many,
+        list_records=lambda sid: store.search((sid,), limit=100),
+    )
+
+
+def _versioned(value: Any, version: int) -> dict[str, Any]:
+    return {"value": value, "version": version}
 
 
 def open_adk(lab: Lab) -> Bench:

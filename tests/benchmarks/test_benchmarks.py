@@ -9,22 +9,18 @@ import pytest
 
 from benchmarks import processes, seed
 from benchmarks.app import as_json, main
+from benchmarks.baselines.bare import BareStore
 from benchmarks.baselines.large_sessions import LargeSessionBaseline
 from benchmarks.baselines.sqlite import connect
 from benchmarks.entries import BASELINES, OURSELVES, PEERS
 from benchmarks.measure import ONCE
 from benchmarks.page import page
 from benchmarks.results import Report, Timing, compared
-from benchmarks.rows import (
-    BACKEND_ROWS,
-    BASELINE,
-    OURS,
-    PROCESS_ROWS,
-    ROWS,
-    SQLITE_ROWS,
-    Target,
-)
+from benchmarks.row import BASELINE, OURS, Target
+from benchmarks.rows import BACKEND_ROWS, PROCESS_ROWS, ROWS, SQLITE_ROWS
 from benchmarks.runner import Field, laboratory, run
+from benchmarks.scattered import KEPT_VERSIONS
+from benchmarks.scattered_rows import BARE_ROWS
 from benchmarks.table import show, table_lines
 from benchmarks.workload import BATCH, NAMES, PLAIN, READS, UPDATED, UPDATES
 from snakestore import SessionRepository
@@ -46,7 +42,9 @@ def shared_file(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rows", [SQLITE_ROWS, BACKEND_ROWS], ids=["sqlite", "backends"])
+@pytest.mark.parametrize(
+    "rows", [SQLITE_ROWS, BARE_ROWS, BACKEND_ROWS], ids=["sqlite", "bare", "backends"]
+)
 def test_each_row_runs_once(rows, capsys):
     report = run(rows, ONCE, mode="once", peers=False, said=print)
 
@@ -138,6 +136,24 @@ def test_what_is_put_and_listed_by_hand_is_what_the_library_puts_and_lists(share
     assert [each.name for each in newest] == [
         each.name for each in repo.list_variables(BATCH, limit=3, reverse=True)
     ]
+
+
+def test_the_bare_store_counts_updates_and_keeps_the_last_versions(tmp_path):
+    store = BareStore(tmp_path / "bare.db")
+    store.seed(sessions=1)
+
+    version = store.update_kept("kept000", NAMES[0], {"a": 1})
+    store.update_many_kept("kept000", {NAMES[0]: {"a": 2}, NAMES[1]: {"a": 3}})
+
+    assert version == KEPT_VERSIONS + 1
+    assert store.get_record("kept000", NAMES[0])["version"] == version + 1
+    assert [each["value"] for each in store.list_prefix("kept000", NAMES[1])] == [{"a": 3}]
+    rows = store.connection.execute(
+        "SELECT version FROM versions WHERE session_id = 'kept000' AND name = ?", (NAMES[0],)
+    )
+    assert [number for (number,) in rows] == list(range(version + 1 - KEPT_VERSIONS, version + 1))
+    counted = store.connection.execute("SELECT updates FROM sessions WHERE id = 'kept000'")
+    assert counted.fetchone() == (3,)
 
 
 def test_a_sweep_by_hand_deletes_what_expired_and_nothing_else(shared_file):
