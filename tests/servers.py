@@ -6,8 +6,8 @@ but in CI (where ``CI`` is set) they fail.
 ``SNAKESTORE_TEST_CITUS_URL`` names a database on the coordinator of a cluster of Citus, where tests
 create schemas of their own. Without it, those tests are skipped, also in CI.
 
-All that the server of a run writes is in one folder, which nobody else can write to, whoever else
-runs tests on the machine. The controller makes that folder and removes it at the end; the workers
+All that the server of a run writes is in one folder, which other users of the machine cannot write
+to. The controller makes that folder and removes it at the end; the workers
 inherit its name, and the first of them that needs the server starts it there.
 """
 

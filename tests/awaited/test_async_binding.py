@@ -105,7 +105,7 @@ def test_tasks_that_share_a_bind_take_turns(store, bind_of):
         assert repo.get_value("s", "n") == 20
 
 
-def test_rows_of_the_callers_share_the_fate_of_ours(store, bind_of):
+def test_rows_of_the_caller_are_committed_or_rolled_back_with_those_of_the_store(store, bind_of):
     async def main():
         async with store.engine() as engine, bind_of(engine) as bind:
             await AsyncSessionRepository(bind).update_variable("s", "x", 2.0)

@@ -252,7 +252,7 @@ def test_dropped_connections_are_noticed_and_verbs_run_again(store):
     assert sorted(variable.value for variable in changed) == [1, 2, 3, 4, 5]
 
 
-def test_a_pool_that_stays_empty_is_told_as_busy(store):
+def test_a_pool_that_stays_empty_is_reported_as_busy(store):
     async def main():
         async with (
             store.engine(pool_size=1, max_overflow=0, pool_timeout=0.2) as engine,

@@ -34,7 +34,7 @@ def test_every_verb_is_there_and_no_other():
 
 
 @pytest.mark.parametrize("name", VERBS)
-def test_a_verb_takes_the_same_arguments_and_tells_the_same_about_itself(name):
+def test_a_method_takes_the_same_arguments_and_has_the_same_docstring(name):
     awaited, verb = getattr(AsyncSessionRepository, name), getattr(SessionRepository, name)
 
     assert inspect.iscoroutinefunction(awaited)

@@ -348,7 +348,7 @@ def test_a_cancelled_block_does_not_wait_for_another_process_that_holds_its_row(
                 task.cancel()
                 await asyncio.wait([task])
                 took = time.monotonic() - began
-                await asyncio.sleep(0.2)  # a connection that was dropped is told to the server
+                await asyncio.sleep(0.2)  # a connection that was dropped is reported to the server
                 return held, took, is_free(), (await repo.update_variable("s", "n", 1)).version
 
     held, took, free, version = asyncio.run(main())

@@ -130,7 +130,7 @@ def in_child(work):
     if pid == 0:
         try:
             os.write(writable, repr(work()).encode())
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the parent is told
+        except BaseException as error:  # noqa: BLE001 - the parent gets it
             os.write(writable, repr(error).encode())
         os._exit(0)
     os.close(writable)

@@ -169,7 +169,7 @@ def test_a_sweep_by_hand_deletes_what_expired_and_nothing_else(shared_file):
     assert len(repo.list_sessions(include_expired=True)) == alive
 
 
-def test_whoever_is_not_installed_is_named_with_what_installs_it():
+def test_an_implementation_that_is_missing_is_named_with_the_package_to_install():
     absent = replace(PEERS[0], needs=("no_such_module",), install="no-such-package")
 
     with laboratory() as lab:

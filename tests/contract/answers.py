@@ -12,15 +12,15 @@ def answers(
     call: Callable[[Any], Any], table: Mapping[str, Any]
 ) -> dict[str, type[SnakeStoreError] | None]:
     """What ``call`` answers to each entry of a table: the kind of the refusal, or None."""
-    told: dict[str, type[SnakeStoreError] | None] = {}
+    refused: dict[str, type[SnakeStoreError] | None] = {}
     for name, entry in table.items():
         try:
             call(entry)
         except SnakeStoreError as refusal:
-            told[name] = type(refusal)
+            refused[name] = type(refusal)
         else:
-            told[name] = None
-    return told
+            refused[name] = None
+    return refused
 
 
 def all_of(

@@ -374,7 +374,7 @@ def test_writes_over_a_read_only_url_are_refused(tmp_path, clock, writing, fill)
         assert reader.get_value("s", "x") == 2.0
 
 
-def test_an_engine_of_ours_and_one_of_theirs_record_alike(tmp_path, clock):
+def test_an_engine_of_create_engine_and_one_of_the_caller_record_alike(tmp_path, clock):
     with SessionRepository.open(tmp_path / "store.db", clock=clock) as repo:
         repo.create_session("s")
         clock.advance(100)

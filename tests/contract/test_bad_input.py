@@ -71,15 +71,15 @@ BAD_TTLS = {
 )
 def test_a_ttl_that_may_not_be_is_refused(repo, filled, unchanged, call):
     with unchanged():
-        told = answers(lambda ttl: call(repo, ttl), BAD_TTLS)
+        refused = answers(lambda ttl: call(repo, ttl), BAD_TTLS)
 
-    assert told == all_of(BAD_TTLS, ValidationError)
+    assert refused == all_of(BAD_TTLS, ValidationError)
 
 
 def test_a_default_ttl_that_may_not_be_is_refused(open_repo):
-    told = answers(lambda ttl: open_repo(default_ttl=ttl), BAD_TTLS)
+    refused = answers(lambda ttl: open_repo(default_ttl=ttl), BAD_TTLS)
 
-    assert told == all_of(BAD_TTLS, ValidationError)
+    assert refused == all_of(BAD_TTLS, ValidationError)
 
 
 # --- limits
@@ -112,9 +112,9 @@ def test_a_limit_that_is_no_count_is_refused(repo, filled, clock, call):
     repo.create_session("old", ttl=1)
     clock.advance(2)
 
-    told = answers(lambda limit: call(repo, limit), BAD_LIMITS)
+    refused = answers(lambda limit: call(repo, limit), BAD_LIMITS)
 
-    assert told == all_of(BAD_LIMITS, ValidationError)
+    assert refused == all_of(BAD_LIMITS, ValidationError)
     assert len(repo.list_expired()) == 1
 
 
@@ -221,9 +221,9 @@ NOT_OBJECTS = {
 @pytest.mark.parametrize("call", TAKES_METADATA.values(), ids=TAKES_METADATA.keys())
 def test_metadata_that_is_no_dict_of_text_keys_is_refused(repo, filled, unchanged, call):
     with unchanged():
-        told = answers(lambda metadata: call(repo, metadata), NOT_OBJECTS)
+        refused = answers(lambda metadata: call(repo, metadata), NOT_OBJECTS)
 
-    assert told == all_of(NOT_OBJECTS, ValidationError)
+    assert refused == all_of(NOT_OBJECTS, ValidationError)
 
 
 def test_metadata_nested_too_deep_is_refused(repo, filled, unchanged):
@@ -410,7 +410,9 @@ KIND_OF_ERROR = (ValidationError, VersionConflictError, VersionNotFoundError, Ba
     ],
 )
 @pytest.mark.parametrize("huge", [HUGE, -HUGE], ids=["huge", "huge-negative"])
-def test_an_int_of_too_many_digits_to_show_is_an_error_of_ours(repo, filled, unchanged, call, huge):
+def test_an_int_of_too_many_digits_to_show_is_an_error_of_snakestore(
+    repo, filled, unchanged, call, huge
+):
     with unchanged(), pytest.raises(KIND_OF_ERROR) as refused:
         call(repo, huge)
 
@@ -428,7 +430,7 @@ def test_a_history_of_too_many_to_count_is_all_of_it(repo, filled):
 
 
 @pytest.mark.parametrize("now", [NAIVE, "2030-01-01T00:00:00Z", None, 1.5], ids=repr)
-def test_a_clock_that_tells_no_aware_time_is_refused(open_repo, now):
+def test_a_clock_that_returns_no_aware_time_is_refused(open_repo, now):
     with pytest.raises(ValidationError):
         open_repo(clock=lambda: now).create_session("s")
 

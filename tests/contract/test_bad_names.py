@@ -38,19 +38,19 @@ def test_a_verb_on_an_unknown_session_is_refused(repo, filled, verb, unchanged):
 
 def test_a_session_of_an_impossible_name_is_not_found(repo, filled, verb, unchanged):
     with unchanged():
-        told = answers(lambda name: verb(repo, name), NO_NAMES)
+        refused = answers(lambda name: verb(repo, name), NO_NAMES)
 
-    assert told == all_of(NO_NAMES, SessionNotFoundError)
+    assert refused == all_of(NO_NAMES, SessionNotFoundError)
 
 
 def test_a_session_id_that_is_no_text_is_refused(repo, filled, verb, unchanged):
     with unchanged():
-        told = answers(lambda name: verb(repo, name), NO_TEXTS)
+        refused = answers(lambda name: verb(repo, name), NO_TEXTS)
 
-    assert told == all_of(NO_TEXTS, InvalidNameError)
+    assert refused == all_of(NO_TEXTS, InvalidNameError)
 
 
-def test_a_huge_session_id_is_told_shortened(repo):
+def test_a_huge_session_id_is_reported_shortened(repo):
     with pytest.raises(SessionNotFoundError) as refused:
         repo.get_session(HUGE)
 
@@ -89,9 +89,9 @@ def test_a_name_that_may_not_be_is_refused(repo, filled, unchanged, call):
     bad = NO_NAMES | NO_TEXTS
 
     with unchanged():
-        told = answers(lambda name: call(repo, name), bad)
+        refused = answers(lambda name: call(repo, name), bad)
 
-    assert told == all_of(bad, InvalidNameError)
+    assert refused == all_of(bad, InvalidNameError)
 
 
 @pytest.mark.parametrize("call", NAMED.values(), ids=NAMED.keys())
@@ -176,9 +176,9 @@ def test_nothing_has_an_impossible_name(repo, filled, unchanged, no_name):
 )
 def test_what_has_an_impossible_name_is_not_found(repo, filled, unchanged, call, error):
     with unchanged():
-        told = answers(lambda name: call(repo, name), NO_NAMES)
+        refused = answers(lambda name: call(repo, name), NO_NAMES)
 
-    assert told == all_of(NO_NAMES, error)
+    assert refused == all_of(NO_NAMES, error)
 
 
 LOOK_UPS = {
@@ -215,6 +215,6 @@ LOOK_UPS = {
 @pytest.mark.parametrize("call", LOOK_UPS.values(), ids=LOOK_UPS.keys())
 def test_a_look_up_by_what_is_no_text_is_refused(repo, filled, unchanged, call):
     with unchanged():
-        told = answers(lambda name: call(repo, name), NO_TEXTS)
+        refused = answers(lambda name: call(repo, name), NO_TEXTS)
 
-    assert told == all_of(NO_TEXTS, InvalidNameError)
+    assert refused == all_of(NO_TEXTS, InvalidNameError)

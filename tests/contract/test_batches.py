@@ -86,7 +86,7 @@ def test_metadata_and_source_are_merged_into_each(repo, three):
     }
 
 
-def test_every_refusal_is_told_under_its_key_and_nothing_changes(repo, three, unchanged):
+def test_every_refusal_is_reported_under_its_key_and_nothing_changes(repo, three, unchanged):
     repo.register_variable(three, "fine", "integer", 0)
     repo.start_optimization(three, "c", "opt")
 
@@ -153,7 +153,7 @@ def test_conflicts_are_those_that_a_retry_may_mend(repo, three):
     assert set(error.conflicts) == {"a", "c"}
 
 
-def test_one_key_tells_its_refusals_in_order(repo, three):
+def test_one_key_has_its_refusals_in_order(repo, three):
     repo.start_optimization(three, "c", "opt")
 
     error = refused(repo, three, {"a": "bad", "c": "bad"}, expected_versions={"a": 3, "c": 3})
@@ -283,7 +283,7 @@ def test_a_batch_with_nothing_to_refuse_or_something_to_apply_is_an_access(
 # --- reading many
 
 
-def test_many_are_read_by_id_name_and_enum_with_the_missing_told(repo, three):
+def test_many_are_read_by_id_name_and_enum_and_the_missing_are_listed(repo, three):
     batch = repo.get_variables(three, [Atom.a, "id-b", "absent", "", "c"])
 
     assert isinstance(batch, VariableBatch)

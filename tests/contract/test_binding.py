@@ -142,7 +142,9 @@ def test_a_read_may_come_before_the_first_write(bind, bound, outside):
     assert outside.get_value("s", "x") == 3.0
 
 
-def test_rows_of_the_callers_share_the_fate_of_ours(engine, bind, bound, outside):
+def test_rows_of_the_caller_are_committed_or_rolled_back_with_those_of_the_store(
+    engine, bind, bound, outside
+):
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE notes (note TEXT)"))
 

@@ -1,4 +1,4 @@
-"""The check, wherever a store is kept; what only a file can suffer is told in tests/faults."""
+"""The check, wherever a store is kept; damage that only a file can have is in tests/faults."""
 
 from __future__ import annotations
 

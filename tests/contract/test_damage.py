@@ -1,4 +1,4 @@
-"""A file that somebody damaged by hand: errors of ours that say which row, and a way to go on."""
+"""A file that was damaged by hand: errors that name the row, and a way to go on."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_view_deletes_what_is_damaged(repo, damage, name, column, content):
 
 
 @pytest.mark.parametrize("name", ["number", "array"])
-def test_a_type_that_nobody_registered_is_told_with_its_variable(repo, damage, name):
+def test_an_unregistered_type_is_reported_with_its_variable(repo, damage, name):
     damage("UPDATE variables SET type = 'no such type' WHERE name = ?", name)
 
     for read in (
@@ -188,7 +188,7 @@ def test_a_page_and_a_deletion_of_several_do_not_need_the_damage(
     assert repo.delete_variables("s", [name, "fine"]) == 2
 
 
-def test_a_damaged_name_is_told_by_a_page(repo, damage):
+def test_a_damaged_name_is_reported_by_a_page(repo, damage):
     damage("UPDATE variables SET name = ? WHERE name = 'number'", b"number")
 
     for list_page in (
@@ -236,7 +236,7 @@ def test_a_rollback_to_a_damaged_value_changes_nothing(repo, damage, content):
     assert repo.get_variable("s", "number") == before
 
 
-def test_a_past_of_a_type_that_nobody_registered_is_told(repo, damage):
+def test_a_past_value_of_an_unregistered_type_is_reported(repo, damage):
     damage("UPDATE variable_versions SET type = 'no such type'")
 
     with pytest.raises(UnknownTypeError) as caught:
@@ -257,7 +257,7 @@ DAMAGED_SESSIONS = [
 
 
 @pytest.mark.parametrize(("column", "content"), DAMAGED_SESSIONS)
-def test_a_damaged_session_is_told_and_may_be_deleted(repo, damage, column, content):
+def test_a_damaged_session_is_reported_and_may_be_deleted(repo, damage, column, content):
     damage(f"UPDATE sessions SET {column} = ? WHERE id = 's'", content)
 
     with pytest.raises(CorruptStoreError) as caught:
@@ -356,7 +356,7 @@ def test_a_sweep_logs_what_it_deleted(repo, damage, caplog):
 
 
 @pytest.mark.parametrize("content", NO_JSON)
-def test_a_damaged_program_is_told_and_may_be_deleted(repo, damage, content):
+def test_a_damaged_program_is_reported_and_may_be_deleted(repo, damage, content):
     damage("UPDATE programs SET program = ?", content)
 
     for read in (
@@ -374,7 +374,7 @@ def test_a_damaged_program_is_told_and_may_be_deleted(repo, damage, content):
 
 
 @pytest.mark.parametrize("content", NO_JSON)
-def test_a_damaged_entry_is_told_and_the_others_are_read(repo, damage, content):
+def test_a_damaged_entry_is_reported_and_the_others_are_read(repo, damage, content):
     damage("UPDATE log_entries SET entry = ? WHERE position = 1", content)
 
     for read in (lambda: repo.read_log("s", "log"), lambda: list(repo.log("s", "log"))):
@@ -389,7 +389,7 @@ def test_a_damaged_entry_is_told_and_the_others_are_read(repo, damage, content):
 
 
 @pytest.mark.parametrize("content", NO_TIME)
-def test_a_damaged_time_of_an_entry_is_told(repo, damage, content):
+def test_a_damaged_time_of_an_entry_is_reported(repo, damage, content):
     damage("UPDATE log_entries SET created_at = ? WHERE position = 2", content)
 
     for read in (
@@ -414,7 +414,7 @@ def test_a_damaged_position_is_reported_by_check(repo, damage, position):
 @pytest.mark.parametrize(
     "damaged", ["length = 'many'", "length = -1", "next_position = 2", "next_position = x'00'"]
 )
-def test_a_log_whose_counts_are_damaged_is_told_and_may_be_repaired_or_deleted(
+def test_a_log_whose_counts_are_damaged_is_reported_and_may_be_repaired_or_deleted(
     repo, damage, damaged
 ):
     damage(f"UPDATE logs SET {damaged}")
@@ -436,7 +436,7 @@ def test_a_log_whose_counts_are_damaged_is_told_and_may_be_repaired_or_deleted(
 @pytest.mark.parametrize(
     "table", ["variables", "sessions", "programs", "variable_versions", "logs"]
 )
-def test_a_table_that_went_is_an_error_of_ours(repo, path, table):
+def test_a_dropped_table_is_an_error_of_snakestore(repo, path, table):
     with closing(sqlite3.connect(path)) as file, file:
         file.execute("PRAGMA foreign_keys = OFF")
         file.execute(f"ALTER TABLE {table} RENAME TO somewhere_else")

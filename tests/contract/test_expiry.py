@@ -201,7 +201,7 @@ def test_a_shorter_ttl_counts_from_the_update(repo, filled, clock):
     assert repo.expired(filled)
 
 
-def test_a_session_told_to_live_for_ever_outlives_its_old_ttl(repo, filled, clock):
+def test_a_session_that_is_set_to_never_expire_outlives_its_old_ttl(repo, filled, clock):
     repo.update_session(filled, ttl=None)
     clock.advance(10_000_000)
 

@@ -271,7 +271,7 @@ def test_once_it_is_lost_nothing_is_written_and_the_block_raises(repo, sid, cloc
 
 
 @every_loss
-def test_the_end_of_the_block_tells_a_loss_that_nothing_told_before(repo, sid, clock, lose):
+def test_the_end_of_the_block_raises_a_loss_that_was_not_raised_before(repo, sid, clock, lose):
     with pytest.raises(LeaseLostError), repo.lease(sid, "x", renew=False) as lease:
         lease.update(2)
         lose(repo, sid, clock, lease)
@@ -288,7 +288,7 @@ def test_a_loss_does_not_hide_an_exception_of_the_block(repo, sid, clock, lose):
     assert ["is lost" in note for note in raised.value.__notes__] == [True]
 
 
-def test_a_loss_that_leaves_the_block_is_told_once(repo, sid, clock):
+def test_a_loss_that_leaves_the_block_is_raised_once(repo, sid, clock):
     with pytest.raises(LeaseLostError) as raised, repo.lease(sid, "x", renew=False) as lease:
         taken(repo, sid, clock, lease)
         lease.update(2)
@@ -297,7 +297,7 @@ def test_a_loss_that_leaves_the_block_is_told_once(repo, sid, clock):
     assert isinstance(raised.value.__cause__, VariableLockedError)
 
 
-def test_lost_tells_without_asking_and_stays(repo, sid, clock):
+def test_lost_needs_no_statement_and_stays(repo, sid, clock):
     with pytest.raises(LeaseLostError), repo.lease(sid, "x", seconds=60, renew=False) as lease:
         clock.advance(59.999999)
         assert not lease.lost

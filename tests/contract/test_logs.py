@@ -68,7 +68,7 @@ def test_any_json_value_is_an_entry_and_comes_back_the_same(repo, sid, document)
     assert same(repo.pop_log(sid, "chat"), document)
 
 
-def test_an_entry_belongs_to_whoever_reads_it(repo, sid):
+def test_an_entry_that_is_read_belongs_to_the_caller(repo, sid):
     given = {"tags": ["a"]}
     repo.append_log(sid, "chat", [given])
     given["tags"].append("b")
@@ -115,9 +115,9 @@ NO_VALUES = {
 
 def test_a_single_entry_instead_of_several_is_refused(repo, filled, unchanged):
     with unchanged():
-        told = answers(lambda values: repo.append_log(filled, "l", values), NO_VALUES)
+        refused = answers(lambda values: repo.append_log(filled, "l", values), NO_VALUES)
 
-    assert told == all_of(NO_VALUES, ValidationError)
+    assert refused == all_of(NO_VALUES, ValidationError)
 
 
 @pytest.mark.parametrize(
@@ -244,9 +244,9 @@ BAD_COUNTS = {"negative": -1, "text": "1", "float": 1.0, "True": True, "list": [
 )
 def test_a_count_that_may_not_be_is_refused(repo, filled, unchanged, call):
     with unchanged():
-        told = answers(lambda count: call(repo, count), BAD_COUNTS)
+        refused = answers(lambda count: call(repo, count), BAD_COUNTS)
 
-    assert told == all_of(BAD_COUNTS, ValidationError)
+    assert refused == all_of(BAD_COUNTS, ValidationError)
 
 
 BAD_POSITIONS = {"text": "1", "float": 1.0, "True": True, "list": [1]}
@@ -263,9 +263,9 @@ BAD_POSITIONS = {"text": "1", "float": 1.0, "True": True, "list": [1]}
 )
 def test_a_position_that_may_not_be_is_refused(repo, filled, unchanged, call):
     with unchanged():
-        told = answers(lambda position: call(repo, position), BAD_POSITIONS)
+        refused = answers(lambda position: call(repo, position), BAD_POSITIONS)
 
-    assert told == all_of(BAD_POSITIONS, ValidationError)
+    assert refused == all_of(BAD_POSITIONS, ValidationError)
 
 
 # --- reading
@@ -327,7 +327,7 @@ def test_pages_by_position_return_each_entry_once(repo, sid):
     ],
     ids=["read", "read-none", "length", "pop"],
 )
-def test_a_missing_log_is_told_by_its_name(repo, filled, unchanged, call):
+def test_a_missing_log_is_reported_by_its_name(repo, filled, unchanged, call):
     with unchanged(), pytest.raises(LogNotFoundError) as refused:
         call(repo)
 

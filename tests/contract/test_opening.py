@@ -111,7 +111,7 @@ def test_a_present_schema_opens_where_migrating_is_forbidden(tmp_path):
         assert repo.create_session("s").id == "s"
 
 
-def test_an_engine_of_ours_serves_as_a_path_does(tmp_path, clock, fill):
+def test_an_engine_of_create_engine_serves_as_a_path_does(tmp_path, clock, fill):
     engine = snakestore.create_engine(tmp_path / "agent.db")
     snakestore.upgrade(engine)
 
@@ -269,7 +269,7 @@ def work_with(repo, fill):
     repo.delete_expired()
 
 
-def test_nothing_listens_to_an_engine_of_theirs(tmp_path, fill, clock):
+def test_nothing_listens_to_an_engine_of_the_caller(tmp_path, fill, clock):
     engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'theirs.db'}")
     before = listeners(engine)
 
@@ -298,7 +298,7 @@ PRAGMAS = [
 ]
 
 
-def test_the_settings_of_their_connections_stay_theirs(theirs, clock, fill):
+def test_the_settings_of_a_callers_connections_stay_unchanged(theirs, clock, fill):
     def settings():
         with theirs.connect() as connection:
             driver = connection.connection.driver_connection

@@ -136,7 +136,7 @@ def test_what_is_not_there_cannot_be_optimised(repo, sid):
 # --- one holder
 
 
-def test_another_is_refused_and_told_who_holds_it_until_when(repo, sid, clock):
+def test_another_is_refused_with_the_holder_and_the_end_of_its_lease(repo, sid, clock):
     held = repo.start_optimization(sid, "x", "opt", lease=60)
 
     with pytest.raises(VariableLockedError) as caught:
@@ -387,7 +387,7 @@ def test_modify_does_not_call_its_function_on_a_locked_variable(repo, sid):
     assert calls == []
 
 
-def test_a_lock_is_told_before_a_version_conflict_and_a_bad_value(repo, sid):
+def test_a_lock_is_refused_before_a_version_conflict_and_a_bad_value(repo, sid):
     repo.start_optimization(sid, "x", "opt")
 
     with pytest.raises(VariableLockedError):
@@ -489,7 +489,7 @@ def test_a_lease_is_shown_until_it_runs_out(repo, sid, clock):
 
 
 @pytest.mark.parametrize("who", [None, "opt"])
-def test_the_holder_or_anyone_who_names_nobody_ends_it(repo, sid, who):
+def test_the_holder_or_a_caller_without_an_id_ends_it(repo, sid, who):
     before = repo.get_variable(sid, "x")
     repo.start_optimization(sid, "x", "opt", lease=60)
 

@@ -1,4 +1,4 @@
-"""The ten tests of the Elixir original, told again."""
+"""The ten tests of the Elixir original, written again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_variable_is_new_with_its_required_fields(clock):
     )
 
 
-def test_missing_fields_are_told():
+def test_missing_fields_are_named():
     with pytest.raises(
         MissingFieldsError,
         match=r"Missing required fields: \['id', 'type', 'value', 'created_at'\]",
@@ -62,7 +62,7 @@ def test_an_update_has_a_later_timestamp(variable, clock):
     assert updated.created_at == variable.created_at
 
 
-def test_an_update_merges_metadata_and_tells_its_source(variable, clock):
+def test_an_update_merges_metadata_and_adds_its_source(variable, clock):
     described = variable.update_value(
         0.8, metadata={"reason": "too cold", "by": "me"}, source="elixir", now=clock()
     )

@@ -86,7 +86,7 @@ REFUSED_BY = {
 
 @every_problem
 @pytest.mark.parametrize("call", REFUSED_BY.values(), ids=REFUSED_BY)
-def test_what_a_type_raises_of_pythons_own_is_a_refusal_of_ours(
+def test_an_exception_of_python_that_a_type_raises_is_a_validation_error(
     repo, rough, unchanged, call, value, problem
 ):
     with unchanged(), pytest.raises(ValidationError) as refused:
@@ -124,7 +124,9 @@ def test_not_atomic_applies_the_others(repo, rough, value, problem):
     ],
     ids=["register", "update_constraints", "validate"],
 )
-def test_what_it_raises_over_constraints_is_a_refusal_of_ours(repo, rough, unchanged, call):
+def test_an_exception_that_a_type_raises_over_constraints_is_a_validation_error(
+    repo, rough, unchanged, call
+):
     with unchanged(), pytest.raises(ValidationError, match="most is empty") as refused:
         call(repo)
 
@@ -132,7 +134,7 @@ def test_what_it_raises_over_constraints_is_a_refusal_of_ours(repo, rough, uncha
     assert type(refused.value.__cause__) is ValueError
 
 
-def test_a_refusal_of_ours_is_raised_as_it_is(repo, filled):
+def test_a_validation_error_is_raised_as_it_is(repo, filled):
     with pytest.raises(ConstraintError) as refused:
         repo.update_variable(filled, "x", 11.0)
 

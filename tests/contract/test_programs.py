@@ -72,7 +72,7 @@ def test_a_program_is_replaced(repo, filled):
     assert repo.program_ids(filled) == ["p"]
 
 
-def test_a_program_that_is_not_there_is_told_by_its_id(repo, filled):
+def test_a_program_that_is_not_there_is_reported_by_its_id(repo, filled):
     with pytest.raises(ProgramNotFoundError) as refused:
         repo.get_program(filled, "nothing")
 

@@ -109,7 +109,7 @@ def test_a_bug_is_raised_unchanged_and_the_repository_works_on(x, monkeypatch, m
 
 @pytest.mark.parametrize("error", BUGS)
 @pytest.mark.parametrize("method", ["get_value", "list_variables", "update_variable", "touch"])
-def test_whatever_a_bug_raises_is_raised_unchanged(x, monkeypatch, method, error):
+def test_an_exception_of_a_bug_is_raised_unchanged(x, monkeypatch, method, error):
     plant(monkeypatch, error, *STATEMENTS)
 
     with pytest.raises(error, match=MESSAGE) as caught:

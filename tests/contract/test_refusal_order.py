@@ -136,7 +136,7 @@ from snakestore import (
         *("set", "set-several", "delete-several", "names", "program-ids", "list-bounds"),
     ],
 )
-def test_a_missing_session_is_told_first(repo, call):
+def test_a_missing_session_is_refused_first(repo, call):
     with pytest.raises(SessionNotFoundError):
         call(repo)
 
@@ -153,7 +153,7 @@ def test_a_missing_session_is_told_first(repo, call):
     ],
     ids=["update-value", "update-lock", "start", "renew", "rollback", "version"],
 )
-def test_a_missing_variable_is_told_before_what_is_wrong_with_the_call(
+def test_a_missing_variable_is_refused_before_what_is_wrong_with_the_call(
     repo, filled, unchanged, call
 ):
     with unchanged(), pytest.raises(VariableNotFoundError) as refused:
@@ -203,7 +203,7 @@ def test_a_missing_variable_is_told_before_what_is_wrong_with_the_call(
         *("set", "delete"),
     ],
 )
-def test_a_lock_is_told_before_version_name_and_value(repo, filled, unchanged, call):
+def test_a_lock_is_refused_before_version_name_and_value(repo, filled, unchanged, call):
     repo.start_optimization(filled, "x", "holder")
 
     with unchanged(), pytest.raises(VariableLockedError) as refused:
@@ -238,14 +238,14 @@ def test_a_lock_is_told_before_version_name_and_value(repo, filled, unchanged, c
     ],
     ids=["update-value", "put-value", "put-name", "set"],
 )
-def test_a_version_is_told_before_name_and_value(repo, filled, unchanged, call):
+def test_a_version_is_refused_before_name_and_value(repo, filled, unchanged, call):
     with unchanged(), pytest.raises(VersionConflictError) as refused:
         call(repo)
 
     assert (refused.value.session_id, refused.value.expected, refused.value.actual) == ("s", 99, 1)
 
 
-def test_a_version_expected_of_nothing_is_told_before_the_value(repo, filled, unchanged, clock):
+def test_a_version_expected_of_nothing_is_refused_before_the_value(repo, filled, unchanged, clock):
     variable = Variable(id="new", name="new", type="float", value="hot", created_at=clock())
 
     with unchanged(), pytest.raises(VersionConflictError) as refused:
@@ -255,7 +255,7 @@ def test_a_version_expected_of_nothing_is_told_before_the_value(repo, filled, un
 
 
 @pytest.mark.parametrize("log", ["l", "nothing", ""])
-def test_a_length_is_told_before_name_and_value(repo, filled, unchanged, log):
+def test_a_length_is_refused_before_name_and_value(repo, filled, unchanged, log):
     with unchanged(), pytest.raises(VersionConflictError) as refused:
         repo.append_log(filled, log, [object()], expected_length=9, keep_last=-1)
 
@@ -264,7 +264,7 @@ def test_a_length_is_told_before_name_and_value(repo, filled, unchanged, log):
 
 
 @pytest.mark.parametrize("name", ["new", "x-id", ""])
-def test_what_is_expected_of_a_variable_to_be_made_is_told_before_its_name_and_value(
+def test_what_is_expected_of_a_variable_to_be_made_is_refused_before_its_name_and_value(
     repo, filled, unchanged, name
 ):
     with unchanged(), pytest.raises(VariableLockedError) as locked:
@@ -309,7 +309,7 @@ def test_what_is_expected_of_a_variable_to_be_made_is_told_before_its_name_and_v
         *("log", "set-type", "set-id", "set-no-name"),
     ],
 )
-def test_a_name_is_told_before_the_value(repo, filled, unchanged, call, error):
+def test_a_name_is_refused_before_the_value(repo, filled, unchanged, call, error):
     with unchanged(), pytest.raises(error):
         call(repo)
 
@@ -324,7 +324,7 @@ every_wrong = pytest.mark.parametrize("options", WRONG.values(), ids=WRONG)
 
 
 @every_wrong
-def test_a_session_that_is_there_is_told_before_what_is_wrong_with_a_new_one(
+def test_a_session_that_is_there_is_refused_before_what_is_wrong_with_a_new_one(
     repo, filled, unchanged, options
 ):
     with unchanged(), pytest.raises(SessionExistsError) as refused:

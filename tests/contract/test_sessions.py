@@ -181,7 +181,7 @@ def test_any_text_may_be_an_id(repo, text):
 # --- look
 
 
-def test_a_session_that_is_not_there_is_told_by_its_id(repo):
+def test_a_session_that_is_not_there_is_reported_by_its_id(repo):
     with pytest.raises(SessionNotFoundError) as refused:
         repo.get_session("nobody")
 
@@ -228,12 +228,12 @@ def test_a_page_starts_after_an_id_whether_that_exists_or_not(repo, after, expec
 def test_pages_tell_every_session_once(repo):
     ids = sorted(repo.create_session().id for _ in range(7))
 
-    told, sizes = [], []
-    while page := repo.list_sessions(limit=3, after=told[-1] if told else None):
-        told.extend(session.id for session in page)
+    listed, sizes = [], []
+    while page := repo.list_sessions(limit=3, after=listed[-1] if listed else None):
+        listed.extend(session.id for session in page)
         sizes.append(len(page))
 
-    assert told == ids
+    assert listed == ids
     assert sizes == [3, 3, 1]
 
 
@@ -287,7 +287,7 @@ def test_a_new_ttl_counts_from_now(repo, clock, ttl, seconds):
     assert repo.list_sessions() == [session]
 
 
-def test_a_session_may_be_told_to_live_for_ever_and_to_end_again(repo, clock):
+def test_a_session_can_be_set_to_never_expire_and_to_expire_again(repo, clock):
     repo.create_session("s", ttl=60)
 
     endless = repo.update_session("s", ttl=None)
@@ -297,7 +297,7 @@ def test_a_session_may_be_told_to_live_for_ever_and_to_end_again(repo, clock):
     assert mortal.expires_at == clock() + timedelta(seconds=10)
 
 
-def test_a_touch_tells_when_and_by_whom(repo, sid, clock):
+def test_a_touch_records_the_time_and_the_worker(repo, sid, clock):
     clock.advance(1)
 
     session = repo.touch(sid, worker_id="worker-7")
@@ -306,7 +306,7 @@ def test_a_touch_tells_when_and_by_whom(repo, sid, clock):
     assert repo.list_sessions() == [session]
 
 
-def test_a_touch_by_nobody_leaves_the_worker(repo):
+def test_a_touch_without_a_worker_leaves_the_worker(repo):
     repo.create_session("s", worker_id="w")
 
     assert repo.touch("s").last_worker_id == "w"

@@ -72,7 +72,7 @@ class Machine(UpsertRules, LogRules, RuleBasedStateMachine):
 
     def writer(self, sid: str, name: str, who: str | None) -> str | None:
         held = self.held(sid, name)
-        if who != "whoever may":
+        if who != "permitted":
             return who
         return None if held is None else self.model.status(held).optimizer_id
 
@@ -175,7 +175,7 @@ class Machine(UpsertRules, LogRules, RuleBasedStateMachine):
         number=some.integers(0, 9),
     )
     def write_what_may_be_written(self, how: str, name: str, number: int) -> None:
-        """Make sure that there is something to write to, and write to it as whoever may."""
+        """Make sure that there is something to write to, and write to it as one who may."""
         if "s1" not in self.model.places or self.model.places["s1"].expired(self.clock()):
             self.both(lambda on: on.create_session("s1", ttl=None, history=2) and None)
         held = self.held("s1", name)
@@ -242,7 +242,7 @@ class Machine(UpsertRules, LogRules, RuleBasedStateMachine):
     ) -> None:
         found = [held.now.id for held in (self.held(sid, key) for key in given) if held is not None]
         if len(found) != len(set(found)):
-            return  # the same variable twice: told elsewhere
+            return  # the same variable twice: tested elsewhere
         asked = {
             key: version
             for key, version in expected.items()
@@ -257,7 +257,7 @@ class Machine(UpsertRules, LogRules, RuleBasedStateMachine):
         if not atomic and before is not None and self.model.places[sid].last_accessed == before:
             for session in (
                 self.repo.list_sessions()
-            ):  # whether a batch that could apply nothing is an access is not told
+            ):  # whether a batch that could apply nothing is an access is not specified
                 if session.id == sid:
                     self.model.places[sid].last_accessed = session.last_accessed
 
@@ -296,7 +296,7 @@ class Machine(UpsertRules, LogRules, RuleBasedStateMachine):
     def start(self, sid: str, name: str, who: str, lease: float | None) -> None:
         held = self.held(sid, name)
         if held is not None and self.model.status(held).optimizer_id == who:
-            who = "opt3"  # whether a renewal moves started_at is not told
+            who = "opt3"  # whether a renewal moves started_at is not specified
         self.both(lambda on: on.start_optimization(sid, name, who, lease=lease))
 
     @rule(sid=session_ids, name=identifiers, who=writers, lease=some.sampled_from([None, 5.5]))
@@ -312,7 +312,7 @@ class Machine(UpsertRules, LogRules, RuleBasedStateMachine):
     def end(self, sid: str, name: str, who: str | None) -> None:
         held = self.held(sid, name)
         if held is not None and not self.model.status(held).optimizing:
-            return  # whether that is an access is not told
+            return  # whether that is an access is not specified
         self.both(lambda on: on.end_optimization(sid, name, who))
 
     @rule(

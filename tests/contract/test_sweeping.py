@@ -89,23 +89,23 @@ def test_a_sweep_removes_at_most_its_limit(many, limit, count, batch_size):
     assert len(ids(many)) == 7 - count
 
 
-def test_progress_is_told_the_running_count_after_each_batch(many):
-    told = []
+def test_progress_is_called_with_the_running_count_after_each_batch(many):
+    counts = []
 
-    many.delete_expired(batch_size=2, progress=told.append)
+    many.delete_expired(batch_size=2, progress=counts.append)
 
-    assert told == [2, 4, 5]
-
-
-def test_progress_is_told_within_the_limit(many):
-    told = []
-
-    many.delete_expired(3, batch_size=2, progress=told.append)
-
-    assert told == [2, 3]
+    assert counts == [2, 4, 5]
 
 
-def test_each_batch_is_done_when_it_is_told(many):
+def test_progress_counts_within_the_limit(many):
+    counts = []
+
+    many.delete_expired(3, batch_size=2, progress=counts.append)
+
+    assert counts == [2, 3]
+
+
+def test_each_batch_is_committed_when_progress_is_called(many):
     left = []
 
     many.delete_expired(batch_size=2, progress=lambda _: left.append(len(ids(many))))

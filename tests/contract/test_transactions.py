@@ -263,7 +263,7 @@ def test_threads_share_a_repository_and_lose_nothing(repo, filled):
     assert (repo.get_value(filled, "n"), repo.get_variable(filled, "n").version) == (80, 80)
 
 
-def test_a_writer_that_waited_for_busy_timeout_is_told_and_nothing_changed(
+def test_a_writer_that_waited_for_busy_timeout_is_refused_and_nothing_is_changed(
     tmp_path, clock, fill, writing
 ):
     path = tmp_path / "store.db"

@@ -332,7 +332,7 @@ def test_a_put_that_expects_a_version_of_a_variable_that_is_not_there_is_a_confl
     assert repo.variable_names(sid) == []
 
 
-def test_the_conflict_is_told_before_a_bad_value_and_a_taken_name(repo, sid):
+def test_the_conflict_is_refused_before_a_bad_value_and_a_taken_name(repo, sid):
     repo.register_variable(sid, "x", "integer", 1, id="var_1")
     repo.register_variable(sid, "taken", "integer", 1)
 

@@ -18,7 +18,7 @@ from snakestore.storage.dialects.sqlite import log_sync
 
 
 class Disk:
-    """Stands for the sync of a file: counts, waits or fails as it is told to."""
+    """Stands for the sync of a file: counts, waits or fails as a test sets it."""
 
     def __init__(self) -> None:
         self.syncs = 0

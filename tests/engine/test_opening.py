@@ -67,7 +67,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("make", FOREIGN)
 @pytest.mark.parametrize("migrate", [None, True, False])
-def test_a_file_of_someone_elses_is_refused_without_a_changed_byte(
+def test_a_file_of_another_program_is_refused_without_a_changed_byte(
     tmp_path: Path, make: Callable[[Path], None], migrate: bool | None
 ) -> None:
     path = tmp_path / "s.db"
@@ -150,7 +150,9 @@ def test_a_file_whose_names_are_taken_is_refused_without_a_changed_byte(
     assert folder_state(tmp_path) == before
 
 
-def test_a_downgrade_of_someone_elses_file_changes_no_byte_and_advises_none(tmp_path: Path) -> None:
+def test_a_downgrade_of_a_file_of_another_program_changes_no_byte_and_advises_none(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "s.db"
     foreign(path)
     before = folder_state(tmp_path)
@@ -243,7 +245,7 @@ def test_a_version_table_of_another_shape_is_refused(tmp_path: Path) -> None:
         open_engine(path)
 
 
-def test_our_tables_beside_others_are_opened_as_ours(tmp_path: Path) -> None:
+def test_a_store_beside_other_tables_is_opened(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     foreign(path)
     upgrade(path)

@@ -23,7 +23,7 @@ def test_a_server_is_reached_with_our_settings(postgresql_server: URL) -> None:
     engine.dispose()
 
 
-def test_a_lock_of_someone_elses_is_waited_for_no_longer_than_told(postgresql_server: URL) -> None:
+def test_a_foreign_lock_is_waited_for_no_longer_than_busy_timeout(postgresql_server: URL) -> None:
     engine = create_engine(postgresql_server, busy_timeout=0.3)
     with engine.connect() as holder, engine.connect() as waiter:
         holder.execute(text("CREATE TABLE held (x int)"))

@@ -88,7 +88,7 @@ def test_a_folder_without_hard_links_gets_its_file_all_the_same(
     assert [entry.name for entry in tmp_path.iterdir()] == ["s.db"]
 
 
-def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -234,9 +234,9 @@ def test_a_file_one_may_not_read_is_a_store_error(public: Path) -> None:
     if os.geteuid() != 0:
         path.chmod(0)
 
-    told = as_ordinary_user("print(json.dumps(attempt(lambda: open_engine(path))))", path)
+    message = as_ordinary_user("print(json.dumps(attempt(lambda: open_engine(path))))", path)
 
-    assert told.startswith(
+    assert message.startswith(
         f"StoreError: {path} is not readable: its mode is {'0600' if os.geteuid() == 0 else '0000'}"
     )
 
@@ -245,11 +245,11 @@ def test_a_folder_one_may_not_write_gets_no_file(public: Path) -> None:
     if os.geteuid() != 0:
         public.chmod(0o555)
 
-    told = as_ordinary_user(
+    message = as_ordinary_user(
         "print(json.dumps(attempt(lambda: open_engine(path))))", public / "s.db"
     )
 
-    assert told.startswith("StoreError: the file")
+    assert message.startswith("StoreError: the file")
     assert list(public.iterdir()) == []
 
 

@@ -102,7 +102,7 @@ def test_durability_is_one_of_two_words(given: Any) -> None:
         create_engine("sqlite://", durability=given)
 
 
-def test_an_engine_of_ours_tells_its_settings_also_through_its_connections_and_options() -> None:
+def test_an_engine_of_create_engine_has_its_settings_also_in_its_connections_and_options() -> None:
     engine = create_engine("sqlite://", busy_timeout=3, durability="full")
 
     assert settings_of(engine) == Settings(3.0, "full")
@@ -112,7 +112,7 @@ def test_an_engine_of_ours_tells_its_settings_also_through_its_connections_and_o
     engine.dispose()
 
 
-def test_an_engine_of_the_users_is_not_ours() -> None:
+def test_an_engine_of_the_user_has_no_settings() -> None:
     engine = sqlalchemy.create_engine("sqlite://")
 
     assert not is_ours(engine)
@@ -161,7 +161,7 @@ def test_many_threads_at_once_wait_for_no_connection(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_a_busy_database_is_waited_for_as_long_as_told_and_no_longer(tmp_path: Path) -> None:
+def test_a_busy_database_is_waited_for_until_busy_timeout_and_no_longer(tmp_path: Path) -> None:
     engine = create_engine(tmp_path / "s.db", busy_timeout=0.3)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE t (x)")

@@ -29,7 +29,7 @@ def _run(
     start.wait(PATIENCE)
     try:
         answer = (True, function(*arguments))
-    except BaseException:  # noqa: BLE001 - whatever it is, the scene is told
+    except BaseException:  # noqa: BLE001 - the scene gets it
         answer = (False, traceback.format_exc())
     channel.send(answer)
     channel.close()

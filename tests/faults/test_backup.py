@@ -18,11 +18,11 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_copy_is_a_store_of_its_own_in_a_single_file(path, tmp_path):
-    told = []
+    calls = []
     with SessionRepository.open(path) as repo:
         repo.update_variable("s", "updated", 7)
         repo.backup(
-            tmp_path / "copy.db", progress=lambda copied, total: told.append((copied, total))
+            tmp_path / "copy.db", progress=lambda copied, total: calls.append((copied, total))
         )
         repo.update_variable("s", "updated", 8)
 
@@ -32,7 +32,7 @@ def test_a_copy_is_a_store_of_its_own_in_a_single_file(path, tmp_path):
     with SessionRepository.open(tmp_path / "copy.db") as copy:
         assert copy.get_value("s", "updated") == 7
         copy.update_variable("s", "updated", 9)
-    assert told[-1][0] == told[-1][1] > 0
+    assert calls[-1][0] == calls[-1][1] > 0
     assert_sound(tmp_path / "copy.db")
 
 

@@ -189,7 +189,7 @@ DAMAGE: dict[str, tuple[str, tuple[str, str]]] = {
 
 
 @pytest.mark.parametrize("what", DAMAGE)
-def test_check_tells_of_damage_and_where_it_is_and_of_nothing_else(path, damage, what):
+def test_check_reports_damage_and_where_it_is_and_nothing_else(path, damage, what):
     statement, problem = DAMAGE[what]
     assert kinds(path) == []
 
@@ -201,7 +201,7 @@ def test_check_tells_of_damage_and_where_it_is_and_of_nothing_else(path, damage,
     assert {each for each in found if each[0] != "integrity"} == {problem}
 
 
-def test_rows_without_a_parent_are_told(path, damage):
+def test_rows_without_a_parent_are_reported(path, damage):
     damage(
         "PRAGMA foreign_keys = OFF",
         "DELETE FROM variables WHERE session_id = 's' AND id = 'x-id'",

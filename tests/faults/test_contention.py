@@ -84,7 +84,7 @@ def contents(path: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize("busy_timeout", [0, 0.2, pytest.param(1.5, marks=pytest.mark.slow)])
-def test_a_writer_that_never_gets_its_turn_is_told_after_busy_timeout_and_nothing_is_changed(
+def test_a_writer_that_never_gets_its_turn_is_refused_after_busy_timeout_and_changes_nothing(
     tmp_path, busy_timeout, figures
 ):
     path = tmp_path / "s.db"

@@ -85,7 +85,7 @@ def small_disk(folder: Path) -> Iterator[str]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_told_loses_nothing_and_is_served_again_once_there_is_room(
+def test_a_full_disk_is_reported_loses_nothing_and_is_served_again_once_there_is_room(
     tmp_path, figures
 ):
     with small_disk(tmp_path / "disk") as kind:
@@ -231,18 +231,19 @@ from snakestore import SessionRepository
 path = sys.argv[1]
 if os.geteuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)
-def told(action):
+def tried(action):
     try:
         return action()
     except Exception as error:
         return type(error).__name__
-opened = told(lambda: SessionRepository.open(path))
+opened = tried(lambda: SessionRepository.open(path))
 if isinstance(opened, str):
     print(json.dumps([opened]))
 else:
-    print(json.dumps([opened.get_value("s", "v"), told(lambda: opened.update_variable("s", "v", 2)),
+    print(json.dumps([opened.get_value("s", "v"),
+                      tried(lambda: opened.update_variable("s", "v", 2)),
                       opened.check().ok,
-                      told(lambda: opened.backup(path + ".copy")), opened.get_value("s", "v")]))
+                      tried(lambda: opened.backup(path + ".copy")), opened.get_value("s", "v")]))
 """
 
 
@@ -278,7 +279,7 @@ def public() -> Iterator[Path]:
     ],
     ids=["read-only file", "read-only folder", "a file of others", "a folder of others"],
 )
-def test_what_may_not_be_written_is_read_and_what_may_not_be_read_is_told(
+def test_a_file_that_cannot_be_written_is_read_and_one_that_cannot_be_read_is_reported(
     public, file_mode, folder_mode, answer
 ):
     fill(public / "s.db").close()
@@ -431,7 +432,7 @@ def test_a_name_to_which_sqlite_cannot_append_is_refused(tmp_path, length):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_file_that_is_removed_is_told_made_by_nobody_and_served_again_once_it_is_back(tmp_path):
+def test_a_removed_file_is_reported_not_created_anew_and_served_again_once_it_is_back(tmp_path):
     with fill(tmp_path / "s.db") as repo:
         (tmp_path / "s.db").rename(tmp_path / "away.db")
         for _ in range(3):
@@ -445,7 +446,7 @@ def test_a_file_that_is_removed_is_told_made_by_nobody_and_served_again_once_it_
     assert_sound(tmp_path / "s.db")
 
 
-def test_a_file_that_is_replaced_is_told_before_anything_is_written_and_the_new_one_served_then(
+def test_a_replaced_file_is_reported_before_anything_is_written_and_the_new_one_served_then(
     tmp_path,
 ):
     with fill(tmp_path / "s.db") as repo:
@@ -504,10 +505,10 @@ def test_a_network_file_system_is_warned_of(tmp_path, monkeypatch, recwarn, kind
 
     fill(tmp_path / "s.db").close()
 
-    told = [
+    result = [
         str(warning.message) for warning in recwarn if warning.category is NetworkFileSystemWarning
     ]
-    assert [kind in message for message in told] == ([True] if warned else [])
+    assert [kind in message for message in result] == ([True] if warned else [])
 
 
 def test_files_are_private_with_their_logs_and_copies(tmp_path):

@@ -139,7 +139,7 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("kind", PLANTED)
-def test_a_store_in_which_somebody_planted_something_is_refused_by_name_and_unchanged(copy, kind):
+def test_a_store_with_a_planted_object_is_refused_by_name_and_unchanged(copy, kind):
     with closing(sqlite3.connect(copy)) as connection:
         connection.executescript(PLANTED[kind])
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -151,7 +151,7 @@ def test_a_store_in_which_somebody_planted_something_is_refused_by_name_and_unch
     assert copy.read_bytes() == before
 
 
-def test_a_trigger_that_is_planted_while_a_store_is_open_is_told_by_check(copy):
+def test_a_trigger_that_is_planted_while_a_store_is_open_is_reported_by_check(copy):
     with SessionRepository.open(copy) as repo:
         with closing(sqlite3.connect(copy)) as connection:
             connection.execute(PLANTED["a trigger"])

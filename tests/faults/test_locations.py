@@ -93,18 +93,18 @@ def in_private_mounts(script: str, store: Path) -> Any:
 def test_a_file_that_is_a_mount_point_is_refused_unchanged(store: Path, way: str) -> None:
     before = store.read_bytes()
 
-    told = in_private_mounts(
+    result = in_private_mounts(
         f"mount('--bind', store, inside)\nprint(json.dumps(attempt({way})))", store
     )
 
-    assert "is itself a mount point" in str(told)
-    assert "mount the folder" in str(told)
+    assert "is itself a mount point" in str(result)
+    assert "mount the folder" in str(result)
     assert store.read_bytes() == before
     assert "agent.db-wal" not in os.listdir(store.parent)
 
 
 def test_a_log_that_is_a_mount_point_is_refused(store: Path) -> None:
-    told = in_private_mounts(
+    result = in_private_mounts(
         """
 for name in (store + "-wal", box + "-other"):
     open(name, "w").close()
@@ -114,7 +114,7 @@ print(json.dumps(attempt(lambda: use(store))))
         store,
     )
 
-    assert "agent.db-wal is itself a mount point" in told
+    assert "agent.db-wal is itself a mount point" in result
 
 
 def test_a_repository_writes_again_once_its_file_system_is_writable_again(store: Path) -> None:
@@ -144,18 +144,18 @@ def test_an_empty_file_that_is_a_mount_point_stays_empty(store: Path) -> None:
     empty = store.with_name("empty.db")
     empty.touch()
 
-    told = in_private_mounts(
+    result = in_private_mounts(
         "mount('--bind', store[:-8] + 'empty.db', inside)\n"
         "print(json.dumps(attempt(lambda: use(inside))))",
         store,
     )
 
-    assert "mount point" in str(told)
+    assert "mount point" in str(result)
     assert empty.stat().st_size == 0
 
 
 def test_a_backup_does_not_replace_a_mount_point(store: Path) -> None:
-    told = in_private_mounts(
+    result = in_private_mounts(
         """
 other = store[:-8] + "other.db"
 open(other, "w").close()
@@ -166,12 +166,12 @@ with SessionRepository.open(store) as repo:
         store,
     )
 
-    assert "mount point" in str(told)
+    assert "mount point" in str(result)
     assert store.with_name("other.db").stat().st_size == 0
 
 
 def test_a_file_in_a_folder_that_is_mounted_is_served(store: Path) -> None:
-    told = in_private_mounts(
+    result = in_private_mounts(
         """
 mount("--bind", os.path.dirname(store), box)
 print(json.dumps(attempt(lambda: use(inside))))
@@ -179,11 +179,11 @@ print(json.dumps(attempt(lambda: use(inside))))
         store,
     )
 
-    assert told == "served"
+    assert result == "served"
 
 
 def test_a_mount_that_another_one_hides_does_not_matter(store: Path) -> None:
-    told = in_private_mounts(
+    result = in_private_mounts(
         """
 mount("--bind", store, inside)
 mount("--bind", os.path.dirname(store), box)
@@ -192,10 +192,10 @@ print(json.dumps(attempt(lambda: use(inside))))
         store,
     )
 
-    assert told == "served"
+    assert result == "served"
 
 
-def told_when_opening(path: Path) -> list[type[Warning]]:
+def warnings_when_opening(path: Path) -> list[type[Warning]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with SessionRepository.open(path) as repo:
@@ -204,16 +204,16 @@ def told_when_opening(path: Path) -> list[type[Warning]]:
 
 
 def test_a_file_with_two_names_is_warned_of_once(store: Path) -> None:
-    before = told_when_opening(store)
+    before = warnings_when_opening(store)
     os.link(store, store.with_name("link.db"))
 
-    assert (before, told_when_opening(store)) == ([], [UnsafeFileWarning])
+    assert (before, warnings_when_opening(store)) == ([], [UnsafeFileWarning])
 
 
 def test_a_file_that_is_just_being_created_has_one_name(store: Path) -> None:
     os.link(store, store.with_name(".snakestore-abc.new"))
 
-    assert (files.hard_links(str(store)), told_when_opening(store)) == (1, [])
+    assert (files.hard_links(str(store)), warnings_when_opening(store)) == (1, [])
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_file_systems_that_machines_share_are_warned_of(
     )
     monkeypatch.setattr(location, "MOUNTS", str(mounts))
 
-    assert told_when_opening(store) == ([NetworkFileSystemWarning] if warned else [])
+    assert warnings_when_opening(store) == ([NetworkFileSystemWarning] if warned else [])
 
 
 @pytest.mark.parametrize(("kind", "warned"), [("grpcfuse", True), ("ntfs", False)])
@@ -262,12 +262,12 @@ print(json.dumps([served, [each.category.__name__ for each in caught]]))
     assert names == ["NetworkFileSystemWarning"] * (2 if warned else 0)
 
 
-def test_without_a_list_of_mounts_the_device_tells(
+def test_without_a_list_of_mounts_the_device_decides(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(location, "MOUNTS", str(store.with_name("nothing")))
 
-    assert told_when_opening(store) == []
+    assert warnings_when_opening(store) == []
 
 
 def test_warnings_as_errors_leave_the_file_unopened(store: Path) -> None:

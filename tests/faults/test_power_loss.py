@@ -76,9 +76,7 @@ def damaged(failed: Path, number: int, change: str) -> Path:
 
 
 @pytest.mark.parametrize("change", ["cut", "garbled", "zeroed"])
-def test_whatever_is_left_of_the_log_opens_as_some_prefix_of_the_commits(
-    failed, change, size, figures
-):
+def test_a_damaged_log_opens_as_a_prefix_of_the_commits(failed, change, size, figures):
     copies = size(12, 300, default=12)
 
     kept = [prefix_in(damaged(failed, number, change)) for number in range(copies)]
@@ -100,7 +98,7 @@ def test_a_log_that_is_whole_holds_every_commit(failed):
     assert prefix_in(failed) == WRITES
 
 
-def test_a_database_file_that_is_cut_is_told_as_damaged(failed):
+def test_a_database_file_that_is_cut_is_reported_as_damaged(failed):
     with closing(sqlite3.connect(failed)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     whole = failed.read_bytes()

@@ -50,7 +50,7 @@ def test_a_missing_database_has_nothing_to_downgrade(url: URL) -> None:
     assert current(url) is None
 
 
-def test_a_server_is_migrated_only_when_told_to(missing_database: URL) -> None:
+def test_a_server_is_migrated_only_when_asked_to(missing_database: URL) -> None:
     with pytest.raises(SchemaOutdatedError, match="snakestore db upgrade"):
         open_engine(missing_database)
     open_engine(missing_database, migrate=True).dispose()
@@ -321,7 +321,7 @@ def test_there_is_nothing_to_downgrade_below_base(engine: Engine) -> None:
         downgrade(engine, "base")
 
 
-def test_somebody_elses_database_is_not_advised_to_be_migrated_by_a_downgrade(
+def test_a_downgrade_does_not_advise_to_migrate_a_database_of_another_program(
     engine: Engine,
 ) -> None:
     with engine.begin() as connection:
@@ -355,7 +355,7 @@ def test_tables_of_the_users_stay_as_they_are(engine: Engine) -> None:
         assert connection.execute(text("SELECT name FROM cats")).scalars().all() == ["Tom"]
 
 
-def test_a_table_of_the_users_under_a_name_of_ours_is_refused(engine: Engine) -> None:
+def test_a_table_of_the_user_under_a_name_of_snakestore_is_refused(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE sessions (mine TEXT)"))
 
@@ -365,7 +365,7 @@ def test_a_table_of_the_users_under_a_name_of_ours_is_refused(engine: Engine) ->
     assert tables(engine) == {"sessions"}
 
 
-def test_a_version_table_of_alembic_beside_ours_is_not_ours(engine: Engine) -> None:
+def test_a_version_table_of_alembic_is_not_that_of_snakestore(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE alembic_version (version_num TEXT)"))
         connection.execute(text("INSERT INTO alembic_version VALUES ('theirs')"))
@@ -433,7 +433,7 @@ def test_what_is_no_bind_is_refused(bind: Any) -> None:
             attempt(bind)
 
 
-def test_an_asynchronous_bind_is_told_the_way() -> None:
+def test_an_asynchronous_bind_is_refused_with_the_remedy() -> None:
     from sqlalchemy.ext.asyncio import create_async_engine
 
     with pytest.raises(ValidationError, match="run_sync"):

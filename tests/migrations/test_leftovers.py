@@ -211,7 +211,7 @@ def test_the_schema_of_an_unknown_release_is_refused_even_without_tables(file: E
         upgrade(file)
 
 
-def test_dropped_tables_are_told_with_the_command_that_creates_them(file: Engine) -> None:
+def test_dropped_tables_are_reported_with_the_command_that_creates_them(file: Engine) -> None:
     with file.begin() as connection:
         drop_tables(connection, *TABLES)
 

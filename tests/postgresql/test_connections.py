@@ -142,7 +142,7 @@ def test_a_transaction_that_ends_after_its_connection_was_seen_to_be_gone_is_not
     assert repo.get_value(filled, "x") == 2.0
 
 
-def test_a_server_that_was_never_reached_is_told_at_once(tmp_path):
+def test_a_server_that_was_never_reached_is_reported_at_once(tmp_path):
     engine = sqlalchemy.create_engine(f"postgresql+psycopg://postgres@/postgres?host={tmp_path}")
     started = time.monotonic()
 

@@ -351,7 +351,7 @@ def test_other_sessions_of_the_target_stay(file, url):
         assert repo.session_exists("theirs")
 
 
-def test_progress_is_told_after_each_transaction(file, tmp_path):
+def test_progress_is_called_after_each_transaction(file, tmp_path):
     told = []
 
     snakestore.copy(
@@ -394,14 +394,14 @@ def test_an_engine_in_memory_onto_itself_is_refused_and_onto_another_is_not():
     other.dispose()
 
 
-def test_a_source_that_is_missing_is_told_and_the_target_is_not_made(tmp_path):
+def test_a_source_that_is_missing_is_reported_and_the_target_is_not_made(tmp_path):
     with pytest.raises(SchemaOutdatedError):
         snakestore.copy(tmp_path / "missing.db", tmp_path / "target.db")
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_older_engine_as_source_is_told(tmp_path):
+def test_an_older_engine_as_source_is_reported(tmp_path):
     snakestore.upgrade(tmp_path / "old.db", "0001")
     engine = snakestore.create_engine(tmp_path / "old.db")
 
@@ -429,7 +429,7 @@ def test_a_session_is_copied_in_memory_that_does_not_grow_with_it(tmp_path):
     assert peak < 30_000_000
 
 
-def test_a_role_that_cannot_create_the_table_of_checksums_is_told_who_can(
+def test_the_error_for_a_role_that_cannot_create_the_checksum_table_names_the_one_that_can(
     tmp_path, url, outside, opened
 ):
     source = tmp_path / "source.db"

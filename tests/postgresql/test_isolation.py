@@ -211,7 +211,7 @@ def test_two_sessions_never_wait_for_each_other(repo, opened):
     assert (swept, deleted) == (0, True)
 
 
-def test_a_locked_session_is_waited_for_as_long_as_told(repo, opened):
+def test_a_locked_session_is_waited_for_until_busy_timeout(repo, opened):
     hasty = opened(busy_timeout=0.3)
     with repo.transaction() as transaction:
         transaction.touch("s")

@@ -57,7 +57,9 @@ def test_partitioned_tables_have_the_definitions_of_plain_ones(plain, partitione
     assert definitions(partitioned) == definitions(plain)
 
 
-def test_each_table_has_as_many_partitions_as_told_and_sessions_room_on_each_page(partitioned):
+def test_each_table_has_the_given_number_of_partitions_and_sessions_have_room_on_each_page(
+    partitioned,
+):
     with partitioned.connect() as connection:
         counts = connection.execute(
             text(

@@ -63,12 +63,12 @@ def test_arithmetic_with_the_text_of_times_is_refused(compute):
         compute()
 
 
-def test_a_time_that_is_damaged_is_told():
+def test_a_time_that_is_damaged_is_reported():
     with pytest.raises(CorruptStoreError, match="'yesterday' is not of the form"):
         UtcDateTime().process_result_value("yesterday", SQLITE)
 
 
-def test_json_that_is_damaged_is_told():
+def test_json_that_is_damaged_is_reported():
     with pytest.raises(CorruptStoreError, match="a JSON column of the database is damaged"):
         JsonText().process_result_value("{'a'", SQLITE)
 

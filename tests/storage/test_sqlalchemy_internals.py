@@ -116,7 +116,7 @@ def test_synchronous_code_awaits_in_a_greenlet():
     assert asyncio.run(greenlet_spawn(synchronous)) == (True, 42)
 
 
-def test_a_greenlet_is_told_from_the_task_around_it():
+def test_a_greenlet_is_distinguished_from_the_task_around_it():
     async def around() -> tuple[bool, bool]:
         return in_greenlet(), await greenlet_spawn(in_greenlet)
 
@@ -155,14 +155,14 @@ def test_a_pool_forgets_a_connection_without_closing_it(tmp_path):
         ({"poolclass": sqlalchemy.StaticPool}, 1),
     ],
 )
-def test_a_pool_tells_how_many_connections_it_opens(options, limit):
+def test_a_pool_has_the_number_of_connections_that_it_opens(options, limit):
     engine = sqlalchemy.create_engine("sqlite:///unused.db", **options)
 
     assert pool_limit(engine.pool, 16) == limit
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pg8000"])
-def test_autocommit_of_postgresql_is_told_of_every_driver(postgresql_database, driver):
+def test_autocommit_of_postgresql_is_detected_with_every_driver(postgresql_database, driver):
     engine = sqlalchemy.create_engine(for_driver(postgresql_database, driver))
     automatic = engine.execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as plain, automatic.connect() as other:
@@ -172,7 +172,7 @@ def test_autocommit_of_postgresql_is_told_of_every_driver(postgresql_database, d
     assert found == (False, True)
 
 
-def test_autocommit_of_postgresql_is_told_of_asyncpg(postgresql_database):
+def test_autocommit_of_postgresql_is_detected_with_asyncpg(postgresql_database):
     engine = create_async_engine(for_driver(postgresql_database, "asyncpg"))
     automatic = engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -185,7 +185,7 @@ def test_autocommit_of_postgresql_is_told_of_asyncpg(postgresql_database):
     assert asyncio.run(look()) == (False, True)
 
 
-def test_asyncpg_tells_whether_its_prepared_statements_are_kept(postgresql_database):
+def test_asyncpg_shows_whether_its_prepared_statements_are_kept(postgresql_database):
     async def look(**arguments: int) -> bool:
         engine = create_async_engine(
             for_driver(postgresql_database, "asyncpg"), connect_args=arguments

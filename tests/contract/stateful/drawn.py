@@ -19,5 +19,5 @@ values = (
 )
 versions = some.sampled_from([None] * 5 + [0, 1, 2, 3])
 holders = some.sampled_from(["opt1", "opt2"])
-writers = some.sampled_from(["whoever may"] * 4 + [None, "opt1", "opt2"])
+writers = some.sampled_from(["permitted"] * 4 + [None, "opt1", "opt2"])
 limits = some.sampled_from([None, 0, 1, 2, 100])
