@@ -22,6 +22,17 @@ async def increment(repo):
     return await repo.get_value("s", "n")
 
 
+def run_program(code, *arguments):
+    """Run code in a new interpreter, to the interpreter's end."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 async def opened(address):
     return await AsyncSessionRepository.open(address)
 
@@ -211,13 +222,7 @@ def test_a_write_in_a_function_of_atexit_is_done(file):
                 await repo.close()
             asyncio.run(last())
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), file],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_program(code, file)
 
     assert (done.returncode, done.stderr) == (0, "")
     with SessionRepository.open(file) as repo:
@@ -256,13 +261,7 @@ def test_a_program_that_ends_while_calls_are_at_work_ends_quietly(file):
 
         asyncio.run(main())
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), file],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_program(code, file)
 
     assert (done.returncode, done.stderr) == (0, "")
     with SessionRepository.open(file) as repo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -104,17 +104,24 @@ def on(command: str, store: Path, export: Path) -> list[str]:
     ]
 
 
+def on_two_copies(
+    run: Callable[..., Any], run_json: Callable[..., Any], command: str, store: Path, export: Path
+) -> tuple[Any, Any]:
+    """The results of a command for people and with --json, each on a store without the other."""
+    copied = store.with_name("copy.db")
+    shutil.copy(store, copied)
+    printed = run(*on(command, store, export))
+    store.with_name("target.db").unlink(missing_ok=True)
+    return printed, run_json(*on(command, copied, export))
+
+
 @pytest.mark.parametrize("command", EVERY_COMMAND)
 def test_a_command_prints_what_people_read_and_one_json_document(
     cli: Any, store: Path, export: Path, command: str
 ) -> None:
     _, pattern, keys = EVERY_COMMAND[command]
-    copied = store.with_name("copy.db")
-    shutil.copy(store, copied)
 
-    printed = cli(*on(command, store, export))
-    store.with_name("target.db").unlink(missing_ok=True)
-    document = cli.json(*on(command, copied, export))
+    printed, document = on_two_copies(cli, cli.json, command, store, export)
 
     assert re.search(pattern, printed, re.MULTILINE), printed
     first = document[0] if isinstance(document, list) else document
@@ -127,12 +134,10 @@ def test_a_command_runs_as_a_process_and_prints_only_data_to_stdout(
     processes: Any, store: Path, export: Path, command: str
 ) -> None:
     _, pattern, _ = EVERY_COMMAND[command]
-    copied = store.with_name("copy.db")
-    shutil.copy(store, copied)
 
-    printed = processes.run(*on(command, store, export))
-    store.with_name("target.db").unlink(missing_ok=True)
-    as_json = processes.run(*on(command, copied, export), "--json")
+    printed, as_json = on_two_copies(
+        processes.run, lambda *words: processes.run(*words, "--json"), command, store, export
+    )
 
     assert (printed.returncode, printed.stderr) == (0, "")
     assert re.search(pattern, printed.stdout, re.MULTILINE)

@@ -7,7 +7,6 @@ import dataclasses
 import itertools
 import math
 import multiprocessing
-import struct
 import types
 
 import hypothesis.extra.numpy as arrays
@@ -17,6 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from snakestore import SessionRepository, Variable, create_variable
+from tests.types.support import exact
 
 names = (f"v{number}" for number in itertools.count())
 # The store is shared by all examples of a test, each under a name of its own.
@@ -24,17 +24,6 @@ shares_the_store = settings(
     max_examples=30,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-
-
-def exact(value):
-    """The value in a form that compares types, bits (-0.0, NaN) and the order of keys."""
-    if type(value) is float:
-        return ("float", "nan" if math.isnan(value) else struct.pack(">d", value))
-    if type(value) is dict:
-        return ("dict", [(exact(key), exact(item)) for key, item in value.items()])
-    if type(value) in (list, tuple):
-        return (type(value).__name__, [exact(item) for item in value])
-    return (type(value).__name__, value)
 
 
 @pytest.fixture
