@@ -15,6 +15,8 @@ from snakestore.storage.queries.statement import Row
 
 PAGE = 500
 """Items whose history is pruned at once."""
+LARGE_VERSION = 512
+"""Bytes of a version that shares its page of the history with few others."""
 
 
 class Stored(Protocol):
@@ -38,6 +40,10 @@ class Stored(Protocol):
     @property
     def version(self) -> int:
         """The present version."""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes the present version has; 0 if that is not known."""
 
 
 def check_version(stored: Stored, expected: int | None) -> None:
@@ -72,22 +78,41 @@ def archive_versions(
 ) -> None:
     """Copy versions that are about to be replaced into the history, as far as its limit allows.
 
-    Old versions are pruned first, so that SQLite reuses their pages at once. An item with fewer
-    versions than the limit has none to prune.
+    Where that is cheaper, a full history's oldest version is overwritten by the newest. An item
+    with fewer versions than the limit has none to prune.
     """
-    limit = locked.history_limit
+    limit, sid = locked.history_limit, locked.sid
     if limit == 0:
         return
     if limit is not None:
+        full = [stored for stored in replaced if stored.version >= limit]
+        if tx.backend.updates_in_place:
+            done = _overwrite(tx, history, full, limit)
+            if len(done) == len(replaced):
+                return
+            if done:
+                full = [stored for stored in full if stored.id not in done]
+                replaced = [stored for stored in replaced if stored.id not in done]
+        # before the others are added, so that SQLite reuses their pages at once
         tx.send_many(
             history.prune,
-            [
-                history.key(locked.sid, stored.id) | {"keep": limit - 1}
-                for stored in replaced
-                if stored.version >= limit
-            ],
+            [history.key(sid, stored.id) | {"keep": limit - 1} for stored in full],
         )
-    tx.send_many(history.archive, [history.key(locked.sid, stored.id) for stored in replaced])
+    tx.send_many(history.archive, [history.key(sid, stored.id) for stored in replaced])
+
+
+def _overwrite(
+    tx: TransactionContext, history: HistoryStatements, full: Sequence[Stored], limit: int
+) -> set[str]:
+    """Overwrite the oldest past versions by the present ones. Returns the ids where that was right.
+
+    It is not where the history has more or fewer versions than ``limit``: a put skips numbers.
+    """
+    # the small versions of a batch are left out: added one after another, they share pages
+    chosen = full if len(full) == 1 else [each for each in full if each.size >= LARGE_VERSION]
+    keys = [{**history.key(each.sid, each.id), "keep": limit - 1} for each in chosen]
+    counts = tx.execute_each(history.overwrite, keys)
+    return {each.id for each, count in zip(chosen, counts, strict=True) if count}
 
 
 def past_rows(

@@ -366,6 +366,33 @@ def test_the_last_ones_are_counted_also_where_versions_jump(repo):
     assert versions(repo, sid) == [200, 100]
 
 
+@pytest.mark.parametrize("length", [1, 1000], ids=["small", "large"])
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "together"])
+def test_the_last_replaced_values_are_kept_before_and_after_versions_jump(repo, together, length):
+    sid = repo.create_session("s", history=3).id
+    replaced = {name: [(0, name * length)] for name in "xy"}
+    for name in replaced:
+        repo.register_variable(sid, name, "string", name * length)
+
+    for jump in (0, 0, 0, 0, 5, 0, 0, 9, 0, 0, 0, 0, 0):
+        version = replaced["x"][-1][0] + jump + 1
+        new = {name: f"{name}{version}" * length for name in replaced}
+        if jump:
+            for name, value in new.items():
+                old = repo.get_variable(sid, name)
+                repo.put_variable(sid, dataclasses.replace(old, value=value, version=version))
+        elif together:
+            repo.update_variables(sid, new)
+        else:
+            for name, value in new.items():
+                repo.update_variable(sid, name, value)
+
+        for name, value in new.items():
+            pasts = repo.variable_history(sid, name)
+            assert [(past.version, past.value) for past in reversed(pasts)] == replaced[name][-3:]
+            replaced[name].append((version, value))
+
+
 PRUNING_WRITES = {kind: write for kind, write in WRITES.items() if kind != "rollback"}
 
 

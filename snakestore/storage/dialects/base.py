@@ -39,6 +39,8 @@ class Backend(ABC):
     """Arguments of a cursor's ``execute`` for statements that begin, end or divide transactions."""
     locks_rows: ClassVar[bool]
     """Whether several transactions write at once, so that a write must lock its session's row."""
+    updates_in_place: ClassVar[bool]
+    """Whether an UPDATE writes a row where it is, and costs less than a DELETE and an INSERT."""
     error_aborts: ClassVar[bool]
     """Whether a statement that fails aborts its transaction, whose COMMIT then rolls back."""
     server_clock: ClassVar[bool]

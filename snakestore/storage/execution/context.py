@@ -149,6 +149,12 @@ class TransactionContext:
         count: int = self.connection.execute(compiled.sql, compiled.bind(parameters)).rowcount
         return count
 
+    def execute_each(self, statement: Statement, parameters: Sequence[dict[str, Any]]) -> list[int]:
+        """``execute`` a change for each set of parameters. Returns how many rows each matched."""
+        compiled = statement.compile_for(self._dialect)
+        execute, bind = self.connection.execute, compiled.bind
+        return [execute(compiled.sql, bind(each)).rowcount for each in parameters]
+
     def send(self, statement: Statement, /, **parameters: Any) -> None:
         """Run a change or a lock no later than the next statement or COMMIT.
 

@@ -57,6 +57,11 @@ class StoredProgram:
         return self.id
 
     @property
+    def size(self) -> int:
+        """The length of the document, encoded; 0 if it is damaged."""
+        return len(self.text) if isinstance(self.text, str) else 0
+
+    @property
     def last_updated_at(self) -> datetime:
         """When the present document was written."""
         when: datetime | None = self._row[at.PROGRAM_LAST_UPDATED_AT]

@@ -81,6 +81,12 @@ class StoredVariable:
         blob: bytes | None = self._row[at.VARIABLE_VALUE_BLOB]
         return blob
 
+    @property
+    def size(self) -> int:
+        """The length of the present value, text or bytes; 0 if it was not read or is damaged."""
+        cell = self._row[at.VARIABLE_VALUE] or self._row[at.VARIABLE_VALUE_BLOB]
+        return len(cell) if isinstance(cell, str | bytes) else 0
+
     def lease(self, now: datetime) -> OptimizationStatus:
         """Who holds the lease at ``now``."""
         row = self._row

@@ -9,15 +9,18 @@ from typing import Any
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    ScalarSelect,
     Table,
     and_,
     bindparam,
     delete,
     exists,
+    func,
     insert,
     literal_column,
     select,
     tuple_,
+    update,
 )
 
 from snakestore.storage.queries.columns import (
@@ -42,6 +45,8 @@ class HistoryStatements:
     parameter: str
     archive: Statement
     """Copies the owner's present version."""
+    overwrite: Statement
+    """Likewise, over the oldest past version, if there are exactly ``:keep`` and one more."""
     prune: Statement
     """Deletes all but the newest ``:keep``."""
     prune_before: Statement
@@ -74,7 +79,7 @@ def _history(
 ) -> HistoryStatements:
     """The statements about ``past``, whose column ``owner_id`` has the id of its owner."""
     owner_key = tuple(owners.primary_key.columns)
-    newer = past.alias("newer")
+    newer, oldest = past.alias("newer"), past.alias("oldest")
     owner: BindParameter[str] = bindparam(parameter)
     session: BindParameter[str] = bindparam("sid")
     this = and_(owners.c.session_id == session, owners.c.id == owner)
@@ -91,11 +96,10 @@ def _history(
             past.c.session_id == owners.c.session_id, past.c[owner_id] == owners.c.id
         )
 
-    def _beyond_newest() -> ColumnElement[bool]:
-        # all but the newest :keep
+    def _first_beyond_newest() -> ScalarSelect[int]:
+        # the newest version of all but the newest :keep
         return (
-            past.c.version
-            <= select(newer.c.version)
+            select(newer.c.version)
             .where(newer.c.session_id == session, newer.c[owner_id] == owner)
             .order_by(newer.c.version.desc())
             .limit(literal_column("1"))
@@ -103,10 +107,34 @@ def _history(
             .scalar_subquery()
         )
 
+    def _is_oldest() -> ColumnElement[bool]:
+        return (
+            past.c.version
+            == select(func.min(oldest.c.version))
+            .where(oldest.c.session_id == session, oldest.c[owner_id] == owner)
+            .scalar_subquery()
+        )
+
+    def _beyond_newest() -> ColumnElement[bool]:
+        return past.c.version <= _first_beyond_newest()
+
     return HistoryStatements(
         parameter=parameter,
         archive=Statement(
             lambda: insert(past).from_select(list(archived), select(*archived.values()).where(this))
+        ),
+        overwrite=Statement(
+            lambda: (
+                update(past)
+                .where(of_this, _is_oldest(), past.c.version == _first_beyond_newest(), this)
+                .values(
+                    {
+                        name: column
+                        for name, column in archived.items()
+                        if name not in {"session_id", owner_id}
+                    }
+                )
+            )
         ),
         prune=Statement(lambda: delete(past).where(of_this, _beyond_newest())),
         prune_before=Statement(

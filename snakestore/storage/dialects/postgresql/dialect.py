@@ -50,6 +50,7 @@ class PostgreSQL(Backend):
     begin_snapshot: ClassVar[str] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     control_options: ClassVar[Mapping[str, Any]] = {"prepare": False}
     locks_rows: ClassVar[bool] = True
+    updates_in_place: ClassVar[bool] = False
     error_aborts: ClassVar[bool] = True
     server_clock: ClassVar[bool] = True
     remote: ClassVar[bool] = True

@@ -53,6 +53,7 @@ class SQLite(Backend):
     begin_write: ClassVar[str] = "BEGIN IMMEDIATE"
     begin_snapshot: ClassVar[str] = "BEGIN"
     locks_rows: ClassVar[bool] = False
+    updates_in_place: ClassVar[bool] = True
     error_aborts: ClassVar[bool] = False
     server_clock: ClassVar[bool] = False
     remote: ClassVar[bool] = False
