@@ -274,6 +274,11 @@ def _soon(holds: Callable[[], bool], message: str) -> None:
         time.sleep(0.005)
 
 
+def _threads() -> int:
+    """How many threads run. One whose start was interrupted is listed for ever, and has no ident."""
+    return sum(thread.ident is not None for thread in threading.enumerate())
+
+
 def _connections(store: Store) -> int:
     """How many connections to the store are open, or files of it."""
     return store.connections() if isinstance(store, Server) else len(_descriptors_of(store.url))
@@ -297,14 +302,14 @@ def rage(store_kind: str, where: str, driver: str | None, kind: str, hits: int, 
             outside.create_session("s", ttl=None)
             for name in ("n", "m", "other"):
                 outside.register_variable("s", name, "integer", 0)
-        threads, connections = threading.active_count(), _connections(store)
+        threads, connections = _threads(), _connections(store)
         if kind in ATTACKS:
             acknowledged = asyncio.run(
                 _rage_in_tasks(store, driver, ATTACKS[kind], LONGEST[store_kind], hits)
             )
         else:
             acknowledged = _rage_by_signals(store, kind, LONGEST[store_kind], hits)
-        _soon(lambda: threading.active_count() <= threads, "a thread is left")
+        _soon(lambda: _threads() <= threads, "a thread is left")
         _soon(lambda: _connections(store) <= connections, "a connection is left")
         with SessionRepository.open(store.url) as outside:
             assert outside.check().ok
