@@ -93,8 +93,15 @@ class Processes:
         stderr: int = subprocess.PIPE,
         env: dict[str, str] | None = None,
     ) -> subprocess.Popen[str]:
-        """Start it, without a store of the developer's own and with warnings as errors."""
-        kept = {name: value for name, value in os.environ.items() if name not in DEVELOPERS_OWN}
+        """Start it, without a store of the developer's own and with warnings as errors.
+
+        Its coverage is not measured: an interrupt would leave the lock of coverage's tracer held.
+        """
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in DEVELOPERS_OWN and not name.startswith("COVERAGE_PROCESS_")
+        }
         kept |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "TERM": "xterm"}
         process = subprocess.Popen(
             command(*arguments),

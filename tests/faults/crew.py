@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ CONTEXT.set_forkserver_preload(["tests.faults.work", "alembic.command"])
 def _run(
     start: Any, channel: Any, function: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> None:
+    _stop_measuring()
     start.wait(PATIENCE)
     try:
         answer = (True, function(*arguments))
@@ -33,6 +35,14 @@ def _run(
         answer = (False, traceback.format_exc())
     channel.send(answer)
     channel.close()
+
+
+def _stop_measuring() -> None:
+    """Coverage's tracer holds a lock, which an exception at any instant would leave held."""
+    if "coverage" in sys.modules:
+        measuring = sys.modules["coverage"].Coverage.current()
+        if measuring is not None:
+            measuring.stop()
 
 
 class Crew:

@@ -25,7 +25,6 @@ with warnings.catch_warnings(), suppress(ModuleNotFoundError):
 UNCLOSED = pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
 """Datasette opens databases in memory with each page of a table too."""
 HOSTILE = "<script>document.title = 'run'</script>\"'&/?#%"
-NOW = datetime.now(UTC)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -45,7 +44,8 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 def filled(path: Path) -> Path:
     """A file with a session of everything, and one whose texts try to be markup."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    time = {"now": NOW - timedelta(hours=30)}
+    present = datetime.now(UTC)
+    time = {"now": present - timedelta(hours=30)}
     with SessionRepository.open(path, clock=lambda: time["now"], default_ttl=None) as repo:
         repo.create_session("chat-42", ttl=7 * 86400, metadata={"user": "ada"})
         repo.register_variable("chat-42", "temperature", "float", 0.5, constraints={"max": 2})
@@ -63,7 +63,7 @@ def filled(path: Path) -> Path:
             repo.update_variable("chat-42", "temperature", value, source="search")
             if number % 6 == 0:
                 repo.update_variable("chat-42", "mode", ["slow", "fast"][number % 4 == 0])
-        time["now"] = NOW
+        time["now"] = present
         repo.rollback_variable("chat-42", "temperature", 3, reason="worse answers")
         repo.put_program("chat-42", "qa", {"demos": [{"q": "?", "a": "!"}] * 8})
         repo.put_program("chat-42", "qa", {"demos": []})

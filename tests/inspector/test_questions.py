@@ -18,20 +18,19 @@ from snakestore.inspector.questions import QUESTIONS, Question
 from tests.plans import scanned
 
 PAGE = Path(__file__).parents[2] / "docs" / "inspecting.md"
-NOW = datetime.now(UTC)
 
 
 def at(engine: Engine, minutes_ago: float) -> SessionRepository:
     """A repository at another time."""
     return SessionRepository(
-        engine, clock=lambda: NOW - timedelta(minutes=minutes_ago), default_ttl=None
+        engine, clock=lambda: datetime.now(UTC) - timedelta(minutes=minutes_ago), default_ttl=None
     )
 
 
 @pytest.fixture
 def repo(engine: Engine) -> SessionRepository:
     """A store with two sessions in use, one idle and one that has expired."""
-    now = SessionRepository(engine, clock=lambda: NOW, default_ttl=None)
+    now = at(engine, 0)
     at(engine, 3000).create_session("idle")
     at(engine, 100).create_session("gone", ttl=60)
     at(engine, 90).create_session("chat", ttl=6000)
@@ -83,7 +82,7 @@ def test_what_changed_in_the_last_hour_and_by_what(engine, repo):
     ("minutes_ago", "value"), [(80, '"Be brief."'), (68, '"Be rude."'), (1, '"Be brief."')]
 )
 def test_what_was_the_prompt_at_noon(engine, repo, minutes_ago, value):
-    time = f"{NOW - timedelta(minutes=minutes_ago):%Y-%m-%dT%H:%M:%S}Z"
+    time = f"{datetime.now(UTC) - timedelta(minutes=minutes_ago):%Y-%m-%dT%H:%M:%S}Z"
 
     [found] = answer(engine, questions.AT_A_TIME, session="chat", name="prompt", time=time)
 
