@@ -275,7 +275,7 @@ def _soon(holds: Callable[[], bool], message: str) -> None:
 
 
 def _threads() -> int:
-    """How many threads run. One whose start was interrupted is listed for ever, and has no ident."""
+    """How many threads run. One whose start was interrupted stays listed, and has no ident."""
     return sum(thread.ident is not None for thread in threading.enumerate())
 
 
