@@ -129,9 +129,27 @@ def test_an_unknown_operator_is_refused(store):
         store.search(("f",), filter={"n": {"$near": 1}})
 
 
-def test_a_query_is_refused(store):
-    with pytest.raises(NotImplementedError, match="vector search"):
-        store.search(("f",), query="what do I like?")
+def test_a_query_has_no_effect_and_the_first_one_is_logged(store, caplog):
+    store.put(("f",), "tea", {"likes": True})
+    store.put(("f",), "rain", {"likes": False})
+
+    found = [store.search(("f",), query="what?", filter={"likes": True}) for _ in range(2)]
+
+    assert [[(item.key, item.score) for item in items] for items in found] == [[("tea", None)]] * 2
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("snakestore.integrations.langgraph", "WARNING")
+    assert "no vector search" in record.message
+
+
+def test_a_query_has_the_effect_that_it_has_in_langgraphs_store_without_an_index(store):
+    for each in (store, own := InMemoryStore()):
+        each.put(("f",), "tea", {"likes": True})
+
+    found = [each.search(("f",), query="what?") for each in (store, own)]
+
+    assert [[(item.key, item.value, item.score) for item in items] for items in found] == [
+        [("tea", {"likes": True}, None)]
+    ] * 2
 
 
 def test_a_value_that_would_come_back_changed_is_refused(store):

@@ -241,7 +241,7 @@ class Echo(Model):
         return ModelResponse(output=[message], usage=Usage(), response_id=None)
 
     def stream_response(self, *args, **kwargs):
-        raise NotImplementedError
+        pytest.fail("Runner.run does not stream")
 
 
 def test_an_agent_remembers_its_turns(store_url):

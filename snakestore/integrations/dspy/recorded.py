@@ -18,7 +18,7 @@ from snakestore.integrations.dspy.values import plain
 from snakestore.types.documents import checked_document
 from snakestore.types.jsonable import to_jsonable
 
-_log = logging.getLogger("snakestore.integrations.dspy")
+logger = logging.getLogger("snakestore.integrations.dspy")
 
 
 def recorded_metric(metric: Callable[..., Any], paid: PaidLog) -> Callable[..., Any]:
@@ -33,7 +33,7 @@ def recorded_metric(metric: Callable[..., Any], paid: PaidLog) -> Callable[..., 
             bound.apply_defaults()
             key = "metric-" + fingerprint([code, bound.arguments])
         except ValidationError as error:
-            _log.warning("A call of the metric is not recorded: %s", error)
+            logger.warning("A call of the metric is not recorded: %s", error)
             return metric(*args, **kwargs)
         return _once(paid, key, lambda: metric(*args, **kwargs), _encoded, _decoded)
 
@@ -104,7 +104,7 @@ def _once(
     except ValidationError as error:
         if not answers:
             raise
-        _log.warning("An answer is not recorded: %s", error)
+        logger.warning("An answer is not recorded: %s", error)
         return answers[0]
 
 
@@ -113,7 +113,7 @@ def _store(paid: PaidLog, key: str, answer: Any) -> None:
     try:
         paid.store(key, _storable(answer))
     except ValidationError as error:
-        _log.warning("An answer is not recorded: %s", error)
+        logger.warning("An answer is not recorded: %s", error)
 
 
 @functools.cache

@@ -80,15 +80,8 @@ class Items:
     def search(self, op: SearchOp) -> Steps[list[SearchItem]]:
         """Items of a namespace and of those below it, ordered by namespace and key.
 
-        Raises:
-            NotImplementedError: if a query is given.
+        As in LangGraph's own stores without an index, a query has no effect.
         """
-        if op.query is not None:
-            message = (
-                "SnakestoreStore has no vector search: query must be None. Search by namespace and"
-                " filter, or use a store that has an index of embeddings."
-            )
-            raise NotImplementedError(message)
         found: list[SearchItem] = []
         below, skip, last = self._below(op.namespace_prefix), op.offset, None
         while len(found) < op.limit and (page := (yield from self._page(below, last))):
@@ -150,7 +143,7 @@ class Items:
         )
 
     def namespaces(self, op: ListNamespacesOp) -> Steps[list[Namespace]]:
-        """Namespaces that have items, in order. Each takes one look-up, whatever it holds."""
+        """Namespaces that have items, in order. One look-up for each, however many items it has."""
         conditions = op.match_conditions or ()
         below, last = self._below(_literal_start(conditions)), None
         found: set[Namespace] = set()

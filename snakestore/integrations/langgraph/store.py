@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from langgraph.store.base import (
@@ -22,13 +23,18 @@ from snakestore.integrations.langgraph.runners import AwaitingRunner, CallingRun
 from snakestore.integrations.langgraph.steps import Steps
 from snakestore.integrations.opening import Adapter, AsyncHandle, Handle, Store
 
+logger = logging.getLogger("snakestore.integrations.langgraph")
+
 
 class SnakestoreStore(Adapter, BaseStore):
     """A ``BaseStore``. Each item is a session, whose ttl is that of the item.
 
     An item that has expired no longer exists; ``delete_expired`` removes its row. Values are JSON
-    objects: what would come back changed, such as a tuple, is refused. There is no vector search:
-    ``index`` has no effect, and a ``query`` is refused.
+    objects: what would come back changed, such as a tuple, is refused.
+
+    There is no vector search. As in LangGraph's own stores without an index, ``index`` and
+    ``query`` have no effect: a search returns items by namespace and filter, whose ``score`` is
+    None. The first query of a store is logged as a warning.
     """
 
     supports_ttl = True
@@ -57,6 +63,7 @@ class SnakestoreStore(Adapter, BaseStore):
             raise ValidationError(message, value=prefix)
         self.ttl_config = ttl
         self._items = Items(prefix)
+        self._warned = False
         self._runner: Runner
         if isinstance(repo, AsyncSessionRepository):
             self._runner = AwaitingRunner(AsyncHandle(repo))
@@ -68,8 +75,7 @@ class SnakestoreStore(Adapter, BaseStore):
         """Run operations: first all that read, then all that write, in one transaction.
 
         Raises:
-            NotImplementedError: if a search has a query.
-            ValidationError: if a value is not JSON.
+            ValidationError: if a value is not JSON, or a filter has an unknown operator.
             InvalidNameError: if a namespace and a key are too long together, about 230 characters.
         """
         ops = list(ops)
@@ -93,6 +99,7 @@ class SnakestoreStore(Adapter, BaseStore):
         if isinstance(op, GetOp):
             return (yield from self._items.get(op))
         if isinstance(op, SearchOp):
+            self._warn_of(op.query)
             return (yield from self._items.search(op))
         if isinstance(op, ListNamespacesOp):
             return (yield from self._items.namespaces(op))
@@ -100,3 +107,12 @@ class SnakestoreStore(Adapter, BaseStore):
             message = f"unknown operation: {type(op).__name__}"
             raise TypeError(message)
         return None
+
+    def _warn_of(self, query: str | None) -> None:
+        """Log once that a query has no effect."""
+        if query is not None and not self._warned:
+            self._warned = True
+            logger.warning(
+                "SnakestoreStore has no vector search: the query of a search has no effect. Search"
+                " by namespace and filter, or use a store that has an index of embeddings."
+            )
