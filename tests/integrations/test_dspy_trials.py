@@ -488,14 +488,23 @@ def test_arguments_that_cannot_be_recognised_again_are_passed_on(log, caplog):
     results = [metric(example), metric(example)]
 
     assert (results, len(calls)) == ([1.0, 1.0], 2)
-    assert "not recorded" in caplog.text
+    assert "This call of the metric is not recorded: ValidationError at $" in caplog.text
 
 
 def test_a_result_that_cannot_be_stored_is_not_lost(log, caplog):
     result = object()
 
     assert log.metric(lambda example: result)(dspy.Example(q=1)) is result
-    assert "not recorded" in caplog.text
+    assert "This answer is not recorded: ValidationError at $" in caplog.text
+
+
+def test_a_log_record_about_what_is_not_recorded_has_no_value(log, caplog):
+    result = {"secret": "swordfish" + chr(0xD800)}
+
+    log.metric(lambda example: result)(dspy.Example(q=1))
+
+    assert "ValidationError at $.secret" in caplog.text
+    assert "swordfish" not in caplog.text
 
 
 def test_an_lm_is_asked_once_for_equal_requests(log, repo):

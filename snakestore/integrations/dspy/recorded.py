@@ -33,7 +33,7 @@ def recorded_metric(metric: Callable[..., Any], paid: PaidLog) -> Callable[..., 
             bound.apply_defaults()
             key = "metric-" + fingerprint([code, bound.arguments])
         except ValidationError as error:
-            logger.warning("A call of the metric is not recorded: %s", error)
+            _warn("call of the metric", error)
             return metric(*args, **kwargs)
         return _once(paid, key, lambda: metric(*args, **kwargs), _encoded, _decoded)
 
@@ -42,8 +42,8 @@ def recorded_metric(metric: Callable[..., Any], paid: PaidLog) -> Callable[..., 
 
 def recorded_lm(lm: dspy.BaseLM, paid: PaidLog) -> dspy.BaseLM:
     """A copy of the LM that answers equal requests once. Copies of it do so too."""
-    of: Any = type(lm)
-    kind = _recorded_class(of)
+    own: Any = type(lm)
+    kind = _recorded_class(own)
     copied = kind.__new__(kind)
     vars(copied).update(vars(lm.copy()))
     copied.snakestore_paid = paid
@@ -51,7 +51,11 @@ def recorded_lm(lm: dspy.BaseLM, paid: PaidLog) -> dspy.BaseLM:
 
 
 class _Recorded:
-    """Stands before the class of an LM. An LM of 3.4 is told apart by its class and methods."""
+    """A mixin for classes of LMs: answers a request from the log, or else sends it.
+
+    The subclass is made from the class of the LM, because DSPy looks at the class of an LM and at
+    the methods that it overrides to choose how to call it.
+    """
 
     snakestore_paid: PaidLog
 
@@ -104,7 +108,7 @@ def _once(
     except ValidationError as error:
         if not answers:
             raise
-        logger.warning("An answer is not recorded: %s", error)
+        _warn("answer", error)
         return answers[0]
 
 
@@ -113,11 +117,18 @@ def _store(paid: PaidLog, key: str, answer: Any) -> None:
     try:
         paid.store(key, _storable(answer))
     except ValidationError as error:
-        logger.warning("An answer is not recorded: %s", error)
+        _warn("answer of the LM", error)
+
+
+def _warn(what: str, error: ValidationError) -> None:
+    """Log that something is not recorded, and where in it the reason is. No value is logged."""
+    where = error.path or "$"
+    logger.warning("This %s is not recorded: %s at %s", what, type(error).__name__, where)
 
 
 @functools.cache
 def _recorded_class(kind: Any) -> Any:
+    """The subclass of a class of LM that has ``_Recorded`` before it."""
     if issubclass(kind, _Recorded):
         return kind
     return type(f"Recorded{kind.__name__}", (_Recorded, kind), {"__module__": kind.__module__})
