@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from dspy.utils.callback import BaseCallback
@@ -32,14 +34,11 @@ class TrialCallback(BaseCallback):  # type: ignore[misc] # of DSPy, which may no
 
     def on_evaluate_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         """Begin a trial."""
-        try:
+        with self._keeping_errors():
             candidate = module_document(inputs["program"], omit_secrets=True)
             examples = inputs.get("devset") or instance.devset
             key = self._key(candidate, examples)
             trial = self._ledger.open_evaluation(key)
-        except Exception as error:
-            self.errors.append(error)
-            raise
         if trial is not None:
             metadata = inputs.get("callback_metadata") or {}
             partial = (
@@ -55,9 +54,15 @@ class TrialCallback(BaseCallback):  # type: ignore[misc] # of DSPy, which may no
         if running is None or exception is not None or outputs is None:
             return
         trial, candidate, partial = running
-        try:
+        with self._keeping_errors():
             score = checked_score(getattr(outputs, "score", outputs))
             self._ledger.record(trial, score, candidate, evaluation=trial.holder, partial=partial)
+
+    @contextlib.contextmanager
+    def _keeping_errors(self) -> Iterator[None]:
+        """Add an exception of the block to ``errors``, and raise it."""
+        try:
+            yield
         except Exception as error:
             self.errors.append(error)
             raise

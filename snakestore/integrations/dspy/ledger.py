@@ -8,7 +8,13 @@ from typing import Any
 
 from snakestore.errors import LeaseLostError, VariableLockedError, VariableNotFoundError
 from snakestore.integrations.dspy.errors import TrialRecordedError
-from snakestore.integrations.dspy.results import Trial, TrialResult, result_of, stored_score
+from snakestore.integrations.dspy.results import (
+    Trial,
+    TrialResult,
+    loaded_score,
+    result_of,
+    stored_score,
+)
 from snakestore.integrations.dspy.study import Study
 from snakestore.integrations.dspy.tail import LogTail
 from snakestore.program import Program
@@ -51,7 +57,11 @@ class Ledger:
         return Trial(self._names.number_of(variable.name), attempt, holder)
 
     def renew(self, trial: Trial, lease: float) -> None:
-        """Renew a claim. Raises LeaseLostError."""
+        """Renew a claim.
+
+        Raises:
+            LeaseLostError: if it has lapsed, or the trial has been recorded.
+        """
         name = self._names.trial(trial)
         try:
             self._repository.renew_optimization(self._sid, name, trial.holder, lease=lease)
@@ -167,11 +177,10 @@ class Ledger:
 
 
 def _result(number: int, program: Program) -> TrialResult:
-    score = program.metadata["score"]
     return TrialResult(
         trial=number,
         attempt=program.metadata["attempt"],
-        score=None if score is None else float(score),
+        score=loaded_score(program.metadata["score"]),
         program_id=program.id,
         recorded_at=program.last_updated_at,
         candidate=program.document,

@@ -94,13 +94,17 @@ def stored_score(score: float | None) -> float | str | None:
     return stored
 
 
+def loaded_score(stored: float | str | None) -> float | None:
+    """A score from its JSON."""
+    return None if stored is None else float(stored)
+
+
 def result_of(entry: LogEntry) -> TrialResult:
     """The result that an entry of the log holds."""
-    score = entry.value["score"]
     return TrialResult(
         trial=entry.value["trial"],
         attempt=entry.value["attempt"],
-        score=None if score is None else float(score),
+        score=loaded_score(entry.value["score"]),
         program_id=entry.value["program"],
         recorded_at=entry.created_at,
         partial=entry.value["partial"],

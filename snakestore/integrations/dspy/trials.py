@@ -37,7 +37,7 @@ class TrialLog(Adapter):
         repo: a repository, which stays yours, or a path or URL, which ``close`` closes.
         sid: the session, which must exist. Choose its ttl so that it outlives a pause.
         study: the name of the study in the session.
-        params: what the optimiser was told, as JSON. Include what changes the metric.
+        params: the settings of the optimiser, as JSON. Include those that change the metric.
         dataset: the examples, of which a hash is stored, or a text that names them.
         seed: the optimiser's seed.
         trials: how many trials there are; None: as many as are claimed.
