@@ -21,7 +21,7 @@ from snakestore.errors import (
     ValidationError,
 )
 from snakestore.repository import SessionRepository
-from snakestore.repository.sessions import delete_sessions
+from snakestore.repository.sessions.writes import delete_sessions
 from snakestore.session import expiry
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import translate_errors

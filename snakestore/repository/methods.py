@@ -6,7 +6,8 @@ from snakestore.repository.logs.methods import LogMethods
 from snakestore.repository.program_history import ProgramHistoryMethods
 from snakestore.repository.programs import ProgramMethods
 from snakestore.repository.records.methods import RecordMethods
-from snakestore.repository.sessions import SessionMethods
+from snakestore.repository.sessions.reads import SessionReadMethods
+from snakestore.repository.sessions.writes import SessionWriteMethods
 from snakestore.repository.store.backup import BackupMethods
 from snakestore.repository.store.check import CheckMethods
 from snakestore.repository.store.compact import CompactMethods
@@ -24,7 +25,8 @@ from snakestore.repository.variables.writes import VariableWriteMethods
 
 
 class RepositoryMethods(
-    SessionMethods,
+    SessionWriteMethods,
+    SessionReadMethods,
     VariableReadMethods,
     VariableListMethods,
     RegistrationMethods,

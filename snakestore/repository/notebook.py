@@ -6,7 +6,7 @@ from snakestore.errors import SnakeStoreError
 from snakestore.notebook import MAX_ROWS, more_than, or_reason, table
 from snakestore.patterns import NameRange
 from snakestore.repository.session_access import load_session, ping
-from snakestore.repository.sessions import sessions_in
+from snakestore.repository.sessions.reads import sessions_in
 from snakestore.session import Session
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.runner import Runner

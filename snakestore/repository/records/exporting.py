@@ -24,7 +24,7 @@ from snakestore.repository.records.format import (
     canonical,
     record_of,
 )
-from snakestore.repository.sessions import sessions_in
+from snakestore.repository.sessions.reads import sessions_in
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.session_pages import session_pages
 from snakestore.storage.mapping.cells import named

@@ -12,7 +12,7 @@ from snakestore.reports import ImportReport
 from snakestore.repository.records.checking import CheckedRecords, Row
 from snakestore.repository.records.format import SESSION, Cells, Kind
 from snakestore.repository.session_access import has_expired
-from snakestore.repository.sessions import delete_sessions
+from snakestore.repository.sessions.writes import delete_sessions
 from snakestore.session import expiry
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.queries import checks

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from snakestore.errors import CorruptStoreError, shorten
 from snakestore.repository.session_access import has_expired
-from snakestore.repository.sessions import delete_sessions
+from snakestore.repository.sessions.writes import delete_sessions
 from snakestore.repository.store.swept import Swept
 from snakestore.session import expiry
 from snakestore.storage.execution.context import TransactionContext

@@ -10,7 +10,7 @@ from snakestore.errors import CorruptStoreError, shorten
 from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import has_expired, undamaged_session
-from snakestore.repository.sessions import delete_sessions
+from snakestore.repository.sessions.writes import delete_sessions
 from snakestore.repository.space import WriterYield, incremental_vacuum
 from snakestore.repository.store.distributed_sweep import DistributedSweep
 from snakestore.repository.store.swept import Swept

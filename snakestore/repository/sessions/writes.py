@@ -1,17 +1,15 @@
-"""Methods about sessions: create, read, list, update, touch, delete."""
+"""Methods that create, change and delete sessions."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from snakestore import types
 from snakestore.errors import SessionExistsError, SessionNotFoundError
 from snakestore.names import checked_name
-from snakestore.patterns import NameRange
 from snakestore.repository.arguments import (
     NOT_GIVEN,
     NotGiven,
@@ -23,14 +21,12 @@ from snakestore.repository.arguments import (
 )
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import (
-    check_access,
     has_expired,
     lock_session,
-    ping,
     record_write,
     session_text,
-    undamaged_session,
 )
+from snakestore.repository.sessions.reads import read_session
 from snakestore.repository.space import delete_from
 from snakestore.repository.versions import prune_session
 from snakestore.session import Session, SessionStats, expiry
@@ -42,17 +38,12 @@ from snakestore.storage.mapping.sessions import (
     locked_session_from,
     metadata_from,
     server_now_from,
-    session_from,
-    unchecked_session_id_from,
 )
 from snakestore.storage.queries import sessions as sql
 
-PAGE = 500
-"""Rows that are read at once."""
 
-
-class SessionMethods(RepositoryBase):
-    """Methods about sessions."""
+class SessionWriteMethods(RepositoryBase):
+    """Methods that create, change and delete sessions."""
 
     def create_session(
         self,
@@ -89,66 +80,6 @@ class SessionMethods(RepositoryBase):
             "metadata": metadata,
         }
         return self._runner.write(_create, sid, given, exist_ok=exist_ok)
-
-    def get_session(self, sid: str) -> Session:
-        """Return the session as recorded after this access.
-
-        Counts as an access (updates ``last_accessed``). ``get_stats`` and ``list_sessions`` read
-        without an access.
-
-        Raises:
-            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
-        """
-        tx, session = self._runner.lookup(_get, sid)
-        if tx.recorded_access is None:
-            return session
-        last_accessed, _ = tx.recorded_access
-        stats = replace(
-            session.stats, time_since_access=max(0.0, (tx.now - last_accessed).total_seconds())
-        )
-        return replace(
-            session,
-            last_accessed=last_accessed,
-            expires_at=expiry(last_accessed, session.ttl),
-            stats=stats,
-        )
-
-    def session_exists(self, sid: str) -> bool:
-        """Return whether a live session has this id. Does not update ``last_accessed``.
-
-        Raises:
-            InvalidNameError: if the id is neither str nor Enum.
-        """
-        return self._runner.lookup(_exists, sid)
-
-    def list_sessions(
-        self,
-        pattern: str | None = None,
-        *,
-        limit: int | None = None,
-        after: str | None = None,
-        include_expired: bool = False,
-    ) -> list[Session]:
-        """Return sessions ordered by id (by code point). Does not update ``last_accessed``.
-
-        Damaged sessions are omitted, and logged as a warning. ``check()`` lists them.
-
-        Args:
-            pattern: only ids that match (``*`` matches any run of characters, all else is literal).
-            limit: the maximum number of sessions; None: no limit.
-            after: only ids after this one: the last id of the previous page.
-            include_expired: include expired sessions that were not deleted yet.
-
-        Raises:
-            InvalidNameError: if ``pattern`` or ``after`` is neither str nor Enum.
-            ValidationError: if ``limit`` is neither None nor an int >= 0.
-        """
-        ids = NameRange.parse(pattern, after=after)
-        count = checked_count(limit, "limit")
-        if ids.is_empty or count == 0:
-            self._runner.lookup(ping)
-            return []
-        return self._runner.read(sessions_in, ids, count, include_expired=include_expired)
 
     def update_session(
         self,
@@ -205,14 +136,6 @@ class SessionMethods(RepositoryBase):
         """
         return self._runner.write(_revive, sid, {"ttl": ttl})
 
-    def expired(self, sid: str) -> bool:
-        """Return whether the session has expired. Does not update ``last_accessed``.
-
-        Raises:
-            SessionNotFoundError: if the session does not exist, or was deleted since it expired.
-        """
-        return self._runner.lookup(_expired, sid)
-
     def delete_session(self, sid: str) -> bool:
         """Delete a session, expired or not, with its variables, history, programs and logs.
 
@@ -223,64 +146,6 @@ class SessionMethods(RepositoryBase):
             InvalidNameError: if the id is neither str nor Enum.
         """
         return delete_from(self._runner, _delete, sid)
-
-    def get_stats(self, sid: str) -> SessionStats:
-        """Return the session's counts and ages. Does not update ``last_accessed``.
-
-        Raises:
-            SessionNotFoundError, SessionExpiredError: if the session does not exist or has expired.
-        """
-        return self._runner.lookup(_read, sid).stats
-
-
-def _read(tx: TransactionContext, sid: str, *, touch: bool = False) -> Session:
-    text = session_text(sid)
-    row = tx.fetch_first(sql.SELECT_SESSION, sid=text)
-    return session_from(check_access(tx, text, row, touch=touch), tx.now)
-
-
-def _get(tx: TransactionContext, sid: str) -> tuple[TransactionContext, Session]:
-    return tx, _read(tx, sid, touch=True)
-
-
-def _exists(tx: TransactionContext, sid: str) -> bool:
-    text = look_up_text(sid, "session id")
-    row = None if text is None else tx.fetch_first(sql.SELECT_SESSION_STATE, sid=text)
-    return row is not None and not has_expired(tx, text, row)
-
-
-def _expired(tx: TransactionContext, sid: str) -> bool:
-    text = session_text(sid)
-    row = tx.fetch_first(sql.SELECT_SESSION_STATE, sid=text)
-    if row is None:
-        raise SessionNotFoundError(text)
-    return has_expired(tx, text, row)
-
-
-def sessions_in(
-    tx: TransactionContext, ids: NameRange, limit: int | None, *, include_expired: bool
-) -> list[Session]:
-    """The first sessions of a range, ordered by id; damaged ones are omitted, which is logged."""
-    # reads pages of the index range until the limit is reached
-    found: list[Session] = []
-    # often the first few are all that is wanted
-    size = min(limit, PAGE) if limit is not None and ids.is_exact else PAGE
-    bounds: dict[str, Any] = {**ids.bounds(), "limit": size}
-    while True:
-        page = tx.fetch_with_damaged(sql.SELECT_SESSIONS.statement(bounds), **bounds)
-        for row in page:
-            last = unchecked_session_id_from(row)
-            if not ids.matches(str(last)):
-                continue
-            session = undamaged_session(tx, row, expired=None if include_expired else False)
-            if session is not None:
-                found.append(session)
-                if len(found) == limit:
-                    return found
-        if len(page) < bounds["limit"]:
-            return found
-        bounds.pop("lower", None)
-        bounds |= {"after": last, "limit": PAGE}
 
 
 def _create(
@@ -316,7 +181,7 @@ def _insert(tx: TransactionContext, sid: str, checked: dict[str, Any]) -> Sessio
     counts = dict.fromkeys(("variable_count", "program_count", "total_variable_updates"), 0)
     tx.send(sql.INSERT, **new, **counts, metadata=metadata, history_limit=checked["history"])
     if not tx.alone:  # a later method must not meet the error of this INSERT
-        return _read(tx, sid)
+        return read_session(tx, sid)
     stats = SessionStats(**counts, age=0.0, time_since_access=0.0, total_items=0)
     return Session(**new, metadata=types.loads(metadata), stats=stats)
 
@@ -370,7 +235,7 @@ def _change(
             prune_session(tx, locked.sid, new["history"])
         locked = LockedSession(locked.sid, locked.last_accessed, new["ttl"], None, new["history"])
     record_write(tx, locked)
-    return _read(tx, locked.sid)
+    return read_session(tx, locked.sid)
 
 
 def _checked_changes(given: dict[str, Any]) -> dict[str, Any]:
