@@ -12,7 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from snakestore import CorruptStoreError, ValidationError
 from snakestore.storage.queries.statement import _converter
-from snakestore.storage.schema.column_types import JsonText, UtcDateTime
+from snakestore.storage.schema.column_types import UtcDateTime
+from snakestore.storage.schema.json_types import JsonText
 from snakestore.storage.schema.tables import SessionRow
 from tests.storage.statements import all_statements
 

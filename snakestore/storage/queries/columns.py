@@ -28,7 +28,7 @@ from sqlalchemy import cast as cast_to
 
 from snakestore.storage.queries.server_time import server_now
 from snakestore.storage.queries.statement import IN_PARAMETERS, Statement
-from snakestore.storage.schema.column_types import JsonText
+from snakestore.storage.schema.json_types import JsonText
 from snakestore.storage.schema.tables import (
     LogEntryRow,
     LogRow,

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from snakestore.storage.schema.column_types import JsonText
+from snakestore.storage.schema.json_types import JsonText
 from snakestore.storage.schema.tables import Base
 
 

@@ -26,7 +26,8 @@ from sqlalchemy.types import (
 )
 
 from snakestore.names import MAX_NAME_LENGTH
-from snakestore.storage.schema.column_types import JsonText, Seconds, UtcDateTime, identifier
+from snakestore.storage.schema.column_types import Seconds, UtcDateTime, identifier
+from snakestore.storage.schema.json_types import JsonText
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -10,7 +10,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
 
-from snakestore.storage.schema.column_types import JsonText, UtcDateTime
+from snakestore.storage.schema.column_types import UtcDateTime
+from snakestore.storage.schema.json_types import JsonText
 
 
 class present(FunctionElement[Any]):  # noqa: N801 - an SQL function, named as one
