@@ -7,10 +7,7 @@ from typing import Any
 
 from snakestore.errors import SessionNotFoundError
 from snakestore.patterns import NameRange
-from snakestore.repository.arguments import (
-    checked_count,
-    look_up_text,
-)
+from snakestore.repository.arguments import checked_count, look_up_text
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import (
     check_access,
@@ -21,10 +18,7 @@ from snakestore.repository.session_access import (
 )
 from snakestore.session import Session, SessionStats, expiry
 from snakestore.storage.execution.context import TransactionContext
-from snakestore.storage.mapping.sessions import (
-    session_from,
-    unchecked_session_id_from,
-)
+from snakestore.storage.mapping.sessions import session_from, unchecked_session_id_from
 from snakestore.storage.queries import sessions as sql
 
 PAGE = 500

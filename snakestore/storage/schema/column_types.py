@@ -16,13 +16,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Dialect, Text, func
 from sqlalchemy.exc import DontWrapMixin
-from sqlalchemy.types import (
-    TIMESTAMP,
-    DateTime,
-    Double,
-    TypeDecorator,
-    TypeEngine,
-)
+from sqlalchemy.types import TIMESTAMP, DateTime, Double, TypeDecorator, TypeEngine
 
 from snakestore.clock import as_utc, from_text, to_text
 from snakestore.errors import CorruptStoreError, ValidationError, shorten

@@ -13,11 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import custom_op
-from sqlalchemy.types import (
-    JSON,
-    TypeEngine,
-    UserDefinedType,
-)
+from sqlalchemy.types import JSON, TypeEngine, UserDefinedType
 
 from snakestore.errors import CorruptStoreError, ValidationError
 from snakestore.storage.schema.column_types import DriverType, InvalidParameterError
