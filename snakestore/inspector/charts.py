@@ -11,7 +11,7 @@ from typing import Any
 from snakestore.escapes import escaped
 
 _WIDTH, _HEIGHT = 420, 170
-"""Small, and with large text, so that it is read on a narrow screen, which shrinks it."""
+"""Small, and with large text, because a narrow screen shrinks it."""
 _FONT_SIZE = 13
 _MAX_CATEGORIES = 24
 _MAX_HOURS = 72

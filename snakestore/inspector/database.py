@@ -121,4 +121,4 @@ SHORTENED_VIEWS: tuple[str, ...] = tuple(
     )
     for name, table in Overview.metadata.tables.items()
 )
-"""Statements that cut long values, so that a page of rows is small whatever they hold."""
+"""Statements that cut long values, so that a page of rows is small, however long its values are."""

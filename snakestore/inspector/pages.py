@@ -74,14 +74,14 @@ async def session(request: Request, datasette: Datasette) -> Response:
 
 async def variable(request: Request, datasette: Datasette) -> Response:
     """A variable: its value, its chart and its versions."""
-    key = {"session": _argument(request, "session"), "name": _argument(request, "name")}
+    key = _arguments(request, "session", "name")
     found = await _first(datasette, queries.VARIABLE, **key)
     context = {
         **key,
         "variable": found,
         "has_chart": await _history_chart(datasette, key) is not None,
         "leases": await _rows(datasette, queries.LEASE, **key),
-        "whole": await _cut_text(datasette, queries.VALUE, version=found["version"], **key),
+        "whole": await _shown(datasette, queries.VALUE, version=found["version"], **key),
         **await _versions(request, datasette, queries.VERSIONS, "variable", "version", key),
     }
     return await _page(datasette, request, "variable.html", context)
@@ -89,12 +89,12 @@ async def variable(request: Request, datasette: Datasette) -> Response:
 
 async def program(request: Request, datasette: Datasette) -> Response:
     """A program: its document and its versions."""
-    key = {"session": _argument(request, "session"), "id": _argument(request, "id")}
+    key = _arguments(request, "session", "id")
     found = await _first(datasette, queries.PROGRAM, **key)
     context = {
         **key,
         "program": found,
-        "whole": await _cut_text(datasette, queries.DOCUMENT, version=found["version"], **key),
+        "whole": await _shown(datasette, queries.DOCUMENT, version=found["version"], **key),
         **await _versions(request, datasette, queries.PROGRAM_VERSIONS, "program", "version", key),
     }
     return await _page(datasette, request, "program.html", context)
@@ -102,7 +102,7 @@ async def program(request: Request, datasette: Datasette) -> Response:
 
 async def log(request: Request, datasette: Datasette) -> Response:
     """A log: its entries, the newest first."""
-    key = {"session": _argument(request, "session"), "name": _argument(request, "name")}
+    key = _arguments(request, "session", "name")
     context = {
         **key,
         "log": await _first(datasette, queries.LOG, **key),
@@ -113,31 +113,27 @@ async def log(request: Request, datasette: Datasette) -> Response:
 
 async def value(request: Request, datasette: Datasette) -> Response:
     """A whole value, document or entry, as a plain text or bytes to save."""
-    key = {"session": _argument(request, "session"), "version": _number(request, "version", None)}
     kind = request.args.get("kind") or "variable"
-    if kind == "program":
-        sql, key["id"] = queries.DOCUMENT, _argument(request, "id")
-    else:
-        sql = queries.ENTRY if kind == "log" else queries.VALUE
-        key["name"] = _argument(request, "name")
-    row = await _first(datasette, sql, **key)
-    text, *blob = row.values()
-    if text is None:
-        [content] = blob
+    if kind not in queries.WHOLE:
+        message = "There is no such kind of value."
+        raise NotFound(message)
+    sql, owner = queries.WHOLE[kind]
+    key = _arguments(request, "session", owner)
+    row = await _first(datasette, sql, version=_number(request, "version"), **key)
+    if row["value"] is None:
         return Response(
-            content,
+            row["value_blob"],
             content_type="application/octet-stream",
             headers={"Content-Disposition": 'attachment; filename="value.bin"'},
         )
-    return Response(text, content_type="text/plain; charset=utf-8")
+    return Response(row["value"], content_type="text/plain; charset=utf-8")
 
 
 async def chart(request: Request, datasette: Datasette) -> Response:
     """A chart, as an image."""
     kind = request.args.get("kind")
     if kind == "variable":
-        key = {"session": _argument(request, "session"), "name": _argument(request, "name")}
-        spec = await _history_chart(datasette, key)
+        spec = await _history_chart(datasette, _arguments(request, "session", "name"))
     elif kind in {"sessions", "updates"}:
         spec = await _over_time(datasette, kind)
     else:
@@ -160,7 +156,7 @@ async def _over_time(datasette: Datasette, kind: str) -> dict[str, Any] | None:
     try:
         found = await store.execute(sql, custom_time_limit=_CHART_MILLISECONDS)
     except QueryInterrupted:
-        return None  # too many to count while someone waits
+        return None  # counting them takes too long for a page
     title = "sessions created" if kind == "sessions" else "updates"
     return charts.time_chart([(row["hour"], row["number"]) for row in found.rows], title)
 
@@ -174,7 +170,7 @@ async def _versions(
     key: dict[str, Any],
 ) -> dict[str, Any]:
     """A page of versions or entries, the newest first."""
-    rows = await _rows(datasette, sql, before=_number(request, "before", _NO_LIMIT), **key)
+    rows = await _rows(datasette, sql, before=_number(request, "before", default=_NO_LIMIT), **key)
     more = _next(rows)
     return {
         "versions": rows,
@@ -182,15 +178,10 @@ async def _versions(
     }
 
 
-async def _cut_text(datasette: Datasette, sql: str, **parameters: Any) -> str | None:
-    """A text, as much of it as a page shows; None for bytes, or if it was replaced just now."""
-    limit = queries.LONGEST_SHOWN
-    rows = await _rows(
-        datasette,
-        f"SELECT substr({'program' if 'id' in parameters else 'value'}, 1, {limit}) AS shown"  # noqa: S608 - constants
-        f" FROM ({sql})",
-        **parameters,
-    )
+async def _shown(datasette: Datasette, sql: str, **parameters: Any) -> str | None:
+    """What a page shows of a whole value; None for bytes, or if it was replaced just now."""
+    cut = f"SELECT substr(value, 1, {queries.LONGEST_SHOWN}) AS shown FROM ({sql})"  # noqa: S608 - constants
+    rows = await _rows(datasette, cut, **parameters)
     return next((row["shown"] for row in rows), None)
 
 
@@ -203,7 +194,7 @@ async def _rows(datasette: Datasette, sql: str, **parameters: Any) -> Rows:
 async def _first(datasette: Datasette, sql: str, **parameters: Any) -> dict[str, Any]:
     for row in await _rows(datasette, sql, **parameters):
         return row
-    message = "The store does not have this, or no longer."
+    message = "The store does not contain this, or it was deleted."
     raise NotFound(message)
 
 
@@ -223,11 +214,18 @@ def _argument(request: Request, name: str) -> str:
     return given
 
 
-def _number(request: Request, name: str, default: int | None) -> int:
-    given = request.args.get(name) or default
+def _arguments(request: Request, *names: str) -> dict[str, str]:
+    return {name: _argument(request, name) for name in names}
+
+
+def _number(request: Request, name: str, *, default: int | None = None) -> int:
+    """An argument that is a number; one that is missing or empty is the default."""
+    given: str = request.args.get(name) or ""
+    if not given and default is not None:
+        return default
     try:
-        number = int(given)  # type: ignore[arg-type]  # None is refused below
-    except (TypeError, ValueError):
+        number = int(given)
+    except ValueError:
         number = -1
     if not 0 <= number <= _NO_LIMIT:
         message = f"{name} is a number of 0 or more."

@@ -27,7 +27,7 @@ logger = logging.getLogger("snakestore.inspector")
 _DOCUMENTS = frozenset(
     {"value", "program", "newest_entry", "metadata", "constraints", "left_value", "right_value"}
 )
-_PAGE_OF_KIND = {"variable": "variable", "program": "program", "log": "log"}
+_KINDS = frozenset({"variable", "program", "log"})
 _PAGE_OF_VIEW = {"log_overview": "log", "program_overview": "program"}
 
 
@@ -76,7 +76,8 @@ def _linked(row: dict[str, Any], value: Any, column: str, table: str | None) -> 
     session = row.get("session_id")
     if session is None:
         return None
-    page = _PAGE_OF_KIND.get(row.get("kind", "")) or _PAGE_OF_VIEW.get(table or "", "variable")
+    kind = row.get("kind")
+    page = kind if kind in _KINDS else _PAGE_OF_VIEW.get(table or "", "variable")
     if column == "id" and page == "program":
         return values.link(page, value, session=session, id=value)
     if column == "name":

@@ -106,9 +106,10 @@ WHERE session_id = :session AND program_id = :id AND version < :before
 ORDER BY version DESC
 LIMIT :limit"""
 DOCUMENT = """
-SELECT program FROM programs WHERE session_id = :session AND id = :id AND version = :version
+SELECT program AS value, NULL AS value_blob
+FROM programs WHERE session_id = :session AND id = :id AND version = :version
 UNION ALL
-SELECT program FROM program_versions
+SELECT program, NULL FROM program_versions
 WHERE session_id = :session AND program_id = :id AND version = :version"""
 
 LOG = "SELECT * FROM log_overview WHERE session_id = :session AND name = :name"
@@ -120,8 +121,11 @@ WHERE session_id = :session AND log_name = :name AND position < :before
 ORDER BY position DESC
 LIMIT :limit"""
 ENTRY = """
-SELECT entry FROM log_entries
+SELECT entry AS value, NULL AS value_blob FROM log_entries
 WHERE session_id = :session AND log_name = :name AND position = :version"""
+
+WHOLE = {"variable": (VALUE, "name"), "program": (DOCUMENT, "id"), "log": (ENTRY, "name")}
+"""What selects a whole value, document or entry, and the parameter that names its owner."""
 
 SESSIONS_OVER_TIME = """
 SELECT substr(created_at, 1, 13) AS hour, count(*) AS number
@@ -141,7 +145,7 @@ FROM (
 WHERE written_at > strftime('%Y-%m-%dT%H:%M:%f', 'now', '-1 day')
 GROUP BY hour ORDER BY hour"""
 
-LISTS = {
+INDEXED = {
     "sessions": SESSIONS,
     "session": SESSION,
     "variables": VARIABLES,
@@ -160,4 +164,4 @@ LISTS = {
     "entries": ENTRIES,
     "entry": ENTRY,
 }
-"""Those that read a range of an index and nothing else."""
+"""Statements that read a range of an index and nothing else."""

@@ -14,7 +14,7 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'"
 )
-"""No script runs, whatever the store holds; pages have none of their own."""
+"""No script runs, also none in a value of the store. The pages need none."""
 HEADERS = (
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -27,7 +27,7 @@ _NAMES = frozenset(name for name, _ in HEADERS)
 PAGES = ("sessions", "session", "variable", "program", "log", "value", "chart")
 _FOLDERS = ("/store", "/inspector/")
 _HOSTS = frozenset({"127.0.0.1", "localhost"})
-"""A page of another site may point its name to this machine; its requests name that site."""
+"""Against DNS rebinding: a request from a page of another site has the host of that site."""
 
 
 def guarded(app: App) -> App:

@@ -184,6 +184,9 @@ def test_a_page_stays_small_whatever_the_size_of_a_value(browse, tmp_path):
         ("/variable?session=chat-42&name=none", 404),
         ("/log?session=chat-42&name=talk&before=x", 404),
         ("/chart?kind=pie", 404),
+        ("/value?kind=pie&session=chat-42&name=temperature&version=0", 404),
+        ("/value?session=chat-42&name=temperature", 404),
+        ("/value?session=chat-42&name=temperature&version=-1", 404),
         ("/store/sessions", 403),
         ("/store/variables", 403),
         ("/store/none", 404),
@@ -328,15 +331,15 @@ def test_views_have_facets(browse, store):
     assert "_facet" in text or "type=float" in text
 
 
-@pytest.mark.parametrize("name", queries.LISTS)
+@pytest.mark.parametrize("name", queries.INDEXED)
 def test_a_page_reads_a_range_of_an_index(tmp_path: Path, name: str) -> None:
     upgrade(tmp_path / "s.db")
-    parameters = dict.fromkeys(re.findall(r":(\w+)", queries.LISTS[name]), 1)
+    parameters = dict.fromkeys(re.findall(r":(\w+)", queries.INDEXED[name]), 1)
     with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
         for statement in SHORTENED_VIEWS:
             connection.execute(statement)
         plan = connection.execute(
-            f"EXPLAIN QUERY PLAN {queries.LISTS[name]}", parameters
+            f"EXPLAIN QUERY PLAN {queries.INDEXED[name]}", parameters
         ).fetchall()
 
     assert scanned(plan) - {"newest"} == set()
