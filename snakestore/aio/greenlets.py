@@ -113,17 +113,13 @@ class GreenletExecutor:
 
     def job(self, call: Callable[[], R], caller: object) -> Job[R]:
         """A call that is to be started in a greenlet."""
-        return _TaskJob(call, self._creator(caller))
+        return _TaskJob(call, partial(self._create, caller))
 
-    def _creator(self, caller: object) -> Callable[[Callable[[], Any]], asyncio.Task[Any]]:
-        def create(run: Callable[[], Any]) -> asyncio.Task[Any]:
-            """Run a function for the caller, in a task that nothing else has to keep."""
-            task = asyncio.get_running_loop().create_task(greenlet_spawn(run_for, caller, run))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            return task
-
-        return create
+    def _create(self, caller: object, run: Callable[[], Any]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(greenlet_spawn(run_for, caller, run))
+        self._tasks.add(task)  # the event loop refers to it weakly
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def start(self, call: Callable[[], R], caller: object) -> Job[R]:
         """Start a call in a greenlet."""
@@ -133,7 +129,7 @@ class GreenletExecutor:
 
     def start_unattended(self, call: Callable[[], object], then: Callable[[], None]) -> None:
         """Start a call that nobody waits for, if an event loop is running here."""
-        job = _TaskJob(call, self._creator(None))
+        job = _TaskJob(call, partial(self._create, None))
         try:
             job.start()
         except RuntimeError:

@@ -108,16 +108,6 @@ def expiring_from(row: Row) -> ExpiringSession:
     return ExpiringSession(row[at.EXPIRING_ID], row[at.EXPIRING_EXPIRES_AT])
 
 
-def session_id_from(row: Row) -> str:
-    """The id in SESSION_COLUMNS.
-
-    Raises:
-        CorruptStoreError: if it is not text.
-    """
-    sid = row[at.SESSION_ID]
-    return text_from(sid, "id", session_label, sid)
-
-
 def unchecked_session_id_from(row: Row) -> Any:
     """The id in SESSION_COLUMNS, not checked, so that a damaged session can be deleted."""
     return row[at.SESSION_ID]

@@ -177,7 +177,7 @@ def _json_to_text(element: FunctionElement[Any], compiler: SQLCompiler, **option
 
 
 @compiles(_searchable, "postgresql")
-def without_nul(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
+def _without_nul(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
     """The column, NULL where the document holds a NUL: PostgreSQL fails to search those."""
     column = compiler.process(element.clauses, **options)
     # an E string is the same whatever standard_conforming_strings is
