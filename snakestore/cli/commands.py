@@ -25,9 +25,9 @@ class Place(NamedTuple):
 
 GROUPS = {
     "session": Place("session", "List, show, create, change, revive and delete sessions."),
-    "var": Place("var", "List, get, set, register, lock and delete variables; their history."),
+    "var": Place("var", "List, get, set, put, register, lock and delete variables; their history."),
     "program": Place("program", "List, get, put and delete programs; their history."),
-    "log": Place("log", "List, show, append to, trim and delete logs."),
+    "log": Place("log", "List, show, append to, pop from, trim and delete logs."),
     "db": Place("db", "Create, migrate, check and show the schema of a store."),
 }
 """Groups of commands; each is the ``app`` of its module in ``snakestore.cli``."""

@@ -207,7 +207,7 @@ def register(
 def put(
     store: Store,
     session_id: SessionId,
-    variable: Annotated[
+    document: Annotated[
         str | None,
         typer.Argument(
             metavar="VARIABLE",
@@ -226,8 +226,8 @@ def put(
     A version that is greater than the stored one is kept. Otherwise the stored one rises by one if
     the value is another. The optimisation stays as it is.
     """
-    document = checked_object(document_of(variable, file, "VARIABLE"), "VARIABLE")
-    given = snakestore.Variable.from_dict(document)
+    fields = checked_object(document_of(document, file, "VARIABLE"), "VARIABLE")
+    given = snakestore.Variable.from_dict(fields)
     with writing(store) as repository:
         stored = repository.put_variable(
             session_id, given, expected_version=expected_version, optimizer_id=optimizer

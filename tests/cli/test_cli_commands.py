@@ -258,7 +258,8 @@ def test_a_variable_is_put_as_it_was_got_from_another_session(
     assert cli("var", "put", store, "job-1", "--file", variable) == "version 1: 0.9\n"
     assert cli.json("var", "get", store, "job-1", "temperature") == json.loads(variable.read_text())
     changed = variable.read_text().replace('"value": 0.9', '"value": 1.5')
-    assert cli("var", "put", store, "job-1", changed) == "version 2: 1.5\n"
+    environment = {"SNAKESTORE_URL": str(store)}
+    assert cli("var", "put", "job-1", changed, env=environment) == "version 2: 1.5\n"
     cli("var", "put", store, "job-1", changed, "--expected-version", 1, code=1)
 
 
