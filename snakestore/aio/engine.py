@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from snakestore.aio.connection import ConnectionDispatcher
 from snakestore.aio.dispatcher import (
@@ -19,6 +19,7 @@ from snakestore.aio.dispatcher import (
     text_of,
 )
 from snakestore.aio.executors import Executor, Job, outcome_of, persist, persist_for_a_while
+from snakestore.aio.loop_reads import ELSEWHERE, MAX_BYTES, LoopReads
 from snakestore.aio.scheduler import Permit, Scheduler, guarded
 from snakestore.aio.stepping import SteppingRunner
 from snakestore.errors import StoreBusyError, StoreError
@@ -55,10 +56,26 @@ class EngineDispatcher(Dispatcher):
         self._deferring_repository = _on(repository, self._deferring)
         self._stepping_repository = _on(repository, SteppingRunner(self, self._runner))
         self._closed = False
+        at_once = self._runner.at_once(MAX_BYTES)
+        self._loop_reads = (
+            None if at_once is None else LoopReads(_on(repository, at_once), at_once.blocks)
+        )
 
     async def read(self, method: Method[R], args: Arguments, kwargs: Keywords) -> R:
-        """Run a method that reads. It waits for no writer."""
-        return await self.run_read(partial(method, self.repository, *args, **kwargs))
+        """Run a method that reads. It waits for no writer.
+
+        A small read runs at once where nothing can make it wait.
+        """
+        loop_reads = self._loop_reads
+        if loop_reads is None:
+            return await self.run_read(partial(method, self.repository, *args, **kwargs))
+        found = loop_reads.attempt(method, args, kwargs)
+        if found is not ELSEWHERE:
+            return cast("R", found)
+        try:
+            return await self.run_read(partial(method, self.repository, *args, **kwargs))
+        finally:
+            loop_reads.note(method, args, kwargs)
 
     async def run_read(self, call: Callable[[], R]) -> R:
         """Run a call that reads."""
@@ -145,6 +162,7 @@ class EngineDispatcher(Dispatcher):
     async def close(self) -> None:
         """Run no more methods, and close what the repository opened."""
         self._closed = True
+        self._loop_reads = None
         job = self.executor.start(self.repository.close, self)
         cancelled = await persist(job.wait)
         self.executor.close()

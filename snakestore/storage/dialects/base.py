@@ -65,6 +65,8 @@ class Backend(ABC):
     """An empty database to run the migrations in, for comparing what dropped tables left behind.
     None if dropping a table leaves nothing behind.
     """
+    bounds_reads: ClassVar[bool] = False
+    """Whether reads wait for no other client, and ``bound`` keeps them small."""
     max_log_bytes: ClassVar[int] = 0
     """What the write-ahead log beside the file is truncated to; a server keeps its own."""
 
@@ -265,6 +267,19 @@ class Backend(ABC):
     @abstractmethod
     def configure(self, driver_connection: Any) -> None:
         """Put a driver connection that snakestore owns into autocommit mode, without lock waits."""
+
+    def bound(self, driver_connection: Any, max_bytes: int) -> Any:
+        """Let a connection read small answers only. Returns the cursor to read with.
+
+        Where ``bounds_reads``. A driver's error refuses an answer of more than ``max_bytes``,
+        without reading the cell that is larger.
+        """
+        del driver_connection, max_bytes
+        raise NotImplementedError
+
+    def unbound(self, driver_connection: Any) -> None:
+        """Let a connection read and write everything again."""
+        del driver_connection
 
     def begin_settings(self, info: Mapping[Any, Any]) -> Sequence[str]:
         """Statements that follow BEGIN, from the ``info`` of the connection's pool entry."""

@@ -91,6 +91,7 @@ class AutocommitRunner(Runner, fork.Participant):
         self._reached = False
         self._retry: RetryPolicy | None = None
         self._in_place = True
+        self._acquire: Callable[[], ConnectionAdapter] = connections.acquire
         self.blocks = connections.blocks
         """The open write blocks of the database (where there is one connection: all blocks)."""
         self.entered: dict[object, object] = {}
@@ -164,6 +165,21 @@ class AutocommitRunner(Runner, fork.Participant):
         runner._in_place = False  # noqa: SLF001 - of the same class
         return runner
 
+    def at_once(self, max_bytes: int) -> Self | None:
+        """A runner on the same connections for small reads that wait for nobody and write nothing.
+
+        None if the connections do not allow such reads. Where one of its reads would wait or write,
+        it raises ``NotAtOnceError``, ``RetryLater`` or a ``StoreError``; the latter too where there
+        are more than ``max_bytes`` to read.
+        """
+        acquire = self._connections.at_once(max_bytes)
+        if acquire is None:
+            return None
+        runner = self.deferring()
+        runner._acquire = acquire  # noqa: SLF001 - of the same class
+        runner._recorder = self._recorder.elsewhere()  # noqa: SLF001 - of the same class
+        return runner
+
     @property
     def turns(self) -> object:
         """What the callers of the same connections have in common."""
@@ -199,7 +215,7 @@ class AutocommitRunner(Runner, fork.Participant):
                 try:
                     if self.blocks:
                         self.refuse_deadlock(write=mode is WRITE)
-                    connection = self._connections.acquire()
+                    connection = self._acquire()
                     if mode is not LOOKUP:
                         connection.begin(write=mode is WRITE)
                     # the clock is read with the write lock held, so that times are in order of

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from threading import get_ident
-from typing import Any
+from typing import Any, Self
 
 from snakestore.storage.dialects.access_lag import access_is_due
 from snakestore.storage.execution.autocommit import LOOKUP, AutocommitRunner, Mode
 from snakestore.storage.execution.connection import ConnectionAdapter, DriverConnection
+from snakestore.storage.execution.connection_source import NotAtOnceError
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import is_driver_error, translate
 from snakestore.storage.execution.nesting import holds_connection
 from snakestore.storage.mapping.sessions import access_from
-from snakestore.storage.queries.statement import Row, Statement
+from snakestore.storage.queries.statement import Row, Statement, row_bytes
 
 MAX_BYTES = 16 * 2**20
 """Bound on the size of one connection's cache."""
@@ -51,7 +52,7 @@ class RowCache:
         """Add a row that was read at ``version``; a full cache is cleared first."""
         if self.version is None:
             return
-        self.size += ROW_BYTES + sum(len(cell) for cell in row if isinstance(cell, str | bytes))
+        self.size += ROW_BYTES + row_bytes(row)
         if self.size > MAX_BYTES:
             self.clear(self.version)
             return
@@ -79,6 +80,16 @@ class CachingContext(TransactionContext):
 class CachingRunner(AutocommitRunner):
     """An AutocommitRunner on driver connections to SQLite that caches lookups."""
 
+    _max_bytes: int | None = None
+    """How large a cached row may be; None: as large as it is."""
+
+    def at_once(self, max_bytes: int) -> Self | None:
+        """A runner for small reads, see ``AutocommitRunner``."""
+        runner = super().at_once(max_bytes)
+        if runner is not None:
+            runner._max_bytes = max_bytes  # noqa: SLF001 - of the same class
+        return runner
+
     def cached_row(
         self, statement: Statement, sid: object, identifier: object
     ) -> tuple[Row, datetime] | None:
@@ -93,7 +104,7 @@ class CachingRunner(AutocommitRunner):
             return None
         connection: ConnectionAdapter | None = None
         try:
-            connection = self._connections.acquire()
+            connection = self._acquire()
             found = self._cached_row(connection, (statement, sid, identifier))
             self._connections.release(connection)
             return found  # noqa: TRY300 - an exception may also come here
@@ -116,6 +127,8 @@ class CachingRunner(AutocommitRunner):
         if cached is None or now is None:
             return None
         row, last_accessed, ttl = cached
+        if self._max_bytes is not None and row_bytes(row) > self._max_bytes:
+            raise NotAtOnceError
         return None if access_is_due((now - last_accessed).total_seconds(), ttl) else (row, now)
 
     def _context(self, connection: ConnectionAdapter, mode: Mode) -> TransactionContext:

@@ -124,6 +124,10 @@ class DriverConnection:
         self.place: Place | None = None
         """What its user holds, where it is not in a pool."""
         self.holder: int | None = None
+        self.bounded = False
+        """Whether it may refuse large values, until ``unbound``."""
+        self.bounded_cursor: Any = None
+        """What reads small answers, once ``bound`` is complete."""
         self._writes = False
         self._close: Callable[[], object] = driver_connection.close
         self.period = 0
@@ -219,8 +223,29 @@ class DriverConnection:
 
     def rollback(self) -> None:
         """Send ROLLBACK, unless the database has rolled back by itself."""
+        if self.bounded:
+            self.unbound()
         if self.in_transaction:
             self.control("ROLLBACK")
+
+    def bound(self, max_bytes: int) -> None:
+        """Read answers of at most ``max_bytes``, and write nothing, until ``unbound``.
+
+        A larger answer is a driver's error.
+        """
+        self.bounded = True  # first, for an exception may come at any step
+        cursor = self.backend.bound(self._driver_connection, max_bytes)
+        self.execute = cursor.execute
+        self.bounded_cursor = cursor
+
+    def unbound(self) -> None:
+        """Read and write everything again. Ends a read that was interrupted."""
+        cursor, self.bounded_cursor = self.bounded_cursor, None
+        self.execute = self._cursor.execute
+        self.backend.unbound(self._driver_connection)
+        if cursor is not None:
+            cursor.close()
+        self.bounded = False
 
     def close_when_collected(self, then: Callable[..., None], /, *arguments: Any) -> None:
         """Close the driver's connection by ``close`` or when this one is collected; call ``then``.
@@ -236,6 +261,7 @@ class DriverConnection:
 
     def close(self) -> None:
         """Close the driver's connection, once."""
+        self.bounded_cursor = None  # SQLite keeps the file open as long as there are statements
         self._close()
 
     def abandon(self) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.open_blocks import OpenBlocks
+
+
+class NotAtOnceError(Exception):
+    """A read that must not wait would have to, or its access is to be recorded. Try it elsewhere.
+
+    Nothing was done, and no connection is held.
+    """
 
 
 class ConnectionSource(Protocol):
@@ -24,6 +32,12 @@ class ConnectionSource(Protocol):
 
     def acquire(self) -> ConnectionAdapter:
         """A connection for one operation or transaction."""
+
+    def at_once(self, max_bytes: int) -> Callable[[], ConnectionAdapter] | None:
+        """What gives an idle connection that reads small answers only. None: nothing does.
+
+        It raises ``NotAtOnceError`` where none is idle.
+        """
 
     def release(self, connection: Any) -> None:
         """Give a connection back, once; one that is broken is not used again."""

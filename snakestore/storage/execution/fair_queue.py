@@ -120,6 +120,16 @@ class FairQueue(Generic[T]):
                 return item
         return self._wait(timeout, here)
 
+    def get_at_once(self) -> T | None:
+        """Take an item if one is free and nobody waits; else None."""
+        if not self._direct:
+            return None
+        try:
+            [item], item.owner = islice(self._pop, 1), get_ident()
+        except IndexError:
+            return None
+        return item
+
     def put(self, item: T) -> None:
         """Put an item back, to be given out next. Does nothing if it was put back."""
         owner = item.owner

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import ClassVar
 
@@ -13,6 +15,7 @@ from snakestore.errors import StoreBusyError, StoreError
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import DriverConnection
+from snakestore.storage.execution.connection_source import NotAtOnceError
 from snakestore.storage.execution.fair_queue import (
     DeadlockError,
     FairQueue,
@@ -104,11 +107,36 @@ class OwnedConnections(fork.Participant):
             return self._connect(slot)
         watch = slot.watch
         if watch is None or monotonic() <= watch.next_check or not slot.outdated():
+            if slot.bounded:
+                slot.unbound()
             return slot
         # it reads a file as unchanging that has changed
         slot.broken = True
         self.release(slot)
         return self.acquire()
+
+    def at_once(self, max_bytes: int) -> Callable[[], DriverConnection] | None:
+        """What gives an idle connection for a small read, see ``ConnectionSource``."""
+        return partial(self._acquire_at_once, max_bytes) if self._backend.bounds_reads else None
+
+    def _acquire_at_once(self, max_bytes: int) -> DriverConnection:
+        """An idle connection that is open, and whose file need not be looked at.
+
+        Raises:
+            NotAtOnceError: there is none, or others wait for one.
+        """
+        slot = None if self._closed else self._slots.get_at_once()
+        if isinstance(slot, Place):
+            self._slots.put_last(slot)
+            raise NotAtOnceError
+        if slot is None:
+            raise NotAtOnceError
+        if slot.watch is not None and monotonic() > slot.watch.next_check:
+            self._slots.put(slot)
+            raise NotAtOnceError
+        if slot.bounded_cursor is None:
+            slot.bound(max_bytes)
+        return slot
 
     def _owners(self) -> list[object]:
         """Who uses each connection; None where it is free, or may still be opened."""

@@ -13,6 +13,7 @@ from snakestore.errors import (
 )
 from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import ConnectionAdapter, SqlAlchemyConnection
+from snakestore.storage.execution.connection_source import NotAtOnceError
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import is_driver_error, masked_by, translate
 from snakestore.storage.execution.runner import Recorder, roll_back
@@ -60,6 +61,14 @@ class AccessRecorder:
         self._record = record
         self._pause = RecordingPause()
 
+    def is_possible(self) -> bool:
+        """Whether an access that is due may be recorded now."""
+        return self._record is not None and not self._pause.paused()
+
+    def elsewhere(self) -> AccessRecorder:
+        """A recorder that refuses, with ``NotAtOnceError``, what this one would record."""
+        return _ElsewhereRecorder(self)
+
     def record(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
         """Record the read of ``tx`` as an access, unless that would wait for a lock or is refused.
 
@@ -69,7 +78,7 @@ class AccessRecorder:
             CorruptStoreError: the session is damaged.
         """
         record = self._record
-        if tx.access_due is None or record is None or self._pause.paused():
+        if tx.access_due is None or record is None or not self.is_possible():
             return
         try:
             if isinstance(connection, SqlAlchemyConnection):
@@ -93,3 +102,21 @@ class AccessRecorder:
             self._pause.failed(problem)
         else:
             self._pause.succeeded()
+
+
+class _ElsewhereRecorder(AccessRecorder):
+    """Refuses to record, as a commit may take long."""
+
+    def __init__(self, recorder: AccessRecorder) -> None:
+        """Refuse what ``recorder`` would record."""
+        self._recorder = recorder
+
+    def record(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
+        """Do nothing, if nothing is to be recorded now.
+
+        Raises:
+            NotAtOnceError: the access is to be recorded.
+        """
+        del connection
+        if tx.access_due is not None and self._recorder.is_possible():
+            raise NotAtOnceError

@@ -160,6 +160,10 @@ class MemoryConnection:
         """What the callers of the same connections have in common."""
         return self._turns
 
+    def at_once(self, max_bytes: int) -> None:
+        """Nothing: who has the only connection may hold it for long."""
+        del max_bytes
+
     def acquire(self) -> DriverConnection:
         """Wait for the connection.
 
@@ -271,6 +275,10 @@ class BorrowedConnections:
     def turns(self) -> object:
         """What the callers of the same connections have in common."""
         return self._turns
+
+    def at_once(self, max_bytes: int) -> None:
+        """Nothing: the user's engine may do anything."""
+        del max_bytes
 
     def acquire(self) -> SqlAlchemyConnection:
         """A connection of the pool.

@@ -34,6 +34,11 @@ def _converter(type_: TypeEngine[Any], dialect: Dialect, *, incoming: bool) -> C
     return made.bind_processor(dialect) if incoming else made.result_processor(dialect, None)
 
 
+def row_bytes(row: Row) -> int:
+    """About how many bytes the texts and binary values of a row have."""
+    return sum([len(cell) for cell in row if type(cell) is str or type(cell) is bytes])
+
+
 class CompiledStatement:
     """A statement as one dialect's driver takes it."""
 

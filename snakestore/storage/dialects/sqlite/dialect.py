@@ -26,6 +26,7 @@ from snakestore.storage.dialects.protocols import (
 from snakestore.storage.dialects.sqlite import (
     backup,
     begin,
+    bounded,
     connect,
     errors,
     file_watch,
@@ -74,6 +75,7 @@ class SQLite(Backend):
     file: ClassVar[Statement | None] = introspection.FILE
     scratch_url: ClassVar[str | None] = "sqlite://"  # views outlive the tables that they read
     data_version: ClassVar[str] = "PRAGMA data_version"
+    bounds_reads: ClassVar[bool] = True
     max_log_bytes: ClassVar[int] = opening.JOURNAL_SIZE_LIMIT
 
     # --- URLs and engines
@@ -173,6 +175,14 @@ class SQLite(Backend):
     def configure(self, driver_connection: Any) -> None:
         """Turn off SQLite's lock wait; snakestore's own is fairer among writers."""
         driver_connection.execute("PRAGMA busy_timeout = 0")
+
+    def bound(self, driver_connection: Any, max_bytes: int) -> Any:
+        """By SQLite's limit of the length of a cell, and a cursor that counts all of them."""
+        return bounded.bound(driver_connection, max_bytes)
+
+    def unbound(self, driver_connection: Any) -> None:
+        """Set SQLite's limit back."""
+        bounded.unbound(driver_connection)
 
     @contextmanager
     def undecodable_texts(self, driver_connection: Any) -> Iterator[bool]:
