@@ -1,7 +1,8 @@
 """An exception at each event that a tracer sees of our code for asyncio, and what must hold after.
 
-Only frames of ``snakestore.aio`` are traced. In asyncio's own code an exception may lose the step
-of a task, which nothing can make good.
+Only frames of ``snakestore.aio`` are traced, and all of snakestore's for a read that runs on the
+event loop. In asyncio's own code an exception may lose the step of a task, which nothing can make
+good.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ METHODS: dict[str, Callable[[AsyncSessionRepository], Awaitable[object]]] = {
     "delete_expired": lambda repo: repo.delete_expired(),
     "get_value": lambda repo: repo.get_value("s", "n"),
 }
+ON_LOOP = "get_value"
+"""Runs on the event loop, if the store is a file."""
 
 
 @cache
@@ -69,13 +72,14 @@ def _exits(code: CodeType) -> set[int]:
 class _Tracer:
     """Raises a KeyboardInterrupt at one event."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, traced: str) -> None:
         self._left = number
+        self._traced = traced
         self.raised_at: str | None = None
 
     def __call__(self, frame: FrameType, event: str, returned: object) -> _Tracer | None:
         del returned  # or the traceback would keep it
-        if not frame.f_globals["__name__"].startswith("snakestore.aio"):
+        if not frame.f_globals["__name__"].startswith(self._traced):
             return None
         if event == "line" and frame.f_lasti in _exits(frame.f_code):
             return self
@@ -154,7 +158,8 @@ def strike(
         repository = runner.run(opened(stack, store.url, driver))
         runner.run(_prepare(repository))
         for number in range(first, sys.maxsize, step):
-            tracer = _Tracer(number)
+            on_loop = method == ON_LOOP and driver is None
+            tracer = _Tracer(number, "snakestore" if on_loop else "snakestore.aio")
             raised: BaseException | None = None
             try:
                 runner.run(_in_tasks(lambda: METHODS[method](repository), tracer))

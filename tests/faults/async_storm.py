@@ -71,6 +71,12 @@ class Counts:
         batch = await self.repository.get_variables("s", ["n", "m"])
         assert batch.found["n"].value == batch.found["m"].value
 
+    async def read_one(self) -> None:
+        """Read one variable, on the event loop where that is possible."""
+        before = self.acknowledged
+        n = await self.repository.get_value("s", "n")
+        assert before <= n <= self.begun, f"{n} read, {before} acknowledged of {self.begun}"
+
     async def sweep(self) -> None:
         """``delete_expired``, after a session that expires at once."""
         await self.repository.create_session("gone", ttl=2e-6, exist_ok=True)
@@ -78,7 +84,14 @@ class Counts:
 
     async def go_on(self) -> None:
         """Run methods without end."""
-        methods = [self.add_one, self.add_to_both, self.modify, self.read, self.sweep]
+        methods = [
+            self.add_one,
+            self.add_to_both,
+            self.modify,
+            self.read,
+            self.read_one,
+            self.sweep,
+        ]
         while True:
             await random.choice(methods)()
 
