@@ -1,8 +1,9 @@
 """The log of a study: its entries, and the trials that they make.
 
 Each change of a trial is one entry. Reading the entries in order gives the trials, in every process
-the same. An entry that the trials refuse when its turn comes, such as a parameter of a trial that
-another process has finished, changes nothing; its writer raises the refusal.
+the same. An entry can be refused when it is read, such as a parameter of a trial that another
+process has finished in between. It then changes nothing, and the call that wrote it raises the
+refusal.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from optuna.distributions import (
     BaseDistribution,
@@ -187,7 +188,7 @@ class Trials:
         Raises:
             StoreError: a newer snakestore wrote the entry.
         """
-        change = _CHANGES.get(entry["op"])
+        change = self._CHANGES.get(entry["op"])
         if change is None:
             message = (
                 f"study {self.study_id}: entry {self.length} of its log is a {entry['op']!r}, which"
@@ -200,7 +201,7 @@ class Trials:
             return refusal
         return change(self, entry)
 
-    # --- each kind of entry
+    # --- one method for each kind of entry
 
     def _create(self, entry: Entry) -> int:
         number = len(self.all)
@@ -254,15 +255,21 @@ class Trials:
         }
         self._replace(trial)
 
-    def _user_attr(self, entry: Entry) -> None:
-        trial = self._copy(entry)
-        trial.user_attrs = trial.user_attrs | {entry["key"]: json.loads(entry["value"])}
+    def _attribute(self, entry: Entry) -> None:
+        trial, name = self._copy(entry), f"{entry['op']}s"
+        changed = getattr(trial, name) | {entry["key"]: json.loads(entry["value"])}
+        setattr(trial, name, changed)
         self._replace(trial)
 
-    def _system_attr(self, entry: Entry) -> None:
-        trial = self._copy(entry)
-        trial.system_attrs = trial.system_attrs | {entry["key"]: json.loads(entry["value"])}
-        self._replace(trial)
+    _CHANGES: ClassVar[dict[str, Callable[[Trials, Entry], Any]]] = {
+        "create": _create,
+        "param": _param,
+        "state": _state,
+        "report": _report,
+        "user_attr": _attribute,
+        "system_attr": _attribute,
+    }
+    """How each kind of entry is applied, by its ``op``."""
 
     def _copy(self, entry: Entry) -> FrozenTrial:
         return copy.copy(self.all[entry["trial"]])
@@ -279,16 +286,6 @@ class Trials:
             self.unfinished.pop(trial.number, None)
         else:
             self.unfinished[trial.number] = trial
-
-
-_CHANGES: dict[str, Callable[[Trials, Entry], Any]] = {
-    "create": Trials._create,  # noqa: SLF001 - of this module, as all below
-    "param": Trials._param,  # noqa: SLF001
-    "state": Trials._state,  # noqa: SLF001
-    "report": Trials._report,  # noqa: SLF001
-    "user_attr": Trials._user_attr,  # noqa: SLF001
-    "system_attr": Trials._system_attr,  # noqa: SLF001
-}
 
 
 def own_copy(trial: FrozenTrial) -> FrozenTrial:

@@ -35,8 +35,8 @@ StaleTrialCallback: TypeAlias = Callable[[Study, FrozenTrial], None]
 class SnakestoreStorage(Adapter, BaseStorage, BaseHeartbeat):
     """A storage of Optuna. Studies are sessions that never expire, trials are entries of a log.
 
-    Each process keeps the trials in memory and reads what was appended to the log since. So a
-    sampler that asks for all trials costs the reading of what is new. A write is one append.
+    Each process keeps the trials in memory. Returning all of them to a sampler reads only the
+    entries that were appended to the log since. A write is one append.
 
     With ``heartbeat_interval``, a running trial holds a lease while its process lives. A trial
     whose lease has run out fails when the next trial is asked for, and ``RetryFailedTrialCallback``

@@ -122,12 +122,12 @@ class Studies:
         return sorted(studies, key=lambda study: study._study_id)  # noqa: SLF001 - as Optuna does
 
     def log(self, study_id: int) -> StudyLog:
-        """The log of a study, which need not exist."""
+        """The log of a study. Whether the study exists is not checked."""
         return self._opened.setdefault(study_id, StudyLog(self, study_id))
 
     @contextmanager
     def known(self, study_id: int) -> Iterator[None]:
-        """Raise KeyError in place of SessionNotFoundError, and forget the study."""
+        """Raise KeyError in place of SessionNotFoundError, and drop what was read of the study."""
         try:
             yield
         except SessionNotFoundError:
