@@ -245,7 +245,7 @@ def test_another_process_of_the_study_sees_what_was_recorded(log, repo):
 def test_other_params_dataset_or_seed_are_refused_unless_forced(log, repo, change, name):
     log.record(log.claim(), 0.5, "p")
 
-    with pytest.raises(ResumeMismatchError, match=f"started otherwise \\({name}: ") as refused:
+    with pytest.raises(ResumeMismatchError, match=f"with other values \\({name}: ") as refused:
         TrialLog(repo, "s", "mipro", **STUDY | change)
     forced = TrialLog(repo, "s", "mipro", **STUDY | change, force=True)
 

@@ -9,7 +9,24 @@ from snakestore.errors import ConflictError, ValidationError, shorten
 from snakestore.integrations.dspy.drift import Drift
 
 
-class ProgramDriftError(ConflictError):
+class _Drifted:
+    """What ``ProgramDriftError`` and ``ProgramDriftWarning`` have in common."""
+
+    program_id: str
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+    reordered: tuple[str, ...]
+    changed: dict[str, tuple[str, str]]
+
+    def _set_drift(self, program_id: str, drift: Drift) -> None:
+        self.program_id = program_id
+        self.missing = drift.missing
+        self.extra = drift.extra
+        self.reordered = drift.reordered
+        self.changed = drift.changed
+
+
+class ProgramDriftError(_Drifted, ConflictError):
     """A stored module differs from the live one. The live module is unchanged.
 
     Paths are like ``"answer"`` for a predictor and ``"answer.signature.question"`` for a field.
@@ -26,14 +43,10 @@ class ProgramDriftError(ConflictError):
             f"Program {shorten(program_id)} does not fit this module: {drift}. Nothing was loaded."
             " Save the module anew, or load what fits with strict=False."
         )
-        self.program_id = program_id
-        self.missing = drift.missing
-        self.extra = drift.extra
-        self.reordered = drift.reordered
-        self.changed = drift.changed
+        self._set_drift(program_id, drift)
 
 
-class ProgramDriftWarning(UserWarning):
+class ProgramDriftWarning(_Drifted, UserWarning):
     """``load_module`` loaded a module that differs from the stored one, or from other versions.
 
     It has the attributes of ``ProgramDriftError``, and ``.versions``: the name of a package, or
@@ -42,11 +55,7 @@ class ProgramDriftWarning(UserWarning):
 
     def __init__(self, program_id: str, drift: Drift) -> None:
         super().__init__(f"Program {shorten(program_id)} was saved from another module: {drift}")
-        self.program_id = program_id
-        self.missing = drift.missing
-        self.extra = drift.extra
-        self.reordered = drift.reordered
-        self.changed = drift.changed
+        self._set_drift(program_id, drift)
         self.versions = drift.versions
 
 
@@ -77,8 +86,8 @@ class ResumeMismatchError(ConflictError):
             for name, (stored, given) in differences.items()
         )
         super().__init__(
-            f"Study {shorten(study)} was started otherwise ({shown}). Give what it was started"
-            " with, choose another study, or resume it all the same with force=True."
+            f"Study {shorten(study)} was started with other values ({shown}). Give the stored ones,"
+            " choose another study, or resume it all the same with force=True."
         )
         self.study = study
         self.differences = dict(differences)
