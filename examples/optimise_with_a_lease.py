@@ -18,7 +18,7 @@ def score(temperature: float) -> float:
 def climb(lease: Lease) -> int:
     """Take small steps down as long as they improve the score; the number of steps."""
     steps = 0
-    best = lease.variable.value  # as it is now, and nobody else can write it meanwhile
+    best = lease.variable.value  # the current value, which only this block can write
     while score(best - STEP) > score(best):
         best = round(best - STEP, 2)
         lease.update(best, metadata={"score": score(best)})
@@ -27,7 +27,7 @@ def climb(lease: Lease) -> int:
 
 
 def optimise(repo: SessionRepository) -> int:
-    """Climb from wherever the variable is, as soon as nobody else does."""
+    """Climb from the current value, once no other optimiser holds the lease."""
     while True:
         try:
             # renewed in the background, however long the work takes

@@ -17,7 +17,7 @@ from snakestore.integrations.opening import AsyncAdapter, AsyncHandle, AsyncStor
 class SnakestoreSession(AsyncAdapter):
     """A ``Session`` of the OpenAI Agents SDK. Its items are the entries of a log.
 
-    The log is in the snakestore session of the same id, beside whatever else that holds. Tasks and
+    The log is in the snakestore session of the same id, beside the session's other data. Tasks and
     processes may use one session at once: no item is lost, and none is popped twice.
 
     Attributes:

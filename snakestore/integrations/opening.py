@@ -40,7 +40,7 @@ class Handle:
 
 
 class AsyncHandle:
-    """An AsyncSessionRepository, opened when it is first needed, in whichever event loop.
+    """An AsyncSessionRepository, opened when it is first needed, in any event loop.
 
     ``close`` closes it if it was opened here.
     """
@@ -56,7 +56,7 @@ class AsyncHandle:
     async def repository(self) -> AsyncSessionRepository:
         """The repository. Tasks that need it at once wait for one opening.
 
-        If that fails or is cancelled, the next of them tries.
+        If that fails or is cancelled, one of the others opens it.
         """
         while self._opened is None and not isinstance(self._store, AsyncSessionRepository):
             with self._guard:

@@ -18,6 +18,7 @@ from snakestore.aio import AsyncSessionRepository
 from snakestore.integrations.adk.names import Key, key_of, variable_name
 from snakestore.log import LogEntry
 from snakestore.session import Session as StoredSession
+from snakestore.variable import Variable
 
 StaleSessionError: type[ValueError] = getattr(adk_errors, "StaleSessionError", ValueError)
 """Before google-adk 2.7 there is only its base."""
@@ -68,12 +69,14 @@ async def state_of(repository: AsyncSessionRepository, sid: str) -> dict[str, An
         found = await repository.list_variables(sid)
     except errors.SessionNotFoundError:
         return {}
-    return {
-        each.name if variable_name(each.name) == each.name else each.metadata["key"]: _unpacked(
-            each.value
-        )
-        for each in found
-    }
+    return {_state_key(each): _unpacked(each.value) for each in found}
+
+
+def _state_key(variable: Variable) -> str:
+    """The key of the state that a variable stores."""
+    name = variable.name
+    key: str = name if variable_name(name) == name else variable.metadata["key"]
+    return key
 
 
 async def merged_state(tx: AsyncSessionRepository, key: Key) -> dict[str, Any]:
@@ -181,7 +184,7 @@ def session_of(
     length: int | None = None,
     events: list[Event] | None = None,
 ) -> Session:
-    """A session of ADK. With the length of its log it remembers its version."""
+    """A session of ADK. If the length of its log is given, it has the marker of this version."""
     key = key_of(stored)
     session = Session(
         id=key.session,
@@ -217,7 +220,7 @@ async def _current_marker(tx: AsyncSessionRepository, key: Key, session: Session
 
 
 def _marker(stored: StoredSession, length: int) -> str:
-    """What a Session remembers of the stored one: which it was, and how many events it had."""
+    """The marker of a stored session: which one it is, and how many events it has."""
     return f"{stored.metadata['created']}:{length}"
 
 

@@ -26,7 +26,7 @@ def bind(module: dspy.Module, repo: Store, sid: str, variables: Mapping[str, str
     """Let variables steer the predictors of a module, from its next call on.
 
     Each call reads the variables once, in one snapshot, when it starts. All predictors of the call
-    use these values, in whatever thread. The module's own configs, signatures and demos are not
+    use these values, in every thread. The module's own configs, signatures and demos are not
     changed, nor saved differently. A copy of the module is bound too.
 
     Args:

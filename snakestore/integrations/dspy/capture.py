@@ -22,8 +22,7 @@ def module_document(module: dspy.Module, *, omit_secrets: bool = False) -> dict[
     """The document that ``save_module`` stores.
 
     Raises:
-        SecretRefusedError: as ``save_module`` does.
-        ValidationError: likewise.
+        SecretRefusedError, ValidationError: as ``save_module``.
     """
     states, parameters = {}, {}
     for path, parameter in parameters_of(module).items():

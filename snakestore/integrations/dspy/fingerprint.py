@@ -95,7 +95,7 @@ def _described(value: Any) -> Any:
 
 
 def _named(value: Any) -> Any:
-    """What stands for a class, a function or the predictor of a trace; else ``value``."""
+    """What identifies a class, a function or the predictor of a trace; another value itself."""
     if isinstance(value, type) and issubclass(value, BaseModel):
         return value.model_json_schema()
     if isinstance(value, dspy.Module):

@@ -100,7 +100,7 @@ class Ledger:
         """Record a result; see ``TrialLog.record``.
 
         Args:
-            trial: the trial, or the number of one that nobody holds.
+            trial: the claimed trial, or the number of one without a claim.
             score: the score.
             document: the candidate.
             evaluation: the name of the evaluation, if it is the trial of one.

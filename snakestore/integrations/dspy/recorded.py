@@ -96,7 +96,7 @@ def _once(
     encode: Callable[[Any], Any],
     decode: Callable[[Any], Any] = lambda stored: stored,
 ) -> Any:
-    """The stored answer, or that of ``pay``. One that cannot be stored is not lost."""
+    """The stored answer, or that of ``pay``. One that cannot be stored is returned all the same."""
     answers: list[Any] = []
 
     def _pay_and_encode() -> Any:

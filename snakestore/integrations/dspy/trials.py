@@ -35,7 +35,7 @@ class TrialLog(Adapter):
 
     Args:
         repo: a repository, which stays yours, or a path or URL, which ``close`` closes.
-        sid: the session, which must exist. Choose its ttl so that it outlives a pause.
+        sid: the session, which must exist. Give it a ttl that is longer than any pause.
         study: the name of the study in the session.
         params: the settings of the optimiser, as JSON. Include those that change the metric.
         dataset: the examples, of which a hash is stored, or a text that names them.
@@ -119,7 +119,7 @@ class TrialLog(Adapter):
         """Record the result of a trial, once. Recording the same result again changes nothing.
 
         Args:
-            trial: what ``claim`` returned, or the number of a trial that nobody has claimed.
+            trial: what ``claim`` returned, or the number of a trial without a claim.
             score: a number, which may be NaN or infinite, or None for a trial that failed.
             candidate: a JSON document or a ``dspy.Module``, which is stored as ``save_module``
                 does.

@@ -1,4 +1,4 @@
-"""The methods of a checkpointer, called and awaited. How is a matter of its runner."""
+"""The methods of a checkpointer, called and awaited, for a runner that subclasses set."""
 
 from __future__ import annotations
 
