@@ -24,7 +24,7 @@ D = TypeVar("D")
 
 
 class VariableReadMethods(RepositoryBase):
-    """Methods that read variables. An identifier is tried as an id first, then as a name."""
+    """Methods that read variables. An identifier is a name or an id."""
 
     @overload
     def get_variable(self, sid: str, identifier: str) -> Variable: ...

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
     CompoundSelect,
@@ -22,6 +23,9 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from snakestore.storage.queries.columns import (
     ACCESS_COLUMNS,
@@ -41,12 +45,43 @@ _here = variables.c.session_id == bindparam("sid")
 _this = and_(_here, variables.c.id == bindparam("vid"))
 
 
-def _has_identifier() -> ColumnElement[bool]:
-    # an id never equals another variable's name, so at most one row answers; SQLite takes one index
-    # for each side
-    return or_(
-        variables.c.id == bindparam("identifier"), variables.c.name == bindparam("identifier")
-    )
+_has_either = or_(
+    # an id never equals another variable's name, so at most one row answers
+    variables.c.id == bindparam("identifier"),
+    variables.c.name == bindparam("identifier"),
+)
+_other = variables.alias("other")
+_rowid_by_name, _rowid_by_id = (
+    select(literal_column("other.rowid", BigInteger()))
+    .select_from(_other)
+    .where(_other.c.session_id == bindparam("sid"), column == bindparam("identifier"))
+    .scalar_subquery()
+    for column in (_other.c.name, _other.c.id)
+)
+# each is one search in an index, and the second is made only if the first finds nothing; OR would
+# search both indexes, and remember the rows so as to return none twice
+_has_first = literal_column("variables.rowid", BigInteger()) == func.coalesce(
+    _rowid_by_name, _rowid_by_id
+)
+
+
+class _HasIdentifier(FunctionElement[Any]):
+    """Whether this is the session's variable with ``:identifier`` as its name or id."""
+
+    # without the type Boolean, to which SQLAlchemy adds "= 1" on SQLite, which then uses no index
+    inherit_cache = True
+
+
+@compiles(_HasIdentifier)
+def _either(element: _HasIdentifier, compiler: SQLCompiler, **options: Any) -> str:
+    del element
+    return compiler.process(_has_either.self_group(), **options)
+
+
+@compiles(_HasIdentifier, "sqlite")
+def _first(element: _HasIdentifier, compiler: SQLCompiler, **options: Any) -> str:
+    [first] = element.clauses
+    return compiler.process(first, **options)
 
 
 def _new_names() -> list[BindParameter[str]]:
@@ -64,7 +99,7 @@ def _beside_session(
     One statement, hence one snapshot. ``storage.mapping`` says where the variable's columns begin.
     """
     joined = sessions.outerjoin(
-        variables, and_(variables.c.session_id == sessions.c.id, _has_identifier())
+        variables, and_(variables.c.session_id == sessions.c.id, _HasIdentifier(_has_first))
     )
     return select(*session, *columns).select_from(joined).where(sessions.c.id == bindparam("sid"))
 
@@ -92,7 +127,9 @@ SELECT_FOR_OVERWRITE = Statement(
         [null() if column in _overwritten else column for column in VARIABLE_COLUMNS],
     )
 )
-SELECT_BY_IDENTIFIER = Statement(lambda: select(*VARIABLE_COLUMNS).where(_here, _has_identifier()))
+SELECT_BY_IDENTIFIER = Statement(
+    lambda: select(*VARIABLE_COLUMNS).where(_here, _HasIdentifier(_has_first))
+)
 SELECT_LEASES = Statement(lambda size: _by_id_or_name(LEASE_COLUMNS, size), expanding=True)
 SELECT_LEASE_FOR_UPDATE = Statement(lambda: _beside_session(STATE_COLUMNS, LEASE_COLUMNS))
 SELECT_BY_ID_OR_NAME = Statement(
@@ -148,7 +185,7 @@ SELECT_NAMED_IDENTITIES = RangeQuery(
     lambda: select(*IDENTITY_COLUMNS).where(_here), _creation, names=variables.c.name, times=_time
 )
 
-SELECT_NAME_CONFLICT = Statement(lambda: select(*IDENTITY_COLUMNS).where(_here, _has_identifier()))
+SELECT_NAME_CONFLICT = Statement(lambda: select(*IDENTITY_COLUMNS).where(_here, _has_either))
 INSERT = Statement(lambda: insert(variables))
 UPDATE = Statement(
     lambda: (
