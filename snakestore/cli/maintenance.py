@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import time
 from datetime import timedelta
@@ -19,6 +18,7 @@ from snakestore.cli.parameters import AsJson, Store, Yes
 from snakestore.cli.progress import progress, total_of
 from snakestore.cli.stores import StoreCommand, opened_read_only, reading, writing
 from snakestore.cli.tables import print_table
+from snakestore.cli.values import check_number
 from snakestore.errors import StoreError
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ ROWS = ("sessions", "variables", "programs", "versions", "logs", "log_entries")
 app = new_app()
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 30 * 86400.0
 """Seconds between two sweeps: without a pause, they would keep a processor busy."""
+LONGEST_AGE = 100 * 366 * 86400.0
+"""A hundred years, in seconds."""
 
 
 @app.command(cls=StoreCommand)
@@ -56,9 +58,7 @@ def sweep(
     if every is not None and as_json:
         message = "--json prints one document: leave out --every"
         raise typer.BadParameter(message)
-    if every is not None and math.isnan(every):  # which is neither below min nor above max
-        message = "--every is a number of seconds, not nan"
-        raise typer.BadParameter(message)
+    check_number(every, "--every")
     with writing(store) as repository:
         deleted = _swept(repository, limit)
         text = f"{counted(deleted, 'expired session')} deleted"
@@ -90,6 +90,7 @@ def prune(
         float | None,
         typer.Option(
             min=0.0,
+            max=LONGEST_AGE,
             metavar="SECONDS",
             help="Versions replaced longer ago than this.",
             show_default=False,
@@ -103,6 +104,7 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Delete past versions of variables and programs, given by --older-than or --keep."""
+    check_number(older_than, "--older-than")
     confirm(f"Delete past versions of {session_id or 'all sessions'}?", yes=yes)
     age = None if older_than is None else timedelta(seconds=older_than)
     with writing(store) as repository, progress("deleting", "versions") as show:
@@ -125,13 +127,13 @@ def compact(store: Store, *, as_json: AsJson = False) -> None:
 def stats(store: Store, *, as_json: AsJson = False) -> None:
     """Show the statistics of the store."""
     with reading(store) as snapshot, progress("counting", "rows"):
-        counted = dataclasses.asdict(snapshot.store_stats())
+        statistics = dataclasses.asdict(snapshot.store_stats())
     if as_json:
-        print_json(counted)
+        print_json(statistics)
     else:
         print_table(
             ["stored", "count"],
-            [[name.replace("_", " "), value] for name, value in counted.items()],
+            [[name.replace("_", " "), value] for name, value in statistics.items()],
         )
 
 
@@ -162,11 +164,11 @@ def check(
 
 
 def _print(report: CheckReport) -> None:
-    counted = dataclasses.asdict(report)
+    checked = dataclasses.asdict(report)
     hidden = {"problems", "notes", "problem_count", "note_count", "repaired"}
     print_table(
         ["checked", "found"],
-        [[name.replace("_", " "), value] for name, value in counted.items() if name not in hidden],
+        [[name.replace("_", " "), value] for name, value in checked.items() if name not in hidden],
     )
     for title, findings, count in (
         ("problem", report.problems, report.problem_count),

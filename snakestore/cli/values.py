@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -57,6 +58,17 @@ def parsed_seconds(text: str, name: str) -> float | None:
     except ValueError:
         message = f"{name} must be a number of seconds or none"
         raise typer.BadParameter(message) from None
+
+
+def check_number(value: float | None, name: str) -> None:
+    """Refuse nan, which is neither below a minimum nor above a maximum.
+
+    Raises:
+        BadParameter: if it is nan.
+    """
+    if value is not None and math.isnan(value):
+        message = f"{name} is a number of seconds, not nan"
+        raise typer.BadParameter(message)
 
 
 def parsed_count(text: str, name: str) -> int:

@@ -301,6 +301,8 @@ def test_raw_values_are_printed_as_they_are(processes: Any, store: Path) -> None
         ("sweep", "--every", "0"),
         ("sweep", "--every", "nan"),
         ("sweep", "--every", "inf"),
+        ("prune", "--older-than", "nan", "--yes"),
+        ("prune", "--older-than", "inf", "--yes"),
     ],
     ids=" ".join,
 )
