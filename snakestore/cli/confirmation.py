@@ -23,7 +23,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        print_line(f"snakestore: {question} Nobody can answer here: pass --yes.", err=True)
+        print_line(f"snakestore: {question} There is no terminal to ask on: pass --yes.", err=True)
         raise typer.Exit(WRONG_USAGE)
     try:
         agreed = typer.confirm(escaped(question), err=True)
