@@ -75,14 +75,11 @@ async def session(request: Request, datasette: Datasette) -> Response:
 async def variable(request: Request, datasette: Datasette) -> Response:
     """A variable: its value, its chart and its versions."""
     key = _arguments(request, "session", "name")
-    found = await _first(datasette, queries.VARIABLE, **key)
     context = {
-        **key,
-        "variable": found,
+        **await _current(datasette, "variable", queries.VARIABLE, key),
+        **await _versions(request, datasette, queries.VERSIONS, "variable", "version", key),
         "has_chart": await _history_chart(datasette, key) is not None,
         "leases": await _rows(datasette, queries.LEASE, **key),
-        "whole": await _shown(datasette, queries.VALUE, version=found["version"], **key),
-        **await _versions(request, datasette, queries.VERSIONS, "variable", "version", key),
     }
     return await _page(datasette, request, "variable.html", context)
 
@@ -90,11 +87,8 @@ async def variable(request: Request, datasette: Datasette) -> Response:
 async def program(request: Request, datasette: Datasette) -> Response:
     """A program: its document and its versions."""
     key = _arguments(request, "session", "id")
-    found = await _first(datasette, queries.PROGRAM, **key)
     context = {
-        **key,
-        "program": found,
-        "whole": await _shown(datasette, queries.DOCUMENT, version=found["version"], **key),
+        **await _current(datasette, "program", queries.PROGRAM, key),
         **await _versions(request, datasette, queries.PROGRAM_VERSIONS, "program", "version", key),
     }
     return await _page(datasette, request, "program.html", context)
@@ -178,11 +172,18 @@ async def _versions(
     }
 
 
-async def _shown(datasette: Datasette, sql: str, **parameters: Any) -> str | None:
-    """What a page shows of a whole value; None for bytes, or if it was replaced just now."""
-    cut = f"SELECT substr(value, 1, {queries.LONGEST_SHOWN}) AS shown FROM ({sql})"  # noqa: S608 - constants
-    rows = await _rows(datasette, cut, **parameters)
-    return next((row["shown"] for row in rows), None)
+async def _current(
+    datasette: Datasette, kind: str, sql: str, key: dict[str, str]
+) -> dict[str, Any]:
+    """A variable or program, and as much of its text as a page shows.
+
+    The text is None for bytes, or if it was replaced just now.
+    """
+    found = await _first(datasette, sql, **key)
+    whole, _ = queries.WHOLE[kind]
+    cut = f"SELECT substr(value, 1, {queries.LONGEST_SHOWN}) AS shown FROM ({whole})"  # noqa: S608 - constants
+    rows = await _rows(datasette, cut, version=found["version"], **key)
+    return {**key, kind: found, "whole": next((row["shown"] for row in rows), None)}
 
 
 async def _rows(datasette: Datasette, sql: str, **parameters: Any) -> Rows:
