@@ -17,6 +17,12 @@ def store_url(request, tmp_path):
     return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
+@pytest.fixture
+def anyio_backend():
+    """The event loop of tests that are marked ``anyio``."""
+    return "asyncio"
+
+
 @pytest.fixture(autouse=True)
 def _suite(request, record_property):
     """Tests of a module with ``SUITE = "name|package"`` count in the table (see table.py)."""

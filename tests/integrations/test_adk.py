@@ -26,11 +26,6 @@ APP, USER = "my_app", "user"
 
 
 @pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
 async def service(store_url):
     async with SnakestoreSessionService(store_url) as opened:
         yield opened

@@ -33,11 +33,6 @@ NAMES = {"app_name": "app", "user_id": "user"}
 
 
 @pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
 async def service(store_url):
     async with SnakestoreSessionService(store_url) as opened:
         yield opened

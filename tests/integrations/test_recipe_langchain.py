@@ -27,11 +27,6 @@ def repo(store_url):
         yield opened
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 class OfJson:
     @pytest.fixture
     def kv_store(self, repo):
