@@ -170,8 +170,9 @@ ORDER BY names.name""",
 WRONG = Question(
     "anything-wrong",
     "Is anything wrong?",
-    "Expired sessions that no sweep has deleted, leases whose holder is gone, and sessions whose"
-    " counts are wrong. No rows: none of these. `snakestore check` reads and checks every row.",
+    "Expired sessions that no sweep has deleted, leases that have run out and were not released,"
+    " and sessions whose counts are wrong. No rows: none of these. `snakestore check` reads and"
+    " checks every row.",
     """\
 SELECT 'an expired session was not swept' AS problem, expires_at AS since, id AS session_id
 FROM session_overview
