@@ -36,8 +36,10 @@ MAX_ROWS: Final = 100
 """The most rows that are read there."""
 MAX_SECONDS_IN_A_ROW, MAX_READS_IN_A_ROW = 0.001, 100
 """After so much one read runs in a thread. Test tools may stop the clock, hence the number."""
-SLOW_SECONDS: Final = 0.002
+SLOW_SECONDS: Final = 0.0005
 """A read that takes longer may have waited for the disk."""
+MAX_SECONDS: Final = 0.002
+"""A read that takes longer may have, where the system does not tell whether a thread did."""
 FIRST_PAUSE, MAX_PAUSE = 0.05, 2.0
 """Seconds without reads on the event loop after such a read; twice as long if it was not enough."""
 SECONDS_WARM: Final = 30.0
@@ -139,6 +141,8 @@ class LoopReads:
         self._here = _Here()
         self._calls: dict[Hashable, Callable[[Arguments, Keywords], bool]] = {}
         """Methods that were called, with the arguments on which their statements depend."""
+        self._refused: set[Hashable] = set()
+        """Lists that were too large lately."""
         self._warm: set[str] = set()
         """Sessions that were read lately, and those of the time before."""
         self._less_warm: set[str] = set()
@@ -159,6 +163,7 @@ class LoopReads:
             or began < self._paused_until
             or not self._calls.get(_shape(method, kwargs), _never)(args, kwargs)
             or not self._is_warm(_session(args, kwargs), began)
+            or (self._refused and _list(method, args, kwargs) in self._refused)
         ):
             here.reads, here.seconds = 0, 0.0
             return ELSEWHERE
@@ -167,14 +172,18 @@ class LoopReads:
                 call = partial(method, self._repository, *args, **kwargs)
                 return run_for(current_task_caller(), call)
             return method(self._repository, *args, **kwargs)
-        except (NotAtOnceError, RetryLater, StoreError):
+        except (NotAtOnceError, RetryLater):
+            return ELSEWHERE
+        except StoreError:
+            if SMALL.get(method.__name__) is not _always:
+                self._refused.add(_list(method, args, kwargs))
             return ELSEWHERE
         finally:
             ended = steady_seconds()
             here.reads += 1
             here.seconds += ended - began
             if ended - began > SLOW_SECONDS:
-                self._note_slow(here, ended)
+                self._note_slow(here, began, ended)
 
     def note(self, method: Method[Any], args: Arguments, kwargs: Keywords) -> None:
         """Note that a read ran in a thread, so that the next of its kind need not."""
@@ -207,15 +216,16 @@ class LoopReads:
         self._less_warm = set() if idle else self._warm
         self._warm = set()
         self._warm_until = now + SECONDS_WARM
+        self._refused = set()
 
-    def _note_slow(self, here: _Here, now: float) -> None:
+    def _note_slow(self, here: _Here, began: float, ended: float) -> None:
         """Read in threads for a while, if a slow read waited for the disk."""
         before, here.disk_reads = here.disk_reads, _disk_reads()
-        if before is not None and before == here.disk_reads:
+        if before == here.disk_reads and (before is not None or ended - began < MAX_SECONDS):
             return  # this thread did not get the processor, or the interpreter
-        soon = now < self._paused_until + MAX_PAUSE
+        soon = ended < self._paused_until + MAX_PAUSE
         self._pause = min(2 * self._pause, MAX_PAUSE) if soon else FIRST_PAUSE
-        self._paused_until = now + self._pause
+        self._paused_until = ended + self._pause
         self._warm, self._less_warm = set(), set()
 
 
@@ -227,6 +237,11 @@ def _session(args: Arguments, kwargs: Keywords) -> str | None:
 def _shape(method: Method[Any], kwargs: Keywords) -> Hashable:
     """What the statements of a call depend on."""
     return (method, *kwargs, bool(kwargs.get("reverse"))) if kwargs else method
+
+
+def _list(method: Method[Any], args: Arguments, kwargs: Keywords) -> Hashable:
+    """Which list a call reads, without its bounds other than the number of rows."""
+    return method, _session(args, kwargs), kwargs.get("limit"), kwargs.get("last")
 
 
 def _disk_reads() -> int | None:

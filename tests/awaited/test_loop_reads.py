@@ -19,6 +19,7 @@ from snakestore import (
     VariableNotFoundError,
 )
 from snakestore.aio import loop_reads
+from snakestore.storage.dialects.sqlite import bounded
 from tests.awaited.test_lifecycle import in_child
 
 LARGE = 200_000
@@ -223,6 +224,39 @@ def test_many_small_rows_that_are_large_together_are_read_in_a_thread(clock, ope
             return len(few), on_loop, len(many), clock.on_loop
 
     assert asyncio.run(main()) == (10, True, 20, False)
+
+
+def test_a_list_that_was_too_large_is_not_tried_on_the_loop_again_soon(clock, opened, steady):
+    async def main():
+        async with opened() as repo:
+            await repo.append_log("s", "log", ["x" * 5000] * 30)
+            await again(lambda: repo.read_log("s", "log", last=20))
+            await repo.trim_log("s", "log", keep_last=0)
+            await repo.read_log("s", "log", last=20)
+            soon = clock.on_loop
+            steady.now += loop_reads.SECONDS_WARM
+            await repo.read_log("s", "log", last=20)
+            return soon, clock.on_loop
+
+    assert asyncio.run(main()) == (False, True)
+
+
+def test_rows_that_come_slowly_are_read_in_a_thread(clock, opened, monkeypatch):
+    steady = Steady()
+    monkeypatch.setattr(bounded, "steady_seconds", steady)
+
+    async def main():
+        async with opened() as repo:
+            await again(lambda: repo.list_variables("s", limit=50))
+            before = clock.on_loop
+            steady.step = 0.002
+            slow = await repo.list_variables("s", limit=50)
+            meanwhile = clock.on_loop
+            steady.step = 0.0
+            await repo.list_variables("s", limit=50)
+            return before, len(slow), meanwhile, clock.on_loop
+
+    assert asyncio.run(main()) == (True, 50, False, True)
 
 
 def test_large_values_are_written_and_read_over_a_connection_that_read_on_the_loop(opened):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from snakestore.clock import steady_seconds
 from snakestore.storage.queries.statement import row_bytes
 
-_ROWS_AT_ONCE = 8
-"""Rows that are fetched before their bytes are counted."""
+_ROWS_AT_ONCE = 4
+"""Rows that are fetched before their bytes are counted, and the time is looked at."""
+_MAX_SECONDS = 0.001
+"""Rows that take longer are not in memory."""
 _NO_LIMIT = 2**31 - 1
 """SQLite takes its own upper limit instead."""
 
@@ -41,14 +44,18 @@ class BoundedCursor(sqlite3.Cursor):
 
         Raises:
             DataError: together they are larger than the limit.
+            OperationalError: as of a busy database, for rows that must be read from the disk.
         """
         rows: list[Any] = []
         left = self._max_bytes
+        began = steady_seconds()
         while part := super().fetchmany(_ROWS_AT_ONCE):
             left -= sum(map(row_bytes, part))
             if left < 0:
                 raise _too_large()
             rows += part
+            if steady_seconds() - began > _MAX_SECONDS:
+                raise _too_slow()
         return rows
 
 
@@ -61,6 +68,12 @@ def bound(connection: sqlite3.Connection, max_bytes: int) -> BoundedCursor:
 def unbound(connection: sqlite3.Connection) -> None:
     """Let a connection read and write everything again."""
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _NO_LIMIT)
+
+
+def _too_slow() -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("the answer is not in memory")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    return error
 
 
 def _too_large() -> sqlite3.DataError:
