@@ -45,12 +45,22 @@ def test_a_terminal_is_asked_before_something_is_deleted(
     assert "Delete the session chat-1" in received
 
 
-def test_a_terminal_shows_the_first_hundred_and_how_to_go_on(processes: Any, many: Path) -> None:
-    received = processes.run_on_a_terminal("session", "list", many, answer="", columns=200)
+@pytest.mark.parametrize(
+    ("arguments", "prefix"),
+    [
+        (("session", "list"), "s"),
+        pytest.param(("log", "list", "s-0000"), "l", marks=pytest.mark.slow),
+    ],
+    ids=["sessions", "logs"],
+)
+def test_a_terminal_shows_the_first_hundred_and_how_to_go_on(
+    processes: Any, many: Path, arguments: tuple[str, ...], prefix: str
+) -> None:
+    received = processes.run_on_a_terminal("--db", many, *arguments, answer="", columns=200)
 
-    assert "s-0099" in received
-    assert "s-0100" not in received
-    assert "More follow. Add --after s-0099" in received
+    assert f"{prefix}-0099" in received
+    assert f"{prefix}-0100" not in received
+    assert f"More follow. Add --after {prefix}-0099" in received
 
 
 def test_other_output_has_every_row(cli: Any, many: Path) -> None:
