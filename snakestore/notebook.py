@@ -28,7 +28,7 @@ class _Brief(Repr):
         self.maxlevel = 4
 
     def repr_bytes(self, value: bytes, _level: int) -> str:
-        """The first bytes."""
+        """Short bytes as they are; of longer ones their number."""
         return repr(value) if len(value) <= self.maxstring else f"<{len(value):,} bytes>"
 
 

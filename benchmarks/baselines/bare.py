@@ -72,14 +72,14 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 class BareStore:
-    """The store."""
+    """Variables as rows of JSON text, by the shortest SQL that stores them."""
 
     def __init__(self, path: Path) -> None:
         self.connection = connect(path)
         self.connection.executescript(TABLES)
 
     def get_value(self, sid: str, name: str) -> Any:
-        """A value."""
+        """Read the value of a variable, without a check of its session."""
         [text] = self.connection.execute(GET, (sid, name)).fetchone()
         return json.loads(text)
 

@@ -133,7 +133,7 @@ class BytesBaseline(SqliteBaseline):
         text: str | None = None,
         blob: bytes | None = None,
     ) -> Record:
-        """Update the array."""
+        """Replace the array and add a version."""
         return super().update(sid, identifier, value, text=text, blob=blob or _packed(value))
 
     def get_array(self, sid: str, identifier: str) -> Any:

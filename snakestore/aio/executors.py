@@ -52,7 +52,7 @@ class Executor(Protocol):
         """A call that is to be started, as a part of what ``caller`` does."""
 
     def start(self, call: Callable[[], R], caller: object) -> Job[R]:
-        """Start a call."""
+        """Make a job of a call, and start it."""
 
     def start_unattended(self, call: Callable[[], object], then: Callable[[], None]) -> None:
         """Start a call that nobody waits for, from any thread. ``then`` is called at its end."""

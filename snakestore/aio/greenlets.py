@@ -122,7 +122,7 @@ class GreenletExecutor:
         return task
 
     def start(self, call: Callable[[], R], caller: object) -> Job[R]:
-        """Start a call in a greenlet."""
+        """Make a job of a call, and start it, see ``Executor``."""
         job = self.job(call, caller)
         job.start()
         return job

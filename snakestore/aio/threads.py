@@ -146,7 +146,7 @@ class _UnattendedJob:
             self._then()
 
     def remind(self) -> None:
-        """Nobody waits."""
+        """Do nothing: no task waits that could be woken."""
 
 
 class _Workers:
@@ -251,7 +251,7 @@ class ThreadExecutor(fork.Participant):
         return _ThreadJob(call, caller, self._run)
 
     def start(self, call: Callable[[], R], caller: object) -> Job[R]:
-        """Start a call in a worker thread."""
+        """Make a job of a call, and start it, see ``Executor``."""
         job = self.job(call, caller)
         job.start()
         return job

@@ -70,7 +70,7 @@ class _Commands(LazyGroup):
             return super().make_context(*args, **options)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
+        """Run the command. Its error becomes one line on stderr and an exit code."""
         from snakestore.cli.advice import print_message  # noqa: PLC0415 - --version needs none
         from snakestore.cli.logged import printed_warnings  # noqa: PLC0415 - likewise
 

@@ -157,7 +157,7 @@ class RepositoryBase(SharedHandle):
 
 
 class _Transaction(Enterable[T]):
-    """A ``with`` block that gives a repository whose verbs make one transaction."""
+    """A ``with`` block that gives a repository whose methods are parts of one transaction."""
 
     def __init__(self, repository: T, block: Block) -> None:
         self._repository = repository
@@ -169,7 +169,7 @@ class _Transaction(Enterable[T]):
         return self._repository
 
     def commit(self) -> None:
-        """Commit."""
+        """Commit what the methods in the block have done."""
         self._block.commit()
 
     def end(self, error: BaseException | None) -> None:

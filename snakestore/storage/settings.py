@@ -12,7 +12,7 @@ MAX_BUSY_TIMEOUT = 24 * 3600.0
 
 
 class Settings(NamedTuple):
-    """The settings of one engine."""
+    """How the connections of an engine wait and commit."""
 
     busy_timeout: float = 30.0
     """Seconds to wait for other writers."""

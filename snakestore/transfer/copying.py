@@ -47,7 +47,7 @@ class CopyReport:
 
 
 class Copying:
-    """One copy in progress."""
+    """One copy in progress: page by page, with its counts and its checksum."""
 
     def __init__(self, source: Runner, target: Runner, progress: Progress | None) -> None:
         self._source = source

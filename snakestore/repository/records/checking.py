@@ -34,7 +34,7 @@ _OWNERS = {"variable_version": "variable", "program_version": "program", "log_en
 
 
 class Row(NamedTuple):
-    """A row to be stored."""
+    """What is to be stored for a record: cells by column."""
 
     kind: Kind
     cells: Cells

@@ -42,7 +42,7 @@ MAX_RECORDS_KEPT = 2_000
 
 
 class Export:
-    """An export in progress."""
+    """The records of an export, read in pages while they are consumed."""
 
     def __init__(self, pattern: object, *, history: bool, include_expired: bool) -> None:
         """Export the sessions whose ids match ``pattern``.

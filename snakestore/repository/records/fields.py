@@ -56,7 +56,7 @@ def refuse(reason: str, value: object) -> NoReturn:
 
 
 def write_time(cell: Any) -> str:
-    """A time as text."""
+    """The text of a stored time, for a record. A cell that is no time is damaged."""
     if type(cell) is not datetime:
         message = f"{shorten(cell)} is not a time"
         raise CorruptStoreError(message)
@@ -64,7 +64,7 @@ def write_time(cell: Any) -> str:
 
 
 def read_time(value: Any) -> datetime:
-    """A time from text of 27 characters."""
+    """The time that a record has as text of 27 characters."""
     if type(value) is not str:
         refuse(f"must be a time as text, not {shorten(value)}", value)
     try:
@@ -74,7 +74,7 @@ def read_time(value: Any) -> datetime:
 
 
 def write_text(cell: Any) -> str:
-    """Text."""
+    """A stored text, for a record. A cell that is no text is damaged."""
     if type(cell) is not str:
         message = f"{shorten(cell)} is not text"
         raise CorruptStoreError(message)
@@ -82,7 +82,7 @@ def write_text(cell: Any) -> str:
 
 
 def read_name(value: Any) -> str:
-    """A valid name or id."""
+    """The name or id that a record has, which must be valid."""
     if type(value) is not str:
         refuse(f"must be text, not {shorten(value)}", value)
     reason = invalid_name_reason(value)
@@ -92,7 +92,7 @@ def read_name(value: Any) -> str:
 
 
 def write_count(cell: Any) -> int:
-    """An int >= 0."""
+    """A stored count, for a record. A cell that is no int >= 0 is damaged."""
     if type(cell) is not int or cell < 0:
         message = f"{shorten(cell)} is not a count"
         raise CorruptStoreError(message)
@@ -100,7 +100,7 @@ def write_count(cell: Any) -> int:
 
 
 def read_count(value: Any) -> int:
-    """An int from 0 to 2**63-1."""
+    """The count that a record has: an int from 0 to 2**63-1."""
     if type(value) is not int or not 0 <= value <= MAX_INT:
         refuse(f"must be an int from 0 to 2**63-1, not {shorten(value)}", value)
     return value

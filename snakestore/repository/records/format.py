@@ -41,7 +41,7 @@ def _object(column: str) -> Field:
 
 
 class Kind(NamedTuple):
-    """A kind of record."""
+    """A kind of record: its fields, its place in a session, and the table of its rows."""
 
     name: str
     table: CopiedTable | None

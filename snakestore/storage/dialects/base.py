@@ -28,7 +28,10 @@ from snakestore.storage.settings import Settings
 
 
 class Backend(ABC):
-    """What differs between databases. Stateless: one instance serves every engine."""
+    """What differs between databases. Stateless: one instance serves every engine.
+
+    The docstrings here say what a method does; those of the subclasses say how.
+    """
 
     name: ClassVar[str]
     begin_write: ClassVar[str]

@@ -38,13 +38,13 @@ class Alteration(NamedTuple):
 
 
 def foreign_trigger(name: str, table: str, remedy: str = "drop it") -> Alteration:
-    """A trigger of others."""
+    """The finding of a trigger, since snakestore creates none."""
     message = f"the foreign trigger {name} on {table} could change what is stored: {remedy}"
     return Alteration("trigger", name, table, message)
 
 
 def foreign_index(name: str, table: str) -> Alteration:
-    """An index of others that is more than a plain one."""
+    """The finding of a unique, partial or computed index. Plain ones are allowed."""
     message = (
         f"the foreign index {name} on {table} is unique, partial or over an expression, so it could"
         f" refuse or delay writes: DROP INDEX {name}"

@@ -132,7 +132,7 @@ class _PostgresJson(UserDefinedType[str]):
         return "JSON"
 
     def literal_processor(self, dialect: Dialect) -> Any:
-        """As of a text."""
+        """Quote a document as a text."""
         return self._text.literal_processor(dialect)
 
 

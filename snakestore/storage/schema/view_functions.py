@@ -41,7 +41,7 @@ class StoredJson(JsonText):
     cache_ok = True
 
     def column_expression(self, column: Any) -> Any:
-        """The column itself."""
+        """The column itself, without the cast to text that a report needs."""
         return column
 
 

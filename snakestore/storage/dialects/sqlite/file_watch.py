@@ -178,7 +178,7 @@ class Watch:
 
 
 class Watched(Protocol):
-    """A connection with a watch."""
+    """A connection that has a database file open, and a watch of it."""
 
     watch: Watch | None
 
