@@ -11,7 +11,7 @@ from snakestore.session import Session
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.runner import Runner
 from snakestore.storage.mapping import previews
-from snakestore.storage.mapping.variables import names_from
+from snakestore.storage.mapping.identities import names_from
 from snakestore.storage.queries import previews as sql
 from snakestore.storage.queries import variables as variable_sql
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Protocol
 from snakestore.errors import ValidationError, VersionConflictError, VersionNotFoundError
 from snakestore.repository.arguments import checked_count
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.identities import keys_from
 from snakestore.storage.mapping.sessions import LockedSession
-from snakestore.storage.mapping.variables import keys_from
 from snakestore.storage.queries.history import EVERY_HISTORY, HistoryStatements
 from snakestore.storage.queries.statement import Row
 

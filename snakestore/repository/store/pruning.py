@@ -12,7 +12,7 @@ from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import load_session
 from snakestore.storage.execution.context import TransactionContext
-from snakestore.storage.mapping.variables import VariableKey, keys_from
+from snakestore.storage.mapping.identities import VariableKey, keys_from
 from snakestore.storage.queries.history import EVERY_HISTORY, HistoryStatements
 
 

@@ -9,8 +9,8 @@ from snakestore import types
 from snakestore.errors import VariableExistsError
 from snakestore.repository.arguments import check_size
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.identities import Identity
 from snakestore.storage.mapping.sessions import LockedSession
-from snakestore.storage.mapping.variables import Identity
 from snakestore.storage.queries import variables as sql
 from snakestore.variable import Variable, encode_variable
 

@@ -18,8 +18,8 @@ from snakestore.repository.session_access import (
 )
 from snakestore.repository.variables.update import get_stored, lock_variable
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.identities import identities_from
 from snakestore.storage.mapping.stored_variable import StoredVariable
-from snakestore.storage.mapping.variables import identities_from
 from snakestore.storage.queries import leases as sql
 from snakestore.variable import Variable
 

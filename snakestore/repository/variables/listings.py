@@ -12,14 +12,9 @@ from snakestore.repository.name_ranges import list_names, read_matching
 from snakestore.repository.session_access import load_session
 from snakestore.repository.variables.point_in_time import as_of
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.identities import Identity, checked_identities_from, names_from
 from snakestore.storage.mapping.stored_variable import stored_from
-from snakestore.storage.mapping.variables import (
-    Identity,
-    checked_identities_from,
-    in_order,
-    names_from,
-    variables_from,
-)
+from snakestore.storage.mapping.variables import in_order, variables_from
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.columns import RangeQuery
 from snakestore.storage.queries.statement import Row, Statement

@@ -32,9 +32,10 @@ from snakestore.repository.variables.update import (
 )
 from snakestore.repository.versions import check_version
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.identities import Identity, identities_from, identity_of
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.mapping.stored_variable import StoredVariable
-from snakestore.storage.mapping.variables import Identity, by_id, identities_from, identity_of
+from snakestore.storage.mapping.variables import by_id
 from snakestore.storage.queries import variables as sql
 from snakestore.variable import Variable, unchecked_variable
 from snakestore.versioning import checked_object, next_version

@@ -44,9 +44,10 @@ from snakestore.repository.variables.update import (
 )
 from snakestore.repository.versions import check_version
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.identities import Identity
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.mapping.stored_variable import StoredVariable
-from snakestore.storage.mapping.variables import Identity, by_id, by_name
+from snakestore.storage.mapping.variables import by_id, by_name
 from snakestore.storage.queries import variables as sql
 from snakestore.variable import Variable
 from snakestore.versioning import merged_metadata

@@ -322,22 +322,6 @@ def values_from(sid: str, rows: Iterable[Row]) -> dict[str, Any]:
     }
 
 
-def names_from(sid: str, rows: Iterable[Row]) -> list[str]:
-    """Variable names from rows of one column.
-
-    Raises:
-        CorruptStoreError: if one is not text.
-    """
-    names = [name for (name,) in rows]
-    try:
-        "".join(names)  # the fastest check that all are text
-    except TypeError:
-        for name in names:
-            text_from(name, "name", variable_label, sid, name)
-        raise
-    return names
-
-
 def by_id(rows: Iterable[Row]) -> dict[str, Row]:
     """Rows of VARIABLE_COLUMNS by id."""
     return {row[at.VARIABLE_ID]: row for row in rows}
@@ -358,45 +342,3 @@ def in_order(sid: str, rows: list[Row]) -> list[Row]:
         if row[at.VARIABLE_CREATED_AT] is None or type(row[at.VARIABLE_ID]) is not str:
             raise damaged_variable(sid, row)
     return sorted(rows, key=lambda row: (row[at.VARIABLE_CREATED_AT], row[at.VARIABLE_ID]))
-
-
-class Identity(NamedTuple):
-    """A variable's id and name."""
-
-    id: str
-    name: str
-
-
-def identities_from(rows: Iterable[Row]) -> list[Identity]:
-    """Ids and names from rows of IDENTITY_COLUMNS, unchecked."""
-    return [Identity(row[at.IDENTITY_ID], row[at.IDENTITY_NAME]) for row in rows]
-
-
-def identity_of(row: Row) -> Identity:
-    """The id and the name in VARIABLE_COLUMNS, unchecked."""
-    return Identity(row[at.VARIABLE_ID], row[at.VARIABLE_NAME])
-
-
-def checked_identities_from(sid: str, rows: Iterable[Row]) -> list[Identity]:
-    """Ids and names from rows of IDENTITY_COLUMNS.
-
-    Raises:
-        CorruptStoreError: if one is not text.
-    """
-    found = identities_from(rows)
-    for each in found:
-        for column, cell in zip(Identity._fields, each, strict=True):
-            text_from(cell, column, variable_label, sid, each.name)
-    return found
-
-
-class VariableKey(NamedTuple):
-    """A variable's session and id."""
-
-    sid: str
-    vid: str
-
-
-def keys_from(rows: Iterable[Row]) -> list[VariableKey]:
-    """Keys from rows of KEY_COLUMNS, unchecked."""
-    return [VariableKey(row[at.KEY_SESSION_ID], row[at.KEY_ID]) for row in rows]
