@@ -26,6 +26,10 @@ def _entry_hint(entry: object) -> str:
     return hint(entry)
 
 
+def _are_floats(entries: list[Any]) -> bool:
+    return list(map(type, entries)).count(float) == len(entries)  # half the time of a set
+
+
 class _ArrayType(VariableType):
     """Base of the array types: the binary form, which keeps the dtype of a numpy array."""
 
@@ -143,6 +147,21 @@ class EmbeddingType(_ArrayType):
         super().check_constraints(constraints)
         bounds.check_count(self, constraints, "dimensions")
 
+    def check_and_encode(
+        self, value: Any, constraints: dict[str, Any], previous_blob: bytes | None = None
+    ) -> tuple[Any, str | None, bytes | None]:
+        """As the base; a list of floats is encoded before its check, which takes less time."""
+        if type(self) is EmbeddingType and type(value) is list:
+            entries = list(value)
+            if _are_floats(entries):
+                _, blob = self.encode(entries)
+                if binary.certainly_finite(blob, 8):
+                    self.check(entries, constraints)
+                    if previous_blob is not None:
+                        blob = self._with_previous_dtype(blob, previous_blob)
+                    return entries, None, blob
+        return super().check_and_encode(value, constraints, previous_blob)
+
     def normalise(self, value: Any) -> list[float]:
         """A new list of the floats that equal the numbers of ``value``."""
         array = self._array(value)
@@ -154,7 +173,7 @@ class EmbeddingType(_ArrayType):
             reason = f"must be a sequence of numbers, not {type(value).__name__}; {advice}"
             self.refuse(reason, value)
         entries = list(value)
-        if list(map(type, entries)).count(float) == len(entries) and binary.all_finite(entries):
+        if _are_floats(entries) and binary.all_finite(entries):
             return entries  # the usual case
         shape = (len(entries),)
         return self._floats(self._numbers(entries, shape, "$"), shape, "$")

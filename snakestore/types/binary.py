@@ -133,7 +133,7 @@ def read(blob: object) -> Block:
     if _BIG_ENDIAN:
         numbers.byteswap()
     flat: Any = numbers.tolist()
-    if code[0] != "f" or _certainly_finite(data, int(code[1])):
+    if code[0] != "f" or certainly_finite(data, int(code[1])):
         return Block(code, shape, flat)
     return Block(code, shape, _finite(flat))
 
@@ -145,8 +145,10 @@ def all_finite(numbers: list[float]) -> bool:
     return math.isfinite(total) or all(map(math.isfinite, numbers))
 
 
-def _certainly_finite(data: bytes, size: int) -> bool:
+def certainly_finite(data: bytes, size: int) -> bool:
     """Whether the highest bytes show that all floats (4 or 8 bytes each) are finite.
+
+    ``data`` may begin with the header of an array of one dimension, or have none.
 
     The highest byte of NaN and the infinities is 0x7F or 0xFF. Finite numbers have it only beyond
     1e38 (4 bytes) or 1e303 (8 bytes); the answer is False for these too.
