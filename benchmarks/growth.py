@@ -21,7 +21,7 @@ from snakestore import SessionRepository
 
 SMALL_SESSIONS, LARGE_SESSIONS, QUICK_LARGE_SESSIONS = 10, 10_000, 1_000  # of 100 variables each
 CHUNK = 500
-MOST = Target(1.2)
+MAX_GROWTH = Target(1.2)
 CALLS = {"get": 200, "update": 50, "list-prefix": 50, "sweep": 100}
 TITLES = {
     "get": "get_value",
@@ -149,7 +149,7 @@ def _row(operation: str, variables: int, subjects: Sequence[Subject]) -> RowResu
             kind="baseline" if name == BASELINE else "ours",
             microseconds=statistics.median(large.samples[name, operation]) * 1e6,
             ratio=grown[name] / grown[BASELINE],
-            target=MOST if name == OURS else None,
+            target=MAX_GROWTH if name == OURS else None,
             unequal=(
                 f"{grown[name]:.2f} times as long as in a file of {small.sessions * len(NAMES):,}"
                 " variables"

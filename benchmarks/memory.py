@@ -17,7 +17,7 @@ from benchmarks.workload import SWEPT_NAMES, long_ago
 from snakestore import SessionRepository
 
 SESSIONS, QUICK_SESSIONS, CHUNK = 100_000, 10_000, 2_000
-MOST_MEGABYTES = 50.0
+MAX_MEGABYTES = 50.0
 # of this process alone: getrusage starts at the peak of the parent process
 PEAK = """
 from pathlib import Path
@@ -94,7 +94,7 @@ def _row(key: str, title: str, sessions: int, measured: Sequence[int]) -> RowRes
         kind="ours",
         microseconds=0.0,
         count=round(kilobytes / 1024, 1),
-        target=Target(MOST_MEGABYTES, unit="count"),
+        target=Target(MAX_MEGABYTES, unit="count"),
     )
     note = "Peak memory (VmHWM) in MiB above the idle process."
     return RowResult(

@@ -55,7 +55,7 @@ WORKERS = """
 Latency-sensitive workers should call `gc.collect(); gc.freeze()` after start-up: the first full
 collection after importing SQLAlchemy takes about 100 ms. The library does not do this itself.
 """
-LEAST_DRAWN, MOST_DRAWN = 0.005, 1000.0
+MIN_DRAWN, MAX_DRAWN = 0.005, 1000.0
 BAR_COLOURS = {"ours": "#2f7d4f", "baseline": "#8a8f98", "peer": "#c98a3a"}
 
 
@@ -87,7 +87,7 @@ def draw(report: Report, path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(10, 1.2 + 0.2 * bars))
     place, ticks, labels = 0.0, [], []
     for result in rows:
-        axes.text(LEAST_DRAWN * 1.2, place, result.title, va="center", fontsize=8, weight="bold")
+        axes.text(MIN_DRAWN * 1.2, place, result.title, va="center", fontsize=8, weight="bold")
         for timing in _bars(result):
             place += 1
             _bar(axes, place, timing)
@@ -97,7 +97,7 @@ def draw(report: Report, path: Path) -> None:
     axes.set_yticks(ticks, labels, fontsize=7)
     axes.set_ylim(place, -1)
     axes.set_xscale("log")
-    axes.set_xlim(LEAST_DRAWN, MOST_DRAWN)
+    axes.set_xlim(MIN_DRAWN, MAX_DRAWN)
     axes.axvline(1.0, color="#444444", linewidth=0.8)
     axes.set_xlabel(
         "times the base of each row (hand-written statements, mostly); a black mark is the target;"
@@ -119,10 +119,8 @@ def _drawn(timing: Timing, result: RowResult) -> bool:
 
 
 def _bar(axes: Any, place: float, timing: Timing) -> None:
-    drawn = min(max(timing.ratio or 0.0, LEAST_DRAWN * 1.05), MOST_DRAWN / 2)
-    axes.barh(
-        place, drawn - LEAST_DRAWN, left=LEAST_DRAWN, height=0.75, color=BAR_COLOURS[timing.kind]
-    )
+    drawn = min(max(timing.ratio or 0.0, MIN_DRAWN * 1.05), MAX_DRAWN / 2)
+    axes.barh(place, drawn - MIN_DRAWN, left=MIN_DRAWN, height=0.75, color=BAR_COLOURS[timing.kind])
     mark = (
         timing.target.at_most
         if timing.target is not None and timing.target.unit == "ratio"

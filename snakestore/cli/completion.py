@@ -17,7 +17,8 @@ from snakestore.errors import SnakeStoreError
 if TYPE_CHECKING:
     from snakestore import SessionRepository
 
-MOST = 100
+MAX_NAMES = 100
+"""Names that are offered at most."""
 
 
 def session_ids(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -29,7 +30,7 @@ def session_ids(ctx: typer.Context, incomplete: str) -> list[str]:
         lambda snapshot, _sid: [
             session.id
             for session in snapshot.list_sessions(
-                f"{incomplete}*", limit=MOST, include_expired=True
+                f"{incomplete}*", limit=MAX_NAMES, include_expired=True
             )
         ],
     )
@@ -41,7 +42,7 @@ def variable_names(ctx: typer.Context, incomplete: str) -> list[str]:
         ctx,
         incomplete,
         "variables",
-        lambda snapshot, sid: snapshot.variable_names(sid, prefix=incomplete, limit=MOST),
+        lambda snapshot, sid: snapshot.variable_names(sid, prefix=incomplete, limit=MAX_NAMES),
     )
 
 
@@ -51,7 +52,7 @@ def program_ids(ctx: typer.Context, incomplete: str) -> list[str]:
         ctx,
         incomplete,
         "programs",
-        lambda snapshot, sid: snapshot.program_ids(sid, prefix=incomplete, limit=MOST),
+        lambda snapshot, sid: snapshot.program_ids(sid, prefix=incomplete, limit=MAX_NAMES),
     )
 
 
@@ -61,7 +62,7 @@ def log_names(ctx: typer.Context, incomplete: str) -> list[str]:
         ctx,
         incomplete,
         "logs",
-        lambda snapshot, sid: snapshot.list_logs(sid, f"{incomplete}*"),
+        lambda snapshot, sid: snapshot.list_logs(sid, f"{incomplete}*")[:MAX_NAMES],
     )
 
 
@@ -74,7 +75,7 @@ def _completed(
     store, sid = str(ctx.params.get("store") or ""), str(ctx.params.get("session_id") or "")
     try:
         if file_names.is_file(store):
-            return list(_printable(file_names.names(store, kind, sid, incomplete, MOST)))
+            return list(_printable(file_names.names(store, kind, sid, incomplete, MAX_NAMES)))
         return list(_printable(_of_server(store, sid, listed)))
     except (SnakeStoreError, OSError):
         return []

@@ -18,19 +18,19 @@ _LAST = "\U0010ffff"
 """Follows every other character in the order of the database."""
 _STATEMENTS = {
     "sessions": (
-        "SELECT id FROM sessions WHERE id >= :first AND id < :last ORDER BY id LIMIT :most"
+        "SELECT id FROM sessions WHERE id >= :first AND id < :last ORDER BY id LIMIT :limit"
     ),
     "variables": (
         "SELECT name FROM variables WHERE session_id = :sid AND name >= :first AND name < :last"
-        " ORDER BY name LIMIT :most"
+        " ORDER BY name LIMIT :limit"
     ),
     "programs": (
         "SELECT id FROM programs WHERE session_id = :sid AND id >= :first AND id < :last"
-        " ORDER BY id LIMIT :most"
+        " ORDER BY id LIMIT :limit"
     ),
     "logs": (
         "SELECT name FROM logs WHERE session_id = :sid AND name >= :first AND name < :last"
-        " ORDER BY name LIMIT :most"
+        " ORDER BY name LIMIT :limit"
     ),
 }
 
@@ -40,7 +40,7 @@ def is_file(store: str) -> bool:
     return "://" not in store.removeprefix(_URL)
 
 
-def names(store: str, kind: str, session_id: str, prefix: str, most: int) -> list[str]:
+def names(store: str, kind: str, session_id: str, prefix: str, limit: int) -> list[str]:
     """The ids of sessions or programs, or the names of variables or logs, with a prefix, in order.
 
     Raises:
@@ -49,7 +49,7 @@ def names(store: str, kind: str, session_id: str, prefix: str, most: int) -> lis
     path = os.path.abspath(store.removeprefix(_URL))
     # without a write-ahead log, "immutable" creates none; it would overlook one
     mode = "mode=ro" if os.path.exists(f"{path}-wal") else "mode=ro&immutable=1"
-    bounds = {"sid": session_id, "first": prefix, "last": prefix + _LAST, "most": most}
+    bounds = {"sid": session_id, "first": prefix, "last": prefix + _LAST, "limit": limit}
     try:
         address = f"file:{quote(path)}?{mode}"
         with closing(sqlite3.connect(address, uri=True, timeout=1)) as connection:

@@ -28,9 +28,9 @@ ROWS = ("sessions", "variables", "programs", "versions", "logs", "log_entries")
 """What a check counts."""
 
 app = new_app()
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 30 * 86400.0
+MIN_PAUSE, MAX_PAUSE = 0.01, 30 * 86400.0
 """Seconds between two sweeps: without a pause, they would keep a processor busy."""
-LONGEST_AGE = 100 * 366 * 86400.0
+MAX_AGE = 100 * 366 * 86400.0
 """A hundred years, in seconds."""
 
 
@@ -44,8 +44,8 @@ def sweep(
     every: Annotated[
         float | None,
         typer.Option(
-            min=SHORTEST_PAUSE,
-            max=LONGEST_PAUSE,
+            min=MIN_PAUSE,
+            max=MAX_PAUSE,
             metavar="SECONDS",
             help="Sweep again and again.",
             show_default=False,
@@ -90,7 +90,7 @@ def prune(
         float | None,
         typer.Option(
             min=0.0,
-            max=LONGEST_AGE,
+            max=MAX_AGE,
             metavar="SECONDS",
             help="Versions replaced longer ago than this.",
             show_default=False,

@@ -88,7 +88,7 @@ def export(
         progress("exporting", "sessions", hidden=beside_records) as show,
     ):
         total = total_of(repository, "sessions") if pattern is None else None
-        records = _counted(
+        records = _with_progress(
             repository.export_sessions(pattern, history=history, include_expired=expired),
             lambda sessions: show(sessions, total),
         )
@@ -154,9 +154,10 @@ def import_(
         print_table(["sessions", "count"], list(counts.items()))
 
 
-def _counted(
+def _with_progress(
     records: Iterator[dict[str, Any]], show: Callable[[int], None]
 ) -> Iterator[dict[str, Any]]:
+    """The records as they come. ``show`` is called with the sessions so far."""
     sessions = 0
     for record in records:
         if record["kind"] == "session":
