@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -25,7 +26,7 @@ from tests.plans import scanned
 
 pytest.importorskip("datasette", reason="the extra `inspect` is not installed")
 
-from snakestore.inspector import charts, queries, server, values
+from snakestore.inspector import charts, queries, security, server, values
 from snakestore.inspector.database import SHORTENED_VIEWS, StoreDatabase
 from snakestore.inspector.metadata import VIEWS
 from snakestore.inspector.questions import QUESTIONS
@@ -183,6 +184,7 @@ def test_a_page_stays_small_whatever_the_size_of_a_value(browse, tmp_path):
         ("/session", 404),
         ("/variable?session=chat-42&name=none", 404),
         ("/log?session=chat-42&name=talk&before=x", 404),
+        (f"/log?session=chat-42&name=talk&before={2**64}", 404),
         ("/chart?kind=pie", 404),
         ("/value?kind=pie&session=chat-42&name=temperature&version=0", 404),
         ("/value?session=chat-42&name=temperature", 404),
@@ -259,6 +261,23 @@ def test_every_answer_forbids_scripts_and_frames(browse, store):
         assert "script-src" not in policy
         assert "unsafe" not in policy
         assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_headers_of_the_inspector_replace_those_of_the_application():
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        own = [(b"Cache-Control", b"max-age=9"), (b"content-type", b"text/plain")]
+        await send({"type": "http.response.start", "status": 200, "headers": own})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"localhost")]}
+    asyncio.run(security.guarded(app)(scope, send, send))
+
+    (message,) = sent
+    assert message["headers"] == [(b"content-type", b"text/plain"), *security.HEADERS]
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -274,6 +274,16 @@ async def test_the_state_is_in_variables_of_the_repository_which_stays_open(tmp_
         assert await repository.get_value("adk-user/app/user", "lang") == "en"
 
 
+async def test_a_change_of_a_listed_state_changes_no_other_listed_session(service):
+    for sid in ("a", "b"):
+        await service.create_session(**NAMES, session_id=sid, state={"app:theme": {"dark": True}})
+
+    first, second = (await service.list_sessions(**NAMES)).sessions
+    first.state["app:theme"]["dark"] = False
+
+    assert second.state["app:theme"] == {"dark": True}
+
+
 async def test_a_session_with_a_ttl_expires_and_the_state_of_its_user_does_not(tmp_path, clock):
     async with await AsyncSessionRepository.open(tmp_path / "s.db", clock=clock) as repository:
         service = SnakestoreSessionService(repository, ttl=60)

@@ -34,6 +34,7 @@ from snakestore.integrations.dspy import (  # noqa: E402
     TrialRecordedError,
     load_module,
 )
+from snakestore.integrations.opening import Handle  # noqa: E402
 
 STUDY = {"params": {"n": 3}, "dataset": [dspy.Example(q="1", a="2").with_inputs("q")], "seed": 9}
 
@@ -131,6 +132,41 @@ def test_a_lapsed_claim_is_given_to_the_next_worker_and_the_first_one_is_refused
 
     assert (int(second), second.attempt) == (0, 2)
     assert [(each.trial, each.attempt, each.score) for each in log.results()] == [(0, 2, 0.5)]
+
+
+def test_a_lapsed_claim_recorded_by_its_number_counts_as_its_last_attempt(log, repo, clock):
+    for _ in range(2):
+        log.claim(lease=10)
+        clock.advance(11)
+
+    recorded = TrialLog(repo, "s", "mipro", **STUDY).record(0, 0.5, "p")
+
+    assert recorded.attempt == 2
+
+
+def pickled(value):
+    return pickle.loads(pickle.dumps(value))  # noqa: S301 - our own
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, pickled])
+def test_a_copied_or_pickled_trial_has_its_claim(log, again):
+    trial = log.claim()
+
+    copied = again(trial)
+
+    assert (copied, copied.attempt, copied.holder) == (trial, trial.attempt, trial.holder)
+    assert log.record(copied, 0.5, "p").attempt == 1
+
+
+def test_a_log_that_cannot_begin_closes_what_it_opened(store_url, repo, monkeypatch):
+    closed = []
+    monkeypatch.setattr(Handle, "close", lambda handle: closed.append(handle.repository))
+
+    with pytest.raises(SessionNotFoundError):
+        TrialLog(store_url, "none", "mipro", **STUDY)
+
+    (opened,) = closed
+    opened.close()
 
 
 def test_a_lapsed_claim_that_nobody_took_is_refused_too(log, clock):
@@ -250,7 +286,7 @@ def test_other_params_dataset_or_seed_are_refused_unless_forced(log, repo, chang
     forced = TrialLog(repo, "s", "mipro", **STUDY | change, force=True)
 
     assert list(refused.value.differences) == [name]
-    assert pickle.loads(pickle.dumps(refused.value)).study == "mipro"  # noqa: S301 - our own
+    assert pickled(refused.value).study == "mipro"
     assert forced.best().score == 0.5
     (resume,) = repo.read_log("s", "mipro/resumes")
     assert list(resume.value) == [name]
@@ -573,3 +609,28 @@ def test_what_a_callback_raises_is_raised_at_the_end_of_the_block(store_url, rep
     ):
         evaluate = dspy.Evaluate(devset=STUDY["dataset"], metric=lambda *_: 1.0, num_threads=1)
         evaluate(predict)
+
+
+def test_what_a_block_raises_comes_before_what_its_callbacks_raised(store_url, repo):
+    with pytest.raises(KeyError), TrialLog(store_url, "s", "mipro", **STUDY) as log:
+        log.callback().errors.append(ValidationError("of a callback"))
+        raise KeyError
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"metric_key": "eval_minibatch"}, {"disable_logging": True}, {}]
+)
+def test_an_evaluation_of_a_part_of_the_examples_is_partial(log, metadata):
+    callback = log.callback()
+    inputs = {
+        "program": dspy.Predict("q -> a"),
+        "devset": STUDY["dataset"],
+        "callback_metadata": metadata,
+    }
+
+    callback.on_evaluate_start("call", None, inputs)
+    callback.on_evaluate_end("call", 0.5)
+
+    (result,) = log.results()
+    assert result.partial is bool(metadata)
+    assert (log.best() is None) is bool(metadata)

@@ -122,6 +122,24 @@ def test_a_filter_compares_values(store, condition, expected):
     assert [item.value["n"] for item in found] == expected
 
 
+def test_namespaces_take_one_look_up_each_however_many_items_they_have(store, monkeypatch):
+    for namespace in NAMESPACES:
+        for number in range(5):
+            store.put(namespace, f"k{number}", {})
+    looked_up, list_sessions = [], SessionRepository.list_sessions
+
+    def counted(*args, **kwargs):
+        looked_up.append(kwargs)
+        return list_sessions(*args, **kwargs)
+
+    monkeypatch.setattr(SessionRepository, "list_sessions", counted)
+    found = store.list_namespaces()
+
+    assert sorted(found) == sorted(NAMESPACES)
+    assert len(looked_up) == len(NAMESPACES) + 1
+    assert all(kwargs["limit"] == 1 for kwargs in looked_up)
+
+
 def test_an_unknown_operator_is_refused(store):
     store.put(("f",), "k", {"n": 1})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import multiprocessing
 import pickle
@@ -147,6 +148,20 @@ def test_a_process_that_was_only_slow_cannot_write_its_failed_trial(store_url, c
         assert repo.variable_names("optuna:1", prefix="heartbeat") == []
 
 
+@pytest.mark.parametrize(("grace_period", "seconds"), [(None, 120), (90, 90)])
+def test_a_heartbeat_leases_for_the_grace_period_or_twice_the_interval(
+    tmp_path, clock, grace_period, seconds
+):
+    with SessionRepository.open(tmp_path / "s.db", clock=clock) as repo:
+        storage = SnakestoreStorage(repo, heartbeat_interval=60, grace_period=grace_period)
+        trial = storage.create_new_trial(storage.create_new_study(MINIMIZE))
+
+        storage.record_heartbeat(trial)
+
+        leased = repo.get_variable("optuna:1", "heartbeat:0").optimization_status
+        assert (leased.expires_at - clock()).total_seconds() == seconds
+
+
 def test_a_trial_without_a_heartbeat_never_counts_as_stale(storage):
     study_id = storage.create_new_study(MINIMIZE)
     storage.create_new_trial(study_id)
@@ -230,15 +245,18 @@ def test_threads_share_a_storage(storage):
     assert all(trial.state == TrialState.COMPLETE for trial in study.trials)
 
 
-def test_an_interrupt_while_trials_are_read_loses_none(storage, other, monkeypatch):
+@pytest.mark.parametrize("applied", [False, True])
+def test_an_interrupt_while_trials_are_read_loses_none(storage, other, monkeypatch, applied):
     study = optuna.create_study(storage=storage, study_name="s")
     study.optimize(square, n_trials=3)
     apply = Trials._replace
     left = iter(range(4))
 
     def interrupted(trials, trial):
-        apply(trials, trial)
-        if next(left, None) == 3:
+        last = next(left, None) == 3
+        if applied or not last:
+            apply(trials, trial)
+        if last:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Trials, "_replace", interrupted)
@@ -391,6 +409,25 @@ def test_an_entry_of_a_newer_version_is_refused(storage, other):
 
 
 # --- opening
+
+
+def test_a_change_of_a_returned_trial_changes_no_other_reading(storage):
+    trial = storage.create_new_trial(storage.create_new_study(MINIMIZE))
+    storage.set_trial_user_attr(trial, "k", 1)
+
+    storage.get_trial(trial).user_attrs["k"] = 2
+
+    assert storage.get_trial(trial).user_attrs == {"k": 1}
+
+
+def test_copies_of_a_study_share_its_storage(storage):
+    study = optuna.create_study(storage=storage, study_name="s")
+
+    copied = copy.deepcopy(study)
+    copied.optimize(square, n_trials=1)
+
+    assert copied._storage is study._storage
+    assert len(study.trials) == 1
 
 
 def test_a_storage_of_a_repository_leaves_it_open_and_cannot_be_pickled(tmp_path):
