@@ -16,6 +16,7 @@ from benchmarks.peers.frameworks import (
 from benchmarks.peers.servers import REDIS_UNEQUAL
 from benchmarks.row import (
     ASYNC_BASELINE,
+    ASYNC_DRIVER,
     ASYNC_OURS,
     ASYNC_POSTGRES_BASELINE,
     ASYNC_POSTGRES_OURS,
@@ -63,6 +64,7 @@ LOGS = ("append", "read-last")
 LONG_LOGS = ("append-long", "read-last-long")
 MEMORY = ("memory-get", "memory-update")
 ASYNC = ("async-get", "async-update")
+ASYNC_SYNC, ASYNC_OF_DRIVER = ("async-get-sync",), ("async-get-driver",)
 POSTGRES = ("postgres-get", "postgres-update", "postgres-update-afar")
 ASYNC_POSTGRES = ("async-postgres-get", "async-postgres-update")
 PROCESSES = ("processes", "processes-wait", "processes-lost")
@@ -119,6 +121,14 @@ BASELINES = (
     Entry(name=MEMORY_BASELINE, kind="baseline", place="baselines.jobs:open_memory", rows=MEMORY),
     Entry(name=ASYNC_BASELINE, kind="baseline", place="baselines.jobs:open_threaded", rows=ASYNC),
     Entry(
+        name=ASYNC_DRIVER,
+        kind="baseline",
+        place="baselines.driver:open_aiosqlite",
+        rows=ASYNC_OF_DRIVER,
+        needs=("aiosqlite",),
+        unequal="does not record the access",
+    ),
+    Entry(
         name=POSTGRES_BASELINE,
         kind="baseline",
         place="baselines.postgres:open_postgres",
@@ -147,6 +157,7 @@ OURSELVES = (
             *HISTORIES,
             *LOGS,
             *LONG_LOGS,
+            *ASYNC_SYNC,
             *PROCESSES,
             *BARE_ALL,
             *BARE_LARGE,
@@ -170,7 +181,12 @@ OURSELVES = (
         unequal="returns a numpy array, not a list",
     ),
     Entry(name=MEMORY_OURS, kind="ours", place="ours.sqlite:open_memory", rows=MEMORY),
-    Entry(name=ASYNC_OURS, kind="ours", place="ours.awaited:open_sqlite", rows=ASYNC),
+    Entry(
+        name=ASYNC_OURS,
+        kind="ours",
+        place="ours.awaited:open_sqlite",
+        rows=ASYNC + ASYNC_SYNC + ASYNC_OF_DRIVER,
+    ),
     Entry(
         name=POSTGRES_OURS,
         kind="ours",

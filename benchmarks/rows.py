@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.row import (
     ASYNC_BASELINE,
+    ASYNC_DRIVER,
     ASYNC_OURS,
     ASYNC_POSTGRES_BASELINE,
     CACHED,
@@ -196,6 +197,22 @@ BACKEND_ROWS = (
         calls=100,
         base=ASYNC_BASELINE,
         targets={ASYNC_OURS: Target(1.3, 1.0)},
+    ),
+    Row(
+        key="async-get-sync",
+        title="async get_value, of get_value",
+        calls=500,
+        base=OURS,
+        targets={ASYNC_OURS: Target(1.8, 1.4)},
+        note="The read runs on the event loop, without a change of threads.",
+    ),
+    Row(
+        key="async-get-driver",
+        title="async get_value, of aiosqlite",
+        calls=200,
+        base=ASYNC_DRIVER,
+        targets={ASYNC_OURS: Target(0.1, 0.05)},
+        note="aiosqlite hands each call of the driver to a thread: to execute, fetch and close.",
     ),
     Row(
         key="async-update",

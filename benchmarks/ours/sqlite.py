@@ -77,6 +77,7 @@ def open_default(lab: Lab) -> Bench:
     makers["history"] = lambda: logged(
         operations.seeds, writing(operations.update, UPDATES, UPDATED)
     )
+    makers["async-get-sync"] = lambda: reading(repo.get_value, READS, NAMES)
     makers["history-read"] = lambda: reading(operations.get_value, UPDATES, UPDATED)
     closers = [repo.close, operations.seeds.close]
     makers |= log_makers(lambda: start_logs(lab, closers))
