@@ -94,7 +94,7 @@ def dispatcher_on(bind: AsyncBind, options: RepositoryOptions) -> Dispatcher:
     """
     synchronous = _synchronous(bind)
     repository = SessionRepository(synchronous, **options)
-    backend = repository._runner.backend  # noqa: SLF001 - an async repository is its other face
+    backend = repository._runner.backend  # noqa: SLF001 - its async form
     executor = GreenletExecutor(remote=backend.remote)
     if not isinstance(synchronous, Engine):
         return ConnectionDispatcher(repository, executor)

@@ -113,7 +113,7 @@ class ConnectionDispatcher(BlockDispatcher):
         self._permit = permit
         self._scheduler = scheduler
         self._limit = limit
-        self._use = _Use(executor, repository._runner)  # noqa: SLF001 - its other face
+        self._use = _Use(executor, repository._runner)  # noqa: SLF001 - its async form
 
     async def read(self, method: Method[R], args: Arguments, kwargs: Keywords) -> R:
         """Run a method that reads, after those that were called before."""

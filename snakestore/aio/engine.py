@@ -232,7 +232,7 @@ class EngineDispatcher(Dispatcher):
 
 def runner_of(repository: SessionRepository) -> AutocommitRunner:
     """The runner of a repository on an engine."""
-    runner = repository._runner  # noqa: SLF001 - an async repository is its other face
+    runner = repository._runner  # noqa: SLF001 - its async form
     assert isinstance(runner, AutocommitRunner)  # noqa: S101 - it is bound to an engine
     return runner
 

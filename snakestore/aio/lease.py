@@ -46,7 +46,7 @@ class AsyncLease(HeldVariable):
         renew: bool,
     ) -> None:
         """Use ``AsyncSessionRepository.lease`` instead."""
-        runner: Runner = dispatcher.repository._runner  # noqa: SLF001 - its other face
+        runner: Runner = dispatcher.repository._runner  # noqa: SLF001 - its async form
         self._dispatcher = dispatcher
         self._grant = Grant(sid, identifier, seconds, optimizer_id, runner.clock_time)
         self._commits = runner.commits
@@ -214,7 +214,7 @@ _releases: set[asyncio.Task[SnakeStoreError | None]] = set()
 
 
 def _start(repository: SessionRepository, *terms: Any) -> Variable:
-    return repository._runner.write(start, *terms, endless=False)  # noqa: SLF001 - its other face
+    return repository._runner.write(start, *terms, endless=False)  # noqa: SLF001 - its async form
 
 
 def _extend(repository: SessionRepository, *args: Any) -> Any:

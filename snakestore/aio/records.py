@@ -18,7 +18,7 @@ async def exported(
     dispatcher: Dispatcher, pattern: str | None, *, history: bool, include_expired: bool
 ) -> AsyncGenerator[Record, None]:
     """The records of ``export_sessions``, of one snapshot that is open meanwhile."""
-    export = dispatcher.repository._new_export(  # noqa: SLF001 - an async repository is its face
+    export = dispatcher.repository._new_export(  # noqa: SLF001 - its async form
         pattern, history=history, include_expired=include_expired
     )
     block = Block(read_only=True)
@@ -44,7 +44,7 @@ async def imported(
 ) -> ImportReport:
     """What ``import_sessions`` returns. Records of a plain iterable are checked in a thread."""
     way = checked_way(on_conflict)
-    checked = dispatcher.repository._new_records()  # noqa: SLF001 - an async repository is its face
+    checked = dispatcher.repository._new_records()  # noqa: SLF001 - its async form
     try:
         if isinstance(records, AsyncIterable):
             async for record in records:

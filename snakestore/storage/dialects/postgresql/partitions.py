@@ -95,7 +95,7 @@ def _plain_tables(connection: Connection) -> list[str]:
 
 
 def _has_rows(connection: Connection, name: str) -> bool:
-    return bool(connection.scalar(text(f"SELECT EXISTS (SELECT FROM {name})")))  # noqa: S608 - ours
+    return bool(connection.scalar(text(f"SELECT EXISTS (SELECT FROM {name})")))  # noqa: S608 - a name of our tables
 
 
 def _replace(connection: Connection, tables: Sequence[str], partitions: int) -> None:
