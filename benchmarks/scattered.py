@@ -64,46 +64,46 @@ def scattered_makers(start: Start) -> Makers:
     """The jobs at random; ``start`` is called on first use."""
     started = cache(start)
 
-    def reading(operation: Callable[[Scattered], Any], *, small: bool = False) -> Job:
+    def _reading(operation: Callable[[Scattered], Any], *, small: bool = False) -> Job:
         store = started()
         return _each(operation(store), _keys(plain_sessions(1 if small else store.sessions)))
 
-    def updating(sessions: Callable[[int], list[str]], *, small: bool = False) -> Job:
+    def _updating(sessions: Callable[[int], list[str]], *, small: bool = False) -> Job:
         store = started()
         keys = _keys(sessions(1 if small else store.sessions))
         return _settled(store, _each(store.update, _with_documents(keys)))
 
-    def registering() -> Job:
+    def _registering() -> Job:
         store = started()
         numbers = count()
         sids = _shuffled(plain_sessions(store.sessions))
         keys = ((sid, f"new{next(numbers)}") for sid in sids)
         return _settled(store, _each(store.register, _with_documents(keys)))
 
-    def batches(sessions: Callable[[int], list[str]]) -> Job:
+    def _batches(sessions: Callable[[int], list[str]]) -> Job:
         store = started()
         values = cycle([dict(zip(NAMES, DOCUMENTS[at:], strict=False)) for at in range(0, 700, 97)])
         keys = zip(_shuffled(sessions(store.sessions)), values, strict=False)
         return _settled(store, _each(store.update_many, keys))
 
-    def listing(operation: Callable[[Scattered], Any], *more: Any) -> Job:
+    def _listing(operation: Callable[[Scattered], Any], *more: Any) -> Job:
         store = started()
         sids = _shuffled(plain_sessions(store.sessions))
         return _each(operation(store), ((sid, *more) for sid in sids))
 
     return {
-        "bare-get": lambda: reading(lambda store: store.get_value),
-        "of-diskcache": lambda: reading(lambda store: store.get_value),
-        "bare-get-small": lambda: reading(lambda store: store.get_value, small=True),
-        "bare-record": lambda: reading(lambda store: store.get_record),
-        "bare-update-plain": lambda: updating(plain_sessions),
-        "bare-update-small": lambda: updating(plain_sessions, small=True),
-        "bare-update": lambda: updating(kept_sessions),
-        "bare-register": registering,
-        "bare-batch-plain": lambda: batches(plain_sessions),
-        "bare-batch": lambda: batches(kept_sessions),
-        "bare-list": lambda: listing(lambda store: store.list_records),
-        "bare-prefix": lambda: listing(lambda store: store.list_prefix, PREFIX),
+        "bare-get": lambda: _reading(lambda store: store.get_value),
+        "of-diskcache": lambda: _reading(lambda store: store.get_value),
+        "bare-get-small": lambda: _reading(lambda store: store.get_value, small=True),
+        "bare-record": lambda: _reading(lambda store: store.get_record),
+        "bare-update-plain": lambda: _updating(plain_sessions),
+        "bare-update-small": lambda: _updating(plain_sessions, small=True),
+        "bare-update": lambda: _updating(kept_sessions),
+        "bare-register": _registering,
+        "bare-batch-plain": lambda: _batches(plain_sessions),
+        "bare-batch": lambda: _batches(kept_sessions),
+        "bare-list": lambda: _listing(lambda store: store.list_records),
+        "bare-prefix": lambda: _listing(lambda store: store.list_prefix, PREFIX),
     }
 
 
@@ -132,14 +132,14 @@ def _each(operation: Callable[..., Any] | None, turns: Iterator[tuple[Any, ...]]
     assert operation is not None
     arguments: list[tuple[Any, ...]] = []
 
-    def prepare(times: int) -> None:
+    def _prepare(times: int) -> None:
         arguments[:] = islice(turns, times)
 
-    def run(times: int) -> None:
+    def _run(times: int) -> None:
         for each in arguments[:times]:
             operation(*each)
 
-    return Job(run, prepare)
+    return Job(_run, _prepare)
 
 
 def _settled(store: Scattered, job: Job) -> Job:

@@ -201,12 +201,12 @@ def start_bare(lab: Lab, closers: list[Callable[[], Any]]) -> Scattered:
     closers.append(store.connection.close)
     kept = set(kept_sessions(lab.sessions))
 
-    def update(sid: str, name: str, value: Any) -> int:
+    def _update(sid: str, name: str, value: Any) -> int:
         return (
             store.update_kept(sid, name, value) if sid in kept else store.update(sid, name, value)
         )
 
-    def update_many(sid: str, values: Mapping[str, Any]) -> None:
+    def _update_many(sid: str, values: Mapping[str, Any]) -> None:
         change = store.update_many_kept if sid in kept else store.update_many
         change(sid, values)
 
@@ -214,9 +214,9 @@ def start_bare(lab: Lab, closers: list[Callable[[], Any]]) -> Scattered:
         sessions=lab.sessions,
         get_value=store.get_value,
         get_record=store.get_record,
-        update=update,
+        update=_update,
         register=store.register,
-        update_many=update_many,
+        update_many=_update_many,
         list_records=store.list_records,
         list_prefix=store.list_prefix,
         checkpoint=store.checkpoint,

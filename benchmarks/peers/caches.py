@@ -101,36 +101,36 @@ def start_scattered(lab: Lab, closers: list[Callable[[], Any]]) -> Scattered:
                 values.set(f"{sid}/{name}", DOCUMENTS[0])
                 records.set(f"{sid}/{name}", _versioned(DOCUMENTS[0], 0))
 
-    def get_record(sid: str, name: str) -> Any:
+    def _get_record(sid: str, name: str) -> Any:
         return records.get(f"{sid}/{name}")
 
-    def change(sid: str, name: str, value: Any) -> None:
+    def _change(sid: str, name: str, value: Any) -> None:
         key = f"{sid}/{name}"
         records.set(key, _versioned(value, records.get(key)["version"] + 1))
 
-    def update(sid: str, name: str, value: Any) -> None:
+    def _update(sid: str, name: str, value: Any) -> None:
         with records.transact():
-            change(sid, name, value)
+            _change(sid, name, value)
             records.incr(f"{sid}/", 1)
 
-    def register(sid: str, name: str, value: Any) -> None:
+    def _register(sid: str, name: str, value: Any) -> None:
         with records.transact():
             records.add(f"{sid}/{name}", _versioned(value, 0))
             records.incr(f"{sid}/", 1)
 
-    def update_many(sid: str, changed: Mapping[str, Any]) -> None:
+    def _update_many(sid: str, changed: Mapping[str, Any]) -> None:
         with records.transact():
             for name, value in changed.items():
-                change(sid, name, value)
+                _change(sid, name, value)
             records.incr(f"{sid}/", len(changed))
 
     return Scattered(
         sessions=lab.sessions,
         get_value=lambda sid, name: values.get(f"{sid}/{name}"),
-        get_record=get_record,
-        update=update,
-        register=register,
-        update_many=update_many,
+        get_record=_get_record,
+        update=_update,
+        register=_register,
+        update_many=_update_many,
     )
 
 

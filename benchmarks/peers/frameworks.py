@@ -102,10 +102,10 @@ def _scattered_langgraph(lab: Lab, base: Any, store: Any) -> Scattered:
         puts = [base.PutOp((sid,), name, _versioned(DOCUMENTS[0], 0)) for name in NAMES]
         store.batch([*puts, base.PutOp(("counts",), sid, {"updates": 0})])
 
-    def update(sid: str, name: str, value: Any) -> None:
-        update_many(sid, {name: value})
+    def _update(sid: str, name: str, value: Any) -> None:
+        _update_many(sid, {name: value})
 
-    def update_many(sid: str, changed: Mapping[str, Any]) -> None:
+    def _update_many(sid: str, changed: Mapping[str, Any]) -> None:
         gets = [base.GetOp((sid,), name) for name in changed]
         *found, counted = store.batch([*gets, base.GetOp(("counts",), sid)])
         puts = [
@@ -115,7 +115,7 @@ def _scattered_langgraph(lab: Lab, base: Any, store: Any) -> Scattered:
         count = {"updates": counted.value["updates"] + len(changed)}
         store.batch([*puts, base.PutOp(("counts",), sid, count)])
 
-    def register(sid: str, name: str, value: Any) -> None:
+    def _register(sid: str, name: str, value: Any) -> None:
         counted = store.get(("counts",), sid)
         count = {"updates": counted.value["updates"] + 1}
         put = base.PutOp((sid,), name, _versioned(value, 0))
@@ -125,9 +125,9 @@ def _scattered_langgraph(lab: Lab, base: Any, store: Any) -> Scattered:
         sessions=lab.sessions,
         get_value=lambda sid, name: store.get((sid,), name).value["value"],
         get_record=lambda sid, name: store.get((sid,), name),
-        update=update,
-        register=register,
-        update_many=update_many,
+        update=_update,
+        register=_register,
+        update_many=_update_many,
         list_records=lambda sid: store.search((sid,), limit=100),
     )
 
