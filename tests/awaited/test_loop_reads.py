@@ -20,6 +20,7 @@ from snakestore import (
 )
 from snakestore.aio import loop_reads
 from snakestore.storage.dialects.sqlite import bounded
+from snakestore.storage.execution import pool
 from tests.awaited.test_lifecycle import in_child
 
 LARGE = 200_000
@@ -73,6 +74,8 @@ class Steady:
 def steady(monkeypatch: pytest.MonkeyPatch) -> Steady:
     steady = Steady()
     monkeypatch.setattr(loop_reads, "steady_seconds", steady)
+    monkeypatch.setattr(bounded, "steady_seconds", lambda: 0.0)
+    monkeypatch.setattr(pool, "monotonic", lambda: 0.0)  # no second passes between two reads
     return steady
 
 
