@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import operator
+from functools import partial
 from typing import Annotated, Any
 
 import pytest
@@ -13,6 +14,7 @@ pytest.importorskip("langgraph.checkpoint.base", reason="needs the extra langgra
 
 from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT
 from typing_extensions import TypedDict
@@ -287,9 +289,10 @@ def test_deleting_no_run_deletes_nothing_of_no_run(saver):
     assert ids(saver.list(config())) == ["0001"]
 
 
-def test_pickle_is_refused(store_url):
+@pytest.mark.parametrize("outer", [lambda inner: inner, partial(EncryptedSerializer, object())])
+def test_pickle_is_refused_also_inside_of_encryption(store_url, outer):
     with pytest.raises(ValidationError, match="pickle_fallback"):
-        SnakestoreSaver(store_url, serde=JsonPlusSerializer(pickle_fallback=True))
+        SnakestoreSaver(store_url, serde=outer(JsonPlusSerializer(pickle_fallback=True)))
 
 
 def test_a_value_that_the_serializer_refuses_stores_nothing(saver):

@@ -64,7 +64,6 @@ class AwaitingRunner:
             asyncio.get_running_loop()
         except RuntimeError:
             return asyncio.run(self.arun(steps, at_once=at_once))
-        steps.close()
         message = (
             "a method that is not awaited was called on the event loop, which it would block."
             " Await the one whose name starts with 'a' (ainvoke, aget_state, aput), or use a"
