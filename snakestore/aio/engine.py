@@ -19,7 +19,7 @@ from snakestore.aio.dispatcher import (
     text_of,
 )
 from snakestore.aio.executors import Executor, Job, outcome_of, persist, persist_for_a_while
-from snakestore.aio.loop_reads import ELSEWHERE, MAX_BYTES, LoopReads
+from snakestore.aio.loop_reads import AFTER_OTHERS, ELSEWHERE, MAX_BYTES, LoopReads
 from snakestore.aio.scheduler import Permit, Scheduler, guarded
 from snakestore.aio.stepping import SteppingRunner
 from snakestore.errors import StoreBusyError, StoreError
@@ -70,7 +70,10 @@ class EngineDispatcher(Dispatcher):
         if loop_reads is None:
             return await self.run_read(partial(method, self.repository, *args, **kwargs))
         found = loop_reads.attempt(method, args, kwargs)
-        if found is not ELSEWHERE:
+        if found is AFTER_OTHERS:
+            await asyncio.sleep(0)
+            found = loop_reads.attempt(method, args, kwargs)
+        if found is not ELSEWHERE and found is not AFTER_OTHERS:
             return cast("R", found)
         try:
             return await self.run_read(partial(method, self.repository, *args, **kwargs))

@@ -11,7 +11,7 @@ Two things would hold the event loop for longer than such a read takes:
   method, which compiles its statement, run in a thread. A read that waited for the disk all the
   same sends the next ones to threads for a while.
 - A task that awaits one read after the other, and never suspends. So after about a millisecond of
-  them, one runs in a thread, and other tasks go on.
+  them, the next one suspends its task first, and others go on.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MAX_BYTES: Final = 64 * 2**10
 MAX_ROWS: Final = 100
 """The most rows that are read there."""
 MAX_SECONDS_IN_A_ROW, MAX_READS_IN_A_ROW = 0.001, 100
-"""After so much one read runs in a thread. Test tools may stop the clock, hence the number."""
+"""After so much other tasks run first. Test tools may stop the clock, hence the number."""
 SLOW_SECONDS: Final = 0.0005
 """A read that takes longer may have waited for the disk."""
 MAX_SECONDS: Final = 0.002
@@ -49,6 +49,8 @@ MAX_WARM: Final = 10_000
 
 ELSEWHERE: Final = object()
 """Returned by ``attempt`` for a read that is to run in a thread."""
+AFTER_OTHERS: Final = object()
+"""Returned by ``attempt`` for a read that is to be attempted again when other tasks ran."""
 
 
 def _always(args: Arguments, kwargs: Keywords) -> bool:
@@ -120,7 +122,7 @@ class _Here(threading.local):
 
     def __init__(self) -> None:
         self.reads = 0
-        """How many reads there were since the last that ran in a thread."""
+        """How many reads there were since other tasks were let run."""
         self.seconds = 0.0
         """How long they took."""
         self.disk_reads = _disk_reads()
@@ -151,21 +153,23 @@ class LoopReads:
         self._paused_until = 0.0
 
     def attempt(self, method: Method[Any], args: Arguments, kwargs: Keywords) -> Any:
-        """Run a method that reads little. Returns its result, or ELSEWHERE, and never waits.
+        """Run a method that reads little. Never waits.
+
+        Returns its result, or ELSEWHERE or AFTER_OTHERS.
 
         Raises:
             SnakeStoreError: as the method, if that has to do with what is stored.
         """
         here, began = self._here, steady_seconds()
+        if here.reads >= MAX_READS_IN_A_ROW or here.seconds >= MAX_SECONDS_IN_A_ROW:
+            here.reads, here.seconds = 0, 0.0
+            return AFTER_OTHERS
         if (
-            here.reads >= MAX_READS_IN_A_ROW
-            or here.seconds >= MAX_SECONDS_IN_A_ROW
-            or began < self._paused_until
+            began < self._paused_until
             or not self._calls.get(_shape(method, kwargs), _never)(args, kwargs)
             or not self._is_warm(_session(args, kwargs), began)
             or (self._refused and _list(method, args, kwargs) in self._refused)
         ):
-            here.reads, here.seconds = 0, 0.0
             return ELSEWHERE
         try:
             if self._blocks:  # which one is the caller's matters

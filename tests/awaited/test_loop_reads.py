@@ -413,7 +413,7 @@ def test_loops_in_several_threads_read_one_repository(opened):
 
 
 @pytest.mark.parametrize("step", [0.0, 0.0001], ids=["stopped clock", ""])
-def test_other_tasks_run_while_one_awaits_reads_only(opened, steady, step):
+def test_other_tasks_run_while_one_awaits_reads_only(clock, opened, steady, step):
     async def main():
         async with opened() as repo:
             await again(lambda: repo.get_value("s", "n001"))
@@ -422,9 +422,23 @@ def test_other_tasks_run_while_one_awaits_reads_only(opened, steady, step):
             asyncio.get_running_loop().call_soon(ended.set)
             for _ in range(loop_reads.MAX_READS_IN_A_ROW if step == 0 else 20):
                 await repo.get_value("s", "n001")
-            return ended.is_set()
+            return ended.is_set(), clock.on_loop
 
-    assert asyncio.run(main())
+    assert asyncio.run(main()) == (True, True)
+
+
+def test_many_tasks_that_only_read_each_get_what_they_read(opened, steady):
+    async def main():
+        async with opened() as repo:
+            await repo.get_value("s", "n001")
+            steady.step = 0.0004  # so that each lets others run after every few reads
+
+            async def read(number):
+                return [await repo.get_value("s", f"n{number:03}") for _ in range(20)]
+
+            return await asyncio.gather(*[read(number) for number in range(30)])
+
+    assert asyncio.run(main()) == [[number] * 20 for number in range(30)]
 
 
 def test_a_cancelled_task_that_only_reads_ends(opened):
