@@ -107,6 +107,42 @@ def test_the_memory_is_bounded(repo, monkeypatch):
     assert len(connection.row_cache.rows) <= 2
 
 
+def read_in_turn(repo, statements, times):
+    """The statements of reading five variables in turn."""
+    for number in range(5):
+        repo.register_variable("s", f"v{number}", "integer", number)
+    statements.clear()
+    for number in range(times):
+        assert repo.get_value("s", f"v{number % 5}") == number % 5
+    return statements
+
+
+def test_a_cache_that_is_too_small_is_passed_by_for_a_while(repo, statements, monkeypatch):
+    monkeypatch.setattr(cache, "MAX_BYTES", 2 * cache.ROW_BYTES)
+    rows_kept = 1  # the values are too long for two
+    filled = rows_kept + 1
+
+    seen = read_in_turn(repo, statements, filled + cache.PASSED_BY * rows_kept)
+
+    asked = [number for number, sql in enumerate(seen) if sql == "PRAGMA data_version"]
+    assert len(seen) - len(asked) == filled + cache.PASSED_BY * rows_kept
+    assert max(asked) < 3 * filled
+    repo.get_value("s", "v0")
+    assert seen[-3:-1] == ["PRAGMA data_version"] * 2
+
+
+def test_a_cache_that_is_full_but_pays_goes_on(repo, statements, monkeypatch):
+    monkeypatch.setattr(cache, "MAX_BYTES", 2 * cache.ROW_BYTES)
+    read_in_turn(repo, statements, 0)
+    for name in ("v0", "v0", "v0", "v1", "v1"):
+        repo.get_value("s", name)
+    statements.clear()
+
+    repo.get_value("s", "v1")
+
+    assert statements == ["PRAGMA data_version"]
+
+
 @pytest.mark.parametrize("bind", ["plain engine", "connection"])
 def test_what_cannot_tell_of_changes_is_refused(tmp_path, bind):
     snakestore.upgrade(tmp_path / "plain.db")

@@ -4,6 +4,9 @@ Each connection has a cache of its own, valid as long as ``PRAGMA data_version``
 stays the same. It changes with every commit of another connection, in this process or elsewhere
 (https://sqlite.org/pragma.html#pragma_data_version). The connection's own commits do not change it,
 so a write clears the cache first.
+
+A cache that is full has paid if most lookups found their row. Otherwise more is read at random than
+it holds, and keeping rows costs more than it saves: then the next lookups pass it by.
 """
 
 from __future__ import annotations
@@ -28,24 +31,43 @@ ROW_BYTES = 500
 """Estimated size of a row besides its texts and binary values."""
 
 
+HITS_PER_ROW = 2
+"""How often a row must be found, on average, to be worth keeping."""
+PASSED_BY = 32
+"""How many lookups pass by a cache that has not paid, for each row that it had."""
+
+
 CachedRow = tuple[Row, datetime, float | None]
 """A row that joins a variable to its session, and the session's ``last_accessed`` and ``ttl``."""
+
+
+class Pause:
+    """How many of a runner's next lookups pass by its caches."""
+
+    __slots__ = ("lookups",)
+
+    def __init__(self) -> None:
+        self.lookups = 0
 
 
 class RowCache:
     """Rows by statement, session and identifier, as of one ``data_version``."""
 
-    __slots__ = ("rows", "size", "version")
+    __slots__ = ("hits", "pause", "rows", "size", "version")
 
-    def __init__(self) -> None:
+    def __init__(self, pause: Pause) -> None:
+        """Start empty; begin ``pause`` when the cache is full and has not paid."""
         self.rows: dict[tuple[Statement, str, str], CachedRow] = {}
+        self.pause = pause
         self.version: int | None = None
         self.size = 0
+        self.hits = 0
+        """How many lookups were answered since the cache was empty."""
 
     def clear(self, version: int | None = None) -> None:
         """Drop all rows. Rows that are put from here on are as of ``version``."""
         self.rows.clear()
-        self.size = 0
+        self.size = self.hits = 0
         self.version = version
 
     def put(self, statement: Statement, sid: str, identifier: str, row: Row) -> None:
@@ -54,6 +76,8 @@ class RowCache:
             return
         self.size += ROW_BYTES + row_bytes(row)
         if self.size > MAX_BYTES:
+            if self.hits < HITS_PER_ROW * len(self.rows):
+                self.pause.lookups = PASSED_BY * len(self.rows)
             self.clear(self.version)
             return
         last_accessed, ttl, _ = access_from(sid, row)
@@ -83,6 +107,11 @@ class CachingRunner(AutocommitRunner):
     _max_bytes: int | None = None
     """How large a cached row may be; None: as large as it is."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Take the arguments of an AutocommitRunner."""
+        super().__init__(*args, **options)
+        self._pause = Pause()
+
     def at_once(self, max_bytes: int) -> Self | None:
         """A runner for small reads, see ``AutocommitRunner``."""
         runner = super().at_once(max_bytes)
@@ -100,7 +129,7 @@ class CachingRunner(AutocommitRunner):
         """
         if type(sid) is not str or type(identifier) is not str:
             return None
-        if self.blocks and self.in_block():
+        if self._pause.lookups or (self.blocks and self.in_block()):
             return None
         connection: ConnectionAdapter | None = None
         try:
@@ -117,7 +146,7 @@ class CachingRunner(AutocommitRunner):
     def _cached_row(
         self, connection: ConnectionAdapter, key: tuple[Statement, str, str]
     ) -> tuple[Row, datetime] | None:
-        cache = row_cache_of(connection)
+        cache = self._cache_of(connection)
         [version] = connection.execute(self.backend.data_version).fetchone()
         if version != cache.version:
             cache.clear(version)
@@ -129,25 +158,30 @@ class CachingRunner(AutocommitRunner):
         row, last_accessed, ttl = cached
         if self._max_bytes is not None and row_bytes(row) > self._max_bytes:
             raise NotAtOnceError
-        return None if access_is_due((now - last_accessed).total_seconds(), ttl) else (row, now)
+        if access_is_due((now - last_accessed).total_seconds(), ttl):
+            return None
+        cache.hits += 1
+        return row, now
 
     def _context(self, connection: ConnectionAdapter, mode: Mode) -> TransactionContext:
         if mode is not LOOKUP or not isinstance(connection, DriverConnection):
             return super()._context(connection, mode)
-        cache = row_cache_of(connection)
+        if self._pause.lookups > 0:
+            self._pause.lookups -= 1  # threads may lose some of it, which harms nothing
+            return super()._context(connection, mode)
+        cache = self._cache_of(connection)
         [version] = connection.execute(self.backend.data_version).fetchone()
         if version != cache.version:
             cache.clear(version)
         return CachingContext(connection, self._now(), cache)
 
+    def _cache_of(self, connection: ConnectionAdapter) -> RowCache:
+        """The cache of a connection, which is created on first use."""
+        assert isinstance(connection, DriverConnection)  # noqa: S101 - all of this runner's are
+        if connection.row_cache is None:
+            connection.row_cache = RowCache(self._pause)
+        cache: RowCache = connection.row_cache  # type: ignore[assignment] # nothing else sets it
+        return cache
+
 
 holds_connection(CachingRunner.cached_row.__code__)
-
-
-def row_cache_of(connection: ConnectionAdapter) -> RowCache:
-    """The cache of a connection, which is created on first use."""
-    assert isinstance(connection, DriverConnection)  # noqa: S101 - all of a CachingRunner's are
-    if connection.row_cache is None:
-        connection.row_cache = RowCache()
-    cache: RowCache = connection.row_cache  # type: ignore[assignment] # nothing else sets it
-    return cache
