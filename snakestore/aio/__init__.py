@@ -5,6 +5,7 @@
 - ``transaction``: the block. ``lease``: the block that holds a variable.
 - ``stepping``: methods of several transactions.
 - ``scheduler`` and ``line``: who waits for whom. Waiting takes place on the event loop.
+- ``group_commit``: writes that wait for the same turn, in one transaction.
 - ``executors``: runs synchronous code, in worker ``threads`` or in SQLAlchemy's ``greenlets``.
 """
 

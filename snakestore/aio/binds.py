@@ -78,7 +78,8 @@ async def open_in_thread(open_repository: Callable[[], SessionRepository]) -> Di
     [repository] = opened
     runner = runner_of(repository)
     scheduler = Scheduler(runner.connection_limit, locks_rows=runner.backend.locks_rows)
-    dispatcher = EngineDispatcher(repository, executor, scheduler)
+    groups = not runner.backend.locks_rows and not runner.sole
+    dispatcher = EngineDispatcher(repository, executor, scheduler, groups=groups)
     if cancelled is not None:
         await dispatcher.close()
         raise cancelled

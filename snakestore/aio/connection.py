@@ -119,8 +119,11 @@ class ConnectionDispatcher(BlockDispatcher):
         """Run a method that reads, after those that were called before."""
         return await self._run(partial(method, self.repository, *args, **kwargs))
 
-    async def write(self, method: Method[R], args: Arguments, kwargs: Keywords) -> R:
+    async def write(
+        self, method: Method[R], args: Arguments, kwargs: Keywords, *, alone: bool = False
+    ) -> R:
         """Run a method that writes, after those that were called before."""
+        del alone  # here all are in one transaction
         call = partial(method, self.repository, *args, **kwargs)
         return await self._run(call, session=text_of(session_of(args, kwargs)))
 

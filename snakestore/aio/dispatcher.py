@@ -38,8 +38,14 @@ class Dispatcher(ABC):
         """Run a method that reads."""
 
     @abstractmethod
-    async def write(self, method: Method[R], args: Arguments, kwargs: Keywords) -> R:
-        """Run a method that writes, in one transaction."""
+    async def write(
+        self, method: Method[R], args: Arguments, kwargs: Keywords, *, alone: bool = False
+    ) -> R:
+        """Run a method that writes, in one transaction.
+
+        ``alone`` says that no other write may be done in the same one: it takes long, or it calls a
+        function of the user's.
+        """
 
     @abstractmethod
     async def in_steps(self, method: Method[R], args: Arguments, kwargs: Keywords) -> R:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar, cast
+from threading import get_ident
+from typing import Any, TypeVar, cast
 
 from snakestore.aio.connection import ConnectionDispatcher
 from snakestore.aio.dispatcher import (
@@ -19,6 +20,7 @@ from snakestore.aio.dispatcher import (
     text_of,
 )
 from snakestore.aio.executors import Executor, Job, outcome_of, persist, persist_for_a_while
+from snakestore.aio.group_commit import Companion, GroupCommit, is_small
 from snakestore.aio.loop_reads import AFTER_OTHERS, ELSEWHERE, MAX_BYTES, LoopReads
 from snakestore.aio.scheduler import Permit, Scheduler, guarded
 from snakestore.aio.stepping import SteppingRunner
@@ -43,9 +45,17 @@ class EngineDispatcher(Dispatcher):
     """Runs each method in a transaction of its own."""
 
     def __init__(
-        self, repository: SessionRepository, executor: Executor, scheduler: Scheduler
+        self,
+        repository: SessionRepository,
+        executor: Executor,
+        scheduler: Scheduler,
+        *,
+        groups: bool = False,
     ) -> None:
-        """Run methods of a repository on an engine when the scheduler lets them pass."""
+        """Run methods of a repository on an engine when the scheduler lets them pass.
+
+        ``groups`` says whether to commit single writes of several tasks together.
+        """
         super().__init__(repository, executor)
         self._scheduler = scheduler
         self._runner = runner_of(repository)
@@ -55,6 +65,7 @@ class EngineDispatcher(Dispatcher):
         self._deferring = self._runner.deferring()
         self._deferring_repository = _on(repository, self._deferring)
         self._stepping_repository = _on(repository, SteppingRunner(self, self._runner))
+        self._groups = groups
         self._closed = False
         at_once = self._runner.at_once(MAX_BYTES)
         self._loop_reads = (
@@ -95,27 +106,44 @@ class EngineDispatcher(Dispatcher):
         permit.leave()
         return job.outcome()
 
-    async def write(self, method: Method[R], args: Arguments, kwargs: Keywords) -> R:
+    async def write(
+        self, method: Method[R], args: Arguments, kwargs: Keywords, *, alone: bool = False
+    ) -> R:
         """Run a method that writes, when it is its turn."""
         args, kwargs = repeatable(args, kwargs)
 
-        def call(runner: AutocommitRunner) -> R:
+        def call(runner: Runner) -> R:
             """Run the method on a repository that tries once."""
             return method(self._repository_on(runner), *args, **kwargs)
 
-        return await self.run_write(call, session_of(args, kwargs))
+        grouped = self._groups and not alone and is_small(args, kwargs)
+        return await self._run_write(call, session_of(args, kwargs), grouped=grouped)
 
     async def run_write(self, call: Callable[[AutocommitRunner], R], session: object) -> R:
-        """Run a call that writes by the runner that it gets.
+        """Run a call that writes by the runner that it gets, in a transaction of its own.
 
         Args:
             call: may be called again, if another try may help.
             session: the id of the session whose row it locks, if it is one.
         """
+        return await self._run_write(call, session, grouped=False)
+
+    async def _run_write(self, call: Callable[[Any], R], session: object, *, grouped: bool) -> R:
         caller = await self._admit(write=True)
         permit = Permit()
+        if grouped:
+            permit.companion = Companion(call, caller)
+            call = partial(self._lead, permit.companion, get_ident())
         write = partial(self._write, call, caller, permit, text_of(session))
         return await guarded(write, permit.release)
+
+    def _lead(self, companion: Companion[R], loop_thread: int, runner: AutocommitRunner) -> R:
+        """Write, in one transaction with the tasks that wait next. In a thread."""
+        line = self._scheduler.turn
+        # where no thread could be started, this is the event loop's, which signals interrupt
+        if companion.alone or not line.has_companion() or get_ident() == loop_thread:
+            return companion.write(runner)
+        return GroupCommit(line, lambda: self._closed).lead(companion, runner)
 
     async def _write(
         self,
@@ -125,6 +153,10 @@ class EngineDispatcher(Dispatcher):
         session: str | None,
     ) -> R:
         await self._scheduler.write(permit, session, self._limit)
+        if permit.companion is not None and permit.joined:
+            permit.leave()
+            outcome: R = permit.companion.outcome()
+            return outcome
         result, _ = await self._attempt(call, caller, permit)
         permit.leave()
         return result
@@ -227,7 +259,7 @@ class EngineDispatcher(Dispatcher):
         if self._closed:
             raise StoreError(CLOSED)
 
-    def _repository_on(self, runner: AutocommitRunner) -> SessionRepository:
+    def _repository_on(self, runner: Runner) -> SessionRepository:
         if runner is self._deferring:
             return self._deferring_repository
         return _on(self.repository, runner)

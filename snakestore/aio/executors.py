@@ -22,7 +22,21 @@ SECONDS_TO_END = 0.5
 """How long a task that is cancelled waits for a call that itself waits for others."""
 
 
-class Job(Protocol[R_co]):
+class Work(Protocol):
+    """Something that runs, or is to be run."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+
+    def abandon(self, then: Callable[[], None]) -> None:
+        """Have ``then`` called once it has ended, in any thread. Nothing waits for it then.
+
+        ``then`` may be called repeatedly. What has not begun will not be run.
+        """
+
+
+class Job(Work, Protocol[R_co]):
     """A call that runs, or is to be run."""
 
     def start(self) -> None:
@@ -31,18 +45,8 @@ class Job(Protocol[R_co]):
     async def wait(self, seconds: float | None = None) -> None:
         """Wait until the call has ended, or for some seconds. May be cancelled and repeated."""
 
-    @property
-    def ended(self) -> bool:
-        """Whether the call has ended."""
-
     def outcome(self) -> R_co:
         """Return what the call returned, or raise what it raised. Once, when it has ended."""
-
-    def abandon(self, then: Callable[[], None]) -> None:
-        """Have ``then`` called once the call has ended, in any thread. Nothing waits for the call.
-
-        ``then`` may be called repeatedly. A call that has not begun will not be run.
-        """
 
 
 class Executor(Protocol):

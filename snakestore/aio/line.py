@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from enum import Enum
 from typing import Protocol
 
+from snakestore.aio.executors import Work
 from snakestore.clock import steady_seconds
 from snakestore.errors import StoreBusyError
 from snakestore.storage import fork
@@ -28,7 +30,7 @@ LOOK_AGAIN = 0.5
 
 
 class _State(Enum):
-    WAITING, SERVED, GONE = range(3)
+    WAITING, SERVED, JOINED, GONE = range(4)
 
 
 class Holder(Protocol):
@@ -41,8 +43,18 @@ class Holder(Protocol):
     def lost(self) -> bool:
         """Whether it no longer needs its places, and nothing else will give them up."""
 
+    @property
+    def job(self) -> Work | None:
+        """What runs for it."""
 
-class _Ticket:
+    def join(self) -> bool:
+        """Let the holder of a place do the work, where that is possible. Returns whether it is."""
+
+    def part(self) -> None:
+        """Wait again after ``join``, for a place of its own."""
+
+
+class Ticket:
     """A task in a line, and the future by which it is woken."""
 
     __slots__ = ("future", "holder", "loop", "since", "state", "thread", "timer")
@@ -66,15 +78,16 @@ class _Ticket:
         if self.loop.is_closed():
             return False
         if self.thread == threading.get_ident():
-            self._resolve()
+            self.resolve()
             return True
         try:
-            self.loop.call_soon_threadsafe(self._resolve)
+            self.loop.call_soon_threadsafe(self.resolve)
         except RuntimeError:  # it was closed just now
             return False
         return True
 
-    def _resolve(self) -> None:
+    def resolve(self) -> None:
+        """Wake the task. In its thread."""
         if not self.future.done():
             self.future.set_result(None)
 
@@ -114,8 +127,8 @@ class Line:
             busy: the message for a task that gave up.
         """
         self._busy = busy
-        self._waiting: deque[_Ticket | _Call] = deque()
-        self._urgent: deque[_Ticket | _Call] = deque()
+        self._waiting: deque[Ticket | _Call] = deque()
+        self._urgent: deque[Ticket | _Call] = deque()
         self._overtaken = 0
         self._mutex = threading.RLock()  # reentrant: a finalizer may leave at any time
         self._fork_depth = fork.depth
@@ -146,7 +159,7 @@ class Line:
         Raises:
             StoreBusyError: nothing was done in any place of the line for ``limit`` seconds.
         """
-        ticket = _Ticket(holder)
+        ticket = Ticket(holder)
         try:
             with self._mutex:
                 (self._urgent if urgent else self._waiting).append(ticket)
@@ -184,6 +197,37 @@ class Line:
             if self._urgent or self._waiting:
                 self._serve()
 
+    def take_companion(self) -> Ticket | None:
+        """Take out the task that waits first, if the holder of the place can do its work too.
+
+        The task waits until ``wake_all`` wakes it. From any thread.
+        """
+        with self._mutex:
+            while self._waiting and not self._urgent:
+                ticket = self._waiting[0]
+                if ticket.waits:
+                    if not (isinstance(ticket, Ticket) and ticket.holder.join()):
+                        break
+                    ticket.state = _State.JOINED
+                    self._waiting.popleft()
+                    return ticket
+                if ticket.state is _State.SERVED:
+                    break
+                self._waiting.popleft()
+        return None
+
+    def has_companion(self) -> bool:
+        """Whether anything waits whose work the holder of the place may be able to do too."""
+        return bool(self._waiting)
+
+    def put_back(self, tickets: Sequence[Ticket]) -> None:
+        """Let tasks that were taken out wait again, first in the line and in their order."""
+        with self._mutex:
+            for ticket in reversed(tickets):
+                ticket.holder.part()
+                ticket.state = _State.WAITING
+                self._waiting.appendleft(ticket)
+
     def _serve(self) -> None:
         """Give free places to tasks that wait. With the mutex, and again after an exception."""
         for holder in list(self.holders):
@@ -214,13 +258,20 @@ class Line:
                 last = max(last, line._last_moved(seen))  # noqa: SLF001 - of the same class
         return last
 
-    def _look_after(self, ticket: _Ticket, limit: float, seconds: float) -> None:
+    def _look_after(self, ticket: Ticket, limit: float, seconds: float) -> None:
         """Look again after some seconds whether the line has stood still for ``limit``."""
         ticket.timer = loop_time.call_later(ticket.loop, seconds, self._look, ticket, limit)
 
-    def _look(self, ticket: _Ticket, limit: float) -> None:
+    def _look(self, ticket: Ticket, limit: float) -> None:
         with self._mutex:
             self._serve()
+        if ticket.future.done():
+            return
+        if ticket.state is _State.JOINED:
+            if ticket.holder.job is not None and ticket.holder.job.ended:
+                ticket.wake()
+            self._look_after(ticket, limit, LOOK_AGAIN)
+            return
         if ticket.state is _State.SERVED:
             ticket.wake()
             return
@@ -232,5 +283,22 @@ class Line:
             gave_up = ticket.state is _State.WAITING
             if gave_up:
                 ticket.state = _State.GONE
-        if gave_up and not ticket.future.done():
+        if not gave_up:  # it was served or taken out just now
+            self._look_after(ticket, limit, LOOK_AGAIN)
+        elif not ticket.future.done():
             ticket.future.set_exception(StoreBusyError(self._busy))
+
+
+def wake_all(tickets: Iterable[Ticket]) -> None:
+    """Wake tasks of any event loops, from any thread. One that is not woken looks itself."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Ticket]] = {}
+    for ticket in tickets:
+        by_loop.setdefault(ticket.loop, []).append(ticket)
+    for loop, those in by_loop.items():
+        with suppress(RuntimeError):  # it is closed
+            loop.call_soon_threadsafe(_resolve_all, those)
+
+
+def _resolve_all(tickets: list[Ticket]) -> None:
+    for ticket in tickets:
+        ticket.resolve()

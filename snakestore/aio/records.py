@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from functools import partial
 from typing import Any
 
 from snakestore.aio.dispatcher import Block, BlockDispatcher, Dispatcher
@@ -51,7 +52,7 @@ async def imported(
                 checked.add(record)
         else:
             await asyncio.to_thread(checked.add_all, records)
-        run = dispatcher.read if dry_run else dispatcher.write
+        run = dispatcher.read if dry_run else partial(dispatcher.write, alone=True)
         return await run(SessionRepository._import_checked, (checked, way), {"dry_run": dry_run})  # noqa: SLF001
     finally:
         checked.close()

@@ -56,6 +56,20 @@ def _writes(
     return _awaited(method, lambda dispatcher: dispatcher.write)
 
 
+def _calls(
+    method: Callable[Concatenate[SessionRepository, P], R],
+) -> Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]:
+    """A method that writes in a transaction of its own and calls a function of the user's."""
+    method = named(method, "AsyncSessionRepository")
+
+    @wraps(method)
+    async def awaited(repository: AsyncSessionRepository, *args: P.args, **kwargs: P.kwargs) -> R:
+        dispatcher = repository._dispatcher  # noqa: SLF001 - of its class
+        return await dispatcher.write(method, args, kwargs, alone=True)
+
+    return cast("Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]", awaited)
+
+
 def _in_steps(
     method: Callable[Concatenate[SessionRepository, P], R],
 ) -> Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]:
@@ -267,7 +281,7 @@ class AsyncSessionRepository(SharedHandle):
     list_variables = _reads(SessionRepository.list_variables)
     get_variables = _reads(SessionRepository.get_variables)
     update_variable = _writes(SessionRepository.update_variable)
-    modify_variable = _writes(SessionRepository.modify_variable)
+    modify_variable = _calls(SessionRepository.modify_variable)
     set_value = _writes(SessionRepository.set_value)
     set_values = _writes(SessionRepository.set_values)
     update_variables = _writes(SessionRepository.update_variables)

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
-from snakestore.aio.executors import Job
+from snakestore.aio.executors import Work
+from snakestore.aio.group_commit import Companion
 from snakestore.aio.line import Line
 from snakestore.clock import steady_seconds
 from snakestore.errors import StoreBusyError
@@ -31,7 +32,7 @@ _NO_CONNECTION = (
 class Permit:
     """The places that a method or block takes, and the call that needs them."""
 
-    __slots__ = ("_lines", "_loop", "_moved", "_released", "awaited", "job")
+    __slots__ = ("_lines", "_loop", "_moved", "_released", "awaited", "companion", "job")
 
     def __init__(self, *, in_task: bool = True) -> None:
         """Begin without places. ``in_task`` says whether a task of the running loop takes them."""
@@ -41,8 +42,10 @@ class Permit:
         self._moved = True
         self.awaited: Line | None = None
         """The line in which it waits."""
-        self.job: Job[Any] | None = None
-        """The call that runs in these places."""
+        self.job: Work | None = None
+        """The call that runs in these places, or for it in those of another."""
+        self.companion: Companion[Any] | None = None
+        """The write that may be done in the turn of another."""
 
     @property
     def lost(self) -> bool:
@@ -66,6 +69,22 @@ class Permit:
             await line.enter(self, limit, urgent=urgent)
         finally:
             self.awaited = None
+
+    def join(self) -> bool:
+        """Let the holder of the turn do the work, where that is possible. Returns whether it is."""
+        if self.companion is None or self.companion.alone:
+            return False
+        self.job = self.companion
+        return True
+
+    @property
+    def joined(self) -> bool:
+        """Whether the work is or was done in the turn of another."""
+        return self.job is not None and self.job is self.companion
+
+    def part(self) -> None:
+        """Wait again after ``join``, for a turn of its own."""
+        self.job = None
 
     def call(self, line: Line, call: Callable[[], None]) -> None:
         """Make a call that starts something, as soon as there is a place of a line for it."""
@@ -153,6 +172,11 @@ class Scheduler:
         # a writer that has its turn must find a connection that no waiting block can occupy
         self._turn_first = not self._locks_rows or in_blocks < others
 
+    @property
+    def turn(self) -> Line:
+        """The line at the write lock."""
+        return self._turn
+
     async def read(self, permit: Permit, limit: float) -> None:
         """Let a single read pass. If there is one connection for all, it waits for its holder."""
         line = self._turn if self._alone else self._all
@@ -160,7 +184,10 @@ class Scheduler:
             await permit.enter(line, limit, urgent=True)
 
     async def write(self, permit: Permit, session: str | None, limit: float) -> None:
-        """Let a single write pass. ``session`` is the one whose row it locks, if it is one."""
+        """Let a single write pass. ``session`` is the one whose row it locks, if it is one.
+
+        It gets no place where its companion was done in the turn of another, and is its job then.
+        """
         if self._alone:
             lines = [self._turn]
         elif not self._locks_rows:
@@ -211,6 +238,8 @@ class Scheduler:
         for line in lines:
             if not permit.enter_at_once(line):
                 await permit.enter(line, limit)
+                if permit.joined:
+                    return
 
     def _session(self, session: str) -> Line:
         with self._mutex:

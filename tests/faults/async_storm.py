@@ -66,6 +66,11 @@ class Counts:
         """A single method that writes, of a variable that nothing counts."""
         await self.repository.modify_variable("s", "other", lambda n: n + 1)
 
+    async def update(self) -> None:
+        """Single methods that are committed with those of other tasks."""
+        await self.repository.update_variable("s", "other", 0)
+        await self.repository.touch("s")
+
     async def read(self) -> None:
         """Read both variables, which are always equal."""
         batch = await self.repository.get_variables("s", ["n", "m"])
@@ -88,6 +93,8 @@ class Counts:
             self.add_one,
             self.add_to_both,
             self.modify,
+            self.update,
+            self.update,
             self.read,
             self.read_one,
             self.sweep,

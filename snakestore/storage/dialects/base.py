@@ -317,6 +317,11 @@ class Backend(ABC):
     def driver_in_transaction(self, driver_connection: Any) -> bool:
         """Whether the driver has a transaction open."""
 
+    def count_changes(self, driver_connection: Any) -> int:
+        """How many rows this connection has changed so far, where ``locks_rows`` is False."""
+        del driver_connection
+        raise NotImplementedError
+
     @abstractmethod
     def driver_connected(self, driver_connection: Any) -> bool:
         """Whether the driver still has its connection."""

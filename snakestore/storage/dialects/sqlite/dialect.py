@@ -200,6 +200,11 @@ class SQLite(Backend):
         """Read the driver's own state."""
         return bool(driver_connection.in_transaction)
 
+    def count_changes(self, driver_connection: Any) -> int:
+        """``sqlite3_total_changes``."""
+        changes: int = driver_connection.total_changes
+        return changes
+
     def driver_connected(self, driver_connection: Any) -> bool:
         """Always: there is no server to lose."""
         del driver_connection
