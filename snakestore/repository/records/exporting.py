@@ -31,7 +31,7 @@ from snakestore.storage.mapping.cells import named
 from snakestore.storage.mapping.sessions import session_cells_from
 from snakestore.storage.queries import copying as sql
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("snakestore.sessions")
 
 SESSIONS_PER_PAGE = 100
 RECORDS_PER_PAGE = 500
