@@ -17,6 +17,7 @@ from benchmarks.peers.servers import REDIS_UNEQUAL
 from benchmarks.row import (
     ASYNC_BASELINE,
     ASYNC_DRIVER,
+    ASYNC_FULL,
     ASYNC_OURS,
     ASYNC_POSTGRES_BASELINE,
     ASYNC_POSTGRES_OURS,
@@ -64,7 +65,8 @@ LOGS = ("append", "read-last")
 LONG_LOGS = ("append-long", "read-last-long")
 MEMORY = ("memory-get", "memory-update")
 ASYNC = ("async-get", "async-update")
-ASYNC_SYNC, ASYNC_OF_DRIVER = ("async-get-sync",), ("async-get-driver",)
+ASYNC_SYNC, ASYNC_OF_DRIVER = ("async-get-sync", "async-together"), ("async-get-driver",)
+ASYNC_DURABLE = ("async-together-full",)
 POSTGRES = ("postgres-get", "postgres-update", "postgres-update-afar")
 ASYNC_POSTGRES = ("async-postgres-get", "async-postgres-update")
 PROCESSES = ("processes", "processes-wait", "processes-lost")
@@ -185,8 +187,9 @@ OURSELVES = (
         name=ASYNC_OURS,
         kind="ours",
         place="ours.awaited:open_sqlite",
-        rows=ASYNC + ASYNC_SYNC + ASYNC_OF_DRIVER,
+        rows=ASYNC + ASYNC_SYNC + ASYNC_OF_DRIVER + ASYNC_DURABLE,
     ),
+    Entry(name=ASYNC_FULL, kind="ours", place="ours.awaited:open_sqlite_full", rows=ASYNC_DURABLE),
     Entry(
         name=POSTGRES_OURS,
         kind="ours",

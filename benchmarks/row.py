@@ -25,6 +25,7 @@ NAME_ONLY, PLAIN_BYTES, TO_NUMPY = (
 LONG_LOG = "snakestore, a long log"
 MEMORY_BASELINE, MEMORY_OURS = "hand-written sqlite3, :memory:", "snakestore, sqlite://"
 ASYNC_BASELINE, ASYNC_OURS = "asyncio.to_thread(hand-written)", "snakestore async"
+ASYNC_FULL = "snakestore async, full"
 ASYNC_DRIVER = "hand-written aiosqlite"
 POSTGRES_BASELINE, POSTGRES_OURS = "hand-written psycopg", "snakestore PostgreSQL"
 ASYNC_POSTGRES_BASELINE, ASYNC_POSTGRES_OURS = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.row import (
     ASYNC_BASELINE,
     ASYNC_DRIVER,
+    ASYNC_FULL,
     ASYNC_OURS,
     ASYNC_POSTGRES_BASELINE,
     CACHED,
@@ -220,6 +221,22 @@ BACKEND_ROWS = (
         calls=50,
         base=ASYNC_BASELINE,
         targets={ASYNC_OURS: Target(1.3, 1.0)},
+    ),
+    Row(
+        key="async-together",
+        title="100 tasks update together, of update_variable",
+        calls=500,
+        base=OURS,
+        targets={ASYNC_OURS: Target(0.65, 0.5)},
+        note="One after the other on one thread, against writes that share a commit.",
+    ),
+    Row(
+        key="async-together-full",
+        title='100 tasks with durability="full", of "normal"',
+        calls=500,
+        base=ASYNC_OURS,
+        targets={ASYNC_FULL: Target(2.0, 1.25)},
+        note="It depends on how fast the disk syncs. Tasks share a sync.",
     ),
     Row(
         key="postgres-get",

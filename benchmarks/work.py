@@ -138,6 +138,27 @@ def written_by(
     return awaited(loop, _run)
 
 
+def written_together(
+    loop: asyncio.AbstractEventLoop,
+    operation: Callable[[str, str, Any], Awaitable[Any]],
+    sid: str,
+    names: Iterable[str],
+    tasks: int,
+) -> Job:
+    """As ``writing``, awaited in ``tasks`` tasks at the same time, which share the work."""
+    turns = zip(cycle(names), cycle(FLOATS), strict=False)
+
+    async def _work(times: int) -> None:
+        for name, value in islice(turns, times):
+            await operation(sid, name, value)
+
+    async def _run(times: int) -> None:
+        shares = (len(range(first, times, tasks)) for first in range(tasks))
+        await asyncio.gather(*map(_work, shares))
+
+    return awaited(loop, _run)
+
+
 def awaited(
     loop: asyncio.AbstractEventLoop, run: Callable[[int], Coroutine[Any, Any, None]]
 ) -> Job:

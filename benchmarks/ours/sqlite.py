@@ -78,6 +78,7 @@ def open_default(lab: Lab) -> Bench:
         operations.seeds, writing(operations.update, UPDATES, UPDATED)
     )
     makers["async-get-sync"] = lambda: reading(repo.get_value, READS, NAMES)
+    makers["async-together"] = lambda: writing(repo.update_variable, UPDATES, UPDATED)
     makers["history-read"] = lambda: reading(operations.get_value, UPDATES, UPDATED)
     closers = [repo.close, operations.seeds.close]
     makers |= log_makers(lambda: start_logs(lab, closers))
