@@ -6,6 +6,7 @@ server.
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,6 +18,10 @@ pytest_plugins = ["tests.selection", "tests.servers"]
 # checkout.
 settings.register_profile("snakestore", deadline=None, database=None, max_examples=60)
 settings.load_profile("snakestore")
+
+# A shell has what it starts in the background ignore SIGINT, and the processes of the tests would.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Years before any system clock that runs these tests: code that reads the system's clock instead of
 # the given one finds everything expired.
