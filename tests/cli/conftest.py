@@ -92,15 +92,18 @@ class Processes:
         stdout: int = subprocess.PIPE,
         stderr: int = subprocess.PIPE,
         env: dict[str, str] | None = None,
+        measured: bool = True,
     ) -> subprocess.Popen[str]:
         """Start it, without a store of the developer's own and with warnings as errors.
 
-        Its coverage is not measured: an interrupt would leave the lock of coverage's tracer held.
+        Args:
+            measured: whether coverage measures it. An interrupt may leave the lock of coverage's
+                tracer held.
         """
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name not in DEVELOPERS_OWN and not name.startswith("COVERAGE_PROCESS_")
+            if name not in DEVELOPERS_OWN and (measured or not name.startswith("COVERAGE_PROCESS_"))
         }
         kept |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "TERM": "xterm"}
         process = subprocess.Popen(

@@ -114,7 +114,7 @@ def test_head_ends_a_list_quietly_with_0(
 
 def test_sweep_goes_on_until_it_is_interrupted(processes: Any, store: Path) -> None:
     expire(store, "chat-1")
-    process = processes.start("sweep", store, "--every", "0.01")
+    process = processes.start("sweep", store, "--every", "0.01", measured=False)
     first = process.stdout.readline()
     with SessionRepository.open(store) as repo:
         repo.create_session("later", ttl=1)
@@ -135,7 +135,7 @@ def test_an_interrupted_import_has_changed_nothing(
     cli("export", many, "--output", export)
     cli("db", "upgrade", target)
     lines = export.read_text().splitlines(keepends=True)
-    process = processes.start("import", target, "-", stdin=subprocess.PIPE)
+    process = processes.start("import", target, "-", stdin=subprocess.PIPE, measured=False)
     process.stdin.writelines(lines[: len(lines) // 2])
     process.stdin.flush()  # more than a pipe holds, so the import has begun to read
 
