@@ -318,7 +318,7 @@ def test_a_read_does_not_wait_for_a_writer_to_record_its_access(repo, filled, se
 
 def test_reads_in_a_transaction_of_the_callers_own_record_nothing(backend, clock, reading, fill):
     engine = backend.engine()
-    repo = SessionRepository(engine, clock=clock)
+    repo = backend.resources.enter_context(SessionRepository(engine, clock=clock))
     repo.create_session("s")
     fill(repo, "s")
     before = recorded(repo, "s")
@@ -338,7 +338,7 @@ def test_touch_in_a_transaction_of_the_callers_own_is_recorded_by_their_commit(
     backend, clock, bind_of
 ):
     engine = backend.engine()
-    repo = SessionRepository(engine, clock=clock)
+    repo = backend.resources.enter_context(SessionRepository(engine, clock=clock))
     repo.create_session("s")
     clock.advance(1)
 

@@ -27,16 +27,17 @@ BINDS = {"Connection": lambda engine: engine.connect(), "orm.Session": orm.Sessi
 def engine(backend, clock, fill):
     """An Engine of the caller's, on a store with a filled session ``s``."""
     engine = backend.engine()
-    repo = SessionRepository(engine, clock=clock)
-    repo.create_session("s")
-    fill(repo, "s")
+    with SessionRepository(engine, clock=clock) as repo:
+        repo.create_session("s")
+        fill(repo, "s")
     return engine
 
 
 @pytest.fixture
 def outside(engine, clock):
     """What the store holds as far as anybody else is concerned."""
-    return SessionRepository(engine, clock=clock)
+    with SessionRepository(engine, clock=clock) as repo:
+        yield repo
 
 
 @pytest.fixture(params=BINDS.values(), ids=BINDS.keys())
