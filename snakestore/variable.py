@@ -168,13 +168,6 @@ class Variable(_StoredBytes):
         )
         return cls.new(given)
 
-    def __getstate__(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in _STATE)
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        for name, kept in zip(_STATE, state, strict=True):
-            object.__setattr__(self, name, kept)
-
     @property
     def optimizing(self) -> bool:
         """Whether the variable was being optimised when it was read."""
@@ -289,6 +282,21 @@ Variable.__signature__ = _signature.replace(  # type: ignore[attr-defined] # rea
 )
 _FIELDS = {each.name for each in fields(Variable)}
 _STATE = (*(each.name for each in fields(Variable)), "_blob")
+
+
+def _get_state(variable: Variable) -> tuple[Any, ...]:
+    return tuple(getattr(variable, name) for name in _STATE)
+
+
+def _set_state(variable: Variable, state: tuple[Any, ...]) -> None:
+    for name, kept in zip(_STATE, state, strict=True):
+        object.__setattr__(variable, name, kept)
+
+
+# dataclass() replaces such methods of the class itself in Python 3.11.2, which Debian 12 has
+Variable.__getstate__ = _get_state  # type: ignore[assignment,method-assign] # likewise
+Variable.__setstate__ = _set_state  # type: ignore[attr-defined] # likewise
+
 _REQUIRED_FIELDS = [
     each.name
     for each in fields(Variable)
