@@ -221,7 +221,9 @@ class OwnedConnections(fork.Participant):
             watch = self._backend.file_watch(info)
             settings = self._backend.begin_settings(info)
             driver_connection = proxied.driver_connection
-            # SQLAlchemy's pool would reset the connection, and give it to others
+            log_sync = self._backend.log_sync(info, driver_connection)
+            # SQLAlchemy's pool would reset the connection, and give it to others. From here on
+            # another thread may clear the info, which goes with its pool entry.
             proxied.detach()
             if self._backend.can_pipeline(driver_connection):
                 connection = PipelinedConnection(
@@ -234,7 +236,7 @@ class OwnedConnections(fork.Participant):
                     self._backend,
                     watch=watch,
                     settings=settings,
-                    log_sync=self._backend.log_sync(info, driver_connection),
+                    log_sync=log_sync,
                 )
             connection.close_when_collected(_free_slot, weakref.ref(slots), place)
             connection.owner, place.owner = place.owner, CONNECTED
