@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy.pool.base import _ConnectionFairy
 
 from snakestore import AsyncSessionRepository, CommitUnknownError, SessionRepository, StoreError
 from snakestore.storage.dialects.sqlite import log_sync
@@ -213,3 +214,22 @@ def test_writes_go_on_when_the_disk_works_again(
     shutil.copy(tmp_path / "s.db", tmp_path / "without_log.db")
     with SessionRepository.open(tmp_path / "without_log.db") as copied:
         assert copied.get_variable("s", "x").version == 1
+
+
+def test_a_connection_is_synced_though_its_pool_entry_is_taken_at_once(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detach = _ConnectionFairy.detach
+
+    def detach_and_lose(fairy: _ConnectionFairy) -> None:
+        """Clear the info, as the next user of the pool entry does."""
+        info = fairy.info
+        detach(fairy)
+        info.clear()
+
+    monkeypatch.setattr(_ConnectionFairy, "detach", detach_and_lose)
+
+    with SessionRepository.open(tmp_path / "s.db", durability="full") as repo:
+        repo.create_session("s", ttl=None)
+
+    assert disk.syncs == 1
