@@ -19,7 +19,7 @@ from snakestore import (
     VariableNotFoundError,
 )
 from snakestore.aio import loop_reads
-from snakestore.storage.dialects.sqlite import bounded
+from snakestore.storage.dialects.sqlite import in_process
 from snakestore.storage.execution import pool
 from tests.awaited.test_lifecycle import in_child
 
@@ -74,7 +74,7 @@ class Steady:
 def steady(monkeypatch: pytest.MonkeyPatch) -> Steady:
     steady = Steady()
     monkeypatch.setattr(loop_reads, "steady_seconds", steady)
-    monkeypatch.setattr(bounded, "steady_seconds", lambda: 0.0)
+    monkeypatch.setattr(in_process, "steady_seconds", lambda: 0.0)
     monkeypatch.setattr(pool, "monotonic", lambda: 0.0)  # no second passes between two reads
     return steady
 
@@ -246,7 +246,7 @@ def test_a_list_that_was_too_large_is_not_tried_on_the_loop_again_soon(clock, op
 
 def test_rows_that_come_slowly_are_read_in_a_thread(clock, opened, monkeypatch):
     steady = Steady()
-    monkeypatch.setattr(bounded, "steady_seconds", steady)
+    monkeypatch.setattr(in_process, "steady_seconds", steady)
 
     async def main():
         async with opened() as repo:

@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Engine, MetaData
 from snakestore.errors import SnakeStoreError, StoreError, ValidationError
 from snakestore.storage.dialects.protocols import (
     FileWatch,
+    InProcess,
     LogSync,
     Progress,
     SchemaReader,
@@ -68,8 +69,8 @@ class Backend(ABC):
     """An empty database to run the migrations in, for comparing what dropped tables left behind.
     None if dropping a table leaves nothing behind.
     """
-    bounds_reads: ClassVar[bool] = False
-    """Whether reads wait for no other client, and ``bound`` keeps them small."""
+    in_process: ClassVar[InProcess | None] = None
+    """What only a database without a server can do; None for a server."""
     max_log_bytes: ClassVar[int] = 0
     """What the write-ahead log beside the file is truncated to; a server keeps its own."""
 
@@ -271,19 +272,6 @@ class Backend(ABC):
     def configure(self, driver_connection: Any) -> None:
         """Put a driver connection that snakestore owns into autocommit mode, without lock waits."""
 
-    def bound(self, driver_connection: Any, max_bytes: int) -> Any:
-        """Let a connection read small answers only. Returns the cursor to read with.
-
-        Where ``bounds_reads``. A driver's error refuses an answer of more than ``max_bytes``,
-        without reading the cell that is larger.
-        """
-        del driver_connection, max_bytes
-        raise NotImplementedError
-
-    def unbound(self, driver_connection: Any) -> None:
-        """Let a connection read and write everything again."""
-        del driver_connection
-
     def begin_settings(self, info: Mapping[Any, Any]) -> Sequence[str]:
         """Statements that follow BEGIN, from the ``info`` of the connection's pool entry."""
         del info
@@ -316,11 +304,6 @@ class Backend(ABC):
     @abstractmethod
     def driver_in_transaction(self, driver_connection: Any) -> bool:
         """Whether the driver has a transaction open."""
-
-    def count_changes(self, driver_connection: Any) -> int:
-        """How many rows this connection has changed so far, where ``locks_rows`` is False."""
-        del driver_connection
-        raise NotImplementedError
 
     @abstractmethod
     def driver_connected(self, driver_connection: Any) -> bool:

@@ -50,6 +50,23 @@ class SchemaReader(Protocol):
         """
 
 
+class InProcess(Protocol):
+    """What only a database without a server can do with its driver connections."""
+
+    def bound(self, driver_connection: Any, max_bytes: int) -> Any:
+        """Let a connection read small answers only. Returns the cursor to read with.
+
+        Such reads wait for no other client. A driver's error refuses an answer of more than
+        ``max_bytes``, without reading the cell that is larger.
+        """
+
+    def unbound(self, driver_connection: Any) -> None:
+        """Let a connection read and write everything again."""
+
+    def count_changes(self, driver_connection: Any) -> int:
+        """How many rows this connection has changed so far."""
+
+
 class LogSync(Protocol):
     """Syncs the log of a database for all connections of this process."""
 

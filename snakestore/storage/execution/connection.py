@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Dialect, Engine
 from snakestore.errors import StoreError
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
-from snakestore.storage.dialects.protocols import FileWatch, LogSync
+from snakestore.storage.dialects.protocols import FileWatch, InProcess, LogSync
 from snakestore.storage.execution.fair_queue import Place
 from snakestore.storage.fork import leak_deliberately
 
@@ -228,13 +228,19 @@ class DriverConnection:
         if self.in_transaction:
             self.control("ROLLBACK")
 
+    @property
+    def _in_process(self) -> InProcess:
+        in_process = self.backend.in_process
+        assert in_process is not None  # noqa: S101 - the pool bounds no others
+        return in_process
+
     def bound(self, max_bytes: int) -> None:
         """Read answers of at most ``max_bytes``, and write nothing, until ``unbound``.
 
         A larger answer is a driver's error.
         """
         self.bounded = True  # first, for an exception may come at any step
-        cursor = self.backend.bound(self._driver_connection, max_bytes)
+        cursor = self._in_process.bound(self._driver_connection, max_bytes)
         self.execute = cursor.execute
         self.bounded_cursor = cursor
 
@@ -242,7 +248,7 @@ class DriverConnection:
         """Read and write everything again. Ends a read that was interrupted."""
         cursor, self.bounded_cursor = self.bounded_cursor, None
         self.execute = self._cursor.execute
-        self.backend.unbound(self._driver_connection)
+        self._in_process.unbound(self._driver_connection)
         if cursor is not None:
             cursor.close()
         self.bounded = False

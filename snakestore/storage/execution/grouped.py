@@ -54,7 +54,9 @@ class GroupedRunner(Runner):
             return None, error
 
     def _changes(self) -> int:
-        return self.backend.count_changes(self._connection.driver_connection)
+        in_process = self.backend.in_process
+        assert in_process is not None  # noqa: S101 - writes to no server are grouped
+        return in_process.count_changes(self._connection.driver_connection)
 
     def write(
         self,

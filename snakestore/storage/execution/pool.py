@@ -117,7 +117,9 @@ class OwnedConnections(fork.Participant):
 
     def at_once(self, max_bytes: int) -> Callable[[], DriverConnection] | None:
         """What gives an idle connection for a small read, see ``ConnectionSource``."""
-        return partial(self._acquire_at_once, max_bytes) if self._backend.bounds_reads else None
+        return (
+            None if self._backend.in_process is None else partial(self._acquire_at_once, max_bytes)
+        )
 
     def _acquire_at_once(self, max_bytes: int) -> DriverConnection:
         """An idle connection that is open, and whose file need not be looked at.

@@ -26,7 +26,6 @@ from snakestore.storage.dialects.protocols import (
 from snakestore.storage.dialects.sqlite import (
     backup,
     begin,
-    bounded,
     connect,
     errors,
     file_watch,
@@ -36,6 +35,7 @@ from snakestore.storage.dialects.sqlite import (
     opening,
 )
 from snakestore.storage.dialects.sqlite import url as sqlite_url
+from snakestore.storage.dialects.sqlite.in_process import InProcessSQLite
 from snakestore.storage.paths import real_path
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.alterations import Alteration
@@ -75,7 +75,7 @@ class SQLite(Backend):
     file: ClassVar[Statement | None] = introspection.FILE
     scratch_url: ClassVar[str | None] = "sqlite://"  # views outlive the tables that they read
     data_version: ClassVar[str] = "PRAGMA data_version"
-    bounds_reads: ClassVar[bool] = True
+    in_process: ClassVar[InProcessSQLite] = InProcessSQLite()
     max_log_bytes: ClassVar[int] = opening.JOURNAL_SIZE_LIMIT
 
     # --- URLs and engines
@@ -176,14 +176,6 @@ class SQLite(Backend):
         """Turn off SQLite's lock wait; snakestore's own is fairer among writers."""
         driver_connection.execute("PRAGMA busy_timeout = 0")
 
-    def bound(self, driver_connection: Any, max_bytes: int) -> Any:
-        """By SQLite's limit of the length of a cell, and a cursor that counts all of them."""
-        return bounded.bound(driver_connection, max_bytes)
-
-    def unbound(self, driver_connection: Any) -> None:
-        """Set SQLite's limit back."""
-        bounded.unbound(driver_connection)
-
     @contextmanager
     def undecodable_texts(self, driver_connection: Any) -> Iterator[bool]:
         """Set a ``text_factory`` that returns such texts as bytes, and the one before again."""
@@ -199,11 +191,6 @@ class SQLite(Backend):
     def driver_in_transaction(self, driver_connection: Any) -> bool:
         """Read the driver's own state."""
         return bool(driver_connection.in_transaction)
-
-    def count_changes(self, driver_connection: Any) -> int:
-        """``sqlite3_total_changes``."""
-        changes: int = driver_connection.total_changes
-        return changes
 
     def driver_connected(self, driver_connection: Any) -> bool:
         """Always: there is no server to lose."""

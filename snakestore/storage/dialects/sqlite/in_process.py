@@ -1,4 +1,7 @@
-"""Reads whose answers are small: what is larger than a limit is refused before it is read."""
+"""What SQLite can do because it runs in this process: bound reads, and count changed rows.
+
+Of a read whose answer is to be small, what is larger than the limit is refused before it is read.
+"""
 
 from __future__ import annotations
 
@@ -59,15 +62,24 @@ class BoundedCursor(sqlite3.Cursor):
         return rows
 
 
-def bound(connection: sqlite3.Connection, max_bytes: int) -> BoundedCursor:
-    """Let a connection read small answers only. Returns the cursor that does."""
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max_bytes)
-    return BoundedCursor(connection, max_bytes)
+class InProcessSQLite:
+    """Implements ``InProcess``."""
 
+    @staticmethod
+    def bound(driver_connection: sqlite3.Connection, max_bytes: int) -> BoundedCursor:
+        """By SQLite's limit of the length of a cell, and a cursor that counts all of them."""
+        driver_connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max_bytes)
+        return BoundedCursor(driver_connection, max_bytes)
 
-def unbound(connection: sqlite3.Connection) -> None:
-    """Let a connection read and write everything again."""
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _NO_LIMIT)
+    @staticmethod
+    def unbound(driver_connection: sqlite3.Connection) -> None:
+        """Set SQLite's limit back."""
+        driver_connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _NO_LIMIT)
+
+    @staticmethod
+    def count_changes(driver_connection: sqlite3.Connection) -> int:
+        """``sqlite3_total_changes``."""
+        return driver_connection.total_changes
 
 
 def _too_slow() -> sqlite3.OperationalError:
