@@ -10,8 +10,7 @@ from typing import Any
 
 import griffe
 
-AWAITED = ("_reads", "_writes", "_in_steps")
-WITHOUT_SESSION_ID = "_without_session_id"
+WRAPPED = ("SessionRepository", "RepositoryMethods")
 
 
 class WrappedMethods(griffe.Extension):
@@ -20,22 +19,32 @@ class WrappedMethods(griffe.Extension):
     def on_package(self, *, pkg: griffe.Module, **_kwargs: Any) -> None:
         """Look at all classes once the package is loaded."""
         methods = pkg["repository.SessionRepository"]
-        for module in (pkg["repository.view"], pkg["aio.repository"]):
-            for cls in module.classes.values():
-                for attribute in list(cls.attributes.values()):
-                    _replace(cls, attribute, methods)
+        for cls, awaited in (
+            (pkg["aio.repository.AsyncSessionRepository"], True),
+            (pkg["repository.view.SessionView"], False),
+        ):
+            for attribute in list(cls.attributes.values()):
+                name = _wrapped_name(attribute)
+                if name is not None:
+                    function = _function(attribute, methods.all_members[name], awaited=awaited)
+                    cls.set_member(attribute.name, function)
 
 
-def _replace(cls: griffe.Class, attribute: griffe.Attribute, methods: griffe.Class) -> None:
+def _wrapped_name(attribute: griffe.Attribute) -> str | None:
+    """``"get_value"`` in ``get_value = _reads(SessionRepository.get_value)``."""
     call = attribute.value
-    if not isinstance(call, griffe.ExprCall):
-        return
-    wrapper = str(call.function)
-    if wrapper not in (*AWAITED, WITHOUT_SESSION_ID):
-        return
-    method = methods.all_members[str(call.arguments[0]).rpartition(".")[2]]
+    if not isinstance(call, griffe.ExprCall) or not call.arguments:
+        return None
+    owner, _, name = str(call.arguments[0]).rpartition(".")
+    return name if owner in WRAPPED else None
+
+
+def _function(
+    attribute: griffe.Attribute, method: griffe.Function, *, awaited: bool
+) -> griffe.Function:
+    """A coroutine function, or for a view a function without ``session_id``."""
     parameters = list(method.parameters)
-    if wrapper == WITHOUT_SESSION_ID:
+    if not awaited:
         del parameters[1]
     function = griffe.Function(
         attribute.name,
@@ -47,6 +56,6 @@ def _replace(cls: griffe.Class, attribute: griffe.Attribute, methods: griffe.Cla
         runtime=True,
         analysis="static",
     )
-    if wrapper in AWAITED:
+    if awaited:
         function.labels.add("async")
-    cls.set_member(attribute.name, function)
+    return function
