@@ -23,8 +23,7 @@ from threading import get_ident
 from typing import Any, Generic, Protocol, TypeVar
 
 from snakestore.storage import fork
-from snakestore.storage.execution.ownership import current_caller
-from snakestore.storage.sqlalchemy_internals import in_greenlet, wait_for
+from snakestore.storage.execution.waiter import Waiter
 
 LOOK_AGAIN = 0.25
 """How often a waiter looks for items itself, in seconds."""
@@ -95,7 +94,7 @@ class FairQueue(Generic[T]):
         """Pops items. Unpacking from it leaves no instant between popping and storing an item."""
         self.places: fork.WeakRegistry[T] = fork.WeakRegistry()
         """The items that were added, free or not."""
-        self._waiters: deque[_Waiter[T]] = deque()
+        self._waiters: deque[Waiter[T]] = deque()
         self._mutex = threading.RLock()  # reentrant: a finalizer may put an item back at any time
         self._before_wait = before_wait
         self._owners = owners or (lambda: [each.owner for each in self.places])
@@ -225,7 +224,7 @@ class FairQueue(Generic[T]):
     def _wait(self, timeout: float, here: int) -> T:
         if self._before_wait is not None:
             self._before_wait()
-        waiter: _Waiter[T] = _Waiter()
+        waiter: Waiter[T] = Waiter()
         try:
             with self._mutex:
                 self._direct = False
@@ -263,23 +262,12 @@ class FairQueue(Generic[T]):
         if holders and all(holder is not None and holder in waiting for holder in holders):
             raise DeadlockError
 
-    def _leave(self, waiter: _Waiter[T]) -> None:
+    def _leave(self, waiter: Waiter[T]) -> None:
         """Stop waiting. Afterwards the waiter gets no item."""
         with self._mutex:
             with suppress(ValueError):
                 self._waiters.remove(waiter)
             self._serve()
-
-
-class _Waiter(Generic[T]):
-    """A caller that waits, and the item that it is given."""
-
-    __slots__ = ("caller", "item", "signal")
-
-    def __init__(self) -> None:
-        self.caller = current_caller()
-        self.item: T | None = None
-        self.signal: _Signal = _TaskSignal() if in_greenlet() else _ThreadSignal()
 
 
 def places(
@@ -292,63 +280,3 @@ def places(
     for _ in range(count):
         queue.add(Place(queue))
     return queue
-
-
-class _Signal(Protocol):
-    """Wakes one caller."""
-
-    def wait(self, timeout: float) -> None:
-        """Wait until ``set`` is called, or for ``timeout`` seconds."""
-
-    def set(self) -> bool:
-        """Wake the caller, from any thread. Returns False if its event loop is closed."""
-
-
-class _ThreadSignal:
-    """Blocks a thread."""
-
-    __slots__ = ("_lock",)
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-
-    def wait(self, timeout: float) -> None:
-        """Block the thread."""
-        self._lock.acquire(timeout=min(timeout, threading.TIMEOUT_MAX))
-
-    def set(self) -> bool:
-        """Wake the thread."""
-        with suppress(RuntimeError):  # it was woken before
-            self._lock.release()
-        return True
-
-
-class _TaskSignal:
-    """Suspends an asyncio task, in a greenlet."""
-
-    __slots__ = ("_future", "_loop")
-
-    def __init__(self) -> None:
-        import asyncio  # noqa: PLC0415 - loaded where there is such a greenlet
-
-        self._loop = asyncio.get_running_loop()
-        self._future = self._loop.create_future()
-
-    def wait(self, timeout: float) -> None:
-        """Suspend the task."""
-        from snakestore.storage.execution import loop_time  # noqa: PLC0415 - it loads asyncio
-
-        wait_for(loop_time.wait_until_done(self._future, timeout))
-
-    def set(self) -> bool:
-        """Wake the task."""
-        try:
-            self._loop.call_soon_threadsafe(self._resolve)
-        except RuntimeError:  # the loop is closed
-            return False
-        return True
-
-    def _resolve(self) -> None:
-        if not self._future.done():
-            self._future.set_result(None)
