@@ -4,7 +4,8 @@
 - ``context``: ``TransactionContext``, through which an operation runs its statements.
 - ``pipelined``: a connection to a server that sends statements together.
 - ``connection_source``: where connections come from; ``pool`` and ``shared`` implement it.
-  ``fair_queue``, ``idle``, ``ownership`` and ``open_blocks`` are parts of them.
+  Their parts: ``fair_queue`` and its ``waiter``, ``turns``, ``idle``, ``ownership``,
+  ``open_blocks``.
 - ``driver_errors``, ``retry``, ``recording``: errors, and when to try again. ``loop_time``: timers
   of event loops.
 - ``leaving``, ``nesting``: exceptions from outside, and methods called inside another method.
