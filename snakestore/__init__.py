@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from snakestore.lease import OptimizationStatus
     from snakestore.log import LogEntry
+    from snakestore.new_variable import create_variable
     from snakestore.program import Program
     from snakestore.reports import CheckReport, Finding, ImportReport, StoreStats, VariableBatch
     from snakestore.repository import SessionRepository
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
     from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
     from snakestore.transfer import CopyReport, copy
     from snakestore.types import UNCHANGED, VariableType, register_type, supported_types, validate
-    from snakestore.variable import Variable, create_variable
+    from snakestore.variable import Variable
     from snakestore.view import SessionView
 
 if not hasattr(os, "register_at_fork"):  # Windows, and Python in a browser
@@ -195,7 +196,7 @@ _MODULES = {
     "VersionNotFoundError": "errors",
     "copy": "transfer",
     "create_engine": "storage.engine",
-    "create_variable": "variable",
+    "create_variable": "new_variable",
     "current": "storage.migrate.upgrade",
     "downgrade": "storage.migrate.upgrade",
     "register_type": "types",

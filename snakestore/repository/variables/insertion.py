@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 from snakestore import types
 from snakestore.errors import VariableExistsError
+from snakestore.new_variable import encode_variable
 from snakestore.repository.arguments import check_size
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.identities import Identity
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.queries import variables as sql
-from snakestore.variable import Variable, encode_variable
+from snakestore.variable import Variable
 
 
 class NewVariable(NamedTuple):
