@@ -11,7 +11,7 @@ type of a new variable).
 
 from __future__ import annotations
 
-from snakestore.types.arrays import EmbeddingType, TensorType, to_numpy
+from snakestore.types.arrays import EmbeddingType, TensorType
 from snakestore.types.base import VariableType
 from snakestore.types.bytes import BytesType
 from snakestore.types.choice import ChoiceType
@@ -20,6 +20,7 @@ from snakestore.types.inference import inferred_type
 from snakestore.types.json import JsonType
 from snakestore.types.jsonable import from_jsonable, to_jsonable
 from snakestore.types.module import ModuleType
+from snakestore.types.numpy_support import to_numpy
 from snakestore.types.registry import (
     check_constraints,
     checkable,

@@ -331,36 +331,3 @@ class TensorType(_ArrayType):
 
 
 _OWN_NORMALISE: Final = (EmbeddingType.normalise, TensorType.normalise)
-
-
-def to_numpy(value: Any, blob: bytes | None = None) -> Any:
-    """A normalised embedding or tensor as a new, writable numpy array.
-
-    Args:
-        value: the list or the ``{"shape", "data"}`` of the variable.
-        blob: the encoded array, whose dtype is kept; None: float64, or int64 for ints.
-
-    Raises:
-        ValidationError: if numpy is not installed, or ``value`` is neither an embedding nor a
-            tensor.
-    """
-    numpy = numpy_support.numpy()
-    if blob is not None:
-        code, shape, start = binary.split(blob)
-        array = numpy.frombuffer(blob, dtype="<" + code, offset=start).reshape(shape)
-        return array.astype(code)  # a copy, in the byte order of this machine
-    if isinstance(value, list):
-        return numpy.array(value, dtype="f8")
-    if isinstance(value, dict) and set(value) == {"shape", "data"}:
-        shape = value["shape"]
-        flat = shapes.flat_of(value["data"], shape)
-        return numpy.array(flat, dtype="i8" if flat and type(flat[0]) is int else "f8").reshape(
-            shape
-        )
-    if numpy_support.as_array(value) is not None:
-        return numpy.array(value)
-    message = (
-        f"only an embedding or a tensor can be converted to a numpy array, not"
-        f" {type(value).__name__}"
-    )
-    raise ValidationError(message, value=value)

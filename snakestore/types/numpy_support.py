@@ -10,6 +10,7 @@ import sys
 from typing import Any, Final
 
 from snakestore.errors import ValidationError
+from snakestore.types import binary, shapes
 
 CODES: Final = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 """The codes of arrays that can be stored: kind (float, signed, unsigned) and bytes per number."""
@@ -185,3 +186,36 @@ def floats_are_exact(array: Any) -> bool:
     if int(array.min()) >= -_MAX_EXACT_INT and int(array.max()) <= _MAX_EXACT_INT:
         return True
     return all(float(number) == number for number in array.ravel().tolist())
+
+
+def to_numpy(value: Any, blob: bytes | None = None) -> Any:
+    """A normalised embedding or tensor as a new, writable numpy array.
+
+    Args:
+        value: the list or the ``{"shape", "data"}`` of the variable.
+        blob: the encoded array, whose dtype is kept; None: float64, or int64 for ints.
+
+    Raises:
+        ValidationError: if numpy is not installed, or ``value`` is neither an embedding nor a
+            tensor.
+    """
+    module = numpy()
+    if blob is not None:
+        code, shape, start = binary.split(blob)
+        array = module.frombuffer(blob, dtype="<" + code, offset=start).reshape(shape)
+        return array.astype(code)  # a copy, in the byte order of this machine
+    if isinstance(value, list):
+        return module.array(value, dtype="f8")
+    if isinstance(value, dict) and set(value) == {"shape", "data"}:
+        shape = value["shape"]
+        flat = shapes.flat_of(value["data"], shape)
+        return module.array(flat, dtype="i8" if flat and type(flat[0]) is int else "f8").reshape(
+            shape
+        )
+    if as_array(value) is not None:
+        return module.array(value)
+    message = (
+        f"only an embedding or a tensor can be converted to a numpy array, not"
+        f" {type(value).__name__}"
+    )
+    raise ValidationError(message, value=value)
