@@ -1,9 +1,10 @@
 """What differs between databases: one folder for each, behind one interface.
 
-Read base.py first (``Backend``: all that may differ), then sqlite/dialect.py and
-postgresql/dialect.py, which point to the other modules of their folders. protocols.py has what a
-``Backend`` hands out, access_lag.py and messages.py what all databases share. Nothing outside this
-folder compares a dialect's name or imports one of its folders; a test enforces that.
+Read base.py first (``Backend``: all that may differ, with its parts connection_methods.py and
+schema_methods.py), then sqlite/dialect.py and postgresql/dialect.py, which point to the other
+modules of their folders. protocols.py has what a ``Backend`` hands out, access_lag.py and
+messages.py what all databases share. Nothing outside this folder compares a dialect's name or
+imports one of its folders; a test enforces that.
 
 A new database takes a folder with a ``Backend``, a line in ``_backend_named`` below, and, for each
 SQL function of ``schema/`` and ``queries/`` that it spells differently, a ``@compiles`` there.
