@@ -14,7 +14,7 @@ MAX_PID_DIGITS = 4300
 """As for any int in JSON."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class OptimizationStatus:
     """Whether a variable is being optimised, by whom, and until when.
 

@@ -111,7 +111,7 @@ class CheckReport:
         return self.problem_count == self.repaired
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ImportReport:
     """The result of ``import_sessions``; of a dry run, what an import would do.
 

@@ -13,7 +13,7 @@ MAX_TTL = timedelta(days=36525)
 MAX_TTL_SECONDS = MAX_TTL.total_seconds()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class SessionStats:
     """Statistics of a session.
 

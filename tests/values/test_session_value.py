@@ -110,6 +110,17 @@ def test_stats_do_not_compare_their_times():
     assert make_stats() != make_stats(total_variable_updates=9)
 
 
+def test_stats_take_their_fields_by_position_too():
+    assert SessionStats(2, 1, 5, 0.0, 0.0, 3) == SessionStats(
+        variable_count=2,
+        program_count=1,
+        total_variable_updates=5,
+        age=0.0,
+        time_since_access=0.0,
+        total_items=3,
+    )
+
+
 @pytest.mark.parametrize(
     ("value", "field"), [(make_stats(), "age"), (make_stats(), "variable_count")]
 )

@@ -345,6 +345,12 @@ def test_nothing_is_optimised_by_default():
     ) == (False, None, None, None, None)
 
 
+def test_an_optimisation_status_takes_its_fields_by_position_too(clock):
+    assert OptimizationStatus(True, "opt", 7, clock(), None) == OptimizationStatus(
+        optimizing=True, optimizer_id="opt", optimizer_pid=7, started_at=clock(), expires_at=None
+    )
+
+
 def test_an_optimisation_status_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         OptimizationStatus().optimizing = True
