@@ -305,5 +305,9 @@ def test_sessions_are_exported_deleted_and_imported(repo, filled):
 def test_a_closed_repository_refuses(repo, filled):
     repo.close()
 
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match="closed"):
         repo.get_value(filled, "x")
+    with pytest.raises(StoreError, match="closed"):
+        repo.compact()
+    with pytest.raises(StoreError, match="closed"):
+        repo.import_sessions([])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from snakestore.errors import ValidationError, shorten
+from snakestore.errors import StoreError, ValidationError, shorten
 from snakestore.repository.base import RepositoryBase
+from snakestore.storage.execution.pool import CLOSED
 
 if TYPE_CHECKING:
     from snakestore.reports import ImportReport
@@ -69,7 +70,8 @@ class RecordMethods(RepositoryBase):
             ValidationError: if the records are not a whole export of a format that this release
                 knows; the message has the line (counted from 1) and the reason.
             UnknownTypeError: if a value has a type that is not registered.
-            StoreError: if the records cannot be kept in the temporary folder.
+            StoreError: if the repository is closed, or the records cannot be kept in the temporary
+                folder.
         """
         way = checked_way(on_conflict)
         checked = self._new_records()
@@ -93,6 +95,8 @@ class RecordMethods(RepositoryBase):
         return self._runner.read(export.next_page)
 
     def _new_records(self) -> CheckedRecords:
+        if self._closed:
+            raise StoreError(CLOSED)  # before anything is read
         from snakestore.repository.records.checking import CheckedRecords  # noqa: PLC0415 - on use
 
         return CheckedRecords(self._runner.max_value_bytes)

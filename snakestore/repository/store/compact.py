@@ -46,10 +46,10 @@ class CompactMethods(RepositoryBase):
                 " is opened by a path, a URL or an Engine, outside of transaction()."
             )
             raise StoreError(message)
+        before, free, log = runner.lookup(sizes)  # raises first if the repository is closed
         yielding = WriterYield(runner)
         if not yielding.shared:
             return 0
-        before, free, log = runner.lookup(sizes)
 
         def returned() -> int:
             """How many bytes the file and its write-ahead log have shrunk by."""
