@@ -6,11 +6,7 @@ import dataclasses
 
 import pytest
 
-from snakestore import (
-    ValidationError,
-    VariableNotFoundError,
-    VersionNotFoundError,
-)
+from snakestore import ValidationError, VariableNotFoundError, VersionNotFoundError
 from tests.contract.history.past import WRITES, values, versions
 
 

@@ -7,10 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from snakestore import (
-    ValidationError,
-    VersionNotFoundError,
-)
+from snakestore import ValidationError, VersionNotFoundError
 
 
 def test_values_are_read_as_they_were_at_a_moment(repo, updated, clock):

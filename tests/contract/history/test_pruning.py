@@ -6,11 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from snakestore import (
-    ValidationError,
-    Variable,
-    VersionNotFoundError,
-)
+from snakestore import ValidationError, Variable, VersionNotFoundError
 from tests.contract.history.past import versions
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -6,12 +6,7 @@ import dataclasses
 
 import pytest
 
-from snakestore import (
-    ConstraintError,
-    ValidationError,
-    VersionConflictError,
-    VersionNotFoundError,
-)
+from snakestore import ConstraintError, ValidationError, VersionConflictError, VersionNotFoundError
 from tests.contract.history.past import values, versions
 
 

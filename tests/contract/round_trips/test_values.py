@@ -2,60 +2,28 @@
 
 from __future__ import annotations
 
-import collections
-import dataclasses
-import itertools
 import math
 import multiprocessing
-import types
 
 import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as some
 
-from snakestore import SessionRepository, Variable, create_variable
+from snakestore import SessionRepository
+from tests.contract.round_trips.strategies import (
+    big_integers,
+    documents,
+    finite,
+    shares_the_store,
+    texts,
+)
 from tests.types.support import exact
 
-names = (f"v{number}" for number in itertools.count())
-# The store is shared by all examples of a test, each under a name of its own.
-shares_the_store = settings(
-    max_examples=30,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-
-
-@pytest.fixture
-def reader(backend, repo, clock):
-    """Another repository on the data of ``repo`` where there can be one."""
-    return backend.second(repo, clock=clock) if backend.shared else repo
-
-
-@pytest.fixture
-def there_and_back(repo, reader, sid):
-    def go(type_name, value, constraints=None):
-        made = repo.register_variable(sid, next(names), type_name, value, constraints=constraints)
-        found = reader.get_variable(sid, made.id)
-        assert exact(found.value) == exact(made.value) == exact(reader.get_value(sid, made.name))
-        return found
-
-    return go
-
-
-texts = some.text()
-finite = some.floats(allow_nan=False, allow_infinity=False)
-big_integers = some.integers(-(10**400), 10**400) | some.integers(-(2**70), 2**70)
-documents = some.recursive(
-    some.none() | some.booleans() | big_integers | finite | texts,
-    lambda inner: some.lists(inner, max_size=4) | some.dictionaries(texts, inner, max_size=4),
-    max_leaves=15,
-)
-identifiers = some.text(
-    some.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=255
-)
-json_objects = some.dictionaries(texts, documents, max_size=4)
 exactly_floats = finite | some.integers(-(2**53), 2**53)
+
+
 number_arrays = some.sampled_from(
     ["f2", "f4", "f8", ">f8", ">f4", "i1", "i2", "i4", "i8", ">i2", "u1", "u2", "u4"]
 )
@@ -283,122 +251,8 @@ def test_a_put_back_of_an_array_that_was_read_keeps_dtype_and_version(repo, sid)
     assert (found.version, found.to_numpy().dtype) == (0, np.dtype("float32"))
 
 
-# --- what surrounds the value
-
-
-@shares_the_store
-@given(json_objects, json_objects, some.lists(json_objects, max_size=3).map(tuple))
-def test_metadata_and_access_rules_come_back(repo, reader, sid, clock, metadata, update, rules):
-    name = next(names)
-    repo.put_variable(
-        sid,
-        Variable(
-            id=name,
-            name=name,
-            type="json",
-            value=1,
-            created_at=clock(),
-            metadata=metadata,
-            access_rules=rules,
-        ),
-    )
-    before = reader.get_variable(sid, name)
-    after = repo.update_variable(sid, name, 2, metadata=update)
-
-    assert exact(before.metadata) == exact(metadata)
-    assert exact(before.access_rules) == exact(rules)
-    assert exact(reader.get_variable(sid, name).metadata) == exact(after.metadata)
-    for key, value in update.items():
-        if key not in ("source", "updated_at"):
-            assert exact(after.metadata[key]) == exact(value)
-
-
-@pytest.mark.parametrize(
-    "mapping",
-    [types.MappingProxyType, collections.OrderedDict, collections.UserDict, collections.Counter],
-    ids=lambda of: of.__name__,
-)
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda repo, metadata: repo.create_session("new", metadata=metadata),
-        lambda repo, metadata: repo.update_session("s", metadata=metadata),
-        lambda repo, metadata: repo.update_session("s", metadata=metadata, replace_metadata=True),
-        lambda repo, metadata: repo.register_variable("s", "new", "json", 1, metadata=metadata),
-        lambda repo, metadata: repo.put_variable(
-            "s", dataclasses.replace(repo.get_variable("s", "x"), metadata=metadata)
-        ),
-        lambda repo, metadata: repo.put_variable(
-            "s", create_variable(name="new", type="json", value=1, metadata=metadata)
-        ),
-        lambda repo, metadata: repo.update_variable("s", "x", 3.0, metadata=metadata),
-        lambda repo, metadata: repo.modify_variable(
-            "s", "x", lambda value: value, metadata=metadata
-        ),
-        lambda repo, metadata: repo.update_variables("s", {"x": 3.0}, metadata=metadata)["x"],
-        lambda repo, metadata: repo.get_variable("s", "x").update_value(3.0, metadata=metadata),
-    ],
-    ids=[
-        "create",
-        "update",
-        "replace",
-        "register",
-        "put",
-        "create_variable",
-        "update_variable",
-        "modify",
-        "batch",
-        "update_value",
-    ],
-)
-def test_metadata_of_any_mapping_comes_back_as_a_dict(repo, filled, write, mapping):
-    given_metadata = mapping({"a": 1, "b": 2})
-
-    back = write(repo, given_metadata).metadata
-
-    assert type(back) is dict
-    assert {key: back[key] for key in "ab"} == {"a": 1, "b": 2}
-    assert given_metadata == {"a": 1, "b": 2}
-
-
-@shares_the_store
-@given(finite, finite)
-def test_bounds_come_back_bit_for_bit(there_and_back, one, other):
-    constraints = {"min": min(one, other), "max": max(one, other)}
-
-    assert exact(there_and_back("float", one, constraints).constraints) == exact(constraints)
-
-
-@shares_the_store
-@given(some.lists(documents, min_size=1, max_size=5))
-def test_every_past_value_comes_back(repo, reader, sid, values):
-    name = next(names)
-    repo.register_variable(sid, name, "json", values[0])
-    for value in values[1:]:
-        repo.update_variable(sid, name, value)
-
-    kept = [past.value for past in reader.variable_history(sid, name)]
-    assert exact(kept) == exact(values[-2::-1])
-    assert [
-        exact(reader.get_variable_version(sid, name, version).value)
-        for version in range(len(values))
-    ] == [exact(value) for value in values]
-
-
-@shares_the_store
-@given(identifiers, identifiers)
-@example("x" * 255, "\N{PILE OF POO}" * 255)
-def test_names_and_ids_come_back(repo, reader, name, id_):
-    sid = repo.create_session(ttl=None).id
-
-    repo.register_variable(sid, name, "json", None, id=id_)
-
-    found = reader.get_variable(sid, name)
-    assert (found.name, found.id) == (name, id_)
-    assert reader.get_variable(sid, id_) == found
-
-
 # --- another process
+
 
 EVERY_TYPE = {
     "float": -0.0,
