@@ -18,7 +18,7 @@ from snakestore.errors import (
 from snakestore.names import identifier_text, is_simple_name
 from snakestore.repository.arguments import look_up_text
 from snakestore.session import Session, exceeds_ttl, expiry, is_expired
-from snakestore.storage.dialects.access_lag import access_is_due
+from snakestore.storage.dialects.access_lag import access_is_due, recorded_expiry
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.sessions import (
     LockedSession,
@@ -197,20 +197,16 @@ def record_write(
     variables: int = 0,
     programs: int = 0,
     updates: int = 0,
-) -> None:
+) -> tuple[datetime, datetime | None]:
     """Record the access that a write is, and add to the session's counts.
 
-    ``last_accessed`` never moves back.
+    ``last_accessed`` never moves back. Returns it, and ``expires_at``.
     """
     accessed = max(locked.last_accessed, tx.now)
-    expires = tx.backend.expires_at(
-        recorded=locked.expires_at, ttl=locked.ttl, last_accessed=accessed
-    )
-    if not (variables or programs or updates):
-        tx.send(sql.UPDATE_ACCESS, sid=locked.sid, accessed=accessed, expires=expires)
-        return
+    expires = recorded_expiry(locked.expires_at, accessed, locked.ttl)
+    moves = expires is not locked.expires_at
     tx.send(
-        sql.UPDATE_COUNTERS,
+        sql.RECORD[moves, variables != 0, programs != 0, updates != 0],
         sid=locked.sid,
         accessed=accessed,
         expires=expires,
@@ -218,6 +214,7 @@ def record_write(
         programs=programs,
         updates=updates,
     )
+    return accessed, expires
 
 
 def record_access(tx: TransactionContext, sid: str) -> tuple[datetime, datetime | None] | None:
@@ -229,10 +226,4 @@ def record_access(tx: TransactionContext, sid: str) -> tuple[datetime, datetime 
     row = tx.fetch_first(sql.SELECT_SESSION_STATE_SKIP_LOCKED, sid=sid)
     if row is None or has_expired(tx, sid, row):
         return None
-    locked = locked_session_from(sid, row)
-    accessed = max(locked.last_accessed, tx.now)
-    expires = tx.backend.expires_at(
-        recorded=locked.expires_at, ttl=locked.ttl, last_accessed=accessed
-    )
-    tx.send(sql.UPDATE_ACCESS, sid=sid, accessed=accessed, expires=expires)
-    return accessed, expires
+    return record_write(tx, locked_session_from(sid, row))

@@ -45,6 +45,21 @@ def test_the_bound_is_the_ttl_to_the_microsecond(repo, clock, ttl):
     assert repo.expired("s")
 
 
+def test_a_session_is_expired_by_its_last_access_whatever_expiry_is_recorded(repo, clock):
+    repo.create_session("s", ttl=100)
+    clock.advance(9)
+    repo.touch("s")  # which leaves the recorded expiry as it is
+    clock.advance(95)
+
+    alive = (repo.list_expired(), repo.store_stats().expired_sessions, repo.delete_expired())
+    clock.advance(6)
+
+    assert alive == ([], 0, 0)
+    assert repo.store_stats().expired_sessions == 1
+    assert [each.id for each in repo.list_expired()] == ["s"]
+    assert repo.delete_expired() == 1
+
+
 def test_without_ttl_a_session_never_expires(repo, clock, verb):
     repo.create_session("s", ttl=None)
     repo.register_variable("s", "x", "float", 1.0, constraints={"min": 0, "max": 10})

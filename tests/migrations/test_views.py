@@ -19,6 +19,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import URL, Engine, insert, inspect, text
 
 import snakestore
+from snakestore import SessionRepository
 from snakestore.storage.engine import create_engine
 from snakestore.storage.migrate.upgrade import downgrade, upgrade
 from snakestore.storage.schema.revisions import HEAD, VIEW_NAMES
@@ -299,6 +300,34 @@ def test_time_left_is_shown_until_it_is_over(fill: Callable[..., None], read: Re
     }
     assert found["forever"]["expires_at"] is found["forever"]["expires_in_seconds"] is None
     assert found["gone"]["expires_in_seconds"] < -80
+
+
+def test_a_session_expires_by_its_last_access_whatever_expiry_is_recorded(
+    fill: Callable[..., None], read: Read
+) -> None:
+    lagging = session("s", idle=1800, ttl=3600.25)
+    expires, lagging["expires_at"] = lagging["expires_at"], NOW - timedelta(seconds=50)
+    lease = {"optimizer_id": "opt", "optimization_started_at": NOW}
+    fill((SessionRow, lagging), (VariableRow, variable("held", **lease)))
+
+    [found] = read("SELECT state, expires_at FROM session_overview")
+    [held] = read("SELECT state FROM lease_overview")
+
+    shown = found["expires_at"]
+    assert (datetime.fromisoformat(shown) if isinstance(shown, str) else shown) == expires
+    assert (found["state"], held["state"]) == ("live", "held")
+
+
+def test_a_session_may_expire_at_the_last_time_there_is(tmp_path: Path) -> None:
+    upgrade(tmp_path / "s.db")
+    clock = datetime(9999, 12, 31, tzinfo=UTC)
+    with SessionRepository.open(tmp_path / "s.db", clock=lambda: clock) as repo:
+        last = repo.create_session("s", ttl=timedelta(days=2)).expires_at
+
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+        [(shown,)] = connection.execute("SELECT expires_at FROM session_overview")
+
+    assert datetime.fromisoformat(shown) == last
 
 
 def test_leases_show_their_holder_until_when_and_whether_they_still_count(

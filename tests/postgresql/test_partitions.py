@@ -80,7 +80,7 @@ def test_each_table_has_the_given_number_of_partitions_and_sessions_have_room_on
     "statement",
     [
         sessions.SELECT_SESSION_STATE_FOR_UPDATE,
-        sessions.UPDATE_COUNTERS,
+        sessions.RECORD[True, True, True, True],
         variables.SELECT_VALUE,
         variables.SELECT_BY_IDENTIFIER,
         variables.UPDATE,

@@ -15,6 +15,7 @@ from snakestore.errors import (
 )
 from snakestore.names import invalid_name_reason
 from snakestore.reports import Finding
+from snakestore.storage.dialects.access_lag import recorded_expiry
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.cells import array_from, object_from
 from snakestore.storage.mapping.logs import entry_from
@@ -141,9 +142,7 @@ def check_session(
     except CorruptStoreError as error:
         found.problem("session", where, f"it cannot be read: {error}")
         return
-    expires_at = tx.backend.expires_at(
-        recorded=cells["expires_at"], ttl=session.ttl, last_accessed=session.last_accessed
-    )
+    expires_at = recorded_expiry(cells["expires_at"], session.last_accessed, session.ttl)
     if expires_at != cells["expires_at"]:
         message = f"expires_at is {cells['expires_at']}, but it expires at {expires_at}"
         found.problem("session", where, message)

@@ -45,13 +45,12 @@ class DistributedSweep:
 def _find(
     tx: TransactionContext, limit: int, after: ExpiringSession | None
 ) -> list[ExpiringSession]:
-    bound = tx.backend.sweep_bound(tx.now)
     rows = (
-        tx.fetch_all(sql.SELECT_EXPIRING, bound=bound, limit=limit)
+        tx.fetch_all(sql.SELECT_EXPIRING, bound=tx.now, limit=limit)
         if after is None
         else tx.fetch_all(
             sql.SELECT_EXPIRING_AFTER,
-            bound=bound,
+            bound=tx.now,
             limit=limit,
             after_expires=after.expires_at,
             after_sid=after.sid,

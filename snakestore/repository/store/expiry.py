@@ -98,12 +98,11 @@ class ExpiryMethods(RepositoryBase):
 
 def _list(tx: TransactionContext, limit: int | None) -> list[Session]:
     """Read the index range until the limit is reached."""
-    bound = tx.backend.sweep_bound(tx.now)
     page = sys.maxsize if limit is None else max(limit, MIN_PAGE)
     found: list[Session] = []
     read = 0
     while limit is None or len(found) < limit:
-        rows = tx.fetch_with_damaged(sql.SELECT_EXPIRED, bound=bound, limit=page, skip=read)
+        rows = tx.fetch_with_damaged(sql.SELECT_EXPIRED, bound=tx.now, limit=page, skip=read)
         sessions = (undamaged_session(tx, row, expired=True) for row in rows)
         found += [session for session in sessions if session is not None]
         read += len(rows)
@@ -132,8 +131,7 @@ class _Sweep:
 
 def _delete_batch(tx: TransactionContext, limit: int, skip: int) -> Swept:
     """Delete what has expired of the next ``limit`` sessions that may have, after ``skip``."""
-    bound = tx.backend.sweep_bound(tx.now)
-    rows = tx.fetch_with_damaged(sql.LOCK_EXPIRED, bound=bound, limit=limit, skip=skip)
+    rows = tx.fetch_with_damaged(sql.LOCK_EXPIRED, bound=tx.now, limit=limit, skip=skip)
     expired, damaged = [], []
     for row in rows:
         sid = unchecked_session_id_from(row)

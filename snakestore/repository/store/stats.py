@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from snakestore.clock import shifted
+from snakestore.errors import CorruptStoreError
 from snakestore.repository.base import RepositoryBase
+from snakestore.repository.session_access import has_expired
+from snakestore.storage.dialects.access_lag import MAX_ACCESS_LAG
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.cells import database_size_from, named
 from snakestore.storage.queries import sessions as sql
+from snakestore.storage.queries.statement import Row
 
 if TYPE_CHECKING:
     from snakestore.reports import StoreStats
@@ -27,9 +33,21 @@ class StatsMethods(RepositoryBase):
 def _stats(tx: TransactionContext) -> StoreStats:
     from snakestore.reports import StoreStats  # noqa: PLC0415 - loaded on first use
 
-    counts = named(tuple(sql.COUNTS), tx.fetch_one(sql.SELECT_COUNTS, bound=tx.now))
+    # a recorded expiry may lag: those before this have expired, later ones are looked at
+    certain = shifted(tx.now, timedelta(seconds=MAX_ACCESS_LAG), back=True)
+    counts = named(tuple(sql.COUNTS), tx.fetch_one(sql.SELECT_COUNTS, bound=certain))
+    rows = tx.fetch_with_damaged(sql.SELECT_PERHAPS_EXPIRED, certain=certain, bound=tx.now)
+    counts["expired_sessions"] += sum(_may_have_expired(tx, row) for row in rows)
     size, free, wal = sizes(tx)
     return StoreStats(**counts, size_bytes=size, free_bytes=free, wal_bytes=wal)
+
+
+def _may_have_expired(tx: TransactionContext, row: Row) -> bool:
+    """Whether a session has expired; of a damaged one, only the recorded expiry is known."""
+    try:
+        return has_expired(tx, None, row)
+    except CorruptStoreError:
+        return True
 
 
 def sizes(tx: TransactionContext) -> tuple[int, int, int]:

@@ -1,8 +1,10 @@
-"""By how much the recorded time of a session's last access may lag behind the exact one."""
+"""By how much the recorded times of a session may lag behind the exact ones."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
+
+from snakestore.session import expiry
 
 MAX_ACCESS_LAG = 60.0
 """Seconds."""
@@ -24,6 +26,17 @@ def access_is_due(idle: float, ttl: float | None) -> bool:
     return idle + _HALF_A_MICROSECOND >= touch_interval(ttl)
 
 
-def lags_within_interval(recorded: datetime, exact: datetime, ttl: float | None) -> bool:
-    """Whether ``recorded`` is earlier than ``exact`` by no more than the touch interval."""
-    return exact - recorded <= timedelta(seconds=touch_interval(ttl))
+def recorded_expiry(
+    recorded: datetime | None, last_accessed: datetime, ttl: float | None
+) -> datetime | None:
+    """What to have in ``sessions.expires_at`` after an access; ``recorded`` is there now.
+
+    The column is indexed. Where it stays as it is, SQLite writes a page less, and PostgreSQL keeps
+    the row on its page (a HOT update). So it moves only if it lags by more than the touch interval,
+    or is too late because the ttl was shortened. It is never later than the exact time.
+    """
+    exact = expiry(last_accessed, ttl)
+    if exact is None or recorded is None:
+        return exact
+    lag = (exact - recorded).total_seconds()
+    return recorded if 0 <= lag <= touch_interval(ttl) else exact

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import URL, Engine
@@ -105,18 +104,6 @@ class Backend(SchemaMethods):
         Raises:
             StoreError: the driver is not installed or too old.
         """
-
-    # --- sessions
-
-    @abstractmethod
-    def expires_at(
-        self, *, recorded: datetime | None, ttl: float | None, last_accessed: datetime
-    ) -> datetime | None:
-        """What to write into ``sessions.expires_at`` after an access; ``recorded`` is there now."""
-
-    @abstractmethod
-    def sweep_bound(self, now: datetime) -> datetime:
-        """Sessions whose recorded ``expires_at`` is before this may have expired at ``now``."""
 
     # --- whole databases
 

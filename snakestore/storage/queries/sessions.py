@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import product
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Select,
     Table,
+    Update,
     bindparam,
     delete,
     func,
@@ -62,26 +65,27 @@ SELECT_SESSIONS = RangeQuery(
 )
 
 INSERT = Statement(lambda: insert(sessions))
-UPDATE_COUNTERS = Statement(
-    lambda: (
-        update(sessions)
-        .where(_this)
-        .values(
-            last_accessed=bindparam("accessed"),
-            expires_at=bindparam("expires"),
-            variable_count=sessions.c.variable_count + bindparam("variables"),
-            program_count=sessions.c.program_count + bindparam("programs"),
-            total_variable_updates=sessions.c.total_variable_updates + bindparam("updates"),
-        )
-    )
-)
-UPDATE_ACCESS = Statement(
-    lambda: (
-        update(sessions)
-        .where(_this)
-        .values(last_accessed=bindparam("accessed"), expires_at=bindparam("expires"))
-    )
-)
+
+
+def _record(*changed: bool) -> Update:
+    moves_expiry, *counted = changed
+    changes: dict[str, ColumnElement[Any]] = {"last_accessed": bindparam("accessed")}
+    if moves_expiry:
+        changes["expires_at"] = bindparam("expires")
+    counts = {"variables": "variable_count", "programs": "program_count"}
+    counts["updates"] = "total_variable_updates"
+    for (parameter, column), is_counted in zip(counts.items(), counted, strict=True):
+        if is_counted:
+            changes[column] = sessions.c[column] + bindparam(parameter)
+    return update(sessions).where(_this).values(changes)
+
+
+RECORD = {
+    changed: Statement(partial(_record, *changed)) for changed in product((False, True), repeat=4)
+}
+"""Records an access. The keys: whether it sets ``expires_at``, and adds to the count of variables,
+of programs, of updates. SQLite updates the index of a column that a statement sets to the same.
+"""
 UPDATE_SESSION = Statement(
     lambda: (
         update(sessions)
@@ -104,6 +108,11 @@ SELECT_EXPIRED = Statement(
         .order_by(sessions.c.expires_at, sessions.c.id)
         .limit(bindparam("limit"))
         .offset(bindparam("skip"))
+    )
+)
+SELECT_PERHAPS_EXPIRED = Statement(
+    lambda: select(*ACCESS_COLUMNS).where(
+        sessions.c.expires_at >= bindparam("certain"), sessions.c.expires_at < bindparam("bound")
     )
 )
 LOCK_EXPIRED = Statement(

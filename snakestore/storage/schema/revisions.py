@@ -12,6 +12,7 @@ MADE_BY: dict[str, tuple[str, ...]] = {
     "0004": ("logs", "log_entries"),
     "0005": ("program_versions",),
     "0006": ("program_overview", "log_overview", "lease_overview", "about"),
+    "0007": (),  # views compute when a session expires
 }
 """The tables and views that each revision creates. Their names must be free before it."""
 VIEW_NAMES = (

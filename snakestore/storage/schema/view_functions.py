@@ -112,9 +112,19 @@ def _until_by_julian_day(element: seconds_until, compiler: SQLCompiler, **option
 
 
 @compiles(expiry)
-def _expiry_recorded(element: expiry, compiler: SQLCompiler, **options: Any) -> str:
-    _last_accessed, _ttl, recorded = _parts(element, compiler, options)
-    return recorded
+def _expiry_by_parts(element: expiry, compiler: SQLCompiler, **options: Any) -> str:
+    # expires_at may lag behind. SQLite's functions know no microseconds, so these are added apart.
+    # A time after the year 9999 is NULL, and recorded as the last there is.
+    last_accessed, ttl, recorded = _parts(element, compiler, options)
+    microseconds = (
+        f"(CAST(substr({last_accessed}, 21, 6) AS INTEGER)"
+        f" + CAST(round({ttl} * 1000000) AS INTEGER))"
+    )
+    return (
+        f"coalesce(replace(datetime(substr({last_accessed}, 1, 19),"
+        f" ({microseconds} / 1000000) || ' seconds'), ' ', 'T')"
+        f" || printf('.%06dZ', {microseconds} % 1000000), {recorded})"
+    )
 
 
 @compiles(text_in)
@@ -156,7 +166,7 @@ def _until_by_epoch(element: seconds_until, compiler: SQLCompiler, **options: An
 
 @compiles(expiry, "postgresql")
 def _expiry_computed(element: expiry, compiler: SQLCompiler, **options: Any) -> str:
-    # expires_at lags behind there
+    # expires_at may lag behind
     last_accessed, ttl, _recorded = _parts(element, compiler, options)
     return f"{last_accessed} + {ttl} * interval '1 second'"
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime
 from typing import Any, ClassVar, NoReturn
 
 from sqlalchemy import URL, BigInteger, Connection, Engine, MetaData, cast, func, select
 from sqlalchemy.exc import OperationalError
 
 from snakestore.errors import SnakeStoreError, StoreError
-from snakestore.session import expiry
-from snakestore.storage.dialects.access_lag import lags_within_interval
 from snakestore.storage.dialects.base import Backend
 from snakestore.storage.dialects.postgresql import (
     citus,
@@ -272,25 +269,6 @@ class PostgreSQL(Backend):
         """No effect: no lock is the whole database's, and recording an access skips locked rows."""
         del connection
         return nullcontext()
-
-    # --- sessions
-
-    def expires_at(
-        self, *, recorded: datetime | None, ttl: float | None, last_accessed: datetime
-    ) -> datetime | None:
-        """The exact time if it was set anew or lags by more than a touch interval.
-
-        Otherwise what is recorded. The column is indexed, so an update that leaves it alone stays
-        on the row's page (a HOT update).
-        """
-        exact = expiry(last_accessed, ttl)
-        if exact is None or recorded is None or recorded > exact:
-            return exact
-        return recorded if lags_within_interval(recorded, exact, ttl) else exact
-
-    def sweep_bound(self, now: datetime) -> datetime:
-        """The recorded time is never later than the exact one, so nothing expired is missed."""
-        return now
 
     # --- whole databases
 

@@ -7,13 +7,11 @@ import sqlite3
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import datetime
 from typing import Any, ClassVar, cast
 
 from sqlalchemy import URL, Connection, Engine, column, func, select
 
 from snakestore.errors import SnakeStoreError
-from snakestore.session import expiry
 from snakestore.storage.dialects.base import Backend
 from snakestore.storage.dialects.messages import IN_MEMORY
 from snakestore.storage.dialects.protocols import (
@@ -245,19 +243,6 @@ class SQLite(Backend):
             yield
         finally:
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(busy_timeout)}")
-
-    # --- sessions
-
-    def expires_at(
-        self, *, recorded: datetime | None, ttl: float | None, last_accessed: datetime
-    ) -> datetime | None:
-        """Always the exact time: the row is rewritten anyway."""
-        del recorded
-        return expiry(last_accessed, ttl)
-
-    def sweep_bound(self, now: datetime) -> datetime:
-        """The recorded time is exact."""
-        return now
 
     # --- whole databases
 
