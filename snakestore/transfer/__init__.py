@@ -13,18 +13,20 @@ from contextlib import ExitStack
 
 from sqlalchemy import URL, Engine
 
-from snakestore.errors import ValidationError
+from snakestore.errors import SchemaOutdatedError, ValidationError
 from snakestore.repository import SessionRepository
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.execution.runner import Runner
+from snakestore.storage.migrate.binds import parse_url_of
 from snakestore.storage.migrate.inspection import (
     check_not_newer,
     check_unaltered,
     check_up_to_date,
     inspect_connection,
 )
-from snakestore.storage.migrate.upgrade import upgrade
+from snakestore.storage.migrate.upgrade import exists, upgrade
+from snakestore.storage.schema.revisions import HEAD
 from snakestore.storage.url import describe
 from snakestore.transfer.copying import Copying, CopyReport, Progress
 
@@ -73,6 +75,9 @@ def copy(source: Place, target: Place, *, progress: Progress | None = None) -> C
 def _opened(stack: ExitStack, place: Place, *, migrate: bool = False) -> SessionRepository:
     """A repository on a place that has the present schema."""
     if not isinstance(place, Engine):
+        if not migrate and not exists(place):
+            message = f"{describe(parse_url_of(place))} does not exist: there is nothing to copy"
+            raise SchemaOutdatedError(message, current=None, head=HEAD)
         return stack.enter_context(SessionRepository.open(place, migrate=migrate))
     if migrate:
         upgrade(place)

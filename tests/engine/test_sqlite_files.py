@@ -266,7 +266,7 @@ def test_garbage_is_refused_unchanged(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
     for attempt in (open_engine, upgrade, current):
-        with pytest.raises(CorruptStoreError):
+        with pytest.raises(CorruptStoreError, match=r"/s\.db is .*not a SQLite database: "):
             attempt(path)
     assert folder_state(tmp_path) == {"s.db": content}
 

@@ -395,7 +395,7 @@ def test_an_engine_in_memory_onto_itself_is_refused_and_onto_another_is_not():
 
 
 def test_a_source_that_is_missing_is_reported_and_the_target_is_not_made(tmp_path):
-    with pytest.raises(SchemaOutdatedError):
+    with pytest.raises(SchemaOutdatedError, match=r"missing\.db does not exist: there is nothing"):
         snakestore.copy(tmp_path / "missing.db", tmp_path / "target.db")
 
     assert list(tmp_path.iterdir()) == []

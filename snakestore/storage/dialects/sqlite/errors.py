@@ -40,7 +40,10 @@ _BY_CODE: dict[int, tuple[type[StoreError], str]] = {
         CorruptStoreError,
         "the file is damaged: restore a backup, or salvage with the sqlite3 shell's .recover",
     ),
-    sqlite3.SQLITE_NOTADB: (CorruptStoreError, "the file is not a SQLite database"),
+    sqlite3.SQLITE_NOTADB: (
+        CorruptStoreError,
+        "the file is not a SQLite database: check its name, or restore a backup",
+    ),
     sqlite3.SQLITE_CANTOPEN: (
         StoreError,
         "the database file cannot be opened: check that the folder exists and is writable",

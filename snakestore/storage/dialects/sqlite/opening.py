@@ -69,7 +69,8 @@ def explain_errors(path: str) -> Iterator[None]:
     """Translate errors of opening a file that do not say what is wrong.
 
     Raises:
-        CorruptStoreError: the schema is not text; quoting it raises a UnicodeDecodeError.
+        CorruptStoreError: it is not a database, or the schema is not text; quoting that raises a
+            UnicodeDecodeError.
         StoreFullError: the disk has no room for what reading the log needs.
         StoreError: the log cannot be read.
     """
@@ -89,6 +90,14 @@ def explain_errors(path: str) -> Iterator[None]:
         if primary_code(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             files.check_log_readable(path)
         raise
+    except sqlite3.DatabaseError as error:
+        if primary_code(error) != sqlite3.SQLITE_NOTADB:
+            raise
+        message = (
+            f"{files.printable(path)} is not a SQLite database: check the name of the store, or"
+            f" restore a backup if it was one (SQLite: {error})"
+        )
+        raise CorruptStoreError(message) from error
 
 
 class FileOpener:
