@@ -119,3 +119,8 @@ def browse() -> Iterator[Any]:
     pytest.importorskip("datasette", reason="the extra `inspect` is not installed")
     with asyncio.Runner() as runner:
         yield lambda path: Browser(path, runner)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """The files of a folder, by name."""
+    return {each.name: each.read_bytes() for each in folder.iterdir()}

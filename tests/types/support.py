@@ -25,3 +25,8 @@ def there_and_back(type_name, value, constraints=None, previous_blob=None):
     read = types.decode_value(type_name, text, blob)
     assert exact(read) == exact(given)
     return read
+
+
+def named(name, base=types.VariableType, **members):
+    """A new class of a type."""
+    return type("Made", (base,), {"name": name, **members})

@@ -13,8 +13,7 @@ from snakestore import (
     ValidationError,
     create_variable,
 )
-
-NAIVE = datetime(2030, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+from tests.values.extremes import NAIVE
 
 
 def test_a_created_variable_is_validated_and_normalised():

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from snakestore import OptimizationStatus, Session, SessionStats, ValidationError
-
-NAIVE = datetime(2030, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+from tests.values.extremes import NAIVE
 
 
 def make_stats(**counts):
