@@ -82,9 +82,9 @@ class EngineDispatcher(Dispatcher):
             return await self.run_read(partial(method, self.repository, *args, **kwargs))
         found = loop_reads.attempt(method, args, kwargs)
         if found is AFTER_OTHERS:
-            await asyncio.sleep(0)
-            found = loop_reads.attempt(method, args, kwargs)
-        if found is not ELSEWHERE and found is not AFTER_OTHERS:
+            await loop_reads.wait()
+            found = loop_reads.attempt(method, args, kwargs, waited=True)
+        if found is not ELSEWHERE:
             return cast("R", found)
         try:
             return await self.run_read(partial(method, self.repository, *args, **kwargs))

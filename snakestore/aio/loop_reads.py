@@ -10,18 +10,20 @@ Two things would hold the event loop for longer than such a read takes:
 - Pages that are not in memory. So the first read of a session in a while, and the first call of a
   method, which compiles its statement, run in a thread. A read that waited for the disk all the
   same sends the next ones to threads for a while.
-- A task that awaits one read after the other, and never suspends. So after about a millisecond of
-  them, the next one suspends its task first, and others go on.
+- Tasks that await one read after the other, and never suspend. So after about a millisecond of them
+  in one turn of the event loop, they wait for a later one (``loop_turns``).
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, Final
 
 from snakestore.aio.dispatcher import Arguments, Keywords, Method
+from snakestore.aio.loop_turns import LoopTurns
 from snakestore.clock import steady_seconds
 from snakestore.errors import StoreError
 from snakestore.repository import SessionRepository
@@ -34,8 +36,6 @@ MAX_BYTES: Final = 64 * 2**10
 """The largest answer that is decoded on the event loop."""
 MAX_ROWS: Final = 100
 """The most rows that are read there."""
-MAX_SECONDS_IN_A_ROW, MAX_READS_IN_A_ROW = 0.001, 100
-"""After so much other tasks run first. Test tools may stop the clock, hence the number."""
 SLOW_SECONDS: Final = 0.0005
 """A read that takes longer may have waited for the disk."""
 MAX_SECONDS: Final = 0.002
@@ -50,7 +50,7 @@ MAX_WARM: Final = 10_000
 ELSEWHERE: Final = object()
 """Returned by ``attempt`` for a read that is to run in a thread."""
 AFTER_OTHERS: Final = object()
-"""Returned by ``attempt`` for a read that is to be attempted again when other tasks ran."""
+"""Returned by ``attempt`` for a read that is to be attempted again in another turn of the loop."""
 
 
 def _always(args: Arguments, kwargs: Keywords) -> bool:
@@ -121,10 +121,7 @@ class _Here(threading.local):
     """What is counted for the event loop of each thread."""
 
     def __init__(self) -> None:
-        self.reads = 0
-        """How many reads there were since other tasks were let run."""
-        self.seconds = 0.0
-        """How long they took."""
+        self.turns = LoopTurns(None)
         self.disk_reads = _disk_reads()
 
 
@@ -152,18 +149,17 @@ class LoopReads:
         self._pause = 0.0
         self._paused_until = 0.0
 
-    def attempt(self, method: Method[Any], args: Arguments, kwargs: Keywords) -> Any:
+    def attempt(
+        self, method: Method[Any], args: Arguments, kwargs: Keywords, *, waited: bool = False
+    ) -> Any:
         """Run a method that reads little. Never waits.
 
-        Returns its result, or ELSEWHERE or AFTER_OTHERS.
+        Returns its result, or ELSEWHERE or, unless the task has ``waited``, AFTER_OTHERS.
 
         Raises:
             SnakeStoreError: as the method, if that has to do with what is stored.
         """
-        here, began = self._here, steady_seconds()
-        if here.reads >= MAX_READS_IN_A_ROW or here.seconds >= MAX_SECONDS_IN_A_ROW:
-            here.reads, here.seconds = 0, 0.0
-            return AFTER_OTHERS
+        turns, began = self._here.turns, steady_seconds()
         if (
             began < self._paused_until
             or not self._calls.get(_shape(method, kwargs), _never)(args, kwargs)
@@ -171,6 +167,8 @@ class LoopReads:
             or (self._refused and _list(method, args, kwargs) in self._refused)
         ):
             return ELSEWHERE
+        if turns.used_up and not waited:
+            return AFTER_OTHERS
         try:
             if self._blocks:  # which one is the caller's matters
                 call = partial(method, self._repository, *args, **kwargs)
@@ -184,10 +182,19 @@ class LoopReads:
             return ELSEWHERE
         finally:
             ended = steady_seconds()
-            here.reads += 1
-            here.seconds += ended - began
+            turns.reads += 1
+            turns.seconds += ended - began
             if ended - began > SLOW_SECONDS:
-                self._note_slow(here, began, ended)
+                self._note_slow(began, ended)
+
+    async def wait(self) -> None:
+        """Wait for a turn of the event loop in which the task may read."""
+        here, loop = self._here, asyncio.get_running_loop()
+        if here.turns.loop is None:
+            here.turns.loop = loop
+        elif here.turns.loop is not loop:
+            here.turns = LoopTurns(loop)
+        await here.turns.wait()
 
     def note(self, method: Method[Any], args: Arguments, kwargs: Keywords) -> None:
         """Note that a read ran in a thread, so that the next of its kind need not."""
@@ -222,8 +229,9 @@ class LoopReads:
         self._warm_until = now + SECONDS_WARM
         self._refused = set()
 
-    def _note_slow(self, here: _Here, began: float, ended: float) -> None:
+    def _note_slow(self, began: float, ended: float) -> None:
         """Read in threads for a while, if a slow read waited for the disk."""
+        here = self._here
         before, here.disk_reads = here.disk_reads, _disk_reads()
         if before == here.disk_reads and (before is not None or ended - began < MAX_SECONDS):
             return  # this thread did not get the processor, or the interpreter
