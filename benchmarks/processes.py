@@ -1,4 +1,4 @@
-"""Several processes that update one variable of one file at the same time."""
+"""Several processes that update one variable of one file at the same time, per implementation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks import seed
 from benchmarks.baselines.jobs import new_file
@@ -18,12 +18,28 @@ from benchmarks.baselines.sqlite import SqliteBaseline, connect
 from benchmarks.implementations import Entry, Lab
 from benchmarks.measure import Effort, result
 from benchmarks.results import RowResult, Timing
-from benchmarks.row import BASELINE, OURS
-from benchmarks.rows import PROCESS_ROWS
+from benchmarks.row import BASELINE, FULL_BASELINE, FULL_OURS, OURS, Row
+from benchmarks.rows import FULL_PROCESS_ROWS, PROCESS_ROWS
 from benchmarks.workload import FLOATS, HISTORY, UPDATED, UPDATES
 
-PROCESSES = 4
 WARM_UPDATES = 20
+
+Update = Callable[[str, str, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """How many processes, the implementations that take part, and the rows that are measured."""
+
+    processes: int
+    names: Sequence[str]
+    rows: tuple[Row, Row, Row]  # an update, the worst wait, what is lost
+
+
+CONTESTS = (
+    Contest(4, (BASELINE, OURS), PROCESS_ROWS),
+    Contest(8, (FULL_BASELINE, OURS, FULL_OURS), FULL_PROCESS_ROWS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +98,12 @@ class Team:
 
 
 def measure(
-    lab: Lab, entries: Mapping[str, Entry], effort: Effort, updates: int
+    contest: Contest, lab: Lab, entries: Mapping[str, Entry], effort: Effort, updates: int
 ) -> list[RowResult]:
-    """The rows about processes."""
-    openers = {BASELINE: (open_baseline, _baseline_file), OURS: (open_ours, _our_file)}
+    """The rows of a contest."""
     teams = {
-        name: _team(opener, file(lab))
-        for name, (opener, file) in openers.items()
+        name: _team(contest.processes, *_PARTS[name](lab))
+        for name in contest.names
         if name in entries
     }
     rounds = max(effort.fewest_rounds, min(effort.most_rounds, int(effort.row_seconds * 20)))
@@ -100,7 +115,7 @@ def measure(
             team.round(updates)
     for team in teams.values():
         team.stop()
-    each, wait, lost = PROCESS_ROWS
+    each, wait, lost = contest.rows
     timings = [
         Timing(
             implementation=name,
@@ -118,33 +133,30 @@ def measure(
     ]
 
 
-def open_baseline(path: Path) -> Callable[[str, str, Any], Any]:
+def open_baseline(path: Path, synchronous: str) -> Update:
     """The hand-written update."""
-    return SqliteBaseline(path).update
+    baseline = SqliteBaseline(path)
+    baseline.connection.execute(f"PRAGMA synchronous={synchronous}")
+    return baseline.update
 
 
-def open_ours(path: Path) -> Callable[[str, str, Any], Any]:
+def open_ours(path: Path, durability: Literal["normal", "full"]) -> Update:
     """The library's update."""
     from snakestore import SessionRepository  # noqa: PLC0415 - the processes of the baseline do not need it
 
-    return SessionRepository.open(path).update_variable
+    return SessionRepository.open(path, durability=durability).update_variable
 
 
-def work(
-    opener: Callable[[Path], Callable[[str, str, Any], Any]],
-    path: Path,
-    pipe: Connection,
-    barrier: Any,
-) -> None:
+def work(opener: Callable[[], Update], pipe: Connection, barrier: Any) -> None:
     """Run in each process: make as many updates as received, until None is received."""
-    update = opener(path)
+    update = opener()
     pipe.send("ready")
     while (updates := pipe.recv()) is not None:
         barrier.wait()
         pipe.send(_share(update, updates))
 
 
-def _share(update: Callable[[str, str, Any], Any], updates: int) -> Share:
+def _share(update: Update, updates: int) -> Share:
     errors, worst = 0, 0.0
     started = before = perf_counter()
     for value in FLOATS[:updates]:
@@ -158,12 +170,12 @@ def _share(update: Callable[[str, str, Any], Any], updates: int) -> Share:
     return Share(started, before, updates - errors, errors, worst)
 
 
-def _team(opener: Callable[[Path], Callable[[str, str, Any], Any]], path: Path) -> Team:
+def _team(processes: int, path: Path, opener: Callable[[], Update]) -> Team:
     context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(PROCESSES)
-    pairs: Sequence[tuple[Any, Any]] = [context.Pipe() for _ in range(PROCESSES)]
+    barrier = context.Barrier(processes)
+    pairs: Sequence[tuple[Any, Any]] = [context.Pipe() for _ in range(processes)]
     workers = [
-        context.Process(target=partial(work, opener, path, theirs, barrier), daemon=True)
+        context.Process(target=partial(work, opener, theirs, barrier), daemon=True)
         for _, theirs in pairs
     ]
     for worker in workers:
@@ -174,11 +186,14 @@ def _team(opener: Callable[[Path], Callable[[str, str, Any], Any]], path: Path) 
     return Team(path, [ours for ours, _ in pairs], workers)
 
 
-def _baseline_file(lab: Lab) -> Path:
-    return new_file(lab, "processes-baseline.db")
+def _by_hand(synchronous: str, lab: Lab) -> tuple[Path, Callable[[], Update]]:
+    path = new_file(lab, "processes-baseline.db")
+    return path, partial(open_baseline, path, synchronous)
 
 
-def _our_file(lab: Lab) -> Path:
+def _by_library(
+    durability: Literal["normal", "full"], lab: Lab
+) -> tuple[Path, Callable[[], Update]]:
     from snakestore import SessionRepository  # noqa: PLC0415 - as above
 
     path = lab.new_path("processes-ours.db")
@@ -186,4 +201,12 @@ def _our_file(lab: Lab) -> Path:
     seeds = connect(path)
     seed.in_file(seeds)
     seeds.close()
-    return path
+    return path, partial(open_ours, path, durability)
+
+
+_PARTS: Mapping[str, Callable[[Lab], tuple[Path, Callable[[], Update]]]] = {
+    BASELINE: partial(_by_hand, "NORMAL"),
+    FULL_BASELINE: partial(_by_hand, "FULL"),
+    OURS: partial(_by_library, "normal"),
+    FULL_OURS: partial(_by_library, "full"),
+}

@@ -23,6 +23,7 @@ NAME_ONLY, PLAIN_BYTES, TO_NUMPY = (
     "snakestore to_numpy()",
 )
 LONG_LOG = "snakestore, a long log"
+FULL_BASELINE, FULL_OURS = "hand-written sqlite3, FULL", "snakestore, full"
 MEMORY_BASELINE, MEMORY_OURS = "hand-written sqlite3, :memory:", "snakestore, sqlite://"
 ASYNC_BASELINE, ASYNC_OURS = "asyncio.to_thread(hand-written)", "snakestore async"
 ASYNC_FULL = "snakestore async, full"

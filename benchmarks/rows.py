@@ -9,6 +9,8 @@ from benchmarks.row import (
     ASYNC_OURS,
     ASYNC_POSTGRES_BASELINE,
     CACHED,
+    FULL_BASELINE,
+    FULL_OURS,
     LONG_LOG,
     MEMORY_BASELINE,
     NO_HISTORY,
@@ -306,7 +308,39 @@ PROCESS_ROWS = (
         note="Acknowledged updates minus the version in the file, plus errors.",
     ),
 )
-ROWS = SQLITE_ROWS + BARE_ROWS + PEER_ROWS + BACKEND_ROWS + PROCESS_ROWS
+FULL_PROCESS_ROWS = (
+    Row(
+        key="processes-full",
+        title='8 processes with durability="full": an update',
+        calls=25,
+        base=FULL_BASELINE,
+        targets={FULL_OURS: Target(0.59, 0.4)},
+        note=(
+            "By hand with synchronous FULL, which syncs while it holds the write lock. It depends"
+            " on how fast the disk syncs: the slower, the greater the difference."
+        ),
+    ),
+    Row(
+        key="processes-full-wait",
+        title='8 processes with durability="full": the worst wait, of "normal"',
+        calls=25,
+        base=OURS,
+        targets={FULL_OURS: Target(1.0, 0.5)},
+        figure="worst returned",
+        note="The longest single update of all rounds. A ratio compares the longest of one round.",
+    ),
+    Row(
+        key="processes-full-lost",
+        title='8 processes with durability="full": updates lost, and errors',
+        calls=25,
+        base=FULL_BASELINE,
+        targets={FULL_OURS: Target(0.0, unit="count")},
+        figure="worst returned",
+        note="As with 4 processes.",
+    ),
+)
+ALL_PROCESS_ROWS = PROCESS_ROWS + FULL_PROCESS_ROWS
+ROWS = SQLITE_ROWS + BARE_ROWS + PEER_ROWS + BACKEND_ROWS + ALL_PROCESS_ROWS
 # done by this process alone, so its processor time is the whole time
 OWN_ROWS = tuple(
     row

@@ -15,7 +15,7 @@ from benchmarks.machine import described
 from benchmarks.measure import Effort, measure
 from benchmarks.results import Report, RowResult
 from benchmarks.row import Row
-from benchmarks.rows import PROCESS_ROWS, ROWS
+from benchmarks.rows import ALL_PROCESS_ROWS, ROWS
 
 Said = Callable[[str], None]
 
@@ -100,12 +100,13 @@ def run(rows: Sequence[Row], effort: Effort, *, mode: str, peers: bool, said: Sa
         taking = Field(lab, entries)
         try:
             for row in rows:
-                if row not in PROCESS_ROWS:
+                if row not in ALL_PROCESS_ROWS:
                     said(row.title)
                     report.results.append(_one(row, taking, effort, report.failed))
-            if any(row in PROCESS_ROWS for row in rows):
-                said("4 processes")
-                report.results.extend(_several(rows, taking, effort))
+            for contest in processes.CONTESTS:
+                if any(row in contest.rows for row in rows):
+                    said(f"{contest.processes} processes")
+                    report.results.extend(_several(contest, rows, taking, effort))
         finally:
             taking.close()
         if "postgres version" in lab.shared:
@@ -149,12 +150,15 @@ def _tried(job: Job) -> Job:
     return job
 
 
-def _several(rows: Sequence[Row], taking: Field, effort: Effort) -> list[RowResult]:
-    able = taking.taking_part(PROCESS_ROWS[0])
+def _several(
+    contest: processes.Contest, rows: Sequence[Row], taking: Field, effort: Effort
+) -> list[RowResult]:
+    first = contest.rows[0]
+    able = taking.taking_part(first)
     entries = {entry.name: entry for entry in taking.entries if entry.name in able}
-    results = processes.measure(taking.lab, entries, effort, PROCESS_ROWS[0].calls)
+    results = processes.measure(contest, taking.lab, entries, effort, first.calls)
     return [
-        replace(result, absent=taking.absentees(PROCESS_ROWS[0]))
+        replace(result, absent=taking.absentees(first))
         for result in results
         if result.key in {row.key for row in rows}
     ]

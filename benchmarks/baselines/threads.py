@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from benchmarks.work import Bench, read_by, written_by
@@ -71,6 +71,13 @@ def threaded(opener: Callable[[], Store], rows: str) -> Bench:
 
 
 def close_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """End the worker threads of the loop, then the loop."""
+    """Cancel the tasks that are left, end the worker threads of the loop, then the loop."""
+    loop.run_until_complete(_ended(asyncio.all_tasks(loop)))
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
+
+
+async def _ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,25 +1,20 @@
-"""The stores of LangGraph, ADK, the OpenAI Agents SDK and Optuna."""
+"""The stores of ADK, the OpenAI Agents SDK and Optuna."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 from benchmarks.baselines.threads import close_loop
-from benchmarks.implementations import Lab
-from benchmarks.peers.caches import record, registering
-from benchmarks.scattered import DOCUMENTS, Scattered, plain_sessions, scattered_makers
-from benchmarks.work import Bench, calling, read_by, reading, writing, written_by
+from benchmarks.implementations import Job, Lab
+from benchmarks.peers.caches import record
+from benchmarks.work import Bench, Makers, read_by, reading, writing, written_by
 from benchmarks.workload import NAMES, PLAIN, READS, UPDATED
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
-LANGGRAPH_UNEQUAL = (
-    "the read and the write of an update are two transactions; a value is one JSON document;"
-    " sessions do not expire as a whole"
-)
 ADK_UNEQUAL = (
     "awaited; a read loads all 100 values of the session; an update appends an event to a log"
     " that only grows"
@@ -47,93 +42,6 @@ def _set_pragmas(connection: Any, _: object) -> None:
     for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def open_langgraph(lab: Lab) -> Bench:
-    """``SqliteStore``: a document under a namespace and a key."""
-    base, module = (
-        importlib.import_module("langgraph.store.base"),
-        importlib.import_module("langgraph.store.sqlite"),
-    )
-    store = lab.stack.enter_context(
-        module.SqliteStore.from_conn_string(str(lab.new_path("langgraph.db")))
-    )
-    store.setup()
-    for pragma in PRAGMAS:
-        store.conn.execute(f"PRAGMA {pragma}")
-    for sid in (READS, PLAIN):
-        store.batch([base.PutOp(namespace=(sid,), key=name, value=record(0.5)) for name in NAMES])
-
-    def _get_value(sid: str, name: str) -> Any:
-        return store.get((sid,), name).value["value"]
-
-    def _get_record(sid: str, name: str) -> Any:
-        return store.get((sid,), name)
-
-    def _update(sid: str, name: str, value: Any) -> None:
-        old = store.get((sid,), name).value
-        store.put((sid,), name, old | {"value": value, "version": old["version"] + 1})
-
-    def _update_many(sid: str) -> None:
-        found = store.batch([base.GetOp(namespace=(sid,), key=name) for name in NAMES])
-        changes = [
-            (item.key, item.value | {"value": 0.25, "version": item.value["version"] + 1})
-            for item in found
-        ]
-        store.batch(
-            [base.PutOp(namespace=(sid,), key=name, value=value) for name, value in changes]
-        )
-
-    makers = {
-        "get": lambda: reading(_get_value, READS, NAMES),
-        "record": lambda: reading(_get_record, READS, NAMES),
-        "update-plain": lambda: writing(_update, PLAIN, UPDATED),
-        "register": lambda: registering(lambda sid, name: store.put((sid,), name, record(0.5))),
-        "batch-plain": lambda: calling(_update_many, READS),
-        "list": lambda: calling(lambda: store.search((READS,), limit=100)),
-    }
-    makers |= scattered_makers(lambda: _scattered_langgraph(lab, base, store))
-    return Bench(makers)
-
-
-def _scattered_langgraph(lab: Lab, base: Any, store: Any) -> Scattered:
-    """The work at random, with batches wherever more than one operation is known."""
-    for sid in plain_sessions(lab.sessions):
-        puts = [base.PutOp((sid,), name, _versioned(DOCUMENTS[0], 0)) for name in NAMES]
-        store.batch([*puts, base.PutOp(("counts",), sid, {"updates": 0})])
-
-    def _update(sid: str, name: str, value: Any) -> None:
-        _update_many(sid, {name: value})
-
-    def _update_many(sid: str, changed: Mapping[str, Any]) -> None:
-        gets = [base.GetOp((sid,), name) for name in changed]
-        *found, counted = store.batch([*gets, base.GetOp(("counts",), sid)])
-        puts = [
-            base.PutOp((sid,), item.key, _versioned(changed[item.key], item.value["version"] + 1))
-            for item in found
-        ]
-        count = {"updates": counted.value["updates"] + len(changed)}
-        store.batch([*puts, base.PutOp(("counts",), sid, count)])
-
-    def _register(sid: str, name: str, value: Any) -> None:
-        counted = store.get(("counts",), sid)
-        count = {"updates": counted.value["updates"] + 1}
-        put = base.PutOp((sid,), name, _versioned(value, 0))
-        store.batch([put, base.PutOp(("counts",), sid, count)])
-
-    return Scattered(
-        sessions=lab.sessions,
-        get_value=lambda sid, name: store.get((sid,), name).value["value"],
-        get_record=lambda sid, name: store.get((sid,), name),
-        update=_update,
-        register=_register,
-        update_many=_update_many,
-        list_records=lambda sid: store.search((sid,), limit=100),
-    )
-
-
-def _versioned(value: Any, version: int) -> dict[str, Any]:
-    return {"value": value, "version": version}
 
 
 def open_adk(lab: Lab) -> Bench:
@@ -174,12 +82,9 @@ def open_adk(lab: Lab) -> Bench:
         )
         return await service.append_event(created[sid], event)
 
-    makers = {
-        "get": lambda: read_by(loop, _get_value, READS, NAMES),
-        "update-plain": lambda: written_by(loop, _update, PLAIN, UPDATED),
-    }
     return Bench(
-        makers, [lambda: loop.run_until_complete(service.close()), partial(close_loop, loop)]
+        _awaited(loop, _get_value, _update),
+        [lambda: loop.run_until_complete(service.close()), partial(close_loop, loop)],
     )
 
 
@@ -209,13 +114,31 @@ def open_openai(lab: Lab) -> Bench:
         await session.add_items([old | {"value": value, "version": old["version"] + 1}])
 
     loop.run_until_complete(_fill())
-    makers = {
-        "get": lambda: read_by(loop, _get_value, READS, NAMES),
-        "update-plain": lambda: written_by(loop, _update, PLAIN, UPDATED),
-    }
     return Bench(
-        makers, [lambda: loop.run_until_complete(engine.dispose()), partial(close_loop, loop)]
+        _awaited(loop, _get_value, _update),
+        [lambda: loop.run_until_complete(engine.dispose()), partial(close_loop, loop)],
     )
+
+
+def _awaited(
+    loop: asyncio.AbstractEventLoop,
+    get_value: Callable[[str, str], Awaitable[Any]],
+    update: Callable[[str, str, Any], Awaitable[Any]],
+) -> Makers:
+    """The jobs of a store that is awaited; its rows are those of sync stores too."""
+
+    def _reading() -> Job:
+        return read_by(loop, get_value, READS, NAMES)
+
+    def _writing() -> Job:
+        return written_by(loop, update, PLAIN, UPDATED)
+
+    return {
+        "get": _reading,
+        "async-get": _reading,
+        "update-plain": _writing,
+        "async-update": _writing,
+    }
 
 
 def open_optuna(lab: Lab) -> Bench:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import processes, seed
+from benchmarks import seed
 from benchmarks.app import as_json, main
 from benchmarks.baselines.bare import BareStore
 from benchmarks.baselines.large_sessions import LargeSessionBaseline
@@ -15,9 +15,10 @@ from benchmarks.baselines.sqlite import connect
 from benchmarks.entries import BASELINES, OURSELVES, PEERS
 from benchmarks.measure import ONCE
 from benchmarks.page import page
+from benchmarks.processes import CONTESTS, measure
 from benchmarks.results import Report, Timing, compared
-from benchmarks.row import BASELINE, OURS, Target
-from benchmarks.rows import BACKEND_ROWS, PROCESS_ROWS, ROWS, SQLITE_ROWS
+from benchmarks.row import OURS, Target
+from benchmarks.rows import BACKEND_ROWS, ROWS, SQLITE_ROWS
 from benchmarks.runner import Field, laboratory, run
 from benchmarks.scattered import KEPT_VERSIONS
 from benchmarks.scattered_rows import BARE_ROWS
@@ -63,19 +64,17 @@ def test_each_row_runs_once(rows, capsys):
 
 
 @pytest.mark.slow
-def test_processes_that_update_one_file_lose_nothing_and_meet_no_error():
+@pytest.mark.parametrize("contest", CONTESTS, ids=lambda contest: f"{contest.processes}-processes")
+def test_processes_that_update_one_file_lose_nothing_and_meet_no_error(contest):
     with laboratory() as lab:
-        results = processes.measure(
-            lab, {name: ENTRIES[name] for name in (BASELINE, OURS)}, ONCE, updates=25
-        )
+        results = measure(contest, lab, ENTRIES, ONCE, updates=25)
 
     each, _, lost = results
-    assert [result.key for result in results] == [row.key for row in PROCESS_ROWS]
+    assert [result.key for result in results] == [row.key for row in contest.rows]
     assert all(timing.microseconds > 0 for timing in each.timings)
-    assert {timing.implementation: timing.count for timing in lost.timings} == {
-        BASELINE: 0.0,
-        OURS: 0.0,
-    }
+    assert {timing.implementation: timing.count for timing in lost.timings} == dict.fromkeys(
+        contest.names, 0.0
+    )
 
 
 def test_an_update_by_hand_changes_what_an_update_by_the_library_changes(shared_file):
