@@ -14,7 +14,7 @@ from snakestore import (
     StoreError,
     VariableLockedError,
 )
-from tests.awaited.test_cancellation import ENDS
+from tests.awaited.endings import ENDS
 
 
 @pytest.mark.parametrize("end_early", ENDS)
