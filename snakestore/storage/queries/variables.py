@@ -51,35 +51,45 @@ _has_either = or_(
     variables.c.name == bindparam("identifier"),
 )
 _other = variables.alias("other")
-_rowid_by_name, _rowid_by_id = (
-    select(literal_column("other.rowid", BigInteger()))
-    .select_from(_other)
-    .where(_other.c.session_id == bindparam("sid"), column == bindparam("identifier"))
-    .scalar_subquery()
-    for column in (_other.c.name, _other.c.id)
-)
-# each is one search in an index, and the second is made only if the first finds nothing; OR would
-# search both indexes, and remember the rows so as to return none twice
-_has_first = literal_column("variables.rowid", BigInteger()) == func.coalesce(
-    _rowid_by_name, _rowid_by_id
-)
 
 
-class _HasIdentifier(FunctionElement[Any]):
-    """Whether this is the session's variable with ``:identifier`` as its name or id."""
+def _rowid_in(session: ColumnElement[str]) -> ColumnElement[int]:
+    """SQLite's rowid of the variable that ``:identifier`` names in a session."""
+    # each is one search in an index, and the second is made only if the first finds nothing; OR
+    # would search both indexes, and remember the rows so as to return none twice
+    return func.coalesce(
+        *(
+            select(literal_column("other.rowid", BigInteger()))
+            .select_from(_other)
+            .where(_other.c.session_id == session, column == bindparam("identifier"))
+            .correlate(sessions)
+            .scalar_subquery()
+            for column in (_other.c.name, _other.c.id)
+        )
+    )
+
+
+class _IsNamed(FunctionElement[Any]):
+    """Whether this is the variable of a session with ``:identifier`` as its name or id."""
 
     # without the type Boolean, to which SQLAlchemy adds "= 1" on SQLite, which then uses no index
     inherit_cache = True
 
+    def __init__(self, session: ColumnElement[str]) -> None:
+        """``session`` is the id of the session."""
+        # the rowid alone says which session it is in
+        super().__init__(literal_column("variables.rowid", BigInteger()) == _rowid_in(session))
+        self.either = and_(variables.c.session_id == session, _has_either)
+        """How databases say it that have no rowid."""
 
-@compiles(_HasIdentifier)
-def _either(element: _HasIdentifier, compiler: SQLCompiler, **options: Any) -> str:
-    del element
-    return compiler.process(_has_either.self_group(), **options)
+
+@compiles(_IsNamed)
+def _either(element: _IsNamed, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.either, **options)
 
 
-@compiles(_HasIdentifier, "sqlite")
-def _first(element: _HasIdentifier, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_IsNamed, "sqlite")
+def _first(element: _IsNamed, compiler: SQLCompiler, **options: Any) -> str:
     [first] = element.clauses
     return compiler.process(first, **options)
 
@@ -98,9 +108,7 @@ def _beside_session(
 
     One statement, hence one snapshot. ``storage.mapping`` says where the variable's columns begin.
     """
-    joined = sessions.outerjoin(
-        variables, and_(variables.c.session_id == sessions.c.id, _HasIdentifier(_has_first))
-    )
+    joined = sessions.outerjoin(variables, _IsNamed(sessions.c.id))
     return select(*session, *columns).select_from(joined).where(sessions.c.id == bindparam("sid"))
 
 
@@ -128,7 +136,7 @@ SELECT_FOR_OVERWRITE = Statement(
     )
 )
 SELECT_BY_IDENTIFIER = Statement(
-    lambda: select(*VARIABLE_COLUMNS).where(_here, _HasIdentifier(_has_first))
+    lambda: select(*VARIABLE_COLUMNS).where(_IsNamed(bindparam("sid")))
 )
 SELECT_LEASES = Statement(lambda size: _by_id_or_name(LEASE_COLUMNS, size), expanding=True)
 SELECT_LEASE_FOR_UPDATE = Statement(lambda: _beside_session(STATE_COLUMNS, LEASE_COLUMNS))
