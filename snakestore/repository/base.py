@@ -21,6 +21,7 @@ from snakestore.storage.execution.autocommit import AutocommitRunner
 from snakestore.storage.execution.cache import CachingRunner
 from snakestore.storage.execution.caller import CallerTransactionRunner
 from snakestore.storage.execution.connection_source import ConnectionSource
+from snakestore.storage.execution.direct import DirectRunner
 from snakestore.storage.execution.leaving import Enterable
 from snakestore.storage.execution.pool import OwnedConnections
 from snakestore.storage.execution.runner import Block, Runner
@@ -230,8 +231,7 @@ def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
         _refuse_cache("a server")
     if options.cache and not is_ours(engine):
         _refuse_cache("an engine that snakestore.create_engine did not make")
-    kind = CachingRunner if options.cache else AutocommitRunner
-    return kind(
+    return _runner_kind(engine, backend, options)(
         connections,
         backend,
         _clock_for(backend, options.clock),
@@ -239,6 +239,12 @@ def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
         max_value_bytes=options.max_value_bytes,
         busy_timeout=busy_timeout,
     )
+
+
+def _runner_kind(engine: Engine, backend: Backend, options: Options) -> type[AutocommitRunner]:
+    if options.cache:
+        return CachingRunner
+    return DirectRunner if backend.in_process and is_ours(engine) else AutocommitRunner
 
 
 def _refuse_cache(bind: str) -> NoReturn:

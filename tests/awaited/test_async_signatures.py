@@ -97,7 +97,7 @@ def runs_of(name):
 @pytest.mark.parametrize("name", [name for name in VERBS if name != "close"])
 def test_a_method_waits_as_what_it_does_demands(name):
     runs = set(runs_of(name))
-    reads = runs <= {"lookup", "read", "cached_row", "backend", "elsewhere"}
+    reads = runs <= {"lookup", "read", "lookup_row", "backend", "elsewhere"}
 
     if kind_of(name) == "read":
         assert reads

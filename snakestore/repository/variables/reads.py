@@ -47,12 +47,12 @@ class VariableReadMethods(RepositoryBase):
             UnknownTypeError: if the variable's type is not registered.
             CorruptStoreError: if the stored variable is damaged.
         """
-        cached = self._runner.cached_row(sql.SELECT_VARIABLE, sid, identifier)
-        if cached is None:
+        looked_up = self._runner.lookup_row(sql.SELECT_VARIABLE, sid, identifier)
+        if looked_up is None:
             return self._runner.lookup(_get_variable, sid, identifier, default)
-        row, now = cached
-        variable = variable_beside(sid, row, now, default)
-        return _or_raise(variable, sid, identifier)
+        row, now = looked_up
+        found = variable_beside(sid, row, now, default)
+        return _or_raise(found, sid, identifier) if found is NOT_GIVEN else found
 
     @overload
     def get_value(self, sid: str, identifier: str) -> Any: ...
@@ -75,10 +75,10 @@ class VariableReadMethods(RepositoryBase):
             UnknownTypeError: if the variable's type is not registered.
             CorruptStoreError: if the stored value is damaged.
         """
-        cached = self._runner.cached_row(sql.SELECT_VALUE, sid, identifier)
-        if cached is None:
+        looked_up = self._runner.lookup_row(sql.SELECT_VALUE, sid, identifier)
+        if looked_up is None:
             return self._runner.lookup(_get_value, sid, identifier, default)
-        row, _ = cached
+        row, _ = looked_up
         found = value_beside(sid, row, default)
         return _or_raise(found, sid, identifier) if found is NOT_GIVEN else found
 

@@ -111,6 +111,10 @@ class _ElsewhereRecorder(AccessRecorder):
         """Refuse what ``recorder`` would record."""
         self._recorder = recorder
 
+    def is_possible(self) -> bool:
+        """Whether an access that is due may be recorded now, by the other one."""
+        return self._recorder.is_possible()
+
     def record(self, connection: ConnectionAdapter, tx: TransactionContext) -> None:
         """Do nothing, if nothing is to be recorded now.
 

@@ -100,10 +100,10 @@ class Runner(ABC):
         """Run an operation that writes and calls a function of the user's meanwhile."""
         return self.write(operation, *args, **kwargs)
 
-    def cached_row(
+    def lookup_row(
         self, statement: Statement, sid: object, identifier: object
     ) -> tuple[Row, datetime] | None:
-        """The row of a lookup and the present time, where a cache has it; else None."""
+        """The row of a lookup and the present time, where there is a short path; else None."""
         del statement, sid, identifier
         return None
 

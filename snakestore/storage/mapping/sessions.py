@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
-from snakestore.clock import seconds_between
+from snakestore.clock import seconds_between, shifted
 from snakestore.errors import CorruptStoreError
 from snakestore.session import MAX_TTL_SECONDS, Session, SessionStats, expiry
+from snakestore.storage.dialects.access_lag import touch_interval
 from snakestore.storage.mapping.cells import (
     named,
     object_from,
@@ -64,6 +66,28 @@ def access_from(sid: object, row: Row) -> tuple[datetime, float | None, datetime
     if ttl is not None and not (type(ttl) is float and 0 < ttl <= MAX_TTL_SECONDS):
         raise _bad_ttl(sid, ttl)
     return last_accessed, ttl, row[at.ACCESS_SERVER_NOW]
+
+
+def is_quiet(row: Row, now: datetime) -> bool:
+    """Whether nothing is to be done about the session of a row that begins with ACCESS_COLUMNS.
+
+    Then it is sound, has not expired at ``now``, and its recorded access lags behind too little to
+    be recorded again. Of rows at the limit, or damaged, it says False.
+    """
+    return now < _quiet_until(row[at.ACCESS_LAST_ACCESSED], row[at.ACCESS_TTL])
+
+
+@lru_cache(maxsize=1024)
+def _quiet_until(last_accessed: object, ttl: object) -> datetime:
+    if type(last_accessed) is not datetime or not _is_ttl(ttl):
+        return _NEVER
+    interval = timedelta(seconds=touch_interval(cast("float | None", ttl)))
+    return shifted(last_accessed, interval - _ROUNDED)
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_ROUNDED = timedelta(microseconds=1)
+"""How much the interval may be rounded up."""
 
 
 def _is_ttl(ttl: object) -> bool:

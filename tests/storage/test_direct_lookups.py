@@ -1,0 +1,214 @@
+"""The short path of lookups: one statement, and in all that is observed a read like any other."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+
+import pytest
+
+from snakestore import (
+    CorruptStoreError,
+    SessionExpiredError,
+    SessionNotFoundError,
+    SessionRepository,
+    StoreBusyError,
+    StoreError,
+    VariableNotFoundError,
+)
+from snakestore.storage.execution.autocommit import AutocommitRunner
+
+READS = ("get_value", "get_variable")
+TTL = 1000.0
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "direct.db"
+
+
+@pytest.fixture
+def repo(path, clock):
+    with SessionRepository.open(path, clock=clock) as repo:
+        repo.create_session("s", ttl=TTL)
+        repo.register_variable("s", "x", "json", {"a": [1]}, id="an-id")
+        repo.register_variable("s", "größe", "integer", 7)
+        yield repo
+
+
+@contextmanager
+def traced(repo):
+    """The SQL that the repository's connection runs in the block."""
+    seen: list[str] = []
+    connection = repo._runner._connections.idle[-1].driver_connection
+    connection.set_trace_callback(seen.append)
+    yield seen
+    connection.set_trace_callback(None)
+
+
+@pytest.fixture
+def operations(monkeypatch):
+    """What ran by the long way from here on."""
+    ran: list[str] = []
+    lookup = AutocommitRunner.lookup
+
+    def _noted(self, operation, *args, **kwargs):
+        ran.append(operation.__name__)
+        return lookup(self, operation, *args, **kwargs)
+
+    monkeypatch.setattr(AutocommitRunner, "lookup", _noted)
+    return ran
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("identifier", ["x", "an-id", "größe"])
+def test_a_read_is_one_statement(repo, operations, read, identifier):
+    getattr(repo, read)("s", identifier)
+
+    with traced(repo) as statements:
+        getattr(repo, read)("s", identifier)
+
+    assert [each.partition(" ")[0] for each in statements] == ["SELECT"]
+    assert operations == []
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_missing_variable_needs_no_second_statement(repo, operations, read):
+    assert getattr(repo, read)("s", "nothing", None) is None
+    with pytest.raises(VariableNotFoundError):
+        getattr(repo, read)("s", "nothing")
+
+    assert operations == []
+
+
+@pytest.mark.parametrize("read", READS)
+def test_an_access_that_is_due_is_recorded_once(repo, clock, read):
+    clock.advance(60)
+
+    getattr(repo, read)("s", "x")
+
+    assert repo.list_sessions()[0].last_accessed == clock()
+    with traced(repo) as statements:
+        getattr(repo, read)("s", "x")
+    assert len(statements) == 1
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("idle", [59.999999, 60.0, 500.0, TTL])
+def test_where_no_access_is_recorded_an_old_one_costs_nothing(
+    repo, path, clock, operations, read, idle
+):
+    with SessionRepository.open(path, clock=clock, touch_on_read=False) as reader:
+        clock.advance(idle)
+
+        getattr(reader, read)("s", "x")
+
+    assert operations == []
+
+
+@pytest.mark.parametrize("options", [{}, {"touch_on_read": False}])
+@pytest.mark.parametrize("read", READS)
+def test_a_session_expires_at_the_first_microsecond(repo, path, clock, options, read):
+    with SessionRepository.open(path, clock=clock, **options) as reader:
+        getattr(reader, read)("s", "x")
+        clock.advance(TTL + 0.000001)
+
+        with pytest.raises(SessionExpiredError):
+            getattr(reader, read)("s", "x")
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_shorter_ttl_of_another_process_counts_at_once(repo, path, clock, read):
+    getattr(repo, read)("s", "x")
+    with SessionRepository.open(path, clock=clock) as other:
+        other.update_session("s", ttl=1.0)
+    clock.advance(1.5)
+
+    with pytest.raises(SessionExpiredError):
+        getattr(repo, read)("s", "x")
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("text", ["", "\ud800", "x\0", "n" * 256])
+def test_text_that_cannot_be_a_name_finds_nothing(repo, read, text):
+    assert getattr(repo, read)("s", text, None) is None
+    with pytest.raises(SessionNotFoundError):
+        getattr(repo, read)(text, "x")
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [("last_accessed", "yesterday"), ("last_accessed", b"\xff"), ("ttl", "long"), ("ttl", 1e300)],
+)
+def test_a_damaged_session_is_named(repo, path, read, column, cell):
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute(f"UPDATE sessions SET {column} = ?", (cell,))
+    connection.close()
+
+    with pytest.raises(CorruptStoreError, match=column):
+        getattr(repo, read)("s", "x")
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_busy_database_is_reported_after_the_tries_of_any_other_read(path, clock, read):
+    with SessionRepository.open(path, clock=clock, busy_timeout=0.05) as repo:
+        repo.create_session("s")
+        repo.register_variable("s", "x", "integer", 1)
+        getattr(repo, read)("s", "x")
+        repo._runner._connections.idle[0].driver_connection.execute("PRAGMA journal_mode = DELETE")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+
+        with pytest.raises(StoreBusyError):
+            getattr(repo, read)("s", "x")
+
+        other.close()
+        assert repo.get_value("s", "x") == 1
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_closed_repository_reads_nothing(repo, read):
+    repo.close()
+
+    with pytest.raises(StoreError, match="closed"):
+        getattr(repo, read)("s", "x")
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_callers_open_block_is_passed_by(repo, read):
+    with repo.transaction() as tx:
+        tx.update_variable("s", "x", {"a": [2]})
+
+        assert tx.get_value("s", "x") == {"a": [2]}
+        found = getattr(repo, read)("s", "x")
+
+    assert (found if read == "get_value" else found.value) == {"a": [1]}
+
+
+@pytest.mark.parametrize("read", READS)
+def test_what_interrupts_a_read_comes_out_and_leaves_the_connection_free(path, read):
+    class Stop(BaseException):
+        pass
+
+    stops = []
+
+    def clock():
+        if stops:
+            raise stops.pop()
+        return clock.now
+
+    with SessionRepository.open(path) as seed:
+        seed.create_session("s")
+        seed.register_variable("s", "x", "integer", 1)
+        clock.now = seed.get_session("s").last_accessed
+    with SessionRepository.open(path, clock=clock) as repo:
+        getattr(repo, read)("s", "x")
+        stops.append(Stop())
+
+        with pytest.raises(Stop):
+            getattr(repo, read)("s", "x")
+
+        assert len(repo._runner._connections.idle) == repo._runner._connections.open_count
+        assert repo.get_value("s", "x") == 1
