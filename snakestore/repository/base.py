@@ -58,7 +58,6 @@ class RepositoryBase(SharedHandle):
         checked = Options.checked(options, type(self).__name__)
         self._options = checked
         self._runner = _runner_for(bind, checked)
-        self._owned: Engine | None = None
         self._bind: Bind | None = bind
 
     @classmethod
@@ -96,7 +95,7 @@ class RepositoryBase(SharedHandle):
             busy_timeout=settings.busy_timeout,
             durability=settings.durability,
         )
-        return cls._on(checked, _runner_for(engine, checked), bind=engine, owned=engine)
+        return cls._on(checked, _engine_runner(engine, checked, owned=True), bind=engine)
 
     @classmethod
     def _on(
@@ -105,10 +104,9 @@ class RepositoryBase(SharedHandle):
         runner: Runner,
         *,
         bind: Bind | None = None,
-        owned: Engine | None = None,
     ) -> Self:
         bound = cls.__new__(cls)
-        bound.__dict__.update(_options=options, _runner=runner, _owned=owned, _bind=bind)
+        bound.__dict__.update(_options=options, _runner=runner, _bind=bind)
         return bound
 
     def __repr__(self) -> str:
@@ -118,12 +116,11 @@ class RepositoryBase(SharedHandle):
     def close(self) -> None:
         """Close the repository and what ``open`` opened, after running calls have ended.
 
-        Every later call raises StoreError. Closing again does nothing.
+        Every later call raises StoreError. An open ``transaction()`` block may still end. Closing
+        again does nothing.
         """
         self._closed = True
         self._runner.close()
-        if self._owned is not None:
-            self._owned.dispose()
 
     def __enter__(self) -> Self:
         return self
@@ -217,16 +214,16 @@ def _runner_for(bind: object, options: Options) -> Runner:
     raise StoreError(message)
 
 
-def _engine_runner(engine: Engine, options: Options) -> AutocommitRunner:
+def _engine_runner(engine: Engine, options: Options, *, owned: bool = False) -> AutocommitRunner:
     backend = backend_of(engine)
     busy_timeout, limit = options.settings.busy_timeout, options.max_connections
     connections: ConnectionSource
     if not is_ours(engine):
         connections = BorrowedConnections(engine, backend, limit=limit, wait=busy_timeout)
     elif isinstance(engine.pool, StaticPool):
-        connections = MemoryConnection(engine, backend, wait=busy_timeout)
+        connections = MemoryConnection(engine, backend, wait=busy_timeout, owned=owned)
     else:
-        connections = OwnedConnections(engine, backend, limit=limit, wait=busy_timeout)
+        connections = OwnedConnections(engine, backend, limit=limit, wait=busy_timeout, owned=owned)
     if options.cache and not backend.data_version:
         _refuse_cache("a server")
     if options.cache and not is_ours(engine):

@@ -213,6 +213,27 @@ def test_after_close_the_rest_is_refused_too(repo, filled, call):
         call(repo)
 
 
+@pytest.mark.every_backend
+def test_a_block_that_is_open_at_close_may_still_end(repo, filled):
+    with repo.transaction() as transaction:
+        repo.close()
+        changed = transaction.update_variable(filled, "x", 9.0)
+
+    assert changed.value == 9.0
+    with pytest.raises(StoreError, match="closed"):
+        repo.get_value(filled, "x")
+
+
+@pytest.mark.every_backend
+def test_an_export_that_is_open_at_close_may_still_end(repo, filled):
+    whole = list(repo.export_sessions())
+    records = repo.export_sessions()
+    first = next(records)
+    repo.close()
+
+    assert [first, *records] == whole
+
+
 def test_closing_twice_is_closing(repo):
     repo.close()
     repo.close()

@@ -92,7 +92,7 @@ def test_a_method_that_is_called_while_another_one_opens_the_connection_is_refus
         repo.create_session("s")
         repo.register_variable("s", "n", "integer", 0)
         repo._runner._connections._close_idle()
-        event.listen(repo._owned, "connect", call)
+        event.listen(repo._bind, "connect", call)
         repo.update_variable("s", "n", 1)
 
         assert len(refused) == 1

@@ -38,7 +38,9 @@ class OwnedConnections(fork.Participant):
 
     copied_by_fork: ClassVar[bool] = False
 
-    def __init__(self, engine: Engine, backend: Backend, *, limit: int, wait: float) -> None:
+    def __init__(
+        self, engine: Engine, backend: Backend, *, limit: int, wait: float, owned: bool
+    ) -> None:
         """Open connections of ``engine`` as they are needed.
 
         Args:
@@ -46,8 +48,10 @@ class OwnedConnections(fork.Participant):
             backend: what differs by database.
             limit: how many connections may be open at once.
             wait: seconds to wait for a free one.
+            owned: whether nobody else uses the engine, so that ``close`` disposes of it.
         """
         self._engine = engine
+        self._owned = owned
         self._backend = backend
         self.limit = limit
         self._wait = wait
@@ -201,6 +205,8 @@ class OwnedConnections(fork.Participant):
         self._closed = True
         closer.forget(self)
         self._close_idle()
+        if self._owned:
+            self._engine.dispose()
 
     def begin_period(self) -> None:
         """Count a period, and close connections that were idle for ``PERIODS`` of them."""

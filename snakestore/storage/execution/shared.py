@@ -29,15 +29,17 @@ class MemoryConnection:
     copied_by_fork: ClassVar[bool] = True
     limit: ClassVar[int] = 1
 
-    def __init__(self, engine: Engine, backend: Backend, *, wait: float) -> None:
+    def __init__(self, engine: Engine, backend: Backend, *, wait: float, owned: bool) -> None:
         """Use the connection of ``engine``.
 
         Args:
             engine: an engine of ``create_engine`` on a database in memory.
             backend: what differs by database.
             wait: seconds to wait for the turn.
+            owned: whether nobody else uses the engine, so that ``close`` disposes of it.
         """
         self._engine = engine
+        self._owned = owned
         self._backend = backend
         self._wait = wait
         self._pool = cast("StaticPool", engine.pool)
@@ -63,11 +65,11 @@ class MemoryConnection:
             StoreError: the repository is closed.
             StoreBusyError: others used the connection for longer than ``busy_timeout``.
         """
-        if self._closed:
-            raise StoreError(CLOSED)
+        self._check_open()
         place = self._turns.begin(self._wait)
         connection: DriverConnection | None = None
         try:
+            self._check_open()  # it may have been closed while this call waited for its turn
             connection = self._connection or self._connect()
             connection.place = place
             driver_connection = connection.driver_connection
@@ -97,6 +99,8 @@ class MemoryConnection:
                 connection.rollback()
         finally:
             self._turns.end(place, connection)
+            if self._closed:
+                self._dispose()
 
     def take_back(self, thread: int) -> None:
         """Put back what a thread got and no method of it uses."""
@@ -112,8 +116,18 @@ class MemoryConnection:
         connection.place.owner = owner
 
     def close(self) -> None:
-        """Give out no more connections; the engine's owner closes the connection."""
+        """Give out the connection no more, and close it if it is owned: once nobody uses it."""
         self._closed = True
+        self._dispose()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(CLOSED)
+
+    def _dispose(self) -> None:
+        # called again by who gives the connection back
+        if self._owned and not self._turns.in_use:
+            self._engine.dispose()
 
     def _connect(self) -> DriverConnection:
         self._connection = DriverConnection(

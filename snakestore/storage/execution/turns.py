@@ -41,6 +41,11 @@ class Turns(fork.Participant):
         """Whether a forked child has a copy of the database."""
         return self._copy is not None
 
+    @property
+    def in_use(self) -> bool:
+        """Whether the last one who got a turn has not ended it: with a limit of one, who has it."""
+        return self._holder is not None
+
     def begin(self, wait: float) -> Place:
         """Wait for the turn. Returns what ``end`` needs.
 
