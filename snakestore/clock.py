@@ -16,6 +16,8 @@ _TEXT_FORM = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"
 )
 
+_TEXT_LENGTH_WITHOUT_ZONE = len("YYYY-MM-DDTHH:MM:SS.ffffff")
+
 steady_seconds: Callable[[], float] = (
     time.monotonic if sys.platform == "win32" else partial(time.clock_gettime, time.CLOCK_MONOTONIC)
 )
@@ -72,16 +74,7 @@ def now_or(when: datetime | None, what: str = "now") -> datetime:
 
 
 def _format_text(when: datetime) -> str:
-    fields = (
-        when.year,
-        when.month,
-        when.day,
-        when.hour,
-        when.minute,
-        when.second,
-        when.microsecond,
-    )
-    return "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % fields  # noqa: UP031 - twice as fast
+    return when.isoformat(timespec="microseconds")[:_TEXT_LENGTH_WITHOUT_ZONE] + "Z"
 
 
 to_text = _remember_last(_format_text)

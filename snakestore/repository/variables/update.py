@@ -191,7 +191,8 @@ def replace_value(
     """
     locked, stored = lock_variable(tx, sid, identifier, with_value=with_value)
     check_lease(stored, optimizer_id, tx.now)
-    check_version(stored, checked_expected_version(expected_version))
+    if expected_version is not None:
+        check_version(stored, checked_expected_version(expected_version))
     given = replacement if isinstance(replacement, Replacement) else replacement(tx, stored)
     if isinstance(given, types.Unchanged):
         record_write(tx, locked)
@@ -226,9 +227,11 @@ class NewValue:
         self.version = version
         self.when = when
 
-    def parameters(self) -> dict[str, Any]:
-        """The parameters of the statement UPDATE, without the key."""
+    def parameters(self, stored: StoredVariable) -> dict[str, Any]:
+        """The parameters of the statement UPDATE."""
         return {
+            "sid": stored.sid,
+            "vid": stored.id,
             "new_value": self.text,
             "new_value_blob": self.blob,
             "new_metadata": types.dumps(self.metadata),
@@ -281,11 +284,9 @@ def write_values(
     tx: TransactionContext, locked: LockedSession, changes: list[tuple[StoredVariable, NewValue]]
 ) -> None:
     """Move the present values of variables into the history and store new ones."""
-    archive(tx, locked, [stored for stored, _ in changes])
-    tx.send_many(
-        sql.UPDATE,
-        [{"sid": locked.sid, "vid": stored.id, **new.parameters()} for stored, new in changes],
-    )
+    if locked.history_limit != 0:
+        archive(tx, locked, [stored for stored, _ in changes])
+    tx.send_many(sql.UPDATE, [new.parameters(stored) for stored, new in changes])
 
 
 def archive(tx: TransactionContext, locked: LockedSession, replaced: list[StoredVariable]) -> None:

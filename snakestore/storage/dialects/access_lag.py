@@ -35,8 +35,8 @@ def recorded_expiry(
     the row on its page (a HOT update). So it moves only if it lags by more than the touch interval,
     or is too late because the ttl was shortened. It is never later than the exact time.
     """
-    exact = expiry(last_accessed, ttl)
-    if exact is None or recorded is None:
-        return exact
-    lag = (exact - recorded).total_seconds()
-    return recorded if 0 <= lag <= touch_interval(ttl) else exact
+    if ttl is not None and recorded is not None:
+        lag = (last_accessed - recorded).total_seconds() + ttl
+        if -_HALF_A_MICROSECOND <= lag <= touch_interval(ttl):
+            return recorded
+    return expiry(last_accessed, ttl)
