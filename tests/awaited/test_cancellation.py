@@ -139,54 +139,63 @@ def test_a_method_is_done_whole_or_not_at_all(repository, request, end):
     assert updates == 2 + x + n
 
 
+async def add_to_both(repo, added):
+    """Add one to both variables, and note when it is committed."""
+    async with repo.transaction() as transaction:
+        await transaction.touch("s")
+        n = await transaction.get_value("s", "n")
+        await asyncio.gather(
+            transaction.update_variable("s", "n", n + 1),
+            transaction.update_variable("s", "x", float(n + 1)),
+        )
+    added.append(n)
+
+
+async def touch_twice(repo):
+    async with repo.transaction() as transaction:
+        async with transaction.transaction() as inner:
+            await inner.touch("s")
+        await transaction.touch("s")
+
+
+async def compare_both(repo):
+    async with repo.transaction(read_only=True) as transaction:
+        n, x = await transaction.get_value("s", "n"), await transaction.get_value("s", "x")
+        assert n == x
+
+
+async def touch(repo):
+    return await repo.touch("s")
+
+
+async def cancel_some(repo, kinds, count, dice):
+    """Start tasks, cancel any of them at any time, and return what all of them ended with."""
+    tasks = [asyncio.create_task(dice.choice(kinds)(repo)) for _ in range(count)]
+    for _ in range(count):
+        await asyncio.sleep(dice.choice([0, 0, dice.uniform(0, 0.004)]))
+        for _ in range(dice.choice([0, 1, 1, 2, 3])):
+            dice.choice(tasks).cancel()
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def test_a_storm_of_cancellations_leaves_all_whole_and_nothing_held(repository, store, request):
     tasks_at_once, rounds = (20, 60) if extent(request.config) == Extent.EXHAUSTIVE else (8, 12)
-    dice = random.Random(20)
-    added = []
-
-    async def add_both(repo):
-        async with repo.transaction() as transaction:
-            await transaction.touch("s")
-            n = await transaction.get_value("s", "n")
-            await asyncio.gather(
-                transaction.update_variable("s", "n", n + 1),
-                transaction.update_variable("s", "x", float(n + 1)),
-            )
-        added.append(1)
-
-    async def nest(repo):
-        async with repo.transaction() as transaction:
-            async with transaction.transaction() as inner:
-                await inner.touch("s")
-            await transaction.touch("s")
-
-    async def look(repo):
-        async with repo.transaction(read_only=True) as transaction:
-            n, x = await transaction.get_value("s", "n"), await transaction.get_value("s", "x")
-            assert n == x
-
-    kinds = [add_both, add_both, nest, look, lambda repo: repo.touch("s")]
+    dice, added = random.Random(20), []
+    add = partial(add_to_both, added=added)
+    kinds = [add, add, touch_twice, compare_both, touch]
 
     async def main():
         async with repository(busy_timeout=10) as repo:
             await repo.update_variable("s", "x", 0.0)
             for _ in range(rounds):
-                tasks = [
-                    asyncio.create_task(dice.choice(kinds)(repo)) for _ in range(tasks_at_once)
-                ]
-                for task in tasks:
-                    await asyncio.sleep(dice.choice([0, 0, dice.uniform(0, 0.004)]))
-                    for _ in range(dice.choice([0, 1, 1, 2, 3])):
-                        dice.choice(tasks).cancel()
-                    del task
-                for result in await asyncio.gather(*tasks, return_exceptions=True):
+                for result in await cancel_some(repo, kinds, tasks_at_once, dice):
                     assert (
                         result is None
                         or isinstance(result, asyncio.CancelledError)
                         or hasattr(result, "last_accessed")
                     ), result
             async with asyncio.timeout(5):
-                await add_both(repo)
+                await add(repo)
 
     asyncio.run(main())
 

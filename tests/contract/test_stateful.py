@@ -185,6 +185,10 @@ class Machine(UpsertRules, LogRules, RuleBasedStateMachine):
                 return
             self.both(lambda on: on.register_variable("s1", name, "json", number, id=fresh))
             return
+        self.write_to(held, how, name, number)
+
+    def write_to(self, held: Held, how: str, name: str, number: int) -> None:
+        """Write a number to a variable of ``s1``, as its holder if it has one."""
         version, status, value = (
             held.now.version,
             self.model.status(held),

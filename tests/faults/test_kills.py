@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import time
 from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -38,63 +39,100 @@ def write_until_killed(
     return log.read_text().splitlines()
 
 
+@dataclass
+class Acknowledged:
+    """What the workers logged as acknowledged before they were killed."""
+
+    latest: dict[str, int] = field(default_factory=dict)
+    """The last number written to each variable that one worker writes."""
+    batches: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
+    """Version and value of each batch."""
+    modified: int = 0
+    sessions: list[list[str]] = field(default_factory=list)
+    """Id and fate of each session."""
+    held: dict[str, str] = field(default_factory=dict)
+    """The holder of each variable that was claimed."""
+    imported: set[int] = field(default_factory=set)
+    """The workers that imported sessions."""
+    appended: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    """How many entries each worker appended."""
+
+    def note(self, kind: str, *rest: str) -> None:
+        """Note a line of the log."""
+        if kind == "update":
+            self.latest[f"own{rest[0]}"] = int(rest[1])
+        elif kind == "modify":
+            self.modified += 1
+        elif kind == "batch":
+            self.batches.append((int(rest[0]), int(rest[1])))
+        elif kind == "claim":
+            assert rest[1] not in self.held, "claimed twice"
+            self.held[rest[1]] = rest[0]
+        elif kind == "ending":
+            del self.held[rest[1]]
+        elif kind == "import":
+            self.imported.add(int(rest[0]))
+        elif kind == "append":
+            self.appended[int(rest[0])] = int(rest[1])
+        else:
+            self.sessions.append(list(rest))
+
+
 def assert_acknowledged(path: Path, log: list[str]) -> None:
     """All acknowledged writes are there, and at most one complete write more per worker."""
-    latest: dict[str, int] = defaultdict(int)
-    batches: list[tuple[int, int]] = [(0, 0)]
-    modified, sessions = 0, []
-    held: dict[str, str] = {}
-    imported: set[int] = set()
-    appended: dict[int, int] = defaultdict(int)
+    acknowledged = Acknowledged()
     for line in log:
-        kind, *rest = line.split()
-        if kind == "update":
-            latest[f"own{rest[0]}"] = int(rest[1])
-        elif kind == "modify":
-            modified += 1
-        elif kind == "batch":
-            batches.append((int(rest[0]), int(rest[1])))
-        elif kind == "claim":
-            assert rest[1] not in held, "claimed twice"
-            held[rest[1]] = rest[0]
-        elif kind == "ending":
-            del held[rest[1]]
-        elif kind == "import":
-            imported.add(int(rest[0]))
-        elif kind == "append":
-            appended[int(rest[0])] = int(rest[1])
-        else:
-            sessions.append(rest)
+        acknowledged.note(*line.split())
     with SessionRepository.open(path) as repo:
-        for name, number in latest.items():
-            value = repo.get_value("s", name)
-            assert number <= value or number <= max(
-                past.value for past in repo.variable_history("s", name)
-            )
-        counted = repo.get_variable("s", "modified")
-        assert modified <= counted.value <= modified + WORKERS
-        assert counted.value == counted.version
-        batch = {(variable.version, variable.value) for variable in repo.list_variables("s", "b*")}
-        assert len(batch) == 1, "half a batch"
-        version, value = batch.pop()
-        assert max(batches)[0] <= version <= len(batches) - 1 + WORKERS
-        assert version > max(batches)[0] or value == max(batches)[1]
-        holders = {
-            variable.name: variable.optimization_status.optimizer_id
-            for variable in repo.list_variables("s")
-            if variable.optimizing
-        }
-        assert held.items() <= holders.items()
-        assert len(holders) <= len(held) + WORKERS
-        assert_appended(repo, appended)
-        assert_imported(repo, imported)
-        there = {session.id for session in repo.list_sessions(include_expired=True)}
-        assert {sid for sid, fate in sessions if fate == "lives"} <= there
-        assert all(
-            repo.get_value(sid, "v") % 2 == 0
-            for sid in there
-            if sid.startswith("w") and repo.has_variable(sid, "v")
+        assert_updated(repo, acknowledged)
+        assert_batches(repo, acknowledged.batches)
+        assert_held(repo, acknowledged.held)
+        assert_appended(repo, acknowledged.appended)
+        assert_imported(repo, acknowledged.imported)
+        assert_sessions(repo, acknowledged.sessions)
+
+
+def assert_updated(repo: SessionRepository, acknowledged: Acknowledged) -> None:
+    """Acknowledged updates are there, and every modification counts once."""
+    for name, number in acknowledged.latest.items():
+        value = repo.get_value("s", name)
+        assert number <= value or number <= max(
+            past.value for past in repo.variable_history("s", name)
         )
+    counted = repo.get_variable("s", "modified")
+    assert acknowledged.modified <= counted.value <= acknowledged.modified + WORKERS
+    assert counted.value == counted.version
+
+
+def assert_batches(repo: SessionRepository, batches: list[tuple[int, int]]) -> None:
+    """The variables of a batch are of the same batch, no older than the last acknowledged one."""
+    batch = {(variable.version, variable.value) for variable in repo.list_variables("s", "b*")}
+    assert len(batch) == 1, "half a batch"
+    version, value = batch.pop()
+    assert max(batches)[0] <= version <= len(batches) - 1 + WORKERS
+    assert version > max(batches)[0] or value == max(batches)[1]
+
+
+def assert_held(repo: SessionRepository, held: dict[str, str]) -> None:
+    """Acknowledged claims are there, until they were ended."""
+    holders = {
+        variable.name: variable.optimization_status.optimizer_id
+        for variable in repo.list_variables("s")
+        if variable.optimizing
+    }
+    assert held.items() <= holders.items()
+    assert len(holders) <= len(held) + WORKERS
+
+
+def assert_sessions(repo: SessionRepository, sessions: list[list[str]]) -> None:
+    """Acknowledged sessions are there, with none of their transactions done half."""
+    there = {session.id for session in repo.list_sessions(include_expired=True)}
+    assert {sid for sid, fate in sessions if fate == "lives"} <= there
+    assert all(
+        repo.get_value(sid, "v") % 2 == 0
+        for sid in there
+        if sid.startswith("w") and repo.has_variable(sid, "v")
+    )
 
 
 def assert_imported(repo: SessionRepository, workers: set[int]) -> None:

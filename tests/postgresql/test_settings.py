@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import snakestore
-from snakestore import AsyncSessionRepository, SessionRepository, StoreError
+from snakestore import AsyncSessionRepository, OptimizationStatus, SessionRepository, StoreError
 from snakestore.storage.schema.revisions import HEAD
 from tests.contract.backends import for_driver
 from tests.servers import new_database
@@ -74,17 +74,44 @@ def _admin(url: URL) -> Iterator[Connection]:
         yield connection
 
 
+VALUES = {
+    "text": ("string", TEXT),
+    "number": ("float", 0.1 + 0.2),
+    "whole": ("integer", 2**80),
+    "vector": ("embedding", [0.1, math.pi]),
+}
+
+
 def _use(repo: SessionRepository) -> list[Any]:
-    """Write and read every kind of cell; what was read, and what is to be read."""
+    """Write and read every kind of cell. Returns the sessions that there are now."""
     repo.delete_session("s")
     made = repo.create_session("s", ttl=TTL, metadata={TEXT: [-0.0, TEXT]})
-    values = {
-        "text": ("string", TEXT),
-        "number": ("float", 0.1 + 0.2),
-        "whole": ("integer", 2**80),
-        "vector": ("embedding", [0.1, math.pi]),
-    }
-    for name, (kind, value) in values.items():
+    held = _write(repo)
+    session = repo.get_session("s")
+    age = dt.datetime.now(dt.UTC) - session.created_at
+    found = {name: repo.get_value("s", name) for name in VALUES}
+
+    assert (session.ttl, session.metadata) == (TTL, made.metadata)
+    assert session.created_at == made.created_at
+    assert session.created_at.tzinfo is dt.UTC
+    assert abs(age.total_seconds()) < 30
+    assert found == {name: value for name, (_, value) in VALUES.items()}
+    assert repo.get_variable("s", "past").created_at == MOMENT
+    assert [each.value for each in repo.variable_history("s", "text")] == [TEXT, TEXT]
+    assert held.expires_at is not None
+    assert held.started_at is not None
+    assert (held.expires_at - held.started_at).total_seconds() == 60.5
+    assert repo.variable_names("s", "*\\*") == []
+    assert repo.list_sessions("s*") == [session]
+    assert repo.list_expired() == []
+    report = repo.check()
+    assert report.ok, report.problems
+    return [session]
+
+
+def _write(repo: SessionRepository) -> OptimizationStatus:
+    """Write every kind of cell. Returns the lease of a variable."""
+    for name, (kind, value) in VALUES.items():
         repo.register_variable("s", name, kind, value)
         repo.update_variable("s", name, value)
     past = snakestore.create_variable(
@@ -98,26 +125,7 @@ def _use(repo: SessionRepository) -> list[Any]:
         held = transaction.get_variable("s", "number").optimization_status
         with transaction.transaction() as inner:
             inner.update_variable("s", "text", TEXT)
-    session = repo.get_session("s")
-    age = dt.datetime.now(dt.UTC) - session.created_at
-    found = {name: repo.get_value("s", name) for name in values}
-
-    assert (session.ttl, session.metadata) == (TTL, made.metadata)
-    assert session.created_at == made.created_at
-    assert session.created_at.tzinfo is dt.UTC
-    assert abs(age.total_seconds()) < 30
-    assert found == {name: value for name, (_, value) in values.items()}
-    assert repo.get_variable("s", "past").created_at == MOMENT
-    assert [each.value for each in repo.variable_history("s", "text")] == [TEXT, TEXT]
-    assert held.expires_at is not None
-    assert held.started_at is not None
-    assert (held.expires_at - held.started_at).total_seconds() == 60.5
-    assert repo.variable_names("s", "*\\*") == []
-    assert repo.list_sessions("s*") == [session]
-    assert repo.list_expired() == []
-    report = repo.check()
-    assert report.ok, report.problems
-    return [session]
+    return held
 
 
 def test_a_repository_of_open_works_and_so_do_migrations(set_by_others: Set) -> None:
