@@ -1,4 +1,4 @@
-"""What is missing on this machine is named, with the remedy: RE2, and the platform's own parts."""
+"""What is missing on this machine is named, with the remedy: extras, and parts of the platform."""
 
 from __future__ import annotations
 
@@ -14,14 +14,21 @@ from snakestore import SessionRepository
 
 ROOT = Path(__file__).parents[2]
 ADVICE = "pip install 'snakestore[patterns]'"
-WITHOUT_RE2 = """
+
+
+def without(*packages: str) -> str:
+    """Code after which these packages cannot be imported."""
+    return f"""
 import sys
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("re2", "_re2"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        if name.partition(".")[0] in {packages!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Absent())
 """
+
+
+WITHOUT_RE2 = without("re2", "_re2")
 USE = """
 import snakestore
 def refused(call):
@@ -119,6 +126,63 @@ def test_an_engine_that_cannot_be_loaded_is_named_with_the_reason() -> None:
 
     assert "libre2.so.11" in output
     assert ADVICE in output
+
+
+@pytest.mark.parametrize(
+    "call", ["snakestore.SessionRepository.open(url)", "snakestore.copy(url, 'sqlite://')"]
+)
+def test_without_psycopg_a_server_is_refused_and_the_extra_is_named(call: str) -> None:
+    output = run(
+        without("psycopg") + "import snakestore\nurl = 'postgresql://ada:secret@127.0.0.1:1/x'\n"
+        f"try:\n    {call}\nexcept snakestore.StoreError as error:\n    print(error)"
+    )
+
+    assert output == (
+        "PostgreSQL needs the driver psycopg 3: pip install 'snakestore[postgresql]'\n"
+    )
+
+
+def test_without_psycopg_the_command_line_names_the_extra() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            without("psycopg") + "from snakestore.cli import main\n"
+            "sys.argv = ['snakestore', 'sessions', 'postgresql://127.0.0.1:1/x']\nmain()",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "snakestore: PostgreSQL needs the driver psycopg 3: pip install 'snakestore[postgresql]'\n"
+    )
+
+
+def test_without_psycopg_an_engine_of_another_driver_is_used() -> None:
+    output = run(
+        without("psycopg") + "import snakestore, sqlalchemy\n"
+        "engine = sqlalchemy.create_engine('postgresql+psycopg2://ada@127.0.0.1:1/x')\n"
+        "try:\n    snakestore.SessionRepository(engine, busy_timeout=0).session_exists('s')\n"
+        "except snakestore.StoreError as error:\n    print(type(error.__cause__.orig).__module__)"
+    )
+
+    assert output == "psycopg2\n"
+
+
+def test_without_greenlet_only_asyncio_is_refused_and_the_extra_is_named() -> None:
+    output = run(
+        without("greenlet") + "from snakestore import SessionRepository\n"
+        "print(SessionRepository.open('sqlite://').create_session('s').id)\n"
+        "try:\n    from snakestore import AsyncSessionRepository\n"
+        "except ImportError as error:\n    print(error)"
+    )
+
+    created, refused = output.splitlines()
+    assert created == "s"
+    assert "pip install 'snakestore[asyncio]'" in refused
 
 
 @pytest.fixture(scope="session")

@@ -1,20 +1,28 @@
-"""psycopg's pipeline mode: statements that are sent together, and answered together."""
+"""psycopg's pipeline mode: statements that are sent together, and answered together.
+
+psycopg is imported by the functions, because engines of users may have other drivers.
+"""
 
 from __future__ import annotations
 
 import select
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
-
-from psycopg import Connection, Error, Pipeline
-from psycopg.pq import PipelineStatus
+from typing import TYPE_CHECKING, Any
 
 from snakestore.storage.dialects.postgresql.connect import cancel
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+_PIPELINE_OFF = 0
+"""libpq's PQ_PIPELINE_OFF."""
 
 
 def is_supported(driver_connection: Any) -> bool:
     """Whether libpq has the mode: from version 14."""
+    from psycopg import Connection, Pipeline  # noqa: PLC0415 - see above
+
     return isinstance(driver_connection, Connection) and Pipeline.is_supported()
 
 
@@ -26,6 +34,8 @@ def run_together(driver_connection: Connection[Any], calls: Sequence[Callable[[]
     Raises:
         psycopg.Error: the first statement that failed; those after it did not run.
     """
+    from psycopg import Error  # noqa: PLC0415 - see above
+
     first: Error | None = None
     # an exception in psycopg's code may leave its lock held, which leaving the pipeline takes again
     driver_connection.lock = threading.RLock()  # type: ignore[assignment]
@@ -72,4 +82,4 @@ def may_be_lost(driver_connection: Connection[Any]) -> bool:
 
 def is_stuck(driver_connection: Connection[Any]) -> bool:
     """Whether the connection is in pipeline mode, outside of ``run_together``."""
-    return driver_connection.pgconn.pipeline_status != PipelineStatus.OFF
+    return driver_connection.pgconn.pipeline_status != _PIPELINE_OFF
