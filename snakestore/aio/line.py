@@ -260,9 +260,13 @@ class Line:
 
     def _look_after(self, ticket: Ticket, limit: float, seconds: float) -> None:
         """Look again after some seconds whether the line has stood still for ``limit``."""
+        before = ticket.timer
         ticket.timer = loop_time.call_later(ticket.loop, seconds, self._look, ticket, limit)
+        if before is not None:
+            before.cancel()
 
     def _look(self, ticket: Ticket, limit: float) -> None:
+        self._look_after(ticket, limit, LOOK_AGAIN)  # first, for an exception may come below
         with self._mutex:
             self._serve()
         if ticket.future.done():
@@ -270,7 +274,6 @@ class Line:
         if ticket.state is _State.JOINED:
             if ticket.holder.job is not None and ticket.holder.job.ended:
                 ticket.wake()
-            self._look_after(ticket, limit, LOOK_AGAIN)
             return
         if ticket.state is _State.SERVED:
             ticket.wake()
@@ -283,9 +286,7 @@ class Line:
             gave_up = ticket.state is _State.WAITING
             if gave_up:
                 ticket.state = _State.GONE
-        if not gave_up:  # it was served or taken out just now
-            self._look_after(ticket, limit, LOOK_AGAIN)
-        elif not ticket.future.done():
+        if gave_up and not ticket.future.done():  # else it was served or taken out just now
             ticket.future.set_exception(StoreBusyError(self._busy))
 
 

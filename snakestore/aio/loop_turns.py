@@ -93,9 +93,10 @@ class LoopTurns:
         admitted = 0
         for queue in (self._early, self._waiting):
             while queue and admitted < MAX_READS:
-                future = queue.popleft()
+                future = queue[0]  # it is taken out when it has been woken
                 if not future.done():  # its task was not cancelled
                     future.set_result(None)
                     admitted += 1
+                queue.popleft()
         self._max_reads = MAX_READS // max(1, admitted)
         self._max_seconds = MAX_SECONDS / max(1, admitted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import re
 import signal
@@ -26,7 +27,7 @@ from snakestore import (
     StoreBusyError,
     StoreError,
 )
-from snakestore.aio import group_commit
+from snakestore.aio import group_commit, line
 from snakestore.repository.variables import writes
 from snakestore.storage.execution import autocommit
 
@@ -400,6 +401,30 @@ def test_close_lets_the_group_under_way_end_and_refuses_who_waits(path, commits,
 
     assert [type(each) for each in outcomes[10:]] == [StoreError] * (TASKS - 10)
     assert values(path) == [*range(1, 11)] + [0] * (TASKS - 10)
+
+
+def test_tasks_are_woken_although_exceptions_come_to_what_wakes_them(path, commits, monkeypatch):
+    monkeypatch.setattr(line, "LOOK_AGAIN", 0.001)
+    monkeypatch.setattr(line, "_resolve_all", lambda _: None)  # as if one came at its beginning
+    serve, looks = line.Line._serve, itertools.count()
+
+    def interrupted(of: line.Line) -> None:
+        looking = sys._getframe(1).f_code is line.Line._look.__code__
+        if looking and next(looks) < 5 * TASKS:
+            raise ArithmeticError
+        serve(of)
+
+    monkeypatch.setattr(line.Line, "_serve", interrupted)
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        async with AsyncSessionRepository.open(path) as repo, asyncio.timeout(30):
+            return await together(repo, *updates(repo))
+
+    outcomes = asyncio.run(main())
+
+    assert [each.version for each in outcomes] == [1] * TASKS
+    assert next(looks) > 5 * TASKS
 
 
 # --- others

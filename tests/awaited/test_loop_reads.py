@@ -526,6 +526,31 @@ def test_reads_go_on_where_an_exception_kept_the_loop_from_admitting_them(opened
     assert asyncio.run(main()) == {1}
 
 
+def test_no_read_is_forgotten_when_an_exception_comes_to_what_admits_it(opened, monkeypatch):
+    monkeypatch.setattr(loop_turns, "LOOK_AGAIN", 0.001)
+
+    class Interrupted(asyncio.Future):
+        left = 3
+
+        def set_result(self, result):
+            if Interrupted.left:
+                Interrupted.left -= 1
+                raise ArithmeticError
+            super().set_result(result)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda *_: None)
+        async with opened() as repo:
+            await repo.get_value("s", "n001")
+            monkeypatch.setattr(loop, "create_future", lambda: Interrupted(loop=loop))
+            tasks = crowd(repo)
+            async with asyncio.timeout(30):
+                return set(await asyncio.gather(*tasks)), Interrupted.left
+
+    assert asyncio.run(main()) == ({1}, 0)
+
+
 def test_a_cancelled_task_that_only_reads_ends(opened):
     async def main():
         async with opened() as repo:
