@@ -132,12 +132,19 @@ def _statements(name: str, thing: object) -> Iterator[tuple[str, Statement]]:
             for reverse in (False, True):
                 label = "-".join((name, *bounds, *(["reverse"] if reverse else [])))
                 yield label, thing.statement(bounds, reverse=reverse)
-    elif isinstance(thing, tuple):
-        for number, each in enumerate(thing):
-            yield from _statements(f"{name}-{number}", each)
+    else:
+        for part, each in _parts(thing):
+            yield from _statements(name + part, each)
+
+
+def _parts(thing: object) -> Iterator[tuple[str, object]]:
+    """The members of a collection of statements, by what follows its name."""
+    if isinstance(thing, tuple):
+        yield from ((f"-{number}", each) for number, each in enumerate(thing))
+    elif isinstance(thing, dict):
+        yield from ((f"-{key}", each) for key, each in thing.items())
     elif is_dataclass(thing) and not isinstance(thing, type):
-        for field in fields(thing):
-            yield from _statements(f"{name}.{field.name}", getattr(thing, field.name))
+        yield from ((f".{field.name}", getattr(thing, field.name)) for field in fields(thing))
 
 
 def _sets_of_bounds(query: RangeQuery) -> Iterator[tuple[str, ...]]:

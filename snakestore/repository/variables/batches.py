@@ -174,11 +174,22 @@ def _listed(identifiers: Iterable[Any]) -> Iterable[Any]:
     return list(identifiers)
 
 
-def _find(tx: TransactionContext, sid: str, identifiers: Iterable[str]) -> dict[str, Row]:
-    """Rows of VARIABLE_COLUMNS by id and by name, of those that have one of the identifiers."""
+def _find(
+    tx: TransactionContext,
+    sid: str,
+    identifiers: Iterable[str],
+    statements: sql.BatchStatements = sql.SEVERAL,
+) -> dict[str, Row]:
+    """Rows of VARIABLE_COLUMNS by id or name, of those that have one of the identifiers."""
     possible = [each for each in identifiers if invalid_name_reason(each) is None]
-    rows = tx.fetch_in(sql.SELECT_BY_ID_OR_NAME, possible, sid=sid)
-    return by_name(rows) | by_id(rows)
+    if tx.backend.remote:
+        rows = tx.fetch_in(statements.by_either, possible, sid=sid)
+        return by_name(rows) | by_id(rows)
+    found = by_name(tx.fetch_in(statements.by_name, possible, sid=sid))
+    if len(found) < len(possible):
+        others = [each for each in possible if each not in found]
+        found |= by_id(tx.fetch_in(statements.by_id, others, sid=sid))
+    return found
 
 
 def _get(
@@ -224,13 +235,14 @@ def _update(  # noqa: PLR0913 - the method's arguments
     found, errors = _stored(tx, locked, updates)
     accepted: dict[str, tuple[StoredVariable, NewValue]] = {}
     for key, value in updates.items():
-        text = key_text(key)
+        text = key if type(key) is str else key_text(key)
         if text in errors:
             continue
         stored = found[text]
         try:
             check_lease(stored, optimizer_id, tx.now)
-            check_version(stored, expected.get(text))
+            if expected:
+                check_version(stored, expected.get(text))
             accepted[text] = stored, prepare(tx, stored, Replacement(value, metadata, source))
         except StoreError:
             raise  # concerns the whole call
@@ -242,6 +254,8 @@ def _update(  # noqa: PLR0913 - the method's arguments
         write_values(tx, locked, list(accepted.values()))
         record_write(tx, locked, updates=len(accepted))
     done = {text: new.variable(stored) for text, (stored, new) in accepted.items()}
+    if not errors:
+        return dict(done)
     return {text: errors[text] if text in errors else done[text] for text in map(key_text, updates)}
 
 
@@ -250,12 +264,16 @@ def _stored(
 ) -> tuple[dict[str, StoredVariable], dict[str, SnakeStoreError]]:
     """The variables to update, and the errors of keys that name none, or one named twice."""
     texts, errors = _texts(updates)
-    rows = _find(tx, locked.sid, texts)
-    found = {text: StoredVariable(locked.sid, text, rows[text]) for text in texts if text in rows}
-    for text in texts:
-        if text not in found:
-            errors[text] = VariableNotFoundError(locked.sid, text)
-    errors |= _named_twice((text, found[text].id) for text in texts if text in found)
+    sid = locked.sid
+    # present values are replaced: they are not read, but where a history asks for their size
+    needs_sizes = tx.backend.updates_in_place and locked.history_limit != 0
+    rows = _find(tx, sid, texts, sql.SEVERAL if needs_sizes else sql.SEVERAL_FOR_OVERWRITE)
+    found = {text: StoredVariable(sid, text, rows[text]) for text in texts if text in rows}
+    if len({stored.id for stored in found.values()}) < len(texts):
+        for text in texts:
+            if text not in found:
+                errors[text] = VariableNotFoundError(sid, text)
+        errors |= _named_twice((text, found[text].id) for text in texts if text in found)
     return found, errors
 
 

@@ -146,12 +146,12 @@ class _Listing:
         if wanted.is_unbounded:
             return self._read(sql.SELECT_BY_CREATION, limit=limit)
         if limit is not None:
-            return self._in_order(sql.SELECT_BY_ID, self._matching_ids(wanted, limit))
+            return self._in_order(sql.SEVERAL.by_id, self._matching_ids(wanted, limit))
         if wanted.is_exact:
             return self._read(sql.SELECT_NAMED, **wanted.bounds())
         # names first, so that large values of variables that do not match are not read
         names = read_matching(self._tx, self._sid, sql.SELECT_NAMES, names_from, wanted)
-        return self._in_order(sql.SELECT_BY_NAME, names)
+        return self._in_order(sql.SEVERAL.by_name, names)
 
     def _matching_ids(self, wanted: NameRange, limit: int) -> list[str]:
         """The ids of the first ``limit`` variables whose name is wanted.

@@ -227,17 +227,6 @@ class NewValue:
         self.version = version
         self.when = when
 
-    def parameters(self, stored: StoredVariable) -> dict[str, Any]:
-        """The parameters of the statement UPDATE."""
-        return {
-            "sid": stored.sid,
-            "vid": stored.id,
-            "new_value": self.text,
-            "new_value_blob": self.blob,
-            "new_metadata": types.dumps(self.metadata),
-            "new_last_updated_at": self.when,
-        }
-
     def variable(self, stored: StoredVariable) -> Variable:
         """The variable after the update."""
         # by position: keywords would double what the call costs
@@ -255,9 +244,8 @@ def prepare(tx: TransactionContext, stored: StoredVariable, given: Replacement) 
     now, constraints = tx.now, stored.constraints()
     value, text, blob = encode_value(stored, given.value, constraints, given.previous_blob)
     check_size(stored.type, text, blob, tx.max_value_bytes)
-    metadata = merged_metadata(
-        stored.metadata(), checked_metadata(given.metadata), given.source, now
-    )
+    added = None if given.metadata is None else checked_metadata(given.metadata)
+    metadata = merged_metadata(stored.metadata(), added, given.source, now)
     return NewValue(value, text, blob, metadata, constraints, next_version(stored.version), now)
 
 
@@ -286,7 +274,25 @@ def write_values(
     """Move the present values of variables into the history and store new ones."""
     if locked.history_limit != 0:
         archive(tx, locked, [stored for stored, _ in changes])
-    tx.send_many(sql.UPDATE, [new.parameters(stored) for stored, new in changes])
+    if len(changes) == 1:
+        [(stored, new)] = changes
+        tx.send(
+            sql.UPDATE,
+            sid=locked.sid,
+            vid=stored.id,
+            new_value=new.text,
+            new_value_blob=new.blob,
+            new_metadata=types.dumps(new.metadata),
+            new_last_updated_at=tx.now,
+        )
+    elif changes:
+        tx.send_rows(
+            sql.UPDATE,
+            ("vid", "new_value", "new_value_blob", "new_metadata"),
+            [(stored.id, new.text, new.blob, types.dumps(new.metadata)) for stored, new in changes],
+            sid=locked.sid,
+            new_last_updated_at=tx.now,
+        )
 
 
 def archive(tx: TransactionContext, locked: LockedSession, replaced: list[StoredVariable]) -> None:

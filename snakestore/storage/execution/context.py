@@ -184,6 +184,16 @@ class TransactionContext:
         else:
             self.connection.send_many(compiled.sql, [compiled.bind(each) for each in parameters])
 
+    def send_rows(
+        self, statement: Statement, names: Sequence[str], rows: Sequence[Row], /, **shared: Any
+    ) -> None:
+        """``send`` a change for each row, which has a value for each name; others are shared.
+
+        Faster than ``send_many`` for many rows. Values of the rows are not converted, so no times.
+        """
+        compiled = statement.compile_for(self._dialect)
+        self.connection.send_many(compiled.sql, compiled.bind_rows(names, rows, shared))
+
     def _compile_expanding(
         self, statement: Statement, chunk: list[Any], parameters: dict[str, Any]
     ) -> tuple[CompiledStatement, Any]:

@@ -7,13 +7,13 @@ passes plain tuples to and from the driver's cursor. It runs exactly what SQLAlc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import CompoundSelect, Dialect, Executable, Select
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import Float, Integer, Numeric, TypeEngine
+from sqlalchemy.types import Float, Integer, LargeBinary, Numeric, TypeEngine
 
 from snakestore.errors import CorruptStoreError
 from snakestore.storage.schema.column_types import Convert, DriverType
@@ -24,11 +24,17 @@ IN_PARAMETERS = tuple(f"each_{number}" for number in range(MAX_IN_PARAMETERS))
 """The parameters of an expanding statement."""
 
 
+BindRows = Callable[[Sequence[str], Iterable[Row], Mapping[str, Any]], list[Any]]
+"""From names, rows with a cell for each, and the parameters that all rows share, by name, to what
+the driver takes for each row. Only shared ones are converted.
+"""
+
+
 def _converter(type_: TypeEngine[Any], dialect: Dialect, *, incoming: bool) -> Convert | None:
     """Converts a parameter to the driver's form, or a cell from it; None: nothing to convert."""
     if isinstance(type_, DriverType):
         return type_.bind_converter(dialect) if incoming else type_.result_converter(dialect)
-    if isinstance(type_, Integer | Float | Numeric):
+    if isinstance(type_, Integer | Float | LargeBinary | Numeric):
         return None  # the drivers' own
     made = type_.dialect_impl(dialect)
     return made.bind_processor(dialect) if incoming else made.result_processor(dialect, None)
@@ -43,17 +49,19 @@ class CompiledStatement:
     """A statement as one dialect's driver takes it."""
 
     # a class with slots: faster to read than a NamedTuple, and to import than a dataclass
-    __slots__ = ("_converters", "bind", "convert_row", "sql")
+    __slots__ = ("_converters", "bind", "bind_rows", "convert_row", "sql")
 
     def __init__(
         self,
         sql: str,
         bind: Callable[[dict[str, Any]], Any],
+        bind_rows: BindRows,
         convert_row: Callable[[Row], Row] | None,
         converters: Sequence[Convert | None] = (),
     ) -> None:
         self.sql = sql
         self.bind = bind
+        self.bind_rows = bind_rows
         self.convert_row = convert_row
         self._converters = converters
 
@@ -113,9 +121,11 @@ def _compile(built: Executable, dialect: Dialect) -> CompiledStatement:
     # of a change without RETURNING there are none
     returned = cast("Any", built).exported_columns
     converters = [_converter(each.type, dialect, incoming=False) for each in returned]
+    converters_in = _incoming_converters(compiled, dialect)
     return CompiledStatement(
         compiled.string,
-        _binder(compiled, dialect),
+        _binder(compiled, converters_in),
+        _rows_binder(compiled, converters_in),
         _row_converter(converters, [str(getattr(each, "name", "")) for each in returned]),
         converters,
     )
@@ -135,16 +145,25 @@ def _selecting_sent(query: Executable, dialect: Dialect) -> Executable:
     return query.with_only_columns(*columns, maintain_column_froms=True)
 
 
-def _binder(compiled: SQLCompiler, dialect: Dialect) -> Callable[[dict[str, Any]], Any]:
-    """A function from keyword parameters to what the driver's execute takes."""
-    converters = [
+def _incoming_converters(compiled: SQLCompiler, dialect: Dialect) -> list[tuple[str, Convert]]:
+    return [
         (name, convert)
         for name, bind in compiled.binds.items()
         if (convert := _converter(bind.type, dialect, incoming=True)) is not None
     ]
-    fixed = {
+
+
+def _fixed_parameters(compiled: SQLCompiler) -> dict[str, Any]:
+    return {
         name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required
     }
+
+
+def _binder(
+    compiled: SQLCompiler, converters: Sequence[tuple[str, Convert]]
+) -> Callable[[dict[str, Any]], Any]:
+    """A function from keyword parameters to what the driver's execute takes."""
+    fixed = _fixed_parameters(compiled)
     order = compiled.positiontup if compiled.positional else None
 
     if order is not None and not order:
@@ -161,6 +180,26 @@ def _binder(compiled: SQLCompiler, dialect: Dialect) -> Callable[[dict[str, Any]
         return pick(parameters)
 
     return _bind
+
+
+def _rows_binder(compiled: SQLCompiler, converters: Sequence[tuple[str, Convert]]) -> BindRows:
+    """See ``BindRows``: what all rows share is converted once, the rest is picked in C."""
+    fixed = _fixed_parameters(compiled)
+    order = compiled.positiontup if compiled.positional else None
+
+    def _bind_rows(
+        names: Sequence[str], rows: Iterable[Row], shared: Mapping[str, Any]
+    ) -> list[Any]:
+        same = {**fixed, **shared}
+        for name, convert in converters:
+            same[name] = convert(same[name])
+        if order is None:
+            return [dict(zip(names, row, strict=True)) | same for row in rows]
+        places = (*names, *same)
+        pick, rest = itemgetter(*map(places.index, order)), tuple(same.values())
+        return [pick(row + rest) for row in rows]
+
+    return _bind_rows
 
 
 def _picker(order: Sequence[str] | None) -> Callable[[dict[str, Any]], Any]:
