@@ -8,13 +8,12 @@ other, and its task gets the result after the commit.
 
 from __future__ import annotations
 
-import contextvars
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
+from snakestore.aio.executors import OfferedCall
 from snakestore.aio.line import Line, Ticket, wake_all
 from snakestore.clock import steady_seconds
 from snakestore.errors import CommitUnknownError, SnakeStoreError
@@ -51,24 +50,17 @@ def _is_small(argument: object) -> bool:
     return kind in _SINGLE or (kind in _COLLECTIONS and len(argument) <= MAX_ITEMS)  # type: ignore[arg-type] # it has a length
 
 
-class Companion(Generic[R]):
+class Companion(OfferedCall[Callable[[Runner], R], R]):
     """A write that waits for its turn, and may be done in that of another."""
 
-    __slots__ = ("_caller", "_context", "_outcome", "_then", "_writes", "alone", "ended", "write")
+    __slots__ = ("alone", "write")
 
     def __init__(self, write: Callable[[Runner], R], caller: object) -> None:
         """Write for ``caller`` by the runner that ``write`` gets, in a copy of the context."""
+        super().__init__(write, caller)
         self.write = write
-        # the thread takes it when it begins, and so does a task that gives up: the first decides
-        self._writes = [write]
-        self._caller = caller
-        self._context = contextvars.copy_context()
-        self._outcome: tuple[R | None, BaseException | None] | None = None
-        self._then: Callable[[], None] | None = None
         self.alone = False
         """Whether it is to be done in a transaction of its own."""
-        self.ended = False
-        """Whether there is an outcome, or none will come."""
 
     def run(self, runner: GroupedRunner) -> None:
         """Write, if the task has not given up. The outcome is known when the group is committed.
@@ -77,11 +69,15 @@ class Companion(Generic[R]):
             HalfDoneError: it failed, and nothing of the transaction must be kept.
         """
         try:
-            write = self._writes.pop()
+            write = self._calls.pop()
         except IndexError:
             return
         attempt = partial(runner.outcome_of, partial(write, runner))
         self._outcome = self._context.run(run_for, self._caller, attempt)
+
+    def run_first(self, runner: GroupedRunner) -> None:
+        """Write as ``run`` does, for the task that has the turn, in the context of its job."""
+        self._outcome = runner.outcome_of(partial(self.write, runner))
 
     def end(self, error: BaseException | None) -> None:
         """Have the outcome reach the task: an ``error``, or else its own."""
@@ -95,32 +91,9 @@ class Companion(Generic[R]):
         """Be done again later, after the transaction was rolled back."""
         self.alone = alone
         self._outcome = None
-        self._writes = [self.write]
+        self._calls = [self.write]
         if self._then is not None:
-            self._drop()
-
-    def outcome(self) -> R:
-        """Return or raise what the write did. Once, when it has ended."""
-        assert self._outcome is not None  # noqa: S101 - it was committed
-        (result, error), self._outcome = self._outcome, None
-        if error is not None:
-            try:
-                raise error
-            finally:
-                del error  # no cycle of the error and the frames it came through
-        return result  # type: ignore[return-value] # there was no error
-
-    def abandon(self, then: Callable[[], None]) -> None:
-        """Clean up with ``then`` when it has ended, see ``Work``."""
-        self._then = then
-        self._drop()
-
-    def _drop(self) -> None:
-        with suppress(IndexError):  # it has begun
-            self._writes.pop()
-            self.ended = True
-        if self.ended and self._then is not None:
-            self._then()
+            self.abandon(self._then)
 
 
 class GroupCommit:
@@ -142,7 +115,7 @@ class GroupCommit:
             RetryLater: another try may help. Nothing was kept, and no other write has joined.
         """
         try:
-            result, error = runner.write(self._write_all, first, runner)
+            runner.write(self._write_all, first, runner)
         except CommitUnknownError as unknown:
             self._end(unknown)
             raise
@@ -154,6 +127,7 @@ class GroupCommit:
                 self._joined and isinstance(problem, SnakeStoreError)
             ):
                 self._put_back(alone=True)
+                first.renew(alone=True)
                 return first.write(runner)
             if self._complete:
                 self._end(problem)
@@ -161,16 +135,14 @@ class GroupCommit:
                 self._put_back(alone=True)
             raise
         self._end(None)
-        if error is not None:
-            raise error
-        return result  # type: ignore[return-value] # there was no error
+        return first.outcome()
 
     def _write_all(
         self, tx: TransactionContext, first: Companion[R], runner: AutocommitRunner
-    ) -> tuple[R | None, Exception | None]:
+    ) -> None:
         began = steady_seconds()
         grouped = GroupedRunner(runner, tx)
-        outcome = grouped.outcome_of(partial(first.write, grouped))
+        first.run_first(grouped)
         while steady_seconds() - began < MAX_HOLD_SECONDS and not self._is_closed():
             ticket = self._line.take_companion()
             if ticket is None:
@@ -180,7 +152,6 @@ class GroupCommit:
             self._joined.append((ticket, companion))
             companion.run(grouped)
         self._complete = True
-        return outcome
 
     def _end(self, problem: BaseException | None) -> None:
         """Have each write raise that its commit is unknown because of ``problem``, or end well."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from snakestore.aio.executors import Job
+from snakestore.aio.executors import Job, OfferedCall
 from snakestore.storage import fork
 from snakestore.storage.execution import loop_time
 from snakestore.storage.execution.joined import TransactionBlockRunner
@@ -29,20 +28,10 @@ IDLE_SECONDS = 30.0
 logger = logging.getLogger("snakestore.aio")
 
 
-class _ThreadJob(Generic[R]):
+class _ThreadJob(OfferedCall[Callable[[], R], R]):
     """A call that runs in a worker thread."""
 
-    __slots__ = (
-        "_caller",
-        "_calls",
-        "_context",
-        "_loop",
-        "_outcome",
-        "_submit",
-        "_then",
-        "_waiter",
-        "ended",
-    )
+    __slots__ = ("_loop", "_submit", "_waiter")
 
     def __init__(
         self,
@@ -50,17 +39,10 @@ class _ThreadJob(Generic[R]):
         caller: object,
         submit: Callable[[_ThreadJob[Any]], None],
     ) -> None:
-        # the worker takes it when it begins, and so does a task that gives up: the first decides
-        self._calls = [call]
+        super().__init__(call, caller)
         self._submit = submit
-        self._caller = caller
-        self._context = contextvars.copy_context()
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
-        self._outcome: tuple[R | None, BaseException | None] | None = None
-        self._then: Callable[[], None] | None = None
-        self.ended = False
-        """Whether there is an outcome, or none will come."""
 
     def start(self) -> None:
         """Start the call, see ``Job``."""
@@ -75,26 +57,6 @@ class _ThreadJob(Generic[R]):
             await self._waiter
         else:
             await loop_time.wait_until_done(self._waiter, seconds)
-
-    def outcome(self) -> R:
-        """Return or raise what the call did, see ``Job``."""
-        assert self._outcome is not None  # noqa: S101 - it has ended
-        (result, error), self._outcome = self._outcome, None
-        if error is not None:
-            try:
-                raise error
-            finally:
-                del error  # no cycle of the error and the frames it came through
-        return result  # type: ignore[return-value] # there was no error
-
-    def abandon(self, then: Callable[[], None]) -> None:
-        """Clean up with ``then`` at the end of the call, see ``Job``."""
-        self._then = then
-        with suppress(IndexError):  # it has begun
-            self._calls.pop()
-            self.ended = True
-        if self.ended:
-            then()
 
     def run(self) -> None:
         """Run the call. In a worker thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import random
 import re
@@ -12,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -309,6 +311,25 @@ def test_an_iterable_of_the_callers_is_read_outside_of_the_transaction(path):
                 )
 
     assert asyncio.run(main())[1] == 2
+
+
+def test_an_error_is_freed_without_the_garbage_collector(path):
+    async def main():
+        async with AsyncSessionRepository.open(path) as repo:
+            found = await together(
+                repo,
+                *[repo.update_variable("s", f"v{n}", 1, expected_version=7) for n in range(3)],
+            )
+            return [weakref.ref(error) for error in found]
+
+    gc.collect()
+    gc.disable()
+    try:
+        errors = asyncio.run(main())
+
+        assert [error() for error in errors] == [None] * 3
+    finally:
+        gc.enable()
 
 
 # --- tasks that give up
