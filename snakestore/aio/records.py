@@ -24,16 +24,14 @@ async def exported(
     )
     block = Block(read_only=True)
     inside: BlockDispatcher = await dispatcher.begin(block)
-    error: BaseException | None = None
     try:
         while page := await inside.read(SessionRepository._export_page, (export,), {}):  # noqa: SLF001
             for record in page:
                 yield record
-    except BaseException as problem:
-        error = problem
-        raise
-    finally:
+    except BaseException as error:
         await inside.end(block, error)
+        raise
+    await inside.end(block, None)
 
 
 async def imported(

@@ -60,14 +60,7 @@ def _calls(
     method: Callable[Concatenate[SessionRepository, P], R],
 ) -> Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]:
     """A method that writes in a transaction of its own and calls a function of the user's."""
-    method = named(method, "AsyncSessionRepository")
-
-    @wraps(method)
-    async def awaited(repository: AsyncSessionRepository, *args: P.args, **kwargs: P.kwargs) -> R:
-        dispatcher = repository._dispatcher  # noqa: SLF001 - of its class
-        return await dispatcher.write(method, args, kwargs, alone=True)
-
-    return cast("Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]", awaited)
+    return _awaited(method, lambda dispatcher: partial(dispatcher.write, alone=True))
 
 
 def _in_steps(
