@@ -12,8 +12,10 @@ from snakestore.repository.session_access import check_access, load_session, loo
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.variables import (
     name_beside,
+    value_at_hand,
     value_beside,
     values_from,
+    variable_at_hand,
     variable_beside,
 )
 from snakestore.storage.queries import variables as sql
@@ -47,11 +49,11 @@ class VariableReadMethods(RepositoryBase):
             UnknownTypeError: if the variable's type is not registered.
             CorruptStoreError: if the stored variable is damaged.
         """
-        looked_up = self._runner.lookup_row(sql.SELECT_VARIABLE, sid, identifier)
+        looked_up = self._runner.lookup_row(sql.LOOK_UP_VARIABLE, sid, identifier)
         if looked_up is None:
             return self._runner.lookup(_get_variable, sid, identifier, default)
         row, now = looked_up
-        found = variable_beside(sid, row, now, default)
+        found = variable_at_hand(sid, row, now, default)
         return _or_raise(found, sid, identifier) if found is NOT_GIVEN else found
 
     @overload
@@ -75,11 +77,11 @@ class VariableReadMethods(RepositoryBase):
             UnknownTypeError: if the variable's type is not registered.
             CorruptStoreError: if the stored value is damaged.
         """
-        looked_up = self._runner.lookup_row(sql.SELECT_VALUE, sid, identifier)
+        looked_up = self._runner.lookup_row(sql.LOOK_UP_VALUE, sid, identifier)
         if looked_up is None:
             return self._runner.lookup(_get_value, sid, identifier, default)
         row, _ = looked_up
-        found = value_beside(sid, row, default)
+        found = value_at_hand(sid, identifier, row, default)
         return _or_raise(found, sid, identifier) if found is NOT_GIVEN else found
 
     def has_variable(self, sid: str, identifier: str) -> bool:

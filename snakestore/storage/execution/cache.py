@@ -17,7 +17,7 @@ from typing import Any, Self
 from snakestore.storage.execution.connection import ConnectionAdapter, DriverConnection
 from snakestore.storage.execution.connection_source import NotAtOnceError
 from snakestore.storage.execution.direct import DirectRunner
-from snakestore.storage.mapping.sessions import is_quiet
+from snakestore.storage.mapping.sessions import quiet_cells, quiet_until
 from snakestore.storage.queries.statement import Row, Statement, row_bytes
 
 MAX_BYTES = 16 * 2**20
@@ -108,7 +108,7 @@ class CachingRunner(DirectRunner):
             return found
         if self._max_bytes is not None and row_bytes(row) > self._max_bytes:
             raise NotAtOnceError
-        if not (is_quiet(row, now) or self._is_all(sid, row, now)):
+        if now >= quiet_until(quiet_cells(row)) and not self._is_all(row, now):
             return None
         cache.hits += 1
         return row, now

@@ -15,12 +15,11 @@ from datetime import datetime
 from threading import get_ident
 
 from snakestore.errors import CorruptStoreError
-from snakestore.session import is_expired
 from snakestore.storage.execution.autocommit import AutocommitRunner
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.driver_errors import is_driver_error, masked_by
 from snakestore.storage.execution.nesting import holds_connection
-from snakestore.storage.mapping.sessions import access_from, is_quiet
+from snakestore.storage.mapping.sessions import has_expired_at, quiet_cells, quiet_until
 from snakestore.storage.queries.statement import Row, Statement
 
 
@@ -31,6 +30,8 @@ class DirectRunner(AutocommitRunner):
         self, statement: Statement, sid: object, identifier: object
     ) -> tuple[Row, datetime] | None:
         """The row that a statement reads by session and identifier, and the present time.
+
+        It begins with QUIET_COLUMNS, as the driver returned them.
 
         None if the session is missing, has expired or is damaged, if its access is to be recorded,
         if the caller has an open block, or if the database reports an error.
@@ -64,18 +65,17 @@ class DirectRunner(AutocommitRunner):
         row: Row | None = connection.execute(compiled.sql, bound).fetchone()
         if row is None or now is None:
             return None
-        if compiled.convert_row is not None:
-            row = compiled.convert_row(row)
-        return (row, now) if is_quiet(row, now) or self._is_all(sid, row, now) else None
+        if now >= quiet_until(quiet_cells(row)) and not self._is_all(row, now):
+            return None
+        return row if compiled.convert_others is None else compiled.convert_others(row), now
 
-    def _is_all(self, sid: str, row: Row, now: datetime) -> bool:
+    def _is_all(self, row: Row, now: datetime) -> bool:
         """Whether a read of a session that is not quiet has no more to do than to return the row.
 
         Raises:
             CorruptStoreError: the session is damaged.
         """
-        last_accessed, ttl, _ = access_from(sid, row)
-        return not (is_expired(last_accessed, ttl, now) or self._recorder.is_possible())
+        return not (has_expired_at(now, quiet_cells(row)) or self._recorder.is_possible())
 
 
 holds_connection(DirectRunner.lookup_row.__code__)

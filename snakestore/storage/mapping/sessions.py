@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from snakestore.clock import seconds_between, shifted
 from snakestore.errors import CorruptStoreError
-from snakestore.session import MAX_TTL_SECONDS, Session, SessionStats, expiry
+from snakestore.session import MAX_TTL_SECONDS, Session, SessionStats, expiry, is_expired
 from snakestore.storage.dialects.access_lag import touch_interval
 from snakestore.storage.mapping.cells import (
     named,
@@ -20,6 +21,7 @@ from snakestore.storage.mapping.cells import (
 )
 from snakestore.storage.queries import columns as at
 from snakestore.storage.queries.statement import Row
+from snakestore.storage.schema.column_types import read_time
 
 
 class LockedSession:
@@ -68,26 +70,36 @@ def access_from(sid: object, row: Row) -> tuple[datetime, float | None, datetime
     return last_accessed, ttl, row[at.ACCESS_SERVER_NOW]
 
 
-def is_quiet(row: Row, now: datetime) -> bool:
-    """Whether nothing is to be done about the session of a row that begins with ACCESS_COLUMNS.
-
-    Then it is sound, has not expired at ``now``, and its recorded access lags behind too little to
-    be recorded again. Of rows at the limit, or damaged, it says False.
-    """
-    return now < _quiet_until(row[at.ACCESS_LAST_ACCESSED], row[at.ACCESS_TTL])
+quiet_cells: Callable[[Row], tuple[Any, Any]] = itemgetter(at.QUIET_LAST_ACCESSED, at.QUIET_TTL)
+"""The cells of QUIET_COLUMNS, as the driver returned them, from a row that begins with them."""
 
 
 @lru_cache(maxsize=1024)
-def _quiet_until(last_accessed: object, ttl: object) -> datetime:
-    if type(last_accessed) is not datetime or not _is_ttl(ttl):
-        return _NEVER
-    interval = timedelta(seconds=touch_interval(cast("float | None", ttl)))
-    return shifted(last_accessed, interval - _ROUNDED)
+def quiet_until(cells: tuple[Any, Any]) -> datetime:
+    """Until when nothing is to be done about a session: it lives, and its access is not due.
+
+    It is rounded down by a microsecond. ``cells`` are what ``quiet_cells`` returns.
+
+    Raises:
+        CorruptStoreError: if one of them is damaged.
+    """
+    last_accessed, ttl = _quiet_from(cells)
+    return shifted(last_accessed, timedelta(seconds=touch_interval(ttl), microseconds=-1))
 
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
-_ROUNDED = timedelta(microseconds=1)
-"""How much the interval may be rounded up."""
+def has_expired_at(now: datetime, cells: tuple[Any, Any]) -> bool:
+    """Whether a session has expired at ``now``; ``cells`` are what ``quiet_cells`` returns."""
+    last_accessed, ttl = _quiet_from(cells)
+    return is_expired(last_accessed, ttl, now)
+
+
+def _quiet_from(cells: tuple[Any, Any]) -> tuple[datetime, float | None]:
+    text, ttl = cells
+    last_accessed = read_time(text)
+    if last_accessed is None or not _is_ttl(ttl):
+        message = "last_accessed or ttl of a session is damaged"
+        raise CorruptStoreError(message)
+    return last_accessed, ttl
 
 
 def _is_ttl(ttl: object) -> bool:

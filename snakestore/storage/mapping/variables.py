@@ -303,6 +303,26 @@ def value_beside(sid: str, row: Row, default: Any) -> Any:
     return default if name is None else value_from(sid, name, type_name, text, blob)
 
 
+def value_at_hand(sid: str, identifier: str, row: Row, default: Any) -> Any:
+    """A value from QUIET_COLUMNS and ENCODED_COLUMNS; ``default`` if there is no such variable.
+
+    Raises:
+        UnknownTypeError, CorruptStoreError: as ``value_from``.
+    """
+    _, _, type_name, text, blob = row
+    return default if type_name is None else value_from(sid, identifier, type_name, text, blob)
+
+
+def variable_at_hand(sid: str, row: Row, now: datetime, default: Any) -> Any:
+    """A variable from QUIET_COLUMNS and VARIABLE_COLUMNS; ``default`` if there is none.
+
+    Raises:
+        UnknownTypeError, CorruptStoreError: as ``variable_from``.
+    """
+    found = row[len(at.QUIET_COLUMNS) :]
+    return default if found[at.VARIABLE_ID] is None else variable_from(sid, found, now)
+
+
 def name_beside(row: Row) -> object:
     """A variable's name after ACCESS_COLUMNS, unchecked; None if there is no such variable."""
     return row[_AFTER_ACCESS + at.VALUE_NAME]

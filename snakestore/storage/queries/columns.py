@@ -53,6 +53,10 @@ ACCESS_COLUMNS = (sessions.c.last_accessed, sessions.c.ttl, server_now())
 """What every method reads of its session. Other tuples and joined rows begin with them."""
 ACCESS_LAST_ACCESSED, ACCESS_TTL, ACCESS_SERVER_NOW = range(len(ACCESS_COLUMNS))
 
+QUIET_COLUMNS = (sessions.c.last_accessed, sessions.c.ttl)
+"""What the short path of a lookup reads of its session, which no server has."""
+QUIET_LAST_ACCESSED, QUIET_TTL = range(len(QUIET_COLUMNS))
+
 STATE_COLUMNS = (*ACCESS_COLUMNS, sessions.c.expires_at, sessions.c.history_limit)
 """What every write reads of its session."""
 (
@@ -152,6 +156,10 @@ VALUE_COLUMNS = (
 )
 """A variable's value."""
 VALUE_NAME, VALUE_TYPE, VALUE_VALUE, VALUE_VALUE_BLOB = range(len(VALUE_COLUMNS))
+
+ENCODED_COLUMNS = (variables.c.type, variables.c.value, variables.c.value_blob)
+"""A variable's value, without its name."""
+ENCODED_TYPE, ENCODED_VALUE, ENCODED_VALUE_BLOB = range(len(ENCODED_COLUMNS))
 
 LEASE_COLUMNS = (
     variables.c.id,

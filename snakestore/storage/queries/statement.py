@@ -49,7 +49,7 @@ class CompiledStatement:
     """A statement as one dialect's driver takes it."""
 
     # a class with slots: faster to read than a NamedTuple, and to import than a dataclass
-    __slots__ = ("_converters", "bind", "bind_rows", "convert_row", "sql")
+    __slots__ = ("_converters", "bind", "bind_rows", "convert_others", "convert_row", "sql")
 
     def __init__(
         self,
@@ -57,12 +57,15 @@ class CompiledStatement:
         bind: Callable[[dict[str, Any]], Any],
         bind_rows: BindRows,
         convert_row: Callable[[Row], Row] | None,
+        convert_others: Callable[[Row], Row] | None = None,
         converters: Sequence[Convert | None] = (),
     ) -> None:
         self.sql = sql
         self.bind = bind
         self.bind_rows = bind_rows
         self.convert_row = convert_row
+        self.convert_others = convert_others
+        """Converts all cells of a row but the first; None: there is nothing to convert."""
         self._converters = converters
 
     def convert_rows(self, fetched: Iterable[Row]) -> list[Row]:
@@ -122,11 +125,13 @@ def _compile(built: Executable, dialect: Dialect) -> CompiledStatement:
     returned = cast("Any", built).exported_columns
     converters = [_converter(each.type, dialect, incoming=False) for each in returned]
     converters_in = _incoming_converters(compiled, dialect)
+    names = [str(getattr(each, "name", "")) for each in returned]
     return CompiledStatement(
         compiled.string,
         _binder(compiled, converters_in),
         _rows_binder(compiled, converters_in),
-        _row_converter(converters, [str(getattr(each, "name", "")) for each in returned]),
+        _row_converter(converters, names),
+        _row_converter([None, *converters[OTHERS]], names),
         converters,
     )
 

@@ -30,8 +30,10 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from snakestore.storage.queries.columns import (
     ACCESS_COLUMNS,
+    ENCODED_COLUMNS,
     IDENTITY_COLUMNS,
     LEASE_COLUMNS,
+    QUIET_COLUMNS,
     STATE_COLUMNS,
     VALUE_COLUMNS,
     VARIABLE_COLUMNS,
@@ -125,6 +127,8 @@ def _by_id_or_name(columns: Sequence[ColumnElement[Any]], size: int) -> Compound
 
 SELECT_VARIABLE = Statement(lambda: _beside_session(ACCESS_COLUMNS, VARIABLE_COLUMNS))
 SELECT_VALUE = Statement(lambda: _beside_session(ACCESS_COLUMNS, VALUE_COLUMNS))
+LOOK_UP_VARIABLE = Statement(lambda: _beside_session(QUIET_COLUMNS, VARIABLE_COLUMNS))
+LOOK_UP_VALUE = Statement(lambda: _beside_session(QUIET_COLUMNS, ENCODED_COLUMNS))
 SELECT_EXISTS = Statement(lambda: _beside_session(ACCESS_COLUMNS, (variables.c.name,)))
 # for writes, which on a server lock the session's row with a statement before
 SELECT_FOR_UPDATE = Statement(lambda: _beside_session(STATE_COLUMNS, VARIABLE_COLUMNS))

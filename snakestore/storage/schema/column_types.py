@@ -112,7 +112,7 @@ class UtcDateTime(DriverType[datetime]):
         Raises:
             CorruptStoreError: the text is not a time.
         """
-        return _in_utc(value) if _has_time_type(dialect) else _read_time(value)
+        return _in_utc(value) if _has_time_type(dialect) else read_time(value)
 
     def bind_converter(self, dialect: Dialect) -> Convert | None:
         """None, or from a UTC datetime to text."""
@@ -120,7 +120,7 @@ class UtcDateTime(DriverType[datetime]):
 
     def result_converter(self, dialect: Dialect) -> Convert | None:
         """From text, or from a server's time, to a UTC datetime."""
-        return _received_time if _has_time_type(dialect) else _read_time
+        return _received_time if _has_time_type(dialect) else read_time
 
     def sent(self, column: Any, dialect: Dialect) -> Any:
         """In binary form from a server, or as it is."""
@@ -174,7 +174,12 @@ _LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 # a few times are read again and again: a session's access with each of its variables, a variable's
 # creation with its value
 @lru_cache(maxsize=1024)
-def _read_time(text: str | None) -> datetime | None:
+def read_time(text: str | None) -> datetime | None:
+    """The time in a cell of a database that has no type for times.
+
+    Raises:
+        CorruptStoreError: it is not one that ``process_bind_param`` made.
+    """
     if text is None:
         return None
     try:
