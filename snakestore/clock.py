@@ -83,8 +83,11 @@ to_text = _remember_last(_format_text)
 The text always has 27 characters, so text order is time order.
 """
 
-to_iso = _remember_last(datetime.isoformat)
-"""``when.isoformat()``."""
+
+def to_iso(when: datetime) -> str:
+    """``when.isoformat()`` of an aware UTC datetime."""
+    # a write needs the text too, so that it is remembered
+    return to_text(when)[:-1] + "+00:00" if when.microsecond else when.isoformat()
 
 
 def from_text(text: str) -> datetime:

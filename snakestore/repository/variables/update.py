@@ -277,9 +277,10 @@ def write_values(
     if len(changes) == 1:
         [(stored, new)] = changes
         tx.send(
-            sql.UPDATE,
+            sql.UPDATE if stored.address is None else sql.UPDATE_AT_ADDRESS,
             sid=locked.sid,
             vid=stored.id,
+            address=stored.address,
             new_value=new.text,
             new_value_blob=new.blob,
             new_metadata=types.dumps(new.metadata),
@@ -287,9 +288,14 @@ def write_values(
         )
     elif changes:
         tx.send_rows(
-            sql.UPDATE,
-            ("vid", "new_value", "new_value_blob", "new_metadata"),
-            [(stored.id, new.text, new.blob, types.dumps(new.metadata)) for stored, new in changes],
+            sql.UPDATE
+            if any(stored.address is None for stored, _ in changes)
+            else sql.UPDATE_AT_ADDRESS,
+            ("vid", "address", "new_value", "new_value_blob", "new_metadata"),
+            [
+                (stored.id, stored.address, new.text, new.blob, types.dumps(new.metadata))
+                for stored, new in changes
+            ],
             sid=locked.sid,
             new_last_updated_at=tx.now,
         )

@@ -32,6 +32,7 @@ class StoredVariable:
     kind: ClassVar[str] = "variable"
     __slots__ = (
         "_row",
+        "address",
         "created_at",
         "id",
         "identifier",
@@ -56,6 +57,10 @@ class StoredVariable:
         self.type: str = row[at.VARIABLE_TYPE]
         self.version: int = row[at.VARIABLE_VERSION]
         self.created_at: datetime = row[at.VARIABLE_CREATED_AT]
+        self.address: int | None = (
+            row[at.ADDRESS_AFTER_VARIABLE] if len(row) > at.ADDRESS_AFTER_VARIABLE else None
+        )
+        """Where the row is, for the present transaction; None if that is not known."""
         self.is_held = row[at.VARIABLE_OPTIMIZER_ID] is not None
         """Whether an optimiser is recorded, even if its lease has expired."""
         if not (

@@ -148,6 +148,9 @@ VARIABLE_COLUMNS = (
     VARIABLE_ACCESS_RULES,
 ) = range(len(VARIABLE_COLUMNS))
 
+ADDRESS_AFTER_VARIABLE = len(VARIABLE_COLUMNS)
+"""Where rows of VARIABLE_COLUMNS that are to be updated have their address; others end there."""
+
 VALUE_COLUMNS = (
     variables.c.name,
     variables.c.type,

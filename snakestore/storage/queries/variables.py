@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Select,
+    Update,
     and_,
     bindparam,
     delete,
@@ -97,6 +98,26 @@ def _first(element: _IsNamed, compiler: SQLCompiler, **options: Any) -> str:
     return compiler.process(first, **options)
 
 
+class _Address(FunctionElement[int]):
+    """Where a variable's row is, for a later statement of the same transaction; NULL on a server.
+
+    SQLite finds a row by its rowid in half the time that it takes by its key.
+    """
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(_Address)
+def _no_address(_element: _Address, _compiler: SQLCompiler, **_options: Any) -> str:
+    return "NULL"
+
+
+@compiles(_Address, "sqlite")
+def _rowid(_element: _Address, _compiler: SQLCompiler, **_options: Any) -> str:
+    return "variables.rowid"
+
+
 def _new_names() -> list[BindParameter[str]]:
     return [
         bindparam("new_id", type_=variables.c.id.type),
@@ -137,7 +158,9 @@ _overwritten = {variables.c.value, variables.c.value_blob, variables.c.last_upda
 _OVERWRITTEN_COLUMNS = tuple(
     null() if column in _overwritten else column for column in VARIABLE_COLUMNS
 )
-SELECT_FOR_OVERWRITE = Statement(lambda: _beside_session(STATE_COLUMNS, _OVERWRITTEN_COLUMNS))
+SELECT_FOR_OVERWRITE = Statement(
+    lambda: _beside_session(STATE_COLUMNS, (*_OVERWRITTEN_COLUMNS, _Address()))
+)
 SELECT_BY_IDENTIFIER = Statement(
     lambda: select(*VARIABLE_COLUMNS).where(_IsNamed(bindparam("sid")))
 )
@@ -169,7 +192,7 @@ def _batch(columns: Sequence[ColumnElement[Any]]) -> BatchStatements:
 
 
 SEVERAL = _batch(VARIABLE_COLUMNS)
-SEVERAL_FOR_OVERWRITE = _batch(_OVERWRITTEN_COLUMNS)
+SEVERAL_FOR_OVERWRITE = _batch((*_OVERWRITTEN_COLUMNS, _Address()))
 SELECT_NAME_CONFLICTS = Statement(
     lambda: union_all(
         # one index for each half; an OR of both columns would read the whole session
@@ -213,10 +236,12 @@ SELECT_NAMED_IDENTITIES = RangeQuery(
 
 SELECT_NAME_CONFLICT = Statement(lambda: select(*IDENTITY_COLUMNS).where(_here, _has_either))
 INSERT = Statement(lambda: insert(variables))
-UPDATE = Statement(
-    lambda: (
+
+
+def _update(which: ColumnElement[bool]) -> Update:
+    return (
         update(variables)
-        .where(_this)
+        .where(which)
         .values(
             value=bindparam("new_value"),
             value_blob=bindparam("new_value_blob"),
@@ -225,6 +250,11 @@ UPDATE = Statement(
             last_updated_at=bindparam("new_last_updated_at"),
         )
     )
+
+
+UPDATE = Statement(lambda: _update(_this))
+UPDATE_AT_ADDRESS = Statement(
+    lambda: _update(literal_column("variables.rowid", BigInteger()) == bindparam("address"))
 )
 _kept = {column.name for column in LEASE_COLUMNS} - {"name"}
 REPLACED = tuple(column.name for column in VARIABLE_COLUMNS if column.name not in _kept)
