@@ -32,12 +32,7 @@ class SteppingRunner(Runner):
 
     def __init__(self, steps: Steps, runner: AutocommitRunner) -> None:
         """Run operations by ``runner``, when ``steps`` lets them pass."""
-        super().__init__(
-            runner.backend,
-            runner._clock,  # noqa: SLF001 - stands for it
-            runner._record,  # noqa: SLF001 - likewise
-            max_value_bytes=runner.max_value_bytes,
-        )
+        super().__init__(runner.settings)
         self._steps = steps
         self._runner = runner
 

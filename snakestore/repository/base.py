@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Self, TypeVar, Unpack
 from sqlalchemy import URL, Connection, Engine, orm
 from sqlalchemy.pool import StaticPool
 
-from snakestore.clock import Clock, utc_now
+from snakestore.clock import utc_now
 from snakestore.errors import StoreError, ValidationError
 from snakestore.repository.handle import SharedHandle
 from snakestore.repository.options import Options, RepositoryOptions, show_options
@@ -24,7 +24,7 @@ from snakestore.storage.execution.connection_source import ConnectionSource
 from snakestore.storage.execution.direct import DirectRunner
 from snakestore.storage.execution.leaving import Enterable
 from snakestore.storage.execution.pool import OwnedConnections
-from snakestore.storage.execution.runner import Block, Runner
+from snakestore.storage.execution.runner import Block, Runner, RunnerSettings
 from snakestore.storage.execution.shared import BorrowedConnections, MemoryConnection
 from snakestore.storage.migrate.opening import open_engine
 from snakestore.storage.schema.tables import SessionRow
@@ -188,13 +188,8 @@ def _runner_for(bind: object, options: Options) -> Runner:
         _refuse_cache("a Connection or an orm.Session")
     if isinstance(bind, Connection):
         connection = bind
-        backend = backend_of(bind)
         return CallerTransactionRunner(
-            lambda: connection,
-            backend,
-            _clock_for(backend, options.clock),
-            record_access if options.touch_on_read else None,
-            max_value_bytes=options.max_value_bytes,
+            lambda: connection, _runner_settings(backend_of(bind), options)
         )
     if isinstance(bind, orm.Session):
         session = bind
@@ -202,10 +197,7 @@ def _runner_for(bind: object, options: Options) -> Runner:
         backend = backend_of(session.get_bind(**arguments))
         return CallerTransactionRunner(
             lambda: session.connection(bind_arguments=arguments),
-            backend,
-            _clock_for(backend, options.clock),
-            record_access if options.touch_on_read else None,
-            max_value_bytes=options.max_value_bytes,
+            _runner_settings(backend, options),
         )
     message = (
         "a repository binds to an Engine, a Connection or an orm.Session, not"
@@ -229,12 +221,7 @@ def _engine_runner(engine: Engine, options: Options, *, owned: bool = False) -> 
     if options.cache and not is_ours(engine):
         _refuse_cache("an engine that snakestore.create_engine did not make")
     return _runner_kind(engine, backend, options)(
-        connections,
-        backend,
-        _clock_for(backend, options.clock),
-        record_access if options.touch_on_read else None,
-        max_value_bytes=options.max_value_bytes,
-        busy_timeout=busy_timeout,
+        connections, _runner_settings(backend, options), busy_timeout=busy_timeout
     )
 
 
@@ -252,5 +239,10 @@ def _refuse_cache(bind: str) -> NoReturn:
     raise ValidationError(message, value=True)
 
 
-def _clock_for(backend: Backend, clock: Clock | None) -> Clock | None:
-    return clock if clock is not None or backend.server_clock else utc_now
+def _runner_settings(backend: Backend, options: Options) -> RunnerSettings:
+    return RunnerSettings(
+        backend,
+        clock=utc_now if options.clock is None and not backend.server_clock else options.clock,
+        record=record_access if options.touch_on_read else None,
+        max_value_bytes=options.max_value_bytes,
+    )

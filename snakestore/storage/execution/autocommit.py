@@ -14,9 +14,7 @@ from copy import copy
 from enum import Enum
 from typing import Any, ClassVar, Concatenate, Self
 
-from snakestore.clock import Clock
 from snakestore.storage import fork
-from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.block import TransactionBlock
 from snakestore.storage.execution.connection import ConnectionAdapter, SqlAlchemyConnection
 from snakestore.storage.execution.connection_source import ConnectionSource
@@ -35,8 +33,8 @@ from snakestore.storage.execution.retry import RetryPolicy
 from snakestore.storage.execution.runner import (
     P,
     R,
-    Recorder,
     Runner,
+    RunnerSettings,
     commit_write,
     roll_back,
 )
@@ -64,30 +62,24 @@ class AutocommitRunner(Runner, fork.Participant):
     def __init__(
         self,
         connections: ConnectionSource,
-        backend: Backend,
-        clock: Clock | None,
-        record: Recorder | None,
+        settings: RunnerSettings,
         *,
-        max_value_bytes: int | None,
         busy_timeout: float,
     ) -> None:
         """Run operations on ``connections``.
 
         Args:
             connections: where connections come from.
-            backend: what differs by database.
-            clock: the source of the time; None: the server.
-            record: records an access.
-            max_value_bytes: the size limit of what is stored; None: no limit.
+            settings: what the repository gives to its runner.
             busy_timeout: seconds to go on trying while the database is busy or unreachable.
         """
-        super().__init__(backend, clock, record, max_value_bytes=max_value_bytes)
+        super().__init__(settings)
         self._connections = connections
         self.busy_timeout = busy_timeout
         self.connection_limit = connections.limit
         self.sole = connections.limit == 1
         """Whether there is one connection for all, so that reads too wait for a block."""
-        self._recorder = AccessRecorder(backend, record)
+        self._recorder = AccessRecorder(settings.backend, settings.record)
         self._reached = False
         self._retry: RetryPolicy | None = None
         self._in_place = True
@@ -359,14 +351,7 @@ class AutocommitRunner(Runner, fork.Participant):
 
     def joining(self, connection: ConnectionAdapter, *, read_only: bool) -> TransactionBlockRunner:
         """A runner for the operations of a block on ``connection``."""
-        return TransactionBlockRunner(
-            connection,
-            self.backend,
-            self._clock,
-            self._record,
-            read_only=read_only,
-            max_value_bytes=self.max_value_bytes,
-        )
+        return TransactionBlockRunner(connection, self.settings, read_only=read_only)
 
     def hand_over(self, connection: ConnectionAdapter, owner: object) -> None:
         """Make ``owner`` the one that uses the connection."""

@@ -5,31 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from snakestore.clock import Clock
 from snakestore.errors import StoreError
-from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import (
     ConnectionAdapter,
     SqlAlchemyConnection,
     check_file_of,
 )
 from snakestore.storage.execution.joined import JoinedRunner
-from snakestore.storage.execution.runner import Recorder
+from snakestore.storage.execution.runner import RunnerSettings
 
 
 class CallerTransactionRunner(JoinedRunner):
     """Joins the transaction of a Connection or orm.Session that the caller owns."""
 
-    def __init__(
-        self,
-        connect: Callable[[], Any],
-        backend: Backend,
-        clock: Clock | None,
-        record: Recorder | None,
-        *,
-        max_value_bytes: int | None,
-    ) -> None:
-        super().__init__(backend, clock, record, max_value_bytes=max_value_bytes)
+    def __init__(self, connect: Callable[[], Any], settings: RunnerSettings) -> None:
+        """Run operations on the connection that ``connect`` returns."""
+        super().__init__(settings)
         self._connect = connect
         self._closed = False
 

@@ -27,12 +27,7 @@ class GroupedRunner(Runner):
 
     def __init__(self, runner: AutocommitRunner, tx: TransactionContext) -> None:
         """Run writes for ``runner`` in the transaction of ``tx``."""
-        super().__init__(
-            runner.backend,
-            runner._clock,  # noqa: SLF001 - stands for it
-            runner._record,  # noqa: SLF001 - likewise
-            max_value_bytes=runner.max_value_bytes,
-        )
+        super().__init__(runner.settings)
         self._connection = tx.connection
 
     def outcome_of(self, call: Callable[[], R]) -> tuple[R | None, Exception | None]:

@@ -7,10 +7,8 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Concatenate
 
-from snakestore.clock import Clock
 from snakestore.errors import StoreError, StoreReadOnlyError
 from snakestore.storage import fork
-from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import (
     SAVEPOINT,
     ConnectionAdapter,
@@ -21,7 +19,7 @@ from snakestore.storage.execution.driver_errors import (
     is_duplicate,
     translate_errors,
 )
-from snakestore.storage.execution.runner import Block, P, R, Recorder, Runner
+from snakestore.storage.execution.runner import Block, P, R, Runner, RunnerSettings
 
 OPERATION = f"{SAVEPOINT}_operation"
 """The savepoint of one operation."""
@@ -178,13 +176,7 @@ class JoinedRunner(Runner):
         with translate_errors():
             connection, began = self._join(write=not read_only)
             inner = TransactionBlockRunner(
-                connection,
-                self.backend,
-                self._clock,
-                self._record,
-                read_only=read_only,
-                max_value_bytes=self.max_value_bytes,
-                level=self._level + 1,
+                connection, self.settings, read_only=read_only, level=self._level + 1
             )
             if not began:
                 connection.mark(f"SAVEPOINT {inner.savepoint}")
@@ -259,15 +251,13 @@ class TransactionBlockRunner(JoinedRunner):
     def __init__(
         self,
         connection: ConnectionAdapter,
-        backend: Backend,
-        clock: Clock | None,
-        record: Recorder | None,
+        settings: RunnerSettings,
         *,
         read_only: bool,
-        max_value_bytes: int | None,
         level: int = 0,
     ) -> None:
-        super().__init__(backend, clock, record, max_value_bytes=max_value_bytes)
+        """Run operations on ``connection``, inside of ``level`` savepoints."""
+        super().__init__(settings)
         self._level = level
         self.savepoint = f"{SAVEPOINT}_{level}"
         """The name of the block's savepoint, if it is inside another transaction."""

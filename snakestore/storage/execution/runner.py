@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime
-from typing import ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import ClassVar, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from snakestore.clock import Clock, as_utc, utc_now
 from snakestore.errors import CommitUnknownError
@@ -31,6 +31,19 @@ Recorder = Callable[[TransactionContext, str], tuple[datetime, datetime | None] 
 """Records that a session was accessed. Returns its ``last_accessed`` and ``expires_at``."""
 
 
+class RunnerSettings(NamedTuple):
+    """What a repository gives to its runner, and that to the runners of its blocks."""
+
+    backend: Backend
+    """What differs by database."""
+    clock: Clock | None
+    """The source of the time; None: the server."""
+    record: Recorder | None
+    """Records an access; None: reads are no accesses."""
+    max_value_bytes: int | None
+    """The size limit of what is stored; None: no limit."""
+
+
 class Block(Enterable["Runner"]):
     """A ``transaction()`` block, which gives a runner."""
 
@@ -41,19 +54,11 @@ class Runner(ABC):
     commits: ClassVar[bool] = False
     """Whether each operation is a transaction of its own, so that others may write in between."""
 
-    def __init__(
-        self,
-        backend: Backend,
-        clock: Clock | None,
-        record: Recorder | None,
-        *,
-        max_value_bytes: int | None,
-    ) -> None:
-        self.backend = backend
-        self.max_value_bytes = max_value_bytes
-        self._clock = clock
-        self._record = record
-        self._now = _now_of(clock)
+    def __init__(self, settings: RunnerSettings) -> None:
+        self.settings = settings
+        self.backend = settings.backend
+        self.max_value_bytes = settings.max_value_bytes
+        self._now = _now_of(settings.clock)
         """The present time; None where statements ask for the server's."""
 
     def clock_time(self) -> datetime | None:
