@@ -24,6 +24,7 @@ PRAGMAS = (
     "foreign_keys=ON",
     "busy_timeout=30000",
     "journal_size_limit=67108864",
+    "cache_size=-8192",
 )
 SWEEP_BATCH = 100
 

@@ -33,6 +33,7 @@ def test_a_file_has_our_settings(tmp_path: Path) -> None:
                 "trusted_schema",
                 "auto_vacuum",
                 "busy_timeout",
+                "cache_size",
             )
         }
     engine.dispose()
@@ -44,6 +45,7 @@ def test_a_file_has_our_settings(tmp_path: Path) -> None:
         "trusted_schema": 0,
         "auto_vacuum": 2,
         "busy_timeout": 1500,
+        "cache_size": -8192,
     }
 
 
