@@ -84,8 +84,16 @@ class _Commands(LazyGroup):
                 print_message("interrupted")
                 raise typer.Exit(INTERRUPTED) from error
             except (SnakeStoreError, OSError) as error:
-                print_message(str(error))
+                print_message(_message_of(error))
                 raise typer.Exit(1) from error
+
+
+def _message_of(error: Exception) -> str:
+    """The message of an error, of the system's without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return f"{name}{error.strerror}"
+    return str(error)
 
 
 app = typer.Typer(

@@ -114,6 +114,21 @@ def check_exists(store: str) -> None:
         raise StoreError(message)
 
 
+def check_is_not_store(store: str, path: str) -> None:
+    """Refuse to write a file in place of the store.
+
+    Raises:
+        StoreError: if ``path`` names the store's file, or one that belongs to it.
+    """
+    from snakestore.storage.dialects import backend_of  # noqa: PLC0415 - loads SQLAlchemy
+    from snakestore.storage.url import parse  # noqa: PLC0415 - likewise
+
+    url = parse(store)
+    if backend_of(url).belongs_to(url, path):
+        message = f"{path} is the store itself, or its log: give another name"
+        raise StoreError(message)
+
+
 def _similar_files(store: str) -> str:
     """Files in the folder of a missing one that have a similar name."""
     folder, name = os.path.split(store)

@@ -17,7 +17,13 @@ from snakestore.cli.confirmation import confirm
 from snakestore.cli.console import counted, is_terminal, print_json, print_json_list, print_result
 from snakestore.cli.parameters import AsJson, Pattern, Store, Yes
 from snakestore.cli.progress import Show, progress, total_of
-from snakestore.cli.stores import StoreCommand, checking_existence, opened_read_only, writing
+from snakestore.cli.stores import (
+    StoreCommand,
+    check_is_not_store,
+    checking_existence,
+    opened_read_only,
+    writing,
+)
 from snakestore.cli.tables import print_table
 from snakestore.errors import ValidationError
 
@@ -82,6 +88,8 @@ def export(
 
     With --output, the file appears complete or not at all, and --json prints what was written.
     """
+    if output is not None:
+        check_is_not_store(store, output)
     beside_records = output is None and is_terminal()
     with (
         opened_read_only(store) as repository,
@@ -168,7 +176,15 @@ def _with_progress(
 
 @contextmanager
 def _replacing(path: str) -> Iterator[IO[str]]:
-    """A file that takes the place of ``path`` at the end, synced to the disk."""
+    """A file that takes the place of ``path`` at the end, synced to the disk.
+
+    What is no regular file, such as a device or a pipe, is written to.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "w", encoding="utf-8") as file:
+            yield file
+        return
+    path = os.path.realpath(path)  # a symlink stays
     unfinished = f"{path}.unfinished-{os.getpid()}"
     try:
         with open(unfinished, "x", encoding="utf-8") as file:

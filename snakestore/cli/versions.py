@@ -20,7 +20,7 @@ from snakestore.cli.parameters import (
     VersionNumber,
 )
 from snakestore.cli.plots import series_of, terminal_plot, write_png
-from snakestore.cli.stores import reading, writing
+from snakestore.cli.stores import check_is_not_store, reading, writing
 from snakestore.cli.tables import print_table, time_text
 from snakestore.cli.variables import print_version, shown_value
 
@@ -47,6 +47,8 @@ def history(
     if drawn and (as_json or as_tsv):
         message = "choose a drawing (--plot, --png) or a list (--json, --tsv)"
         raise typer.BadParameter(message)
+    if png is not None:
+        check_is_not_store(store, png)
     with reading(store) as snapshot:
         values = [
             snapshot.get_variable(session_id, identifier),

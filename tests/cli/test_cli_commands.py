@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -340,6 +341,42 @@ def test_an_export_that_fails_leaves_no_file(cli: Any, store: Path, tmp_path: Pa
 
     assert list((tmp_path / "folder").iterdir()) == []
     assert not list(tmp_path.glob("*unfinished*"))
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+def test_an_export_does_not_take_the_place_of_the_store(cli: Any, store: Path, suffix: str) -> None:
+    message = cli("export", store, "--output", f"{store}{suffix}", code=1)
+
+    assert f"{store.name}{suffix} is the store itself" in message
+    assert cli("var", "get", store, "chat-1", "temperature") == "0.9\n"
+
+
+def test_an_export_to_a_link_replaces_what_it_names(cli: Any, store: Path, tmp_path: Path) -> None:
+    export, link = tmp_path / "export.jsonl", tmp_path / "link"
+    link.symlink_to(export)
+
+    cli("export", store, "--output", link)
+
+    assert link.is_symlink()
+    assert '"kind": "header"' in export.read_text()
+
+
+def test_an_export_to_a_pipe_is_written_into_it(cli: Any, store: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    cli("export", store, "chat-*", "--output", pipe)
+
+    assert '"kind": "end"' in os.read(end, 65536).decode().splitlines()[-1]
+    assert pipe.is_fifo()
+    os.close(end)
+
+
+def test_a_file_that_is_missing_is_named_without_a_number(cli: Any, store: Path) -> None:
+    message = cli("import", store, "missing.jsonl", code=1)
+
+    assert message == "snakestore: missing.jsonl: No such file or directory\n"
 
 
 def test_the_schema_is_checked(cli: Any, store: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from snakestore import SessionRepository
 
@@ -45,6 +48,24 @@ def test_a_backup_is_a_store(cli: Any, store: Path, tmp_path: Path) -> None:
 
     with SessionRepository.open(tmp_path / "nightly.db", migrate=False) as repo:
         assert repo.get_value("chat-1", "temperature") == 0.9
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-journal"])
+def test_a_backup_does_not_take_the_place_of_the_store(cli: Any, store: Path, suffix: str) -> None:
+    message = cli("backup", store, f"{store}{suffix}", "--overwrite", code=1)
+
+    assert "is the store itself" in message
+    assert cli("var", "get", store, "chat-1", "temperature") == "0.9\n"
+
+
+def test_a_backup_replaces_only_a_regular_file(cli: Any, store: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    message = cli("backup", store, pipe, "--overwrite", code=1)
+
+    assert "not a regular file" in message
+    assert pipe.is_fifo()
 
 
 def test_backup_replaces_a_file_only_with_overwrite(cli: Any, store: Path, tmp_path: Path) -> None:

@@ -145,6 +145,13 @@ def test_a_missing_extra_is_named(cli, drawn, monkeypatch, option, package):
     assert "pip install 'snakestore[plot]'" in message
 
 
+def test_an_image_does_not_take_the_place_of_the_store(cli, drawn):
+    message = cli("history", drawn, "job-1", "number", "--png", drawn, code=1)
+
+    assert "is the store itself" in message
+    assert cli("check", drawn).splitlines()[-1] == "no problems"
+
+
 def test_an_image_that_cannot_be_written_is_one_line(cli, drawn, tmp_path):
     pytest.importorskip("matplotlib")
     message = cli("history", drawn, "job-1", "number", "--png", tmp_path / "no" / "x.png", code=1)

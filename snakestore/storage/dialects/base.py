@@ -87,6 +87,11 @@ class Backend(SchemaMethods):
         del url
         return None
 
+    def belongs_to(self, url: URL, path: str) -> bool:
+        """Whether ``path`` names the database file, or one that the database keeps beside it."""
+        del url, path
+        return False
+
     def read_only_url(self, url: URL) -> URL | None:
         """A URL whose connections cannot write and leave no files; None if there is none."""
         del url

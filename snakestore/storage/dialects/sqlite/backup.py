@@ -24,10 +24,10 @@ def copy_file(source: str, target: str, *, overwrite: bool, progress: Progress) 
     """Copy the database file ``source`` over a connection of its own.
 
     Raises:
-        StoreError: ``target`` exists, or its folder is not writable.
+        StoreError: ``target`` exists or belongs to ``source``, or its folder is not writable.
     """
-    if files.is_same(source, target):
-        message = f"{target} is the store itself: give the backup another name"
+    if files.belongs_to(target, source):
+        message = f"{target} is the store itself, or its log: give the backup another name"
         raise StoreError(message)
     with closing(open_for_inspection(source, _BUSY_TIMEOUT)) as connection:
         _copy(connection, target, overwrite=overwrite, progress=progress)
@@ -77,6 +77,9 @@ def _driver_progress(progress: Progress) -> Callable[[int, int, int], None] | No
 def _check_target(target: str, *, overwrite: bool) -> None:
     if os.path.lexists(target) and not overwrite:
         message = f"{target} already exists: give another name, or overwrite=True"
+        raise StoreError(message)
+    if os.path.exists(target) and not os.path.isfile(target):  # such as a device
+        message = f"{target} is not a regular file: give the backup another name"
         raise StoreError(message)
     check_not_mount_point(target)
     if overwrite:

@@ -91,6 +91,11 @@ class SQLite(Backend):
         """The plain path."""
         return sqlite_url.address_of(url).path
 
+    def belongs_to(self, url: URL, path: str) -> bool:
+        """The file, its log and its journal."""
+        store = self.file_path(url)
+        return store is not None and files.belongs_to(path, store)
+
     def read_only_url(self, url: URL) -> URL | None:
         """With ``mode=ro``; None in memory."""
         return sqlite_url.read_only_url(url)

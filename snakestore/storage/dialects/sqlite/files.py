@@ -237,6 +237,12 @@ def is_same(path: str, other: str) -> bool:
         return False
 
 
+def belongs_to(path: str, store: str) -> bool:
+    """Whether ``path`` names the database file ``store``, or a file that SQLite keeps beside it."""
+    beside = [real_path(store) + suffix for suffix in (*LOG_SUFFIXES, _LONGEST_SUFFIX)]
+    return is_same(path, store) or real_path(path) in beside
+
+
 @contextmanager
 def draft(target: str) -> Iterator[str]:
     """An empty file with mode 0600 in the folder of ``target``, removed at the end with its logs.
