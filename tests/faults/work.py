@@ -11,7 +11,8 @@ from typing import Any
 import snakestore
 from snakestore import SessionRepository, StoreBusyError, VersionConflictError
 from snakestore.storage.dialects.sqlite.dialect import SQLite
-from snakestore.storage.execution import autocommit, connection
+from snakestore.storage.execution import autocommit
+from snakestore.storage.execution.driver_connection import DriverConnection
 from tests.faults.crew import Log
 
 BATCH = [f"b{number}" for number in range(100)]
@@ -36,8 +37,8 @@ def _deferred() -> None:
 
 
 def _no_transactions() -> None:
-    connection.DriverConnection.begin = lambda self, *, write: None
-    connection.DriverConnection.commit = lambda self: None
+    DriverConnection.begin = lambda self, *, write: None
+    DriverConnection.commit = lambda self: None
 
 
 BREAK: dict[str | None, Callable[[], None]] = {

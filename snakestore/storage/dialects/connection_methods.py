@@ -119,7 +119,7 @@ class ConnectionMethods(ABC):
         del driver_connection  # in this process, none outlives the call
 
     def abandon(self, driver_connection: Any) -> None:
-        """In a forked child: let go of the parent's connection without a word to the server."""
+        """In a forked child: leave the parent's connection alone, and send the server nothing."""
         del driver_connection
 
     def file_watch(self, info: Mapping[Any, Any]) -> FileWatch | None:

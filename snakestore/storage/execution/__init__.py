@@ -1,17 +1,18 @@
 """How statements are run, in reading order.
 
-- ``connection``: one interface over driver connections and SQLAlchemy connections.
+- ``connection``: the interface of a connection. ``driver_connection`` and ``sqlalchemy_connection``
+  implement it, and ``pipelined``, which sends statements to a server together.
 - ``context``: ``TransactionContext``, through which an operation runs its statements.
-- ``pipelined``: a connection to a server that sends statements together.
+  ``session_pages``: a whole session, in pages.
 - ``connection_source``: where connections come from; ``pool`` and ``shared`` implement it.
   Their parts: ``fair_queue`` and its ``waiter``, ``turns``, ``idle``, ``ownership``,
   ``open_blocks``.
 - ``driver_errors``, ``retry``, ``recording``: errors, and when to try again. ``loop_time``: timers
-  of event loops.
+  of event loops. ``after_commit``: what a writer gives up while the disk syncs.
 - ``leaving``, ``nesting``: exceptions from outside, and methods called inside another method.
 - ``runner``: the interface that repositories use to run an operation.
-- ``autocommit``: one operation, one transaction, run again where that may help. ``cache``: the
-  same, with lookups from memory.
+- ``autocommit``: one operation, one transaction, run again where that may help. ``direct``: the
+  same, with a short path for lookups in SQLite. ``cache``: with lookups from memory.
 - ``joined``: operations and savepoints inside an open transaction: that of a ``transaction()``
-  ``block``, or the ``caller``'s own.
+  ``block``, or the ``caller``'s own. ``grouped``: single writes that asyncio commits together.
 """

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Concatenate, Self
 
 from snakestore.storage import fork
 from snakestore.storage.execution.block import TransactionBlock
-from snakestore.storage.execution.connection import ConnectionAdapter, SqlAlchemyConnection
+from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.connection_source import ConnectionSource
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import (
@@ -38,6 +38,7 @@ from snakestore.storage.execution.runner import (
     commit_write,
     roll_back,
 )
+from snakestore.storage.execution.sqlalchemy_connection import SqlAlchemyConnection
 
 
 class Mode(Enum):

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from snakestore.storage.dialects import Backend
-from snakestore.storage.execution.connection import ConnectionAdapter, SqlAlchemyConnection
+from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.execution.fair_queue import BlockOwner
@@ -18,6 +18,7 @@ from snakestore.storage.execution.open_blocks import OpenBlocks
 from snakestore.storage.execution.ownership import current_caller
 from snakestore.storage.execution.pipelined import PipelinedConnection
 from snakestore.storage.execution.runner import Block, Runner, commit_write
+from snakestore.storage.execution.sqlalchemy_connection import SqlAlchemyConnection
 from snakestore.storage.queries.server_time import SERVER_NOW
 
 

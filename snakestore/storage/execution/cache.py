@@ -14,9 +14,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Self
 
-from snakestore.storage.execution.connection import ConnectionAdapter, DriverConnection
+from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.connection_source import NotAtOnceError
 from snakestore.storage.execution.direct import DirectRunner
+from snakestore.storage.execution.driver_connection import DriverConnection
 from snakestore.storage.mapping.sessions import quiet_cells, quiet_until
 from snakestore.storage.queries.statement import Row, Statement, row_bytes
 

@@ -6,13 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from snakestore.errors import StoreError
-from snakestore.storage.execution.connection import (
-    ConnectionAdapter,
-    SqlAlchemyConnection,
-    check_file_of,
-)
+from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.joined import JoinedRunner
 from snakestore.storage.execution.runner import RunnerSettings
+from snakestore.storage.execution.sqlalchemy_connection import SqlAlchemyConnection, check_file_of
 
 
 class CallerTransactionRunner(JoinedRunner):

@@ -93,7 +93,7 @@ def _of_no_driver(error: BaseException) -> SnakeStoreError:
 
 
 def translate(error: BaseException) -> SnakeStoreError:
-    """Our error for a driver's or SQLAlchemy's; the caller chains the original as the cause."""
+    """The snakestore error for one of a driver or SQLAlchemy, which the caller chains as cause."""
     cause = driver_error(error)
     if cause is None:
         return _of_no_driver(error)

@@ -9,10 +9,7 @@ from typing import Any, Concatenate
 
 from snakestore.errors import StoreError, StoreReadOnlyError
 from snakestore.storage import fork
-from snakestore.storage.execution.connection import (
-    SAVEPOINT,
-    ConnectionAdapter,
-)
+from snakestore.storage.execution.connection import SAVEPOINT, ConnectionAdapter
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import (
     is_driver_error,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Dialect
 
 from snakestore.storage.dialects import Backend
-from snakestore.storage.execution.connection import DriverConnection
+from snakestore.storage.execution.driver_connection import DriverConnection
 
 MAX_WAITING_BYTES = 1_000_000
 """About how many bytes of parameters may wait to be sent."""
@@ -144,7 +144,7 @@ class PipelinedConnection(DriverConnection):
         super().commit()
 
     def undo(self, savepoint: str) -> None:
-        """Go back to a savepoint, and release it; without a word to the server if it waits."""
+        """Go back to a savepoint, and release it. Sends nothing if SAVEPOINT was not sent yet."""
         waiting = self._pipeline.waiting
         statements = [sql for sql, _ in waiting]
         if f"SAVEPOINT {savepoint}" in statements:

@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 from snakestore.errors import StoreBusyError, StoreError
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
-from snakestore.storage.execution.connection import DriverConnection
 from snakestore.storage.execution.connection_source import NotAtOnceError
+from snakestore.storage.execution.driver_connection import DriverConnection
 from snakestore.storage.execution.fair_queue import (
     DeadlockError,
     FairQueue,

@@ -12,11 +12,12 @@ from snakestore.errors import (
     StoreFullError,
 )
 from snakestore.storage.dialects import Backend
-from snakestore.storage.execution.connection import ConnectionAdapter, SqlAlchemyConnection
+from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.connection_source import NotAtOnceError
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import is_driver_error, masked_by, translate
 from snakestore.storage.execution.runner import Recorder, roll_back
+from snakestore.storage.execution.sqlalchemy_connection import SqlAlchemyConnection
 
 FIRST_PAUSE, MAX_PAUSE = 0.01, 0.25
 """Seconds; each pause is twice as long as the one before."""

@@ -10,15 +10,12 @@ from sqlalchemy.pool import StaticPool
 from snakestore.errors import StoreBusyError, StoreError
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
-from snakestore.storage.execution.connection import (
-    ConnectionAdapter,
-    DriverConnection,
-    SqlAlchemyConnection,
-    check_file_of,
-)
+from snakestore.storage.execution.connection import ConnectionAdapter
+from snakestore.storage.execution.driver_connection import DriverConnection
 from snakestore.storage.execution.open_blocks import OpenBlocks, blocks_of_file
 from snakestore.storage.execution.pool import CLOSED
 from snakestore.storage.execution.retry import Backoff
+from snakestore.storage.execution.sqlalchemy_connection import SqlAlchemyConnection, check_file_of
 from snakestore.storage.execution.turns import Turns, turns_of
 from snakestore.storage.sqlalchemy_internals import only_connection, pool_limit
 

@@ -9,10 +9,11 @@ from sqlalchemy.pool import StaticPool
 
 from snakestore.errors import StoreBusyError
 from snakestore.storage import fork
-from snakestore.storage.execution.connection import DriverConnection, SqlAlchemyConnection
+from snakestore.storage.execution.driver_connection import DriverConnection
 from snakestore.storage.execution.fair_queue import DeadlockError, NoneFreeError, Place, places
 from snakestore.storage.execution.nesting import connections_in_use, refuse_nested
 from snakestore.storage.execution.open_blocks import OpenBlocks, held_by_waiting
+from snakestore.storage.execution.sqlalchemy_connection import SqlAlchemyConnection
 
 UsedByTurns = DriverConnection | SqlAlchemyConnection
 

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 
 from snakestore.errors import ValidationError, shorten
 from snakestore.storage.dialects import backend_of
-from snakestore.storage.execution.connection import SqlAlchemyConnection
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.sqlalchemy_connection import SqlAlchemyConnection
 from snakestore.storage.fork import ForkSafeLock
 from snakestore.storage.schema.revisions import REVISIONS, VERSION_TABLE
 from snakestore.storage.schema.tables import Base

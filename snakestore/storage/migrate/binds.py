@@ -11,8 +11,8 @@ from sqlalchemy import URL, Connection, Engine, orm
 from snakestore.errors import ValidationError
 from snakestore.storage.dialects import backend_of
 from snakestore.storage.engine import create_engine
-from snakestore.storage.execution.connection import SqlAlchemyConnection
 from snakestore.storage.execution.runner import commit_write
+from snakestore.storage.execution.sqlalchemy_connection import SqlAlchemyConnection
 from snakestore.storage.migrate.alembic_runner import lock_database
 from snakestore.storage.schema.tables import SessionRow
 from snakestore.storage.url import parse
