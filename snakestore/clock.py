@@ -84,10 +84,13 @@ The text always has 27 characters, so text order is time order.
 """
 
 
-def to_iso(when: datetime) -> str:
-    """``when.isoformat()`` of an aware UTC datetime."""
-    # a write needs the text too, so that it is remembered
+def _format_iso(when: datetime) -> str:
+    # a write needs the other text too, so that it is remembered
     return to_text(when)[:-1] + "+00:00" if when.microsecond else when.isoformat()
+
+
+to_iso = _remember_last(_format_iso)
+"""``when.isoformat()`` of an aware UTC datetime."""
 
 
 def from_text(text: str) -> datetime:

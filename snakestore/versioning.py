@@ -61,6 +61,18 @@ def checked_object(value: object, what: str) -> dict[str, Any]:
     )
 
 
+def write_stamp(source: object, now: datetime) -> dict[str, Any]:
+    """What each write puts into the metadata: ``source`` and ``updated_at``.
+
+    Raises:
+        ValidationError: if ``source`` is not text.
+    """
+    text = identifier_text(source, "source")
+    if not text.isascii():
+        types.checked_document(text, "source")
+    return {"source": text, "updated_at": to_iso(now)}
+
+
 def merged_metadata(
     old: Mapping[str, Any], new: Mapping[str, Any] | None, source: object, now: datetime
 ) -> dict[str, Any]:
@@ -74,7 +86,4 @@ def merged_metadata(
     if new is not None and type(new) is not dict and not isinstance(new, Mapping):
         message = f"metadata must be a dict, not {type(new).__name__}"
         raise ValidationError(message, value=new)
-    text = identifier_text(source, "source")
-    if not text.isascii():
-        types.checked_document(text, "source")
-    return {**old, **(new or {}), "source": text, "updated_at": to_iso(now)}
+    return {**old, **(new or {}), **write_stamp(source, now)}

@@ -46,7 +46,7 @@ from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row
 from snakestore.variable import Variable
-from snakestore.versioning import merged_metadata
+from snakestore.versioning import write_stamp
 
 
 class BatchMethods(RepositoryBase):
@@ -230,7 +230,8 @@ def _update(  # noqa: PLR0913 - the method's arguments
         raise ValidationError(message, value=updates)
     expected = checked_expected_versions(expected_versions, updates, "updates")
     # an error in these concerns the whole call
-    merged_metadata({}, checked_metadata(metadata), source, tx.now)
+    checked_metadata(metadata)
+    stamp = write_stamp(source, tx.now)
     check_optimizer_id(optimizer_id)
     found, errors = _stored(tx, locked, updates)
     accepted: dict[str, tuple[StoredVariable, NewValue]] = {}
@@ -243,7 +244,8 @@ def _update(  # noqa: PLR0913 - the method's arguments
             check_lease(stored, optimizer_id, tx.now)
             if expected:
                 check_version(stored, expected.get(text))
-            accepted[text] = stored, prepare(tx, stored, Replacement(value, metadata, source))
+            given = Replacement(value, metadata, source)
+            accepted[text] = stored, prepare(tx, stored, given, stamp)
         except StoreError:
             raise  # concerns the whole call
         except SnakeStoreError as error:

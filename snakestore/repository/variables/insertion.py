@@ -62,38 +62,25 @@ def columns_of(
     metadata: dict[str, Any],
     rules: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """The columns that ``put_variable`` replaces, from checked parts."""
+    """The id and the columns that ``put_variable`` replaces, as parameters of its statements."""
     return {
-        "name": variable.name,
-        "type": variable.type,
-        "value": text,
-        "value_blob": blob,
-        "constraints": types.dumps(constraints) if constraints else "{}",
-        "metadata": types.dumps(metadata) if metadata else "{}",
-        "version": variable.version,
-        "created_at": variable.created_at,
-        "last_updated_at": variable.last_updated_at,
-        "access_rules": types.dumps(rules) if rules else "[]",
+        "vid": variable.id,
+        "new_name": variable.name,
+        "new_type": variable.type,
+        "new_value": text,
+        "new_value_blob": blob,
+        "new_constraints": types.dumps(constraints) if constraints else "{}",
+        "new_metadata": types.dumps(metadata) if metadata else "{}",
+        "new_version": variable.version,
+        "new_created_at": variable.created_at,
+        "new_last_updated_at": variable.last_updated_at,
+        "new_access_rules": types.dumps(rules) if rules else "[]",
     }
 
 
 def insert(tx: TransactionContext, locked: LockedSession, new: Iterable[NewVariable]) -> None:
     """Insert variables that nobody optimises."""
-    tx.send_many(
-        sql.INSERT,
-        [
-            {
-                "session_id": locked.sid,
-                "id": each.variable.id,
-                "optimizer_id": None,
-                "optimizer_pid": None,
-                "optimization_started_at": None,
-                "optimization_expires_at": None,
-                **each.columns,
-            }
-            for each in new
-        ],
-    )
+    tx.send_many(sql.INSERT, [{"sid": locked.sid, **each.columns} for each in new])
 
 
 def name_conflict(sid: str, new_id: str, new_name: str, other: Identity) -> VariableExistsError:

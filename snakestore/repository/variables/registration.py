@@ -145,8 +145,7 @@ def _put(
     else:
         if new.variable.version != stored.version:
             archive(tx, locked, [stored])
-        replaced = {f"new_{name}": value for name, value in new.columns.items()}
-        tx.send(sql.REPLACE, sid=locked.sid, vid=stored.id, **replaced)
+        tx.send(sql.REPLACE, sid=locked.sid, **new.columns)
     record_write(tx, locked, variables=int(stored is None), updates=1)
     return new.variable
 

@@ -33,7 +33,7 @@ from snakestore.storage.mapping.stored_variable import StoredVariable, stored_be
 from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import variables as sql
 from snakestore.variable import Variable
-from snakestore.versioning import merged_metadata, next_version
+from snakestore.versioning import next_version, write_stamp
 
 # --- loading
 
@@ -235,8 +235,19 @@ class NewValue:
         )
 
 
-def prepare(tx: TransactionContext, stored: StoredVariable, given: Replacement) -> NewValue:
+def prepare(
+    tx: TransactionContext,
+    stored: StoredVariable,
+    given: Replacement,
+    stamp: Mapping[str, Any] | None = None,
+) -> NewValue:
     """Check and encode a new value and its metadata, before anything is written.
+
+    Args:
+        tx: where it is to be written.
+        stored: what it replaces.
+        given: the new value.
+        stamp: the ``write_stamp`` of its source, if it was made for several values.
 
     Raises:
         UnknownTypeError, ValidationError: if the value or the metadata is refused.
@@ -244,8 +255,10 @@ def prepare(tx: TransactionContext, stored: StoredVariable, given: Replacement) 
     now, constraints = tx.now, stored.constraints()
     value, text, blob = encode_value(stored, given.value, constraints, given.previous_blob)
     check_size(stored.type, text, blob, tx.max_value_bytes)
-    added = None if given.metadata is None else checked_metadata(given.metadata)
-    metadata = merged_metadata(stored.metadata(), added, given.source, now)
+    metadata = stored.metadata()
+    if given.metadata is not None:
+        metadata |= checked_metadata(given.metadata)
+    metadata |= write_stamp(given.source, now) if stamp is None else stamp
     return NewValue(value, text, blob, metadata, constraints, next_version(stored.version), now)
 
 

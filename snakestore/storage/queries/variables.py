@@ -235,7 +235,6 @@ SELECT_NAMED_IDENTITIES = RangeQuery(
 )
 
 SELECT_NAME_CONFLICT = Statement(lambda: select(*IDENTITY_COLUMNS).where(_here, _has_either))
-INSERT = Statement(lambda: insert(variables))
 
 
 def _update(which: ColumnElement[bool]) -> Update:
@@ -258,12 +257,15 @@ UPDATE_AT_ADDRESS = Statement(
 )
 _kept = {column.name for column in LEASE_COLUMNS} - {"name"}
 REPLACED = tuple(column.name for column in VARIABLE_COLUMNS if column.name not in _kept)
-"""The columns that ``REPLACE`` sets, each from the parameter ``:new_`` and its name."""
-REPLACE = Statement(
-    lambda: (
-        update(variables).where(_this).values({name: bindparam(f"new_{name}") for name in REPLACED})
+"""The columns that ``INSERT`` and ``REPLACE`` set, each from ``:new_`` and its name."""
+_new_columns: dict[str, BindParameter[Any]] = {name: bindparam(f"new_{name}") for name in REPLACED}
+INSERT = Statement(
+    lambda: insert(variables).values(
+        {"session_id": bindparam("sid"), "id": bindparam("vid")} | _new_columns
     )
 )
+"""Inserts a variable that nobody optimises."""
+REPLACE = Statement(lambda: update(variables).where(_this).values(_new_columns))
 UPDATE_CONSTRAINTS = Statement(
     lambda: update(variables).where(_this).values(constraints=bindparam("new_constraints"))
 )
