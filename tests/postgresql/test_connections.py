@@ -332,7 +332,7 @@ def test_a_transaction_that_the_server_ended_for_idleness_names_the_setting(url,
     engine = sqlalchemy.create_engine(
         url,
         connect_args={
-            "options": "-c idle_in_transaction_session_timeout=10 -c application_name=idle"
+            "options": "-c idle_in_transaction_session_timeout=250 -c application_name=idle"
         },
     )
     others = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'idle'")
