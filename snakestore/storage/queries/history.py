@@ -9,8 +9,13 @@ from typing import Any
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    Delete,
+    FromClause,
+    Insert,
     ScalarSelect,
+    Select,
     Table,
+    Update,
     and_,
     bindparam,
     delete,
@@ -70,6 +75,131 @@ class HistoryStatements:
         return {"sid": sid, self.parameter: owner_id}
 
 
+class _Builder:
+    """Builds ``HistoryStatements`` about ``past``, whose column ``owner_id`` names the owner."""
+
+    def __init__(
+        self,
+        owners: Table,
+        past: Table,
+        owner_id: str,
+        parameter: str,
+        selected: Sequence[ColumnElement[Any]],
+    ) -> None:
+        self._owners, self._past = owners, past
+        self._owner_id = owner_id
+        self._selected = selected
+        self._owner_key = tuple(owners.primary_key.columns)
+        self._session: BindParameter[str] = bindparam("sid")
+        self._owner: BindParameter[str] = bindparam(parameter)
+        self._this = and_(owners.c.session_id == self._session, owners.c.id == self._owner)
+        self._of_this = self._of_owner(past)
+        # a past version has its owner's columns of the same names
+        self._archived: dict[str, ColumnElement[Any]] = {
+            column.name: owners.c[column.name]
+            for column in past.c
+            if column.name not in {owner_id, "created_at"}
+        } | {owner_id: owners.c.id, "created_at": owners.c.last_updated_at}
+
+    def _of_owner(self, past: FromClause) -> ColumnElement[bool]:
+        return and_(past.c.session_id == self._session, past.c[self._owner_id] == self._owner)
+
+    # --- writing
+
+    def archive(self) -> Insert:
+        columns = self._archived
+        return insert(self._past).from_select(
+            list(columns), select(*columns.values()).where(self._this)
+        )
+
+    def overwrite(self) -> Update:
+        oldest = self._past.alias("oldest")
+        version = self._past.c.version
+        is_oldest = (
+            version
+            == select(func.min(oldest.c.version)).where(self._of_owner(oldest)).scalar_subquery()
+        )
+        written = {
+            name: column
+            for name, column in self._archived.items()
+            if name not in {"session_id", self._owner_id}
+        }
+        return (
+            update(self._past)
+            .where(self._of_this, is_oldest, version == self._first_beyond_newest(), self._this)
+            .values(written)
+        )
+
+    # --- deleting
+
+    def prune(self) -> Delete:
+        return delete(self._past).where(self._of_this, self._beyond_newest())
+
+    def prune_before(self) -> Delete:
+        is_older = self._past.c.created_at < bindparam("time")
+        return delete(self._past).where(self._of_this, is_older, self._beyond_newest())
+
+    def delete(self) -> Delete:
+        return delete(self._past).where(self._of_this)
+
+    def delete_several(self, size: int) -> Delete:
+        past = self._past
+        return delete(past).where(
+            past.c.session_id == self._session, each(past.c[self._owner_id], size)
+        )
+
+    def _beyond_newest(self) -> ColumnElement[bool]:
+        return self._past.c.version <= self._first_beyond_newest()
+
+    def _first_beyond_newest(self) -> ScalarSelect[int]:
+        """The newest version of all but the newest ``:keep``."""
+        newer = self._past.alias("newer")
+        return (
+            select(newer.c.version)
+            .where(self._of_owner(newer))
+            .order_by(newer.c.version.desc())
+            .limit(literal_column("1"))
+            .offset(bindparam("keep"))
+            .scalar_subquery()
+        )
+
+    # --- reading
+
+    def select(self) -> Select[Any]:
+        newest_first = self._past.c.version.desc()
+        return select(*self._selected).where(self._of_this).order_by(newest_first)
+
+    def select_limited(self) -> Select[Any]:
+        return self.select().limit(bindparam("limit"))
+
+    def select_version(self) -> Select[Any]:
+        is_version = self._past.c.version == bindparam("version")
+        return select(*self._selected).where(self._of_this, is_version)
+
+    def select_at(self) -> Select[Any]:
+        was_written = self._past.c.created_at <= bindparam("time")
+        return self.select().where(was_written).limit(literal_column("1"))
+
+    # --- owners, in the order of the key: pruning continues where its last transaction ended
+
+    def select_owners(self) -> Select[Any]:
+        key = self._owner_key
+        is_after = tuple_(*key) > tuple_(self._session, self._owner)
+        return self._owners_with_history(is_after).order_by(*key)
+
+    def select_owners_in_session(self) -> Select[Any]:
+        owners = self._owners.c
+        is_after = and_(owners.session_id == self._session, owners.id > self._owner)
+        return self._owners_with_history(is_after).order_by(owners.id)
+
+    def _owners_with_history(self, which: ColumnElement[bool]) -> Select[Any]:
+        owners, past = self._owners.c, self._past.c
+        has_history = exists().where(
+            past.session_id == owners.session_id, past[self._owner_id] == owners.id
+        )
+        return select(*self._owner_key).where(which, has_history).limit(bindparam("limit"))
+
+
 def _history(
     owners: Table,
     past: Table,
@@ -77,117 +207,21 @@ def _history(
     parameter: str,
     selected: Sequence[ColumnElement[Any]],
 ) -> HistoryStatements:
-    """The statements about ``past``, whose column ``owner_id`` has the id of its owner."""
-    owner_key = tuple(owners.primary_key.columns)
-    newer, oldest = past.alias("newer"), past.alias("oldest")
-    owner: BindParameter[str] = bindparam(parameter)
-    session: BindParameter[str] = bindparam("sid")
-    this = and_(owners.c.session_id == session, owners.c.id == owner)
-    of_this = and_(past.c.session_id == session, past.c[owner_id] == owner)
-    # a past version has its owner's columns of the same names
-    archived: dict[str, ColumnElement[Any]] = {
-        column.name: owners.c[column.name]
-        for column in past.c
-        if column.name not in {owner_id, "created_at"}
-    } | {owner_id: owners.c.id, "created_at": owners.c.last_updated_at}
-
-    def _has_history() -> ColumnElement[bool]:
-        return exists().where(
-            past.c.session_id == owners.c.session_id, past.c[owner_id] == owners.c.id
-        )
-
-    def _first_beyond_newest() -> ScalarSelect[int]:
-        # the newest version of all but the newest :keep
-        return (
-            select(newer.c.version)
-            .where(newer.c.session_id == session, newer.c[owner_id] == owner)
-            .order_by(newer.c.version.desc())
-            .limit(literal_column("1"))
-            .offset(bindparam("keep"))
-            .scalar_subquery()
-        )
-
-    def _is_oldest() -> ColumnElement[bool]:
-        return (
-            past.c.version
-            == select(func.min(oldest.c.version))
-            .where(oldest.c.session_id == session, oldest.c[owner_id] == owner)
-            .scalar_subquery()
-        )
-
-    def _beyond_newest() -> ColumnElement[bool]:
-        return past.c.version <= _first_beyond_newest()
-
+    build = _Builder(owners, past, owner_id, parameter, selected)
     return HistoryStatements(
         parameter=parameter,
-        archive=Statement(
-            lambda: insert(past).from_select(list(archived), select(*archived.values()).where(this))
-        ),
-        overwrite=Statement(
-            lambda: (
-                update(past)
-                .where(of_this, _is_oldest(), past.c.version == _first_beyond_newest(), this)
-                .values(
-                    {
-                        name: column
-                        for name, column in archived.items()
-                        if name not in {"session_id", owner_id}
-                    }
-                )
-            )
-        ),
-        prune=Statement(lambda: delete(past).where(of_this, _beyond_newest())),
-        prune_before=Statement(
-            lambda: delete(past).where(
-                of_this, past.c.created_at < bindparam("time"), _beyond_newest()
-            )
-        ),
-        delete=Statement(lambda: delete(past).where(of_this)),
-        delete_several=Statement(
-            lambda size: delete(past).where(
-                past.c.session_id == session, each(past.c[owner_id], size)
-            ),
-            expanding=True,
-        ),
-        select=Statement(lambda: select(*selected).where(of_this).order_by(past.c.version.desc())),
-        select_limited=Statement(
-            lambda: (
-                select(*selected)
-                .where(of_this)
-                .order_by(past.c.version.desc())
-                .limit(bindparam("limit"))
-            )
-        ),
-        select_version=Statement(
-            lambda: select(*selected).where(of_this, past.c.version == bindparam("version"))
-        ),
-        select_at=Statement(
-            lambda: (
-                select(*selected)
-                .where(of_this, past.c.created_at <= bindparam("time"))
-                .order_by(past.c.version.desc())
-                .limit(literal_column("1"))
-            )
-        ),
-        # in the order of the key, so that pruning continues where its last transaction ended
-        select_owners=Statement(
-            lambda: (
-                select(*owner_key)
-                .where(tuple_(*owner_key) > tuple_(session, owner))
-                .where(_has_history())
-                .order_by(*owner_key)
-                .limit(bindparam("limit"))
-            )
-        ),
-        select_owners_in_session=Statement(
-            lambda: (
-                select(*owner_key)
-                .where(owners.c.session_id == session, owners.c.id > owner)
-                .where(_has_history())
-                .order_by(owners.c.id)
-                .limit(bindparam("limit"))
-            )
-        ),
+        archive=Statement(build.archive),
+        overwrite=Statement(build.overwrite),
+        prune=Statement(build.prune),
+        prune_before=Statement(build.prune_before),
+        delete=Statement(build.delete),
+        delete_several=Statement(build.delete_several, expanding=True),
+        select=Statement(build.select),
+        select_limited=Statement(build.select_limited),
+        select_version=Statement(build.select_version),
+        select_at=Statement(build.select_at),
+        select_owners=Statement(build.select_owners),
+        select_owners_in_session=Statement(build.select_owners_in_session),
     )
 
 
