@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy
 from sqlalchemy import Connection, Engine, column, insert, select, table, text
 from sqlalchemy.exc import OperationalError
 
+from snakestore import SessionRepository, StoreError, upgrade
 from snakestore.storage.dialects.sqlite.begin import begin_for
 from snakestore.storage.engine import create_engine
 
@@ -140,6 +144,38 @@ def test_an_engine_in_autocommit_is_respected(engine: Engine) -> None:
         assert not in_transaction(connection)
 
     assert rows(engine) == [1]
+
+
+class WithoutTransactions(sqlite3.Connection):
+    """What Python 3.12 gives for ``autocommit=True``, on every Python."""
+
+    autocommit = True  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"factory": WithoutTransactions},
+        pytest.param(
+            {"autocommit": True},
+            marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.12 added it"),
+        ),
+    ],
+    ids=["attribute", "argument"],
+)
+def test_a_driver_whose_commit_does_nothing_is_refused(
+    tmp_path: Path, arguments: dict[str, Any]
+) -> None:
+    upgrade(tmp_path / "s.db")
+    plain = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 's.db'}", connect_args=arguments)
+
+    with pytest.raises(StoreError, match="autocommit=True"):
+        SessionRepository(plain).create_session("s")
+    with plain.connect() as connection, pytest.raises(StoreError, match="autocommit=True"):
+        SessionRepository(connection).create_session("s")
+    with pytest.raises(StoreError, match="autocommit=True"):
+        upgrade(plain, "head")
+    plain.dispose()
 
 
 def test_a_pragma_runs_outside_a_transaction_as_it_must(engine: Engine) -> None:
