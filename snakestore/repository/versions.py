@@ -98,7 +98,10 @@ def archive_versions(
             history.prune,
             [history.key(sid, stored.id) | {"keep": limit - 1} for stored in full],
         )
-    tx.send_many(history.archive, [history.key(sid, stored.id) for stored in replaced])
+    if len(replaced) == 1:
+        tx.send(history.archive, **history.key(sid, replaced[0].id))
+    else:
+        tx.send_in(history.archive_several, [stored.id for stored in replaced], sid=sid)
 
 
 def _overwrite(

@@ -269,7 +269,8 @@ def _stored(
     sid = locked.sid
     # present values are replaced: they are not read, but where a history asks for their size
     needs_sizes = tx.backend.updates_in_place and locked.history_limit != 0
-    rows = _find(tx, sid, texts, sql.SEVERAL if needs_sizes else sql.SEVERAL_FOR_OVERWRITE)
+    statements = sql.SEVERAL_FOR_UPDATE if needs_sizes else sql.SEVERAL_FOR_OVERWRITE
+    rows = _find(tx, sid, texts, statements)
     found = {text: StoredVariable(sid, text, rows[text]) for text in texts if text in rows}
     if len({stored.id for stored in found.values()}) < len(texts):
         for text in texts:

@@ -308,9 +308,9 @@ def _found(
 ) -> Callable[[str], StoredVariable | None]:
     """Reads the variables that have one of ``names`` as their name, or else as their id."""
     possible = [name for name in names if invalid_name_reason(name) is None]
-    rows = by_name(tx.fetch_in(sql.SEVERAL.by_name, possible, sid=sid))
+    rows = by_name(tx.fetch_in(sql.SEVERAL_FOR_UPDATE.by_name, possible, sid=sid))
     others = [name for name in possible if name not in rows]
-    rows = by_id(tx.fetch_in(sql.SEVERAL.by_id, others, sid=sid)) | rows
+    rows = by_id(tx.fetch_in(sql.SEVERAL_FOR_UPDATE.by_id, others, sid=sid)) | rows
     return lambda name: StoredVariable(sid, name, rows[name]) if name in rows else None
 
 

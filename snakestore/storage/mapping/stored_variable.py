@@ -143,7 +143,7 @@ class StoredVariable:
 
     def variable(self, now: datetime) -> Variable:
         """The whole variable, with its lease as of ``now``."""
-        return variable_from(self.sid, self._row, now)
+        return variable_from(self.sid, self._row[: at.ADDRESS_AFTER_VARIABLE], now)
 
     def with_status(self, status: OptimizationStatus) -> Variable:
         """The whole variable after its lease was changed to ``status``."""

@@ -152,7 +152,9 @@ LOOK_UP_VARIABLE = Statement(lambda: _beside_session(QUIET_COLUMNS, VARIABLE_COL
 LOOK_UP_VALUE = Statement(lambda: _beside_session(QUIET_COLUMNS, ENCODED_COLUMNS))
 SELECT_EXISTS = Statement(lambda: _beside_session(ACCESS_COLUMNS, (variables.c.name,)))
 # for writes, which on a server lock the session's row with a statement before
-SELECT_FOR_UPDATE = Statement(lambda: _beside_session(STATE_COLUMNS, VARIABLE_COLUMNS))
+SELECT_FOR_UPDATE = Statement(
+    lambda: _beside_session(STATE_COLUMNS, (*VARIABLE_COLUMNS, _Address()))
+)
 # a value that is about to be replaced is not read, however large it is
 _overwritten = {variables.c.value, variables.c.value_blob, variables.c.last_updated_at}
 _OVERWRITTEN_COLUMNS = tuple(
@@ -192,6 +194,7 @@ def _batch(columns: Sequence[ColumnElement[Any]]) -> BatchStatements:
 
 
 SEVERAL = _batch(VARIABLE_COLUMNS)
+SEVERAL_FOR_UPDATE = _batch((*VARIABLE_COLUMNS, _Address()))
 SEVERAL_FOR_OVERWRITE = _batch((*_OVERWRITTEN_COLUMNS, _Address()))
 SELECT_NAME_CONFLICTS = Statement(
     lambda: union_all(
