@@ -16,10 +16,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from snakestore import SessionRepository, SnakeStoreError, Variable, VersionNotFoundError
+from snakestore import SessionRepository, SnakeStoreError, VersionNotFoundError
 from tests.contract.stateful.comparison import agree, outcome, plain
 from tests.contract.stateful.drawn import (
-    holders,
     identifiers,
     ids,
     limits,
@@ -27,19 +26,20 @@ from tests.contract.stateful.drawn import (
     session_ids,
     types,
     values,
-    versions,
-    writers,
 )
+from tests.contract.stateful.leases import LeaseModel, LeaseRules
 from tests.contract.stateful.logs import LogModel, LogRules
 from tests.contract.stateful.model import Held, RefusedError
+from tests.contract.stateful.programs import ProgramModel, ProgramRules
 from tests.contract.stateful.upserts import UpsertModel, UpsertRules
+from tests.contract.stateful.writes import WriteRules
 
 
-class StoreModel(UpsertModel, LogModel):
+class StoreModel(UpsertModel, LeaseModel, ProgramModel, LogModel):
     """All of the contract that is modelled."""
 
 
-class Machine(UpsertRules, LogRules, RuleBasedStateMachine):
+class Machine(WriteRules, LeaseRules, ProgramRules, UpsertRules, LogRules, RuleBasedStateMachine):
     """Applies operations to the store and to the model. Each run starts with an empty store."""
 
     repo: ClassVar[SessionRepository]
@@ -105,267 +105,6 @@ class Machine(UpsertRules, LogRules, RuleBasedStateMachine):
     @rule(sid=session_ids, id_=ids, name=names, type_name=types, value=values)
     def register(self, sid: str, id_: str, name: str, type_name: str, value: Any) -> None:
         self.both(lambda on: on.register_variable(sid, name, type_name, value, id=id_))
-
-    @rule(
-        sid=session_ids,
-        id_=ids,
-        name=names,
-        type_name=types,
-        value=values,
-        version=some.integers(0, 6),
-        expected=versions,
-        who=writers,
-    )
-    def put(
-        self,
-        *,
-        sid: str,
-        id_: str,
-        name: str,
-        type_name: str,
-        value: Any,
-        version: int,
-        expected: int | None,
-        who: str | None,
-    ) -> None:
-        held = self.model.places[sid].variables.get(id_) if sid in self.model.places else None
-        writer = None if held is None else self.writer(sid, id_, who)
-        made, written = (
-            (held.now.created_at, self.clock()) if held else (self.clock(), self.clock())
-        )
-        if (
-            held
-            and version <= held.now.version
-            and (type_name, repr(value)) == (held.now.type, repr(held.now.value))
-        ):
-            written = held.now.last_updated_at  # the version stays, and so does when it was written
-        new = Variable(
-            id=id_,
-            name=name,
-            type=type_name,
-            value=value,
-            created_at=made,
-            last_updated_at=written,
-            version=version,
-            metadata={"put": version},
-        )
-        self.both(
-            lambda on: on.put_variable(sid, new, expected_version=expected, optimizer_id=writer)
-        )
-
-    @rule(sid=session_ids, name=identifiers, value=values, expected=versions, who=writers)
-    def update(
-        self, sid: str, name: str, value: Any, expected: int | None, who: str | None
-    ) -> None:
-        writer = self.writer(sid, name, who)
-        self.both(
-            lambda on: on.update_variable(
-                sid,
-                name,
-                value,
-                expected_version=expected,
-                metadata={"seen": value},
-                optimizer_id=writer,
-            )
-        )
-
-    @rule(
-        how=some.sampled_from(["update", "modify", "batch", "put", "rollback"]),
-        name=some.sampled_from(["x", "y"]),
-        number=some.integers(0, 9),
-    )
-    def write_what_may_be_written(self, how: str, name: str, number: int) -> None:
-        """Make sure that there is something to write to, and write to it as one who may."""
-        if "s1" not in self.model.places or self.model.places["s1"].expired(self.clock()):
-            self.both(lambda on: on.create_session("s1", ttl=None, history=2) and None)
-        held = self.held("s1", name)
-        if held is None:
-            fresh = next((each for each in ("a", "b", "c") if self.held("s1", each) is None), None)
-            if fresh is None:
-                return
-            self.both(lambda on: on.register_variable("s1", name, "json", number, id=fresh))
-            return
-        self.write_to(held, how, name, number)
-
-    def write_to(self, held: Held, how: str, name: str, number: int) -> None:
-        """Write a number to a variable of ``s1``, as its holder if it has one."""
-        version, status, value = (
-            held.now.version,
-            self.model.status(held),
-            f"text {number}" if held.now.type == "string" else number,
-        )
-        if how == "batch" and not status.optimizing:
-            self.both(
-                lambda on: on.update_variables(
-                    "s1", {name: value}, expected_versions={name: version}, atomic=number % 2 == 0
-                )
-            )
-        elif how == "put":
-            new = dataclasses.replace(
-                held.now,
-                value=value,
-                version=max(0, version + number - 3),
-                last_updated_at=self.clock(),
-            )
-            if repr(value) == repr(held.now.value) and new.version <= version:
-                new = dataclasses.replace(new, last_updated_at=held.now.last_updated_at)
-            self.both(lambda on: on.put_variable("s1", new, optimizer_id=status.optimizer_id))
-        elif how == "rollback":
-            self.rollback_any("s1", name, number, None, status.optimizer_id)
-        elif how == "modify":
-            self.both(
-                lambda on: on.modify_variable(
-                    "s1", name, lambda _: value, optimizer_id=status.optimizer_id
-                )
-            )
-        else:
-            self.both(
-                lambda on: on.update_variable("s1", name, value, optimizer_id=status.optimizer_id)
-            )
-
-    @rule(sid=session_ids, name=identifiers, who=writers)
-    def modify(self, sid: str, name: str, who: str | None) -> None:
-        writer = self.writer(sid, name, who)
-        self.both(
-            lambda on: on.modify_variable(
-                sid,
-                name,
-                lambda value: value + 1 if type(value) is int else value,
-                optimizer_id=writer,
-            )
-        )
-
-    @rule(
-        sid=session_ids,
-        given=some.dictionaries(identifiers, values, min_size=1),
-        expected=some.dictionaries(identifiers, versions),
-        atomic=some.booleans(),
-    )
-    def update_many(
-        self, sid: str, given: dict[str, Any], expected: dict[str, int | None], atomic: bool
-    ) -> None:
-        found = [held.now.id for held in (self.held(sid, key) for key in given) if held is not None]
-        if len(found) != len(set(found)):
-            return  # the same variable twice: tested elsewhere
-        asked = {
-            key: version
-            for key, version in expected.items()
-            if key in given and version is not None
-        }
-        before = self.model.places[sid].last_accessed if sid in self.model.places else None
-
-        self.both(
-            lambda on: on.update_variables(sid, given, expected_versions=asked, atomic=atomic)
-        )
-
-        if not atomic and before is not None and self.model.places[sid].last_accessed == before:
-            for session in (
-                self.repo.list_sessions()
-            ):  # whether a batch that could apply nothing is an access is not specified
-                if session.id == sid:
-                    self.model.places[sid].last_accessed = session.last_accessed
-
-    @rule(
-        sid=session_ids,
-        name=identifiers,
-        back=some.integers(0, 10**6),
-        expected=versions,
-        who=writers,
-    )
-    def rollback(
-        self, sid: str, name: str, back: int, expected: int | None, who: str | None
-    ) -> None:
-        self.rollback_any(sid, name, back, expected, self.writer(sid, name, who))
-
-    def rollback_any(
-        self, sid: str, name: str, back: int, expected: int | None, writer: str | None
-    ) -> None:
-        held = self.held(sid, name)
-        if held is not None and held.surely:
-            version = held.past[-1 - back % held.surely].version
-            self.both(
-                lambda on: on.rollback_variable(
-                    sid, name, version, expected_version=expected, optimizer_id=writer
-                )
-            )
-
-    @rule(sid=session_ids, name=identifiers, who=writers)
-    def delete(self, sid: str, name: str, who: str | None) -> None:
-        writer = self.writer(sid, name, who)
-        self.both(lambda on: on.delete_variable(sid, name, optimizer_id=writer))
-
-    @rule(
-        sid=session_ids, name=identifiers, who=holders, lease=some.sampled_from([None, 5.5, 40.5])
-    )
-    def start(self, sid: str, name: str, who: str, lease: float | None) -> None:
-        held = self.held(sid, name)
-        if held is not None and self.model.status(held).optimizer_id == who:
-            who = "opt3"  # whether a renewal moves started_at is not specified
-        self.both(lambda on: on.start_optimization(sid, name, who, lease=lease))
-
-    @rule(sid=session_ids, name=identifiers, who=writers, lease=some.sampled_from([None, 5.5]))
-    def renew(self, sid: str, name: str, who: str | None, lease: float | None) -> None:
-        writer = self.writer(sid, name, who) or "nobody"
-        self.both(lambda on: on.renew_optimization(sid, name, writer, lease=lease))
-
-    @rule(sid=session_ids, pattern=some.sampled_from(["*", "*", "x*", "*y", "b"]), who=holders)
-    def claim(self, sid: str, pattern: str, who: str) -> None:
-        self.both(lambda on: on.claim_variable(sid, pattern, who, lease=5.5) or "none")
-
-    @rule(sid=session_ids, name=identifiers, who=some.none() | holders)
-    def end(self, sid: str, name: str, who: str | None) -> None:
-        held = self.held(sid, name)
-        if held is not None and not self.model.status(held).optimizing:
-            return  # whether that is an access is not specified
-        self.both(lambda on: on.end_optimization(sid, name, who))
-
-    @rule(
-        sid=session_ids,
-        program_id=ids,
-        program=values,
-        metadata=some.sampled_from([None, None, {"score": 1}]),
-        expected=versions,
-        how=some.sampled_from(["put", "put", "roll back", "delete"]),
-    )
-    def write_a_program(
-        self,
-        *,
-        sid: str,
-        program_id: str,
-        program: Any,
-        metadata: dict[str, Any] | None,
-        expected: int | None,
-        how: str,
-    ) -> None:
-        held = self.model.places[sid].programs.get(program_id) if sid in self.model.places else None
-        if how == "delete":
-            self.both(lambda on: on.delete_program(sid, program_id))
-        elif how == "roll back" and held is not None and held.surely:
-            version = held.past[-1].version
-            self.both(
-                lambda on: on.rollback_program(sid, program_id, version, expected_version=expected)
-            )
-        else:
-            self.both(
-                lambda on: on.put_program(
-                    sid, program_id, program, expected_version=expected, metadata=metadata
-                )
-            )
-        self.both(lambda on: on.get_program(sid, program_id))
-
-    @rule(sid=session_ids, program_id=ids)
-    def look_back_at_a_program(self, sid: str, program_id: str) -> None:
-        place = self.model.places.get(sid)
-        held = None if place is None else place.programs.get(program_id)
-        if place is None or held is None or place.expired(self.clock()):
-            return
-        self.model.read(place)
-
-        history = self.repo.program_history(sid, program_id)
-
-        assert held.surely <= len(history) <= held.at_most
-        held.surely = held.at_most = len(history)
-        assert plain(history) == plain(held.past[::-1][: len(history)])
 
     @rule(sid=session_ids, name=identifiers)
     def look_at_one(self, sid: str, name: str) -> None:

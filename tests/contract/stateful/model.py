@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
+from datetime import datetime
 from typing import Any
 
 from snakestore import (
     BatchError,
-    LeaseLostError,
     OptimizationStatus,
     Program,
-    ProgramNotFoundError,
     SessionExistsError,
     SessionExpiredError,
     SessionNotFoundError,
@@ -310,139 +307,6 @@ class Model:
         del place.variables[held.now.id]
         self.written(place)
         return True
-
-    def start_optimization(
-        self, sid: str, name: str, optimizer_id: str, *, lease: float | None
-    ) -> Variable:
-        place, held = self.find(sid, name)
-        status = self.status(held)
-        if status.optimizing and status.optimizer_id != optimizer_id:
-            raise RefusedError(
-                VariableLockedError,
-                session_id=sid,
-                holder=status.optimizer_id,
-                expires_at=status.expires_at,
-            )
-        until = None if lease is None else self.clock() + timedelta(seconds=lease)
-        started = OptimizationStatus(
-            optimizing=True, optimizer_id=optimizer_id, started_at=self.clock(), expires_at=until
-        )
-        held.now = dataclasses.replace(held.now, optimization_status=started)
-        self.written(place)
-        return self.shown(held)
-
-    def renew_optimization(
-        self, sid: str, name: str, optimizer_id: str, *, lease: float | None
-    ) -> Variable:
-        place, held = self.find(sid, name)
-        status = self.status(held)
-        if status.optimizer_id != optimizer_id:
-            raise RefusedError(
-                LeaseLostError,
-                session_id=sid,
-                holder=status.optimizer_id,
-                expires_at=status.expires_at,
-            )
-        until = None if lease is None else self.clock() + timedelta(seconds=lease)
-        renewed = dataclasses.replace(status, expires_at=until)
-        held.now = dataclasses.replace(held.now, optimization_status=renewed)
-        self.written(place)
-        return self.shown(held)
-
-    def claim_variable(
-        self, sid: str, pattern: str, optimizer_id: str, *, lease: float | None
-    ) -> Variable | None:
-        place = self.place(sid)
-        free = sorted(
-            (held.now.created_at, held.now.id)
-            for held in place.variables.values()
-            if not self.status(held).optimizing and fnmatchcase(held.now.name, pattern)
-        )
-        self.written(place)
-        return self.start_optimization(sid, free[0][1], optimizer_id, lease=lease) if free else None
-
-    def end_optimization(self, sid: str, name: str, optimizer_id: str | None) -> Variable:
-        place, held = self.find(sid, name)
-        status = self.status(held)
-        if optimizer_id is not None and status.optimizer_id != optimizer_id:
-            raise RefusedError(
-                VariableLockedError,
-                session_id=sid,
-                holder=status.optimizer_id,
-                expires_at=status.expires_at,
-            )
-        held.now = dataclasses.replace(held.now, optimization_status=OptimizationStatus())
-        self.written(place)
-        return self.shown(held)
-
-    def program(self, sid: str, program_id: str, expected: int | None) -> tuple[Place, Held | None]:
-        place = self.place(sid)
-        held = place.programs.get(program_id)
-        actual = None if held is None else held.now.version
-        if expected is not None and expected != actual:
-            raise RefusedError(
-                VersionConflictError, session_id=sid, expected=expected, actual=actual
-            )
-        return place, held
-
-    def put_program(
-        self,
-        sid: str,
-        program_id: str,
-        document: Any,
-        *,
-        expected_version: int | None,
-        metadata: dict[str, Any] | None,
-    ) -> Program:
-        place, held = self.program(sid, program_id, expected_version)
-        new = Program(
-            id=program_id,
-            document=document,
-            version=0,
-            created_at=self.clock(),
-            last_updated_at=self.clock(),
-            metadata=metadata or {},
-        )
-        if held is None:
-            held = place.programs[program_id] = Held(new)
-        elif repr(document) == repr(held.now.document):
-            kept = held.now.metadata if metadata is None else metadata
-            held.now = dataclasses.replace(held.now, metadata=kept)
-        else:
-            self._next(place, held, new)
-        self.written(place)
-        return held.now
-
-    def _next(self, place: Place, held: Held, new: Program) -> None:
-        version, made = held.now.version + 1, held.now.created_at
-        held.replace(dataclasses.replace(new, version=version, created_at=made), place.history)
-
-    def rollback_program(
-        self, sid: str, program_id: str, version: int, *, expected_version: int | None
-    ) -> Program:
-        place, held = self.program(sid, program_id, expected_version)
-        assert held is not None
-        (was,) = [past for past in held.past if past.version == version]
-        metadata = held.now.metadata | {"rolled_back_to": version, "source": "rollback"}
-        new = dataclasses.replace(was, metadata=metadata, last_updated_at=self.clock())
-        self._next(place, held, new)
-        self.written(place)
-        return held.now
-
-    def delete_program(self, sid: str, program_id: str) -> bool:
-        place = self.place(sid)
-        if program_id not in place.programs:
-            return False
-        del place.programs[program_id]
-        self.written(place)
-        return True
-
-    def get_program(self, sid: str, program_id: str) -> Any:
-        place = self.place(sid)
-        if program_id not in place.programs:
-            raise RefusedError(ProgramNotFoundError, session_id=sid, program_id=program_id)
-        self.read(place)
-        return place.programs[program_id].now.document
 
     def get_variable(self, sid: str, name: str) -> Variable:
         place, held = self.find(sid, name)
