@@ -52,8 +52,8 @@ class VariableReadMethods(RepositoryBase):
         looked_up = self._runner.lookup_row(sql.LOOK_UP_VARIABLE, sid, identifier)
         if looked_up is None:
             return self._runner.lookup(_get_variable, sid, identifier, default)
-        row, now = looked_up
-        found = variable_at_hand(sid, row, now, default)
+        row, clock = looked_up
+        found = variable_at_hand(sid, row, clock, default)
         return _or_raise(found, sid, identifier) if found is NOT_GIVEN else found
 
     @overload

@@ -11,6 +11,7 @@ it holds, and keeping rows costs more than it saves: then the next lookups pass 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Self
 
@@ -95,13 +96,13 @@ class CachingRunner(DirectRunner):
 
     def _row(
         self, connection: ConnectionAdapter, statement: Statement, sid: str, identifier: str
-    ) -> tuple[Row, datetime] | None:
+    ) -> tuple[Row, Callable[[], datetime]] | None:
         if self._pause.lookups > 0:
             self._pause.lookups -= 1  # threads may lose some of it, which harms nothing
             return super()._row(connection, statement, sid, identifier)
         cache = self._current_cache(connection)
-        row, now = cache.rows.get((statement, sid, identifier)), self._now()
-        if row is None or now is None:
+        row = cache.rows.get((statement, sid, identifier))
+        if row is None:
             found = super()._row(connection, statement, sid, identifier)
             if found is not None:
                 row, _ = found
@@ -109,10 +110,10 @@ class CachingRunner(DirectRunner):
             return found
         if self._max_bytes is not None and row_bytes(row) > self._max_bytes:
             raise NotAtOnceError
-        if now >= quiet_until(quiet_cells(row)) and not self._is_all(row, now):
+        if self._seconds() >= quiet_until(quiet_cells(row)) and not self._is_all(row):
             return None
         cache.hits += 1
-        return row, now
+        return row, self._present
 
     def _current_cache(self, connection: ConnectionAdapter) -> RowCache:
         """The cache of a connection, without rows that may have changed since."""

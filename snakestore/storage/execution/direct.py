@@ -11,25 +11,37 @@ runs its operation by ``lookup``, which waits, retries, records and raises.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from threading import get_ident
+from typing import Any
 
+from snakestore.clock import utc_now, utc_seconds
 from snakestore.errors import CorruptStoreError
 from snakestore.storage.execution.autocommit import AutocommitRunner
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.driver_errors import is_driver_error, masked_by
 from snakestore.storage.execution.nesting import holds_connection
+from snakestore.storage.execution.runner import present_of
 from snakestore.storage.mapping.sessions import has_expired_at, quiet_cells, quiet_until
-from snakestore.storage.queries.statement import Row, Statement
+from snakestore.storage.queries.statement import CompiledStatement, Row, Statement
 
 
 class DirectRunner(AutocommitRunner):
     """An AutocommitRunner on snakestore's own driver connections to SQLite."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Take the arguments of an AutocommitRunner."""
+        super().__init__(*args, **options)
+        clock = self.settings.clock or utc_now
+        self._present = present = present_of(clock)
+        self._seconds = utc_seconds if clock is utc_now else lambda: present().timestamp()
+        self._compiled: dict[Statement, CompiledStatement] = {}
+
     def lookup_row(
         self, statement: Statement, sid: object, identifier: object
-    ) -> tuple[Row, datetime] | None:
-        """The row that a statement reads by session and identifier, and the present time.
+    ) -> tuple[Row, Callable[[], datetime]] | None:
+        """The row that a statement reads by session and identifier, and the repository's clock.
 
         It begins with QUIET_COLUMNS, as the driver returned them.
 
@@ -58,24 +70,27 @@ class DirectRunner(AutocommitRunner):
 
     def _row(
         self, connection: ConnectionAdapter, statement: Statement, sid: str, identifier: str
-    ) -> tuple[Row, datetime] | None:
-        now = self._now()
-        compiled = statement.compile_for(connection.dialect)
+    ) -> tuple[Row, Callable[[], datetime]] | None:
+        seconds = self._seconds()
+        compiled = self._compiled.get(statement)
+        if compiled is None:
+            compiled = self._compiled[statement] = statement.compile_for(connection.dialect)
         bound = compiled.bind({"sid": sid, "identifier": identifier})
         row: Row | None = connection.execute(compiled.sql, bound).fetchone()
-        if row is None or now is None:
+        if row is None or (seconds >= quiet_until(quiet_cells(row)) and not self._is_all(row)):
             return None
-        if now >= quiet_until(quiet_cells(row)) and not self._is_all(row, now):
-            return None
-        return row if compiled.convert_others is None else compiled.convert_others(row), now
+        if compiled.convert_others is not None:
+            row = compiled.convert_others(row)
+        return row, self._present
 
-    def _is_all(self, row: Row, now: datetime) -> bool:
+    def _is_all(self, row: Row) -> bool:
         """Whether a read of a session that is not quiet has no more to do than to return the row.
 
         Raises:
             CorruptStoreError: the session is damaged.
         """
-        return not (has_expired_at(now, quiet_cells(row)) or self._recorder.is_possible())
+        cells = quiet_cells(row)
+        return not (has_expired_at(self._present(), cells) or self._recorder.is_possible())
 
 
 holds_connection(DirectRunner.lookup_row.__code__)

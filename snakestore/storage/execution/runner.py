@@ -107,8 +107,8 @@ class Runner(ABC):
 
     def lookup_row(
         self, statement: Statement, sid: object, identifier: object
-    ) -> tuple[Row, datetime] | None:
-        """The row of a lookup and the present time, where there is a short path; else None."""
+    ) -> tuple[Row, Callable[[], datetime]] | None:
+        """The row of a lookup and the clock, where there is a short path; else None."""
         del statement, sid, identifier
         return None
 
@@ -122,8 +122,11 @@ class Runner(ABC):
 
 
 def _now_of(clock: Clock | None) -> Callable[[], datetime | None]:
-    if clock is None:
-        return lambda: None
+    return (lambda: None) if clock is None else present_of(clock)
+
+
+def present_of(clock: Clock) -> Callable[[], datetime]:
+    """The time of a clock, in UTC."""
     if clock is utc_now:
         return utc_now  # snakestore's own clock needs no check
     return lambda: as_utc(clock(), "the clock's time")

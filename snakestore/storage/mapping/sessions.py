@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from snakestore.clock import seconds_between, shifted
+from snakestore.clock import seconds_between
 from snakestore.errors import CorruptStoreError
 from snakestore.session import MAX_TTL_SECONDS, Session, SessionStats, expiry, is_expired
 from snakestore.storage.dialects.access_lag import touch_interval
@@ -75,16 +75,21 @@ quiet_cells: Callable[[Row], tuple[Any, Any]] = itemgetter(at.QUIET_LAST_ACCESSE
 
 
 @lru_cache(maxsize=1024)
-def quiet_until(cells: tuple[Any, Any]) -> datetime:
+def quiet_until(cells: tuple[Any, Any]) -> float:
     """Until when nothing is to be done about a session: it lives, and its access is not due.
 
-    It is rounded down by a microsecond. ``cells`` are what ``quiet_cells`` returns.
+    In seconds since 1970, and rounded down by a millisecond. ``cells`` are what ``quiet_cells``
+    returns.
 
     Raises:
         CorruptStoreError: if one of them is damaged.
     """
     last_accessed, ttl = _quiet_from(cells)
-    return shifted(last_accessed, timedelta(seconds=touch_interval(ttl), microseconds=-1))
+    return last_accessed.timestamp() + touch_interval(ttl) - _ROUNDED
+
+
+_ROUNDED = 0.001
+"""More than a float of seconds is wrong by, in any year."""
 
 
 def has_expired_at(now: datetime, cells: tuple[Any, Any]) -> bool:

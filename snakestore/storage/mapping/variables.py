@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, NoReturn
 
 from snakestore import types
@@ -137,11 +137,14 @@ def variable_from(sid: str, row: Row, now: datetime) -> Variable:
         CorruptStoreError: if a column is damaged.
     """
     name, rules = row[at.VARIABLE_NAME], row[at.VARIABLE_ACCESS_RULES]
+    constraints, metadata = row[at.VARIABLE_CONSTRAINTS], row[at.VARIABLE_METADATA]
     return _variable_from(
         sid,
         row,
-        object_from(row[at.VARIABLE_CONSTRAINTS], "constraints", variable_label, sid, name),
-        object_from(row[at.VARIABLE_METADATA], "metadata", variable_label, sid, name),
+        {}
+        if constraints == "{}"
+        else object_from(constraints, "constraints", variable_label, sid, name),
+        {} if metadata == "{}" else object_from(metadata, "metadata", variable_label, sid, name),
         () if rules == "[]" else array_from(rules, "access_rules", variable_label, sid, name),
         now,
     )
@@ -310,17 +313,31 @@ def value_at_hand(sid: str, identifier: str, row: Row, default: Any) -> Any:
         UnknownTypeError, CorruptStoreError: as ``value_from``.
     """
     _, _, type_name, text, blob = row
-    return default if type_name is None else value_from(sid, identifier, type_name, text, blob)
+    if type_name is None:
+        return default
+    try:  # as value_from, which would be one more call
+        return types.get(type_name).decode(text, blob)
+    except Exception as error:  # noqa: BLE001 - raised again, as it is or as what it means
+        _raise_decode_error(error, sid, identifier, type_name, text, blob)
 
 
-def variable_at_hand(sid: str, row: Row, now: datetime, default: Any) -> Any:
+def variable_at_hand(sid: str, row: Row, clock: Callable[[], datetime], default: Any) -> Any:
     """A variable from QUIET_COLUMNS and VARIABLE_COLUMNS; ``default`` if there is none.
+
+    ``clock`` is read if the variable has a lease, which may have expired.
 
     Raises:
         UnknownTypeError, CorruptStoreError: as ``variable_from``.
     """
     found = row[len(at.QUIET_COLUMNS) :]
-    return default if found[at.VARIABLE_ID] is None else variable_from(sid, found, now)
+    if found[at.VARIABLE_ID] is None:
+        return default
+    now = _UNREAD if found[at.VARIABLE_OPTIMIZER_ID] is None else clock()
+    return variable_from(sid, found, now)
+
+
+_UNREAD = datetime.min.replace(tzinfo=UTC)
+"""The time at which a variable without a lease is read, which changes nothing."""
 
 
 def name_beside(row: Row) -> object:
