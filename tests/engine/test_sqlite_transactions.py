@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ import pytest
 import sqlalchemy
 from sqlalchemy import Connection, Engine, column, insert, select, table, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from snakestore import SessionRepository, StoreError, upgrade
+from snakestore import AsyncSessionRepository, SessionRepository, StoreError, upgrade
 from snakestore.storage.dialects.sqlite.begin import begin_for
 from snakestore.storage.engine import create_engine
 
@@ -152,14 +155,14 @@ class WithoutTransactions(sqlite3.Connection):
     autocommit = True  # type: ignore[assignment]
 
 
+since_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.12 added autocommit")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         {"factory": WithoutTransactions},
-        pytest.param(
-            {"autocommit": True},
-            marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.12 added it"),
-        ),
+        pytest.param({"autocommit": True}, marks=since_3_12),
     ],
     ids=["attribute", "argument"],
 )
@@ -176,6 +179,28 @@ def test_a_driver_whose_commit_does_nothing_is_refused(
     with pytest.raises(StoreError, match="autocommit=True"):
         upgrade(plain, "head")
     plain.dispose()
+
+
+@since_3_12
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_a_commit_of_aiosqlite_that_does_nothing_is_refused(
+    tmp_path: Path, autocommit: bool
+) -> None:
+    upgrade(tmp_path / "s.db")
+
+    async def create() -> None:
+        engine = create_async_engine(
+            f"sqlite+aiosqlite:///{tmp_path / 's.db'}", connect_args={"autocommit": autocommit}
+        )
+        try:
+            await AsyncSessionRepository(engine).create_session("s")
+        finally:
+            await engine.dispose()
+
+    with pytest.raises(StoreError, match="autocommit=True") if autocommit else nullcontext():
+        asyncio.run(create())
+    with SessionRepository.open(tmp_path / "s.db", busy_timeout=1) as repo:
+        assert repo.session_exists("s") is not autocommit
 
 
 def test_a_pragma_runs_outside_a_transaction_as_it_must(engine: Engine) -> None:

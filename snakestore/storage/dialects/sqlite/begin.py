@@ -7,16 +7,20 @@ begins here, right before its first statement, so that DDL rolls back and savepo
 from __future__ import annotations
 
 import re
+import sys
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection
 
+from snakestore.errors import StoreError
 from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch
 
 BEGIN_WRITE = "BEGIN IMMEDIATE"
 READ_ONLY = "snakestore_read_only"
 """Under this key a pool's entry notes that its connection cannot write."""
+_AUTOCOMMIT = "snakestore_autocommit"
+"""Under this key a pool's entry notes whether COMMIT has no effect on its connection."""
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*|/\*[\s\S]*?\*/)*([A-Za-z]+)")
 _CHANGES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 _READS = frozenset({"SELECT", "VALUES"})
@@ -36,6 +40,39 @@ def begin_for(statement: str) -> str | None:
     if word in _READS or (word == "WITH" and not _CHANGES.search(statement)):
         return "BEGIN"
     return BEGIN_WRITE
+
+
+def check_commits(connection: Connection) -> None:
+    """Check that the driver's COMMIT has an effect, while no transaction is open.
+
+    Raises:
+        StoreError: it has none.
+    """
+    autocommit = getattr(connection.connection.driver_connection, "autocommit", None)
+    if autocommit is None and sys.version_info >= (3, 12):  # aiosqlite, which does not show it
+        autocommit = connection.info.get(_AUTOCOMMIT)
+        if autocommit is None:
+            autocommit = connection.info[_AUTOCOMMIT] = _commit_does_nothing(connection)
+    if autocommit is True:
+        message = (
+            "sqlite3's autocommit=True makes commit() and rollback() do nothing: leave it out of"
+            " connect_args, or use snakestore.create_engine()"
+        )
+        raise StoreError(message)
+
+
+def _commit_does_nothing(connection: Connection) -> bool:
+    proxied = connection.connection
+    cursor = proxied.cursor()
+    try:
+        cursor.execute("BEGIN")
+        proxied.commit()
+        still_open = bool(getattr(proxied.driver_connection, "in_transaction", False))
+        if still_open:
+            cursor.execute("ROLLBACK")
+    finally:
+        cursor.close()
+    return still_open
 
 
 def check_file(connection: Connection) -> None:

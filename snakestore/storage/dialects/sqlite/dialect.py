@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 
 from sqlalchemy import URL, Connection, Engine, column, func, select
 
-from snakestore.errors import SnakeStoreError, StoreError
+from snakestore.errors import SnakeStoreError
 from snakestore.storage.dialects.base import Backend
 from snakestore.storage.dialects.messages import IN_MEMORY
 from snakestore.storage.dialects.protocols import (
@@ -231,12 +231,7 @@ class SQLite(Backend):
         driver_connection = connection.connection.driver_connection
         if self.driver_in_transaction(driver_connection):
             return False
-        if getattr(driver_connection, "autocommit", None) is True:  # from Python 3.12
-            message = (
-                "sqlite3's autocommit=True makes commit() and rollback() do nothing: leave it out"
-                " of connect_args, or use snakestore.create_engine()"
-            )
-            raise StoreError(message)
+        begin.check_commits(connection)
         if write:
             begin.check_file(connection)
         connection.exec_driver_sql(self.begin_write if write else self.begin_snapshot)
