@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import threading
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import event
 
 from snakestore import SessionRepository, StoreBusyError
 from snakestore.clock import utc_now
+from snakestore.storage.execution import autocommit, nesting
+from snakestore.storage.execution.autocommit import AutocommitRunner
 from tests.faults.storm import check_idle
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="needs Unix signals")
@@ -114,6 +118,83 @@ def test_what_a_handler_raises_comes_out_unchanged_and_nothing_is_written(repo, 
     assert caught.value is error
     check_idle(repo)
     assert repo.get_value("s", "n") == 0
+
+
+def interrupted(*_args, **_options):
+    raise Stop
+
+
+def fail(_value):
+    raise ArithmeticError
+
+
+def test_a_write_that_exceptions_keep_from_ending_is_rolled_back_by_the_next(repo, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(AutocommitRunner, "end", interrupted)
+        patched.setattr(AutocommitRunner, "ensure_ended", interrupted)
+        with pytest.raises(Stop):
+            repo.modify_variable("s", "n", fail)
+
+    repo.update_variable("s", "n", 5)
+
+    assert repo.get_variable("s", "n").version == 1
+    check_idle(repo)
+
+
+@pytest.mark.parametrize("repo", ["file"], indirect=True)  # in memory there is one connection
+def test_a_thread_does_not_use_a_connection_that_another_one_ends_for_it(repo, monkeypatch):
+    elsewhere = []
+
+    def begin_elsewhere(call, *arguments):
+        elsewhere.append((call, arguments))
+        raise Stop
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AutocommitRunner, "end", interrupted)
+        patched.setattr(autocommit, "run_elsewhere", begin_elsewhere)
+        with pytest.raises(Stop):
+            repo.modify_variable("s", "n", fail)
+
+    before = repo.get_value("s", "n")
+    for call, arguments in elsewhere:
+        call(*arguments)
+    repo.update_variable("s", "n", 5)
+
+    assert before == 0
+    assert repo.get_variable("s", "n").version == 1
+    check_idle(repo)
+
+
+def test_an_exception_while_another_thread_ends_a_method_is_raised_when_it_has(monkeypatch):
+    interruptions, ended = [threading.Event() for _ in range(3)], []
+
+    class Lock:
+        def __init__(self):
+            self.lock = _thread.allocate_lock()
+            self.release = self.lock.release
+
+        def acquire(self, timeout=None):
+            if timeout is None:
+                return self.lock.acquire()
+            for each in interruptions:
+                if not each.is_set():
+                    each.set()
+                    raise Stop
+            return self.lock.acquire(timeout=timeout)
+
+    def call():
+        assert all(each.wait(30) for each in interruptions)
+        ended.append(True)
+
+    monkeypatch.setattr(
+        nesting,
+        "_thread",
+        SimpleNamespace(allocate_lock=Lock, start_new_thread=_thread.start_new_thread),
+    )
+    with pytest.raises(Stop):
+        nesting.run_elsewhere(call)
+
+    assert ended == [True]
 
 
 def test_a_block_that_can_no_longer_be_left_is_rolled_back(repo):

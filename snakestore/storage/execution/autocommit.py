@@ -321,7 +321,21 @@ class AutocommitRunner(Runner, fork.Participant):
             else:
                 self.end(connection, owner)
         except BaseException:
-            run_elsewhere(self._end_finally, connection, owner, threading.get_ident())
+            self._end_elsewhere(connection, owner)
+            raise
+
+    def _end_elsewhere(self, connection: ConnectionAdapter | None, owner: object) -> None:
+        # this thread may go on before the other one has ended, if more exceptions come
+        ending = object()
+        arguments = connection, ending, threading.get_ident()
+        try:
+            try:
+                if connection is not None and self._connections.holds(connection, owner):
+                    self._connections.hand_over(connection, ending)
+            finally:
+                run_elsewhere(self._end_finally, *arguments)
+        except BaseException:
+            run_elsewhere(self._end_finally, *arguments)  # one may have come before it could
             raise
 
     def _end_finally(

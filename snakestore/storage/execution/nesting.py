@@ -23,6 +23,10 @@ NESTED = (
 
 _WAIT = 5.0
 """How long to wait for another thread that cleans up, in seconds."""
+_MAX_INTERRUPTIONS = 1000
+"""How many exceptions from outside do not end that wait."""
+_NO_THREAD = "can't start new thread"
+"""What Python raises then."""
 
 _methods: set[CodeType] = set()
 """Of the functions that hold a connection while they run."""
@@ -89,12 +93,28 @@ def check_stack(levels: int = 20) -> None:
 def run_elsewhere(call: Callable[..., object], *arguments: object) -> None:
     """Run a call in another thread, and wait for it: where this one has no stack left.
 
-    It takes as little stack as may be, and no part of Python's ``threading``.
+    It takes as little stack as may be, and no part of Python's ``threading``. An exception that
+    comes from outside is raised when the call has ended, for both threads may use one connection.
     """
-    ended = _thread.allocate_lock()
-    ended.acquire()
-    _thread.start_new_thread(_run_and_release, (call, arguments, ended))
-    ended.acquire(timeout=_WAIT)
+    interruption: BaseException | None = None
+    ended: _thread.LockType | None = None
+    started = False
+    for _ in range(_MAX_INTERRUPTIONS):
+        try:
+            if not started:
+                ended = _thread.allocate_lock()
+                ended.acquire()
+                started = True
+                _thread.start_new_thread(_run_and_release, (call, arguments, ended))
+            if ended is not None:
+                ended.acquire(timeout=_WAIT)
+            break
+        except BaseException as error:
+            if str(error) == _NO_THREAD:
+                raise
+            interruption = error
+    if interruption is not None:
+        raise interruption
 
 
 def _run_and_release(

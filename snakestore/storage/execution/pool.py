@@ -156,6 +156,8 @@ class OwnedConnections(fork.Participant):
             return
         for connection in self._open:
             if connection.owner == thread and connection not in used:
+                if connection.in_transaction:
+                    connection.broken = True  # an exception came when it was to be rolled back
                 self.release(connection)
         for place in self._slots.places:
             if place.owner == thread:

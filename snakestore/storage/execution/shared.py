@@ -12,6 +12,7 @@ from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.driver_connection import DriverConnection
+from snakestore.storage.execution.fair_queue import Place
 from snakestore.storage.execution.open_blocks import OpenBlocks, blocks_of_file
 from snakestore.storage.execution.pool import CLOSED
 from snakestore.storage.execution.retry import Backoff
@@ -63,7 +64,7 @@ class MemoryConnection:
             StoreBusyError: others used the connection for longer than ``busy_timeout``.
         """
         self._check_open()
-        place = self._turns.begin(self._wait)
+        place = self._turns.begin(self._wait, self._undo)
         connection: DriverConnection | None = None
         try:
             self._check_open()  # it may have been closed while this call waited for its turn
@@ -101,7 +102,14 @@ class MemoryConnection:
 
     def take_back(self, thread: int) -> None:
         """Put back what a thread got and no method of it uses."""
-        self._turns.take_back(thread)
+        self._turns.take_back(thread, self._undo)
+
+    def _undo(self, place: Place) -> None:
+        """Roll back what was begun in a turn that an exception has kept from ending."""
+        connection = self._connection
+        if connection is not None and connection.place is place:
+            connection.rollback()
+            connection.place = None
 
     def holds(self, connection: DriverConnection, owner: object) -> bool:
         """Whether the connection is in use by ``owner``."""

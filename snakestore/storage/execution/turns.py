@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
 
 from sqlalchemy.pool import StaticPool
 
@@ -47,8 +48,12 @@ class Turns(fork.Participant):
         """Whether the last one who got a turn has not ended it: with a limit of one, who has it."""
         return self._holder is not None
 
-    def begin(self, wait: float) -> Place:
+    def begin(self, wait: float, undo: Callable[[Place], None] | None = None) -> Place:
         """Wait for the turn. Returns what ``end`` needs.
+
+        Args:
+            wait: seconds to wait.
+            undo: see ``take_back``.
 
         Raises:
             StoreBusyError: others used the pool for longer than ``wait`` seconds, or this is a
@@ -60,6 +65,7 @@ class Turns(fork.Participant):
             raise fork.refusal(database)
         if len(self._places.items) != self.limit:
             refuse_nested()
+            self.take_back(threading.get_ident(), undo)
         try:
             place: Place = self._places.get(wait)
         except NoneFreeError:
@@ -92,14 +98,19 @@ class Turns(fork.Participant):
                 connection.place = place  # to be ended again
             raise
 
-    def take_back(self, thread: int) -> None:
-        """End the turns of a thread that no method of it uses, as an exception came in between."""
+    def take_back(self, thread: int, undo: Callable[[Place], None] | None = None) -> None:
+        """End the turns of a thread that no method of it uses, as an exception came in between.
+
+        ``undo`` ends what was begun in such a turn.
+        """
         used = connections_in_use(thread, self)
         if used is None:
             return
         in_use = [connection.place for connection in used]
         for place in self._places.places:
             if place.owner == thread and place not in in_use:
+                if undo is not None:
+                    undo(place)
                 self.end(place, None)
 
     def busy(self) -> bool:
