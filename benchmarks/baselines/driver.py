@@ -11,7 +11,8 @@ import aiosqlite
 
 from benchmarks.baselines.jobs import new_file
 from benchmarks.baselines.records import check_alive
-from benchmarks.baselines.sqlite import GET, PRAGMAS
+from benchmarks.baselines.sqlite import PRAGMAS
+from benchmarks.baselines.statements import GET
 from benchmarks.implementations import Lab
 from benchmarks.work import Bench, Makers, read_by
 from benchmarks.workload import NAMES, READS, now

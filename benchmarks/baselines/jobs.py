@@ -16,7 +16,8 @@ from benchmarks import seed
 from benchmarks.baselines.large_sessions import LargeSessionBaseline
 from benchmarks.baselines.logs import start_logs
 from benchmarks.baselines.records import Record
-from benchmarks.baselines.sqlite import GET_BY_NAME, SqliteBaseline, connect, create_tables
+from benchmarks.baselines.sqlite import SqliteBaseline, connect, create_tables
+from benchmarks.baselines.statements import GET_BY_NAME
 from benchmarks.baselines.threads import threaded
 from benchmarks.implementations import Lab
 from benchmarks.logs import log_makers

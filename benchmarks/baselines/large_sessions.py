@@ -5,18 +5,9 @@ from __future__ import annotations
 import json
 
 from benchmarks.baselines.records import Record
-from benchmarks.baselines.sqlite import (
-    COUNT,
-    KEEP,
-    LIST,
-    SELECT,
-    SESSION,
-    SqliteBaseline,
-    free_record,
-    not_taken,
-    record_of,
-    stamps,
-)
+from benchmarks.baselines.rows import free_record, not_taken, record_of, stamps
+from benchmarks.baselines.sqlite import SqliteBaseline
+from benchmarks.baselines.statements import COUNT, KEEP, LIST, SELECT, SESSION
 from benchmarks.workload import now, text_of
 
 IDENTITIES = (

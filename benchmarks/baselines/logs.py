@@ -7,7 +7,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from benchmarks.baselines.sqlite import ACCESS, SqliteBaseline, connect, create_tables, stamps
+from benchmarks.baselines.rows import stamps
+from benchmarks.baselines.sqlite import SqliteBaseline, connect, create_tables
+from benchmarks.baselines.statements import ACCESS
 from benchmarks.implementations import Lab
 from benchmarks.logs import LogOperations, seed_logs
 from benchmarks.workload import now, text_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,7 +13,26 @@ from uuid import uuid4
 
 from sqlalchemy import NullPool, create_engine
 
-from benchmarks.baselines.records import GoneError, LockedError, Record, access_is_due, check_alive
+from benchmarks.baselines.records import GoneError, Record, access_is_due, check_alive
+from benchmarks.baselines.rows import free_record, not_taken, record_of, stamps
+from benchmarks.baselines.statements import (
+    ACCESS,
+    COUNT,
+    EXPIRED,
+    FIND,
+    GET,
+    GET_BY_NAME,
+    INSERT,
+    KEEP,
+    LIST,
+    PREFIX,
+    PRUNE,
+    SELECT,
+    SESSION,
+    SWEEP_BATCH,
+    TAKEN,
+    UPDATE,
+)
 from benchmarks.workload import now, text_of
 from snakestore.storage.schema.tables import Base
 
@@ -26,59 +45,6 @@ PRAGMAS = (
     "journal_size_limit=67108864",
     "cache_size=-8192",
 )
-SWEEP_BATCH = 100
-
-_FOUND = (
-    "FROM sessions AS s LEFT JOIN variables AS v ON v.session_id = s.id AND (v.id = ? OR v.name ="
-    " ?) WHERE s.id = ?"
-)
-_SESSION = "s.last_accessed, s.ttl, s.history_limit"
-_COLUMNS = (
-    "v.id, v.name, v.type, v.value, v.value_blob, v.constraints, v.metadata, v.version,"
-    " v.created_at, v.last_updated_at, v.optimizer_id, v.optimization_expires_at, v.access_rules"
-)
-GET = f"SELECT s.last_accessed, s.ttl, v.type, v.value, v.value_blob {_FOUND}"
-GET_BY_NAME = (
-    "SELECT s.last_accessed, s.ttl, v.type, v.value, v.value_blob FROM sessions AS s LEFT JOIN"
-    " variables AS v ON v.session_id = s.id AND v.name = ? WHERE s.id = ?"
-)
-FIND = f"SELECT {_SESSION}, {_COLUMNS} {_FOUND}"
-SESSION = f"SELECT {_SESSION} FROM sessions AS s WHERE s.id = ?"
-SELECT = f"SELECT {_COLUMNS} FROM variables AS v WHERE v.session_id = ? AND"
-LIST = f"SELECT {_COLUMNS} FROM variables AS v WHERE v.session_id = ? ORDER BY v.created_at, v.id"
-PREFIX = (
-    f"SELECT {_COLUMNS} FROM variables AS v WHERE v.session_id = ? AND v.name >= ? AND v.name < ?"
-    " ORDER BY v.created_at, v.id"
-)
-TAKEN = (
-    "SELECT 1 FROM variables WHERE session_id = ? AND id = ? UNION ALL SELECT 1 FROM variables"
-    " WHERE session_id = ? AND name = ?"
-)
-INSERT = (
-    "INSERT INTO variables (session_id, id, name, type, value, value_blob, constraints, metadata,"
-    " version, created_at, last_updated_at, access_rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?,"
-    " '[]')"
-)
-UPDATE = (
-    "UPDATE variables SET value = ?, value_blob = ?, metadata = ?, version = version + 1,"
-    " last_updated_at = ? WHERE session_id = ? AND id = ?"
-)
-KEEP = (
-    "INSERT INTO variable_versions (session_id, variable_id, version, type, value, value_blob,"
-    " metadata, created_at) SELECT session_id, id, version, type, value, value_blob, metadata,"
-    " last_updated_at FROM variables WHERE session_id = ? AND id = ?"
-)
-PRUNE = "DELETE FROM variable_versions WHERE session_id = ? AND variable_id = ? AND version < ?"
-ACCESS = (
-    "UPDATE sessions SET last_accessed = max(last_accessed, ?), expires_at = max(expires_at, ?)"
-    " WHERE id = ?"
-)
-COUNT = (
-    "UPDATE sessions SET last_accessed = max(last_accessed, ?), expires_at = max(expires_at, ?),"
-    " variable_count = variable_count + ?, total_variable_updates = total_variable_updates + ?"
-    " WHERE id = ?"
-)
-EXPIRED = f"SELECT id FROM sessions WHERE expires_at < ? ORDER BY expires_at LIMIT {SWEEP_BATCH}"
 PAGES_BACK = 64
 SWEPT_TABLES = (
     ("variable_versions", "session_id"),
@@ -184,49 +150,22 @@ class SqliteBaseline:
     def update_many(self, sid: str, values: Mapping[str, Any]) -> dict[str, Record]:
         """Update several values in one transaction."""
         execute, executemany = self.connection.execute, self.connection.executemany
-        names = list(values)
         execute("BEGIN IMMEDIATE")
         try:
             when = now()
             stamp = text_of(when)
             session = self._alive(execute(SESSION, (sid,)).fetchone(), when)
-            in_list = f"IN ({marks(len(names))})"
-            # two searches by key; with OR, SQLite reads the whole session
-            found = f"{SELECT} v.id {in_list} UNION ALL {SELECT} v.name {in_list}"
-            records = {
-                record.name: record
-                for record in (
-                    free_record(row, when) for row in execute(found, (sid, *names, sid, *names))
-                )
-            }
-            _all_there(records, names)
+            records = self._free_records(sid, list(values), when)
             for record in records.values():
                 record.metadata |= {"source": "python", "updated_at": stamp}
             if session[2] != 0:
-                executemany(KEEP, [(sid, record.id) for record in records.values()])
-                if session[2] is not None:
-                    executemany(
-                        PRUNE,
-                        [
-                            (sid, record.id, record.version + 1 - session[2])
-                            for record in records.values()
-                        ],
-                    )
-            executemany(
-                UPDATE,
-                [
-                    (
-                        json.dumps(values[name]),
-                        None,
-                        json.dumps(record.metadata),
-                        stamp,
-                        sid,
-                        record.id,
-                    )
-                    for name, record in records.items()
-                ],
-            )
-            execute(COUNT, (*stamps(when, session[1]), 0, len(names), sid))
+                self._keep(sid, records.values(), session[2])
+            changes = [
+                (json.dumps(values[name]), None, json.dumps(record.metadata), stamp, sid, record.id)
+                for name, record in records.items()
+            ]
+            executemany(UPDATE, changes)
+            execute(COUNT, (*stamps(when, session[1]), 0, len(values), sid))
         except BaseException:
             execute("ROLLBACK")
             raise
@@ -238,6 +177,26 @@ class SqliteBaseline:
                 when,
             )
         return records
+
+    def _free_records(self, sid: str, names: list[str], when: datetime) -> dict[str, Record]:
+        """The variables of these ids and names, which nobody may be optimising."""
+        in_list = f"IN ({marks(len(names))})"
+        # two searches by key; with OR, SQLite reads the whole session
+        found = f"{SELECT} v.id {in_list} UNION ALL {SELECT} v.name {in_list}"
+        rows = self.connection.execute(found, (sid, *names, sid, *names))
+        records = {record.name: record for record in (free_record(row, when) for row in rows)}
+        if len(records) < len(names):
+            message = "a variable is missing"
+            raise GoneError(message)
+        return records
+
+    def _keep(self, sid: str, records: Collection[Record], limit: int | None) -> None:
+        """Keep the present values in the history, of which ``limit`` remain."""
+        executemany = self.connection.executemany
+        executemany(KEEP, [(sid, record.id) for record in records])
+        if limit is not None:
+            beyond = [(sid, record.id, record.version + 1 - limit) for record in records]
+            executemany(PRUNE, beyond)
 
     def register(
         self,
@@ -368,62 +327,3 @@ class SqliteBaseline:
             message = "no such variable"
             raise GoneError(message)
         return alive, free_record(alive[3:], when)
-
-
-def _all_there(records: Mapping[str, Record], names: Sequence[str]) -> None:
-    if len(records) < len(names):
-        message = "a variable is missing"
-        raise GoneError(message)
-
-
-def not_taken(name: str, row: Sequence[Any] | None) -> None:
-    """Refuse a name that another variable has."""
-    if row is not None:
-        message = f"{name} is taken"
-        raise ValueError(message)
-
-
-def free_record(row: Sequence[Any], when: datetime) -> Record:
-    """The variable of a row, which nobody may be optimising."""
-    record = record_of(row, when)
-    if record.optimizing:
-        message = f"{record.name} is being optimised"
-        raise LockedError(message)
-    return record
-
-
-def record_of(row: Sequence[Any], when: datetime) -> Record:
-    """The variable of a row."""
-    (
-        identifier,
-        name,
-        type_name,
-        text,
-        blob,
-        constraints,
-        metadata,
-        version,
-        created,
-        updated,
-        optimizer,
-        lease,
-        rules,
-    ) = row
-    return Record(
-        identifier,
-        name,
-        type_name,
-        blob if text is None else json.loads(text),
-        json.loads(constraints),
-        json.loads(metadata),
-        version,
-        datetime.fromisoformat(created),
-        datetime.fromisoformat(updated),
-        optimizer is not None and (lease is None or datetime.fromisoformat(lease) > when),
-        json.loads(rules),
-    )
-
-
-def stamps(when: datetime, ttl: float | None) -> tuple[str, str | None]:
-    """A time of access and the expiry that follows from it, as stored."""
-    return text_of(when), None if ttl is None else text_of(when + timedelta(seconds=ttl))
