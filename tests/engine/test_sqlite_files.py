@@ -271,6 +271,20 @@ def test_garbage_is_refused_unchanged(tmp_path: Path, content: bytes) -> None:
     assert folder_state(tmp_path) == {"s.db": content}
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_a_new_file_does_not_take_the_name_of_the_log_of_another(
+    tmp_path: Path, suffix: str
+) -> None:
+    upgrade(tmp_path / "s.db")
+    before = folder_state(tmp_path)
+
+    for attempt in (open_engine, upgrade):
+        with pytest.raises(StoreError, match=r"its log of .*s\.db in"):
+            attempt(tmp_path / f"s.db{suffix}")
+    assert folder_state(tmp_path) == before
+    open_engine(tmp_path / f"other.db{suffix}").dispose()
+
+
 # --- names that are not UTF-8
 
 

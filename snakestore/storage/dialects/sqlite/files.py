@@ -65,11 +65,16 @@ def exists(path: str) -> bool:
 
 
 def _check_name(path: str) -> None:
-    """Check that SQLite can name its own files after a new one.
+    """Check that SQLite can name its own files after a new one, which is not such a file itself.
 
     Raises:
-        StoreError: the name is too long.
+        StoreError: the name is too long, or SQLite's for a file beside another database.
     """
+    for suffix in (*LOG_SUFFIXES, _LONGEST_SUFFIX):
+        database = real_path(path).removesuffix(suffix)
+        if database != real_path(path) and os.path.isfile(database):
+            message = f"SQLite keeps its log of {printable(database)} in {path}: give another name"
+            raise StoreError(message)
     try:
         os.stat(real_path(path) + _LONGEST_SUFFIX)
     except OSError as error:
