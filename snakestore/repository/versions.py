@@ -98,10 +98,8 @@ def archive_versions(
             history.prune,
             [history.key(sid, stored.id) | {"keep": limit - 1} for stored in full],
         )
-    if len(replaced) == 1:
-        tx.send(history.archive, **history.key(sid, replaced[0].id))
-    else:
-        tx.send_in(history.archive_several, [stored.id for stored in replaced], sid=sid)
+    # a row each: for an INSERT of many, SQLite would first copy each page that it changes
+    tx.send_many(history.archive, [history.key(sid, stored.id) for stored in replaced])
 
 
 def _overwrite(

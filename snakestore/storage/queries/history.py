@@ -50,8 +50,6 @@ class HistoryStatements:
     parameter: str
     archive: Statement
     """Copies the owner's present version."""
-    archive_several: Statement
-    """Likewise of several owners; expands their ids."""
     overwrite: Statement
     """Likewise, over the oldest past version, if there are exactly ``:keep`` and one more."""
     prune: Statement
@@ -109,15 +107,10 @@ class _Builder:
     # --- writing
 
     def archive(self) -> Insert:
-        return self._archive(self._this)
-
-    def archive_several(self, size: int) -> Insert:
-        owners = self._owners
-        return self._archive(and_(owners.c.session_id == self._session, each(owners.c.id, size)))
-
-    def _archive(self, which: ColumnElement[bool]) -> Insert:
         columns = self._archived
-        return insert(self._past).from_select(list(columns), select(*columns.values()).where(which))
+        return insert(self._past).from_select(
+            list(columns), select(*columns.values()).where(self._this)
+        )
 
     def overwrite(self) -> Update:
         oldest = self._past.alias("oldest")
@@ -218,7 +211,6 @@ def _history(
     return HistoryStatements(
         parameter=parameter,
         archive=Statement(build.archive),
-        archive_several=Statement(build.archive_several, expanding=True),
         overwrite=Statement(build.overwrite),
         prune=Statement(build.prune),
         prune_before=Statement(build.prune_before),
