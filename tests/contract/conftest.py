@@ -17,6 +17,7 @@ import pytest
 import snakestore
 from snakestore import SessionRepository
 from tests.contract.backends import Backend, backends_for, taken
+from tests.contract.times import A_MICROSECOND
 from tests.selection import Extent, extent, keep
 
 Clock = Any  # the FakeClock of tests/conftest.py
@@ -118,6 +119,13 @@ def filled(repo: SessionRepository, sid: str) -> str:
     """A session that holds what ``fill`` puts in."""
     fill(repo, sid)
     return sid
+
+
+@pytest.fixture
+def expired(repo: SessionRepository, filled: str, clock: Clock) -> str:
+    """A filled session whose hour has passed."""
+    clock.advance(3600 + A_MICROSECOND)
+    return filled
 
 
 def everything(repo: SessionRepository, now: Any) -> dict[str, tuple[Any, ...]]:
