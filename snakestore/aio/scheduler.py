@@ -28,6 +28,9 @@ _NO_CONNECTION = (
     " transaction() blocks short, or increase max_connections or busy_timeout."
 )
 
+_RELEASES = (None,) * 100
+"""How often to try to give up places. A tuple, as exceptions may come to calls of functions."""
+
 
 class Permit:
     """The places that a method or block takes, and the call that needs them."""
@@ -125,16 +128,25 @@ class Permit:
 
 
 async def guarded(work: Callable[[], Awaitable[R]], release: Callable[[BaseException], None]) -> R:
-    """Await ``work()``. Call ``release`` if an exception comes, and again if one comes then."""
+    """Await ``work()``. If an exception comes, call ``release``, again while others come then."""
     try:
         try:
             return await work()
         except BaseException as error:
             release(error)
             raise
-    except BaseException as error:
-        release(error)
-        raise
+    except BaseException as error:  # noqa: BLE001 - it is raised below
+        problem = error
+        try:
+            for _ in _RELEASES:
+                try:
+                    release(problem)
+                    break
+                except BaseException as another:  # noqa: BLE001 - it is raised below
+                    problem = another
+            raise problem
+        finally:
+            del problem  # no cycle of the error and the frames it came through
 
 
 class Scheduler:

@@ -8,7 +8,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+import pytest
+
 from snakestore import AsyncSessionRepository
+from snakestore.aio.scheduler import guarded
 from tests.awaited.turns.tasks import add, count, held, on_server
 
 
@@ -188,3 +191,20 @@ def test_a_sweep_lets_other_writers_in_between_its_transactions(repository, stor
 
     assert deleted == 300
     assert any(0 < number < 60 for number in between)
+
+
+def test_turns_are_given_up_however_many_exceptions_come_meanwhile():
+    errors = []
+
+    async def work():
+        raise KeyError
+
+    def release(error):
+        errors.append(error)
+        if len(errors) < 6:
+            raise ArithmeticError(len(errors))
+
+    with pytest.raises(ArithmeticError, match="5"):
+        asyncio.run(guarded(work, release))
+
+    assert [type(error) for error in errors] == [KeyError] + [ArithmeticError] * 5
