@@ -124,10 +124,12 @@ class _Builder:
             for name, column in self._archived.items()
             if name not in {"session_id", self._owner_id}
         }
+        present = select(*written.values()).where(self._this).scalar_subquery()
         return (
             update(self._past)
-            .where(self._of_this, is_oldest, version == self._first_beyond_newest(), self._this)
-            .values(written)
+            .where(self._of_this, is_oldest, version == self._first_beyond_newest())
+            # UPDATE FROM takes half as long again: SQLite first copies each page that it changes
+            .values({tuple_(*(self._past.c[name] for name in written)): present})
         )
 
     # --- deleting
