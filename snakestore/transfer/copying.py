@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from snakestore.errors import CorruptStoreError, StoreError
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.driver_errors import violates_check
 from snakestore.storage.execution.runner import Runner
 from snakestore.storage.queries import copying as sql
 from snakestore.storage.schema.copied import copied_sessions
@@ -56,7 +57,7 @@ class Copying:
         self._source_has_records = False
         self._counts = Counter[str]()
         self._checksum = hashlib.sha256()
-        self._damaged: dict[str, CorruptStoreError] = {}
+        self._damaged: dict[str, StoreError] = {}
 
     def run(self) -> CopyReport:
         """Copy in pages: each is one snapshot of the source and one transaction of the target."""
@@ -109,7 +110,9 @@ class Copying:
         """Copy a page; one by one if a session in it is damaged, which is left out."""
         try:
             counts, checksums = self._source.read(self._copy_page, ids)
-        except CorruptStoreError as error:
+        except StoreError as error:
+            if not _is_damage(error):
+                raise
             if len(ids) == 1:
                 self._damaged[ids[0]] = error
             else:
@@ -128,7 +131,14 @@ class Copying:
         )
 
 
-def _damage(damaged: dict[str, CorruptStoreError]) -> CorruptStoreError:
+def _is_damage(error: StoreError) -> bool:
+    """Whether what was read is damaged, or has a row that the rules of the schema refuse."""
+    if isinstance(error, CorruptStoreError):
+        return True
+    return error.__cause__ is not None and violates_check(error.__cause__)
+
+
+def _damage(damaged: dict[str, StoreError]) -> CorruptStoreError:
     """The error for sessions that were not copied."""
     names = ", ".join(map(repr, list(damaged)[:_NAMED_SESSIONS]))
     more = ", ..." if len(damaged) > _NAMED_SESSIONS else ""

@@ -24,6 +24,7 @@ def source(tmp_path):
 
 def damage(path, statement):
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
         connection.execute(statement)
 
 
@@ -32,8 +33,9 @@ def damage(path, statement):
     [
         "UPDATE sessions SET last_accessed = 'damaged' WHERE id = 's007'",
         "UPDATE variables SET created_at = 'damaged' WHERE session_id = 's007'",
+        "UPDATE sessions SET total_variable_updates = -1 WHERE id = 's007'",
     ],
-    ids=["session", "variable"],
+    ids=["session", "variable", "check"],
 )
 def test_all_sessions_but_the_damaged_one_are_copied_and_the_error_names_it(
     tmp_path, source, statement

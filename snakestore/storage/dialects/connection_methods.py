@@ -35,6 +35,10 @@ class ConnectionMethods(ABC):
         del error
         return False
 
+    @abstractmethod
+    def violates_check(self, error: BaseException) -> bool:
+        """Whether a row was refused by a CHECK or NOT NULL of its table."""
+
     def is_connection_loss(self, error: BaseException) -> bool:
         """Whether a connection of the server's own went away, in a cluster or as it shuts down."""
         del error

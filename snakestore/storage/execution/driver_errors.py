@@ -59,6 +59,12 @@ def is_duplicate(error: BaseException) -> bool:
     return cause is not None and backend_of_error(cause).is_duplicate(cause)
 
 
+def violates_check(error: BaseException) -> bool:
+    """Whether a row was refused by a CHECK or NOT NULL of its table."""
+    cause = driver_error(error)
+    return cause is not None and backend_of_error(cause).violates_check(cause)
+
+
 def is_connection_loss(error: BaseException) -> bool:
     """Whether the error reports a lost connection, also one behind the server."""
     cause = driver_error(error)

@@ -168,6 +168,10 @@ class PostgreSQL(Backend):
         """By SQLSTATE."""
         return errors.is_duplicate(error)
 
+    def violates_check(self, error: BaseException) -> bool:
+        """By SQLSTATE."""
+        return errors.violates_check(error)
+
     def is_connection_loss(self, error: BaseException) -> bool:
         """By SQLSTATE."""
         return errors.is_connection_loss(error)

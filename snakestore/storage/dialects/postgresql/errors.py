@@ -78,6 +78,8 @@ _BY_SQLSTATE: dict[str, tuple[type[StoreError], str]] = {
 _UNDEFINED_TABLE_OR_COLUMN = {"42P01", "42703"}
 _SERIALIZATION_FAILURE_OR_DEADLOCK = {"40001", "40P01"}
 _UNIQUE_VIOLATION = "23505"
+_CHECK_VIOLATIONS = frozenset({"23502", "23514"})
+"""Of NOT NULL, and of CHECK."""
 _CONNECTION_EXCEPTION, _PROTOCOL_VIOLATION = "08", "08P01"
 _SERVER_GONE = {"57P01", "57P02", "57P03", "57P05"}
 """A connection was ended by an administrator, a crash, a start of the server or for idleness."""
@@ -168,6 +170,11 @@ def is_busy(error: BaseException) -> bool:
 def is_duplicate(error: BaseException) -> bool:
     """Whether a row of the same key exists already."""
     return sqlstate(error) == _UNIQUE_VIOLATION
+
+
+def violates_check(error: BaseException) -> bool:
+    """Whether a CHECK or a NOT NULL refused a row."""
+    return sqlstate(error) in _CHECK_VIOLATIONS
 
 
 def is_connection_loss(error: BaseException) -> bool:

@@ -173,6 +173,10 @@ class SQLite(Backend):
         """By result code."""
         return errors.is_busy(cast("sqlite3.Error", error))
 
+    def violates_check(self, error: BaseException) -> bool:
+        """By result code."""
+        return errors.violates_check(cast("sqlite3.Error", error))
+
     # --- driver connections
 
     def configure(self, driver_connection: Any) -> None:

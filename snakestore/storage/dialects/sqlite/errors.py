@@ -53,6 +53,7 @@ _BY_CODE: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_TOOBIG: (StoreError, "a value exceeds SQLite's size limit"),
     sqlite3.SQLITE_NOMEM: (StoreError, "the process ran out of memory"),
 }
+_CHECK_VIOLATIONS = frozenset({sqlite3.SQLITE_CONSTRAINT_CHECK, sqlite3.SQLITE_CONSTRAINT_NOTNULL})
 _INVALID_UTF8: tuple[type[StoreError], str] = (
     CorruptStoreError,
     "invalid UTF-8 in a text column: restore a backup, or correct the row by hand",
@@ -78,6 +79,11 @@ def primary_code(error: sqlite3.Error) -> int:
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether another connection held a lock."""
     return primary_code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def violates_check(error: sqlite3.Error) -> bool:
+    """Whether a CHECK or a NOT NULL refused a row."""
+    return getattr(error, "sqlite_errorcode", 0) in _CHECK_VIOLATIONS
 
 
 def translate(error: sqlite3.Error) -> SnakeStoreError:
