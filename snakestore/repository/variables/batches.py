@@ -39,9 +39,10 @@ from snakestore.repository.variables.update import (
 )
 from snakestore.repository.versions import check_version
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.leases import Lease, lease_from
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.mapping.stored_variable import StoredVariable, stored_from
-from snakestore.storage.mapping.variables import Lease, by_id, by_name, lease_from, variable_from
+from snakestore.storage.mapping.variables import by_id, by_name, variable_from
 from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row

@@ -20,8 +20,8 @@ from snakestore.repository.variables.update import (
     replace_value,
 )
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.leases import lease_beside
 from snakestore.storage.mapping.stored_variable import StoredVariable
-from snakestore.storage.mapping.variables import lease_beside
 from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import variables as sql
 from snakestore.variable import Variable

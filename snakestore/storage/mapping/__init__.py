@@ -6,7 +6,8 @@ which names the row and the column. Any other exception is a bug and is raised a
 
 cells            text and JSON in one cell, and the error for a damaged one
 sessions         sessions, and what a write needs of the one it has locked
-variables        whole variables, values, leases
+leases           who holds a variable
+variables        whole variables, and their values
 identities       ids and names of variables
 stored_variable  a variable as it is stored, for writes and history
 programs         programs

@@ -10,10 +10,10 @@ from snakestore.storage.mapping.cells import (
     object_from,
     variable_label,
 )
+from snakestore.storage.mapping.leases import lease_status
 from snakestore.storage.mapping.variables import (
     damaged_variable,
     damaged_version,
-    lease_status,
     value_from,
     variable_from,
     variable_with,

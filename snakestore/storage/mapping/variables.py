@@ -1,10 +1,10 @@
-"""Variables, values, leases and names from rows."""
+"""Variables, values and names from rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from snakestore import types
 from snakestore.errors import (
@@ -18,12 +18,12 @@ from snakestore.lease import NOT_OPTIMIZING, OptimizationStatus
 from snakestore.storage.mapping.cells import (
     array_from,
     damaged,
-    document_from,
     object_from,
     text_from,
     unexpected,
     variable_label,
 )
+from snakestore.storage.mapping.leases import lease_status
 from snakestore.storage.queries import columns as at
 from snakestore.storage.queries.statement import Row
 from snakestore.variable import Variable, unchecked_variable
@@ -71,62 +71,6 @@ def is_library_type(type_name: str) -> bool:
     On a damaged cell the library's types raise ValueError. A user's may raise anything.
     """
     return type(types.get(type_name)).__module__.startswith("snakestore.")
-
-
-def lease_status(
-    sid: object,
-    name: object,
-    optimizer: object,
-    pid: object,
-    started_at: datetime | None,
-    expires_at: datetime | None,
-    now: datetime,
-) -> OptimizationStatus:
-    """Who holds a variable's lease at ``now``. A lease that has expired is no lease.
-
-    Raises:
-        CorruptStoreError: if a column is damaged.
-    """
-    if optimizer is None or (expires_at is not None and expires_at <= now):
-        return NOT_OPTIMIZING
-    return OptimizationStatus(
-        optimizing=True,
-        optimizer_id=text_from(optimizer, "optimizer_id", variable_label, sid, name),
-        optimizer_pid=(
-            None if pid is None else document_from(pid, "optimizer_pid", variable_label, sid, name)
-        ),
-        started_at=started_at,
-        expires_at=expires_at,
-    )
-
-
-class Lease(NamedTuple):
-    """A variable's id and name, and who holds its lease."""
-
-    variable_id: object
-    """As stored, like ``name``: unchecked, so that a damaged variable can be deleted."""
-    name: object
-    status: OptimizationStatus
-
-
-def lease_from(sid: str, row: Row, now: datetime) -> Lease:
-    """A lease from LEASE_COLUMNS.
-
-    Raises:
-        CorruptStoreError: if a column is damaged.
-    """
-    vid, name, optimizer, pid, started_at, expires_at = row
-    return Lease(vid, name, lease_status(sid, vid, optimizer, pid, started_at, expires_at, now))
-
-
-def lease_beside(sid: str, row: Row, now: datetime) -> Lease | None:
-    """A lease from STATE_COLUMNS and LEASE_COLUMNS; None if there is no such variable.
-
-    Raises:
-        CorruptStoreError: if a column is damaged.
-    """
-    found = row[len(at.STATE_COLUMNS) :]
-    return None if found[at.LEASE_ID] is None else lease_from(sid, found, now)
 
 
 def variable_from(sid: str, row: Row, now: datetime) -> Variable:
