@@ -17,6 +17,8 @@ MAX_READS: Final = 100
 """How many they are at most, about. Test tools may stop the clock, hence a number."""
 LOOK_AGAIN: Final = 0.5
 """Seconds until tasks are admitted again that an exception from outside has left waiting."""
+ALARMS: Final = (1, 2, 3)
+"""After how many times that."""
 
 
 class LoopTurns:
@@ -77,7 +79,10 @@ class LoopTurns:
     def _admit_later(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have ``_admit`` called in the next turn, and again where an exception came before."""
         if self._alarm is None or self._alarm.when() <= loop.time():
-            self._alarm = loop.call_later(LOOK_AGAIN, self._admit, loop)
+            # more than one, because an exception may come to what it calls
+            self._alarm, *_ = [
+                loop.call_later(times * LOOK_AGAIN, self._admit, loop) for times in ALARMS
+            ]
         if self._due is None:
             self._due = loop.call_soon(self._admit, loop)
 

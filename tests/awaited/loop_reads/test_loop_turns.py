@@ -118,7 +118,9 @@ def test_reads_go_on_where_an_exception_kept_the_loop_from_admitting_them(opened
             await repo.get_value("s", "n001")
             tasks = crowd(repo)
             await asyncio.sleep(0)
-            repo._dispatcher._loop_reads._here.turns._due.cancel()
+            turns = repo._dispatcher._loop_reads._here.turns
+            turns._due.cancel()
+            turns._alarm.cancel()  # as if one came there too
             async with asyncio.timeout(30):
                 return set(await asyncio.gather(*tasks))
 
