@@ -111,6 +111,18 @@ def checked_max_connections(count: object) -> int:
     return min(int(count), MAX_CONNECTIONS)
 
 
+def checked_switch(value: object, what: str) -> bool:
+    """True or False.
+
+    Raises:
+        ValidationError: it is neither: ``"no"`` would count as true.
+    """
+    if isinstance(value, bool):
+        return value
+    message = f"{what} must be True or False, not {shorten(value)}"
+    raise ValidationError(message, value=value)
+
+
 def checked_expected_version(expected: object, what: str = "expected_version") -> int | None:
     """An expected version or length, or None.
 

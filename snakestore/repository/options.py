@@ -12,6 +12,7 @@ from snakestore.errors import ValidationError
 from snakestore.repository.arguments import (
     checked_count,
     checked_max_connections,
+    checked_switch,
     checked_ttl,
 )
 from snakestore.storage.settings import Durability, Settings
@@ -106,8 +107,8 @@ class Options(NamedTuple):
             max_value_bytes=checked_count(options["max_value_bytes"], "max_value_bytes"),
             settings=Settings.checked(options["busy_timeout"], options["durability"]),
             clock=clock,
-            cache=bool(options["cache"]),
-            touch_on_read=bool(options["touch_on_read"]),
+            cache=checked_switch(options["cache"], "cache"),
+            touch_on_read=checked_switch(options["touch_on_read"], "touch_on_read"),
             max_connections=checked_max_connections(options["max_connections"]),
         )
 

@@ -133,6 +133,8 @@ def test_an_engine_of_create_engine_serves_as_a_path_does(tmp_path, clock, fill)
         ({"busy_timeout": -1}, ValidationError),
         ({"busy_timeout": "long"}, ValidationError),
         ({"durability": "none"}, ValidationError),
+        ({"cache": "yes"}, ValidationError),
+        ({"touch_on_read": "no"}, ValidationError),
     ],
     ids=lambda case: next(iter(case)) if isinstance(case, dict) else case.__name__,
 )
