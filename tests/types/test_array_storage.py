@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -166,36 +165,21 @@ def test_every_code_is_a_dtype_of_its_size():
     assert {np.dtype(code).itemsize for code in numpy_support.CODES} == {1, 2, 4, 8}
 
 
-# --- speed and size
+# --- size
 
 
-def best(work, repeats=7):
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def test_an_embedding_costs_twelve_kilobytes_and_loads_faster_than_json():
+def test_an_embedding_of_1536_takes_twelve_kilobytes():
     numbers = np.random.default_rng(1).standard_normal(1536).tolist()
+
     _, _, blob = types.encode_value("embedding", numbers, {})
-    spelled = json.dumps(numbers)
 
     assert len(blob) == 1536 * 8 + 16
-    assert best(lambda: types.decode_value("embedding", None, blob)) * 3 < best(
-        lambda: json.loads(spelled)
-    )
-    assert best(lambda: types.to_numpy(None, blob)) * 10 < best(lambda: json.loads(spelled))
 
 
-def test_a_tensor_of_a_million_numbers_takes_well_under_seconds():
+def test_a_tensor_of_a_million_numbers_is_read_as_it_was_stored():
     flat = list(range(1_000_000))
-    start = time.process_time()
 
     value, _, blob = types.encode_value("tensor", {"shape": [1000, 1000], "data": flat}, {})
     read = types.decode_value("tensor", None, blob)
 
-    assert time.process_time() - start < 2
     assert read == value

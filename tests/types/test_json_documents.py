@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 
 import pytest
 from hypothesis import given
@@ -181,27 +180,6 @@ def test_brackets_inside_texts_do_not_count_as_levels():
 
 def test_white_space_around_a_document_is_accepted():
     assert types.loads(' \n[1, {"a": null}]\t') == [1, {"a": None}]
-
-
-def test_checking_a_document_costs_about_as_much_as_writing_it(pytestconfig):
-    if pytestconfig.getoption("cov_source", None):
-        pytest.skip("measuring coverage slows down Python code alone")
-    document = [
-        {"q": f"what is {number}", "a": number, "s": number / 3, "ok": True, "n": None}
-        for number in range(2000)
-    ]
-
-    def best(work):
-        times = []
-        for _ in range(5):
-            start = time.perf_counter()
-            work()
-            times.append(time.perf_counter() - start)
-        return min(times)
-
-    assert best(lambda: documents.checked_document(document, "a document")) < 5 * best(
-        lambda: json.dumps(document)
-    )
 
 
 def test_a_document_changed_while_it_is_read_is_still_refused(monkeypatch):
