@@ -166,7 +166,7 @@ def test_a_thread_does_not_use_a_connection_that_another_one_ends_for_it(repo, m
 
 
 def test_an_exception_while_another_thread_ends_a_method_is_raised_when_it_has(monkeypatch):
-    interruptions, ended = [threading.Event() for _ in range(3)], []
+    interruptions, acquired, ended = [threading.Event() for _ in range(3)], [], []
 
     class Lock:
         def __init__(self):
@@ -180,7 +180,10 @@ def test_an_exception_while_another_thread_ends_a_method_is_raised_when_it_has(m
                 if not each.is_set():
                     each.set()
                     raise Stop
-            return self.lock.acquire(timeout=timeout)
+            self.lock.acquire(timeout=timeout)
+            assert not acquired, "it has ended"
+            acquired.append(True)
+            raise Stop
 
     def call():
         assert all(each.wait(30) for each in interruptions)

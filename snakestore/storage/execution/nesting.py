@@ -98,6 +98,7 @@ def run_elsewhere(call: Callable[..., object], *arguments: object) -> None:
     """
     interruption: BaseException | None = None
     ended: _thread.LockType | None = None
+    done: list[bool] = []  # an exception may come when the lock was acquired
     started = False
     for _ in range(_MAX_INTERRUPTIONS):
         try:
@@ -105,8 +106,8 @@ def run_elsewhere(call: Callable[..., object], *arguments: object) -> None:
                 ended = _thread.allocate_lock()
                 ended.acquire()
                 started = True
-                _thread.start_new_thread(_run_and_release, (call, arguments, ended))
-            if ended is not None:
+                _thread.start_new_thread(_run_and_release, (call, arguments, ended, done))
+            if ended is not None and not done:
                 ended.acquire(timeout=_WAIT)
             break
         except BaseException as error:
@@ -118,9 +119,13 @@ def run_elsewhere(call: Callable[..., object], *arguments: object) -> None:
 
 
 def _run_and_release(
-    call: Callable[..., object], arguments: tuple[object, ...], ended: _thread.LockType
+    call: Callable[..., object],
+    arguments: tuple[object, ...],
+    ended: _thread.LockType,
+    done: list[bool],
 ) -> None:
     try:
         call(*arguments)
     finally:
+        done.append(True)
         ended.release()
