@@ -16,7 +16,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import Float, Integer, LargeBinary, Numeric, TypeEngine
 
 from snakestore.errors import CorruptStoreError
-from snakestore.storage.schema.column_types import Convert, DriverType
+from snakestore.storage.schema.column_types import Convert, DriverType, blob_converter
 
 Row = tuple[Any, ...]
 MAX_IN_PARAMETERS = 256
@@ -34,8 +34,10 @@ def _converter(type_: TypeEngine[Any], dialect: Dialect, *, incoming: bool) -> C
     """Converts a parameter to the driver's form, or a cell from it; None: nothing to convert."""
     if isinstance(type_, DriverType):
         return type_.bind_converter(dialect) if incoming else type_.result_converter(dialect)
-    if isinstance(type_, Integer | Float | LargeBinary | Numeric):
+    if isinstance(type_, Integer | Float | Numeric):
         return None  # the drivers' own
+    if isinstance(type_, LargeBinary):
+        return None if incoming else blob_converter(dialect)
     made = type_.dialect_impl(dialect)
     return made.bind_processor(dialect) if incoming else made.result_processor(dialect, None)
 

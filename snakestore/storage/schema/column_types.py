@@ -52,6 +52,19 @@ class DriverType(TypeDecorator[T]):
         return column
 
 
+# --- bytes
+
+
+def blob_converter(dialect: Dialect) -> Convert | None:
+    """From what a server's driver returns to bytes. SQLite's drivers return bytes: None."""
+    return _received_bytes if _has_time_type(dialect) else None
+
+
+def _received_bytes(blob: bytes | memoryview | None) -> bytes | None:
+    """The bytes of a memoryview, which psycopg2 returns."""
+    return bytes(blob) if isinstance(blob, memoryview) else blob
+
+
 # --- times
 
 
