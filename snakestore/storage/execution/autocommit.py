@@ -321,29 +321,27 @@ class AutocommitRunner(Runner, fork.Participant):
             else:
                 self.end(connection, owner)
         except BaseException:
-            self._end_elsewhere(connection, owner)
-            raise
-
-    def _end_elsewhere(self, connection: ConnectionAdapter | None, owner: object) -> None:
-        # this thread may go on before the other one has ended, if more exceptions come
-        ending = object()
-        arguments = connection, ending, threading.get_ident()
-        try:
+            # here and not in a method of its own: there may be no stack left for one
+            ending = object()
+            arguments = connection, (ending, owner), threading.get_ident()
             try:
-                if connection is not None and self._connections.holds(connection, owner):
-                    self._connections.hand_over(connection, ending)
-            finally:
-                run_elsewhere(self._end_finally, *arguments)
-        except BaseException:
-            run_elsewhere(self._end_finally, *arguments)  # one may have come before it could
+                try:
+                    # this thread may go on before the other one has ended, if more exceptions come
+                    if connection is not None and self._connections.holds(connection, owner):
+                        self._connections.hand_over(connection, ending)
+                finally:
+                    run_elsewhere(self._end_finally, *arguments)
+            except BaseException:
+                run_elsewhere(self._end_finally, *arguments)  # one may have come before it could
+                raise
             raise
 
     def _end_finally(
-        self, connection: ConnectionAdapter | None, owner: object, thread: int
+        self, connection: ConnectionAdapter | None, owners: tuple[object, ...], thread: int
     ) -> None:
         if connection is None:
             self._connections.take_back(thread)
-        elif self._connections.holds(connection, owner):
+        elif any(self._connections.holds(connection, owner) for owner in owners):
             try:
                 roll_back(connection)
             except Exception as error:  # noqa: BLE001 - it is closed then, which rolls back
