@@ -342,6 +342,9 @@ class AutocommitRunner(Runner, fork.Participant):
         if connection is None:
             self._connections.take_back(thread)
         elif any(self._connections.holds(connection, owner) for owner in owners):
+            if self.backend.in_process is None:
+                # a request to cancel may be under way, and would meet the next statement
+                connection.broken = True
             try:
                 roll_back(connection)
             except Exception as error:  # noqa: BLE001 - it is closed then, which rolls back
