@@ -81,16 +81,23 @@ class LoopTurns:
         if self._alarm is None or self._alarm.when() <= loop.time():
             # more than one, because an exception may come to what it calls
             self._alarm, *_ = [
-                loop.call_later(times * LOOK_AGAIN, self._admit, loop) for times in ALARMS
+                loop.call_later(times * LOOK_AGAIN, self._renew, loop) for times in ALARMS
             ]
         if self._due is None:
             self._due = loop.call_soon(self._admit, loop)
 
+    def _renew(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have ``_admit`` called in the next turn, whatever became of the call that was due.
+
+        Not at once: where the loop is late, more than one alarm comes in the same turn.
+        """
+        if self._due is not None:
+            self._due.cancel()
+        self._due = loop.call_soon(self._admit, loop)
+
     def _admit(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin a turn: wake the tasks that may read in it."""
-        if self._due is not None:
-            self._due.cancel()  # the alarm may have come before it
-            self._due = None
+        self._due = None
         self.reads, self.seconds, self._used = 0, 0.0, 0.0
         if not (self._early or self._waiting):
             return

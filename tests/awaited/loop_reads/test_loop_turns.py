@@ -40,8 +40,13 @@ def test_many_tasks_that_only_read_each_get_what_they_read(opened, steady):
     assert asyncio.run(main()) == [[number] * 20 for number in range(30)]
 
 
+@pytest.mark.parametrize("look_again", [loop_turns.LOOK_AGAIN, 0.0], ids=["", "loop is late"])
 @pytest.mark.parametrize(("tasks", "reads"), [(300, 20), (30, 200)])
-def test_tasks_that_only_read_share_each_turn_of_the_loop(opened, tasks, reads):
+def test_tasks_that_only_read_share_each_turn_of_the_loop(
+    opened, monkeypatch, tasks, reads, look_again
+):
+    monkeypatch.setattr(loop_turns, "LOOK_AGAIN", look_again)
+
     async def main():
         async with opened() as repo:
             await repo.get_value("s", "n001")
