@@ -25,6 +25,8 @@ class Absent:
         if name.partition(".")[0] in {packages!r}:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Absent())
+for name in [name for name in sys.modules if name.partition(".")[0] in {packages!r}]:
+    del sys.modules[name]  # coverage has loaded greenlet
 """
 
 
