@@ -308,7 +308,12 @@ def test_raw_values_are_printed_as_they_are(processes: Any, store: Path) -> None
     ids=" ".join,
 )
 def test_contradictions_are_wrong_usage(cli: Any, store: Path, arguments: tuple[str, ...]) -> None:
-    cli("--db", store, *arguments, code=2)
+    before = cli("export", store)
+
+    refused = cli("--db", store, *arguments, code=2)
+
+    assert refused.startswith("Usage: snakestore ")
+    assert cli("export", store) == before
 
 
 def test_a_session_with_a_new_id_is_created(cli: Any, store: Path) -> None:

@@ -144,7 +144,7 @@ def test_a_database_of_another_program_is_refused_and_unchanged(cli: Any, tmp_pa
     ids=" ".join,
 )
 def test_wrong_usage_is_exit_code_2(cli: Any, arguments: tuple[str, ...]) -> None:
-    cli(*arguments, code=2)
+    assert cli(*arguments, code=2).startswith("Usage: snakestore ")
 
 
 @pytest.mark.parametrize(

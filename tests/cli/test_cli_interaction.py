@@ -169,7 +169,9 @@ def test_files_with_a_similar_name_are_named(
 
 
 def test_a_file_argument_and_db_together_are_wrong_usage(cli: Any, store: Path) -> None:
-    cli("--db", store, "var", "get", store, "chat-1", "prompt", code=2)
+    refused = cli("--db", store, "var", "get", store, "chat-1", "prompt", code=2)
+
+    assert refused.startswith("Usage: snakestore var get ")
 
 
 def test_a_store_whose_name_begins_with_a_dash_is_found(

@@ -76,7 +76,10 @@ class HistoryStatements:
 
 
 class _Builder:
-    """Builds ``HistoryStatements`` about ``past``, whose column ``owner_id`` names the owner."""
+    """Builds ``HistoryStatements`` about ``past``, whose column ``owner_id`` names the owner.
+
+    Each public method builds the statement of its name, which is described there.
+    """
 
     def __init__(
         self,
