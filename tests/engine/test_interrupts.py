@@ -165,6 +165,17 @@ def test_a_thread_does_not_use_a_connection_that_another_one_ends_for_it(repo, m
     check_idle(repo)
 
 
+def test_a_connection_that_cannot_change_hands_is_still_ended_elsewhere(repo, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(AutocommitRunner, "end", interrupted)
+        patched.setattr(repo._runner._connections, "hand_over", interrupted)
+        with pytest.raises(Stop):
+            repo.modify_variable("s", "n", fail)
+
+    check_idle(repo)
+    assert repo.update_variable("s", "n", 5).version == 1
+
+
 def test_an_exception_while_another_thread_ends_a_method_is_raised_when_it_has(monkeypatch):
     interruptions, acquired, ended = [threading.Event() for _ in range(3)], [], []
 

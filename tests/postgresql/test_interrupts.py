@@ -13,6 +13,7 @@ import sqlalchemy
 from sqlalchemy import text
 
 from snakestore import SessionRepository, StoreError
+from snakestore.storage.execution.autocommit import AutocommitRunner
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="needs Unix signals")
 
@@ -140,6 +141,29 @@ def test_an_exception_that_leaves_a_lock_of_psycopg_held_comes_out_at_once(opene
             repo.touch("s")
 
     assert repo.touch("s").id == "s"
+
+
+def test_a_connection_that_another_thread_ends_is_not_used_again(opened, monkeypatch):
+    def fail(_value):
+        raise ArithmeticError
+
+    def interrupted(*_args, **_options):
+        raise Stop
+
+    def server_process():
+        return repo._runner.read(lambda tx: tx.connection.driver_connection.info.backend_pid)
+
+    repo = opened()
+    repo.create_session("s")
+    repo.register_variable("s", "n", "integer", 0)
+    before = server_process()
+    with monkeypatch.context() as patch:
+        patch.setattr(AutocommitRunner, "end", interrupted)
+        with pytest.raises(Stop):
+            repo.modify_variable("s", "n", fail)
+
+    assert repo.update_variable("s", "n", 2).version == 1
+    assert server_process() != before
 
 
 def test_a_lost_connection_is_reported_as_such_where_an_exception_is_being_handled(
