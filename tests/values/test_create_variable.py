@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
 
 import pytest
@@ -11,6 +12,7 @@ from snakestore import (
     InvalidNameError,
     UnknownTypeError,
     ValidationError,
+    Variable,
     create_variable,
 )
 from tests.values.extremes import NAIVE
@@ -29,6 +31,15 @@ def test_a_created_variable_is_validated_and_normalised():
         variable.version,
     ) == ("n", "float", {"min": 0}, {"a": 1}, 0)
     assert type(variable.value) is float
+
+
+def test_a_created_variable_is_frozen_and_has_slots_alone():
+    variable = create_variable(name="n", type="float", value=1.0)
+
+    assert type(variable) is Variable
+    assert not hasattr(variable, "__dict__")
+    with pytest.raises(FrozenInstanceError):
+        variable.value = 2.0
 
 
 def test_a_created_variable_gets_an_id_with_its_name():
