@@ -78,36 +78,65 @@ def checked_document(value: object, what: str, *, type_name: str | None = None) 
     raise ValidationError(message, type=type_name, value=fault.value, path=fault.path)
 
 
+# These three copy and check in one walk. They are the hot path: types are compared by identity, the
+# usual scalars are checked without a call, and each container is copied first, so that nothing can
+# change it while it is checked.
+
+
 def _copy(value: Any, levels: int) -> Any:
-    """Copy and check in one walk. This is the hot path: it compares types by identity only."""
     kind = type(value)
-    if kind is str:
-        valid = value.isascii() or surrogate_position(value) is None
-    elif kind is int:
-        valid = -TOO_LONG < value < TOO_LONG
-    elif kind is float:
-        valid = value - value == 0.0  # faster than isfinite: infinity - infinity is NaN
-    elif kind is dict:
+    if kind is dict:
         return _copy_dict(value, levels)
-    elif kind is list and levels:
-        levels -= 1
-        return [_copy(item, levels) for item in value]
-    else:
-        valid = value is None or kind is bool
-    if valid:
-        return value
-    raise _InvalidError
+    if kind is list:
+        return _copy_list(value, levels)
+    _check_scalar(value)
+    return value
 
 
 def _copy_dict(document: dict[Any, Any], levels: int) -> dict[str, Any]:
     if not levels:
         raise _InvalidError
-    copy: dict[str, Any] = {}
-    for key, item in document.items():
+    copy = document.copy()
+    for key, item in copy.items():
         if type(key) is not str or not (key.isascii() or surrogate_position(key) is None):
             raise _InvalidError
-        copy[key] = _copy(item, levels - 1)
+        kind = type(item)
+        if kind is dict:
+            copy[key] = _copy_dict(item, levels - 1)
+        elif kind is list:
+            copy[key] = _copy_list(item, levels - 1)
+        elif not (kind is str and item.isascii()) and not (kind is float and item - item == 0.0):
+            _check_scalar(item)
     return copy
+
+
+def _copy_list(items: list[Any], levels: int) -> list[Any]:
+    if not levels:
+        raise _InvalidError
+    copy = items.copy()
+    for index, item in enumerate(copy):
+        kind = type(item)
+        if kind is dict:
+            copy[index] = _copy_dict(item, levels - 1)
+        elif kind is list:
+            copy[index] = _copy_list(item, levels - 1)
+        elif not (kind is str and item.isascii()) and not (kind is float and item - item == 0.0):
+            _check_scalar(item)
+    return copy
+
+
+def _check_scalar(value: Any) -> None:
+    kind = type(value)
+    if kind is int:
+        valid = abs(value) < TOO_LONG  # -TOO_LONG would be computed each time
+    elif kind is str:
+        valid = value.isascii() or surrogate_position(value) is None
+    elif kind is float:
+        valid = value - value == 0.0  # faster than isfinite: infinity - infinity is NaN
+    else:
+        valid = value is None or kind is bool
+    if not valid:
+        raise _InvalidError
 
 
 def _find_fault(value: object, path: str, ancestors: tuple[int, ...]) -> _Fault | None:
