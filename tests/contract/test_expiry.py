@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from snakestore import SessionExpiredError, SessionNotFoundError
+from snakestore.repository.store import expiry
 from tests.contract.times import A_MICROSECOND
 
 
@@ -130,6 +131,18 @@ def test_list_expired_takes_a_limit(repo, clock, limit, count):
     sessions = repo.list_expired(limit)
 
     assert len({session.id for session in sessions}) == len(sessions) == count
+
+
+@pytest.mark.parametrize("limit", [None, 3, 2, 1])
+def test_list_expired_begins_with_the_longest_expired(repo, clock, monkeypatch, limit):
+    monkeypatch.setattr(expiry, "MIN_PAGE", 1)
+    for session_id in ["a", "b", "c"]:
+        repo.create_session(session_id, ttl=100)
+        clock.advance(1)
+    repo.touch("a")  # which leaves the recorded expiry as it is
+    clock.advance(200)
+
+    assert [session.id for session in repo.list_expired(limit)] == ["b", "c", "a"][:limit]
 
 
 def test_an_expired_session_can_be_deleted(repo, expired):

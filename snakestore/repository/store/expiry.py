@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
+from datetime import datetime
 
 from snakestore.errors import CorruptStoreError, shorten
 from snakestore.repository.arguments import checked_count, checked_positive
@@ -97,18 +98,32 @@ class ExpiryMethods(RepositoryBase):
 
 
 def _list(tx: TransactionContext, limit: int | None) -> list[Session]:
-    """Read the index range until the limit is reached."""
-    page = sys.maxsize if limit is None else max(limit, MIN_PAGE)
+    """Read the index range until the sessions that expired first are known.
+
+    It is in the order of the recorded expiry. That may lag behind, but it is never later than the
+    exact one: what is recorded after the last of these expired after it.
+    """
+    if limit == 0:
+        return []
     found: list[Session] = []
-    read = 0
-    while limit is None or len(found) < limit:
-        rows = tx.fetch_with_damaged(sql.SELECT_EXPIRED, bound=tx.now, limit=page, skip=read)
+    page = sys.maxsize if limit is None else max(limit, MIN_PAGE)
+    read, bound = 0, tx.now
+    while True:
+        rows = tx.fetch_with_damaged(sql.SELECT_EXPIRED, bound=bound, limit=page, skip=read)
         sessions = (undamaged_session(tx, row, expired=True) for row in rows)
         found += [session for session in sessions if session is not None]
+        found = sorted(found, key=_expiry)[:limit]
         read += len(rows)
         if len(rows) < page:
-            break
-    return found[:limit]
+            return found
+        if found and len(found) == limit:
+            bound = _expiry(found[-1])[0]
+        page *= 2  # rows are skipped by reading them
+
+
+def _expiry(session: Session) -> tuple[datetime, str]:
+    assert session.expires_at is not None  # noqa: S101 - it has expired
+    return session.expires_at, session.id
 
 
 def _is_distributed(tx: TransactionContext) -> bool:
