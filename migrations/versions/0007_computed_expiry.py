@@ -32,8 +32,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Create the views as they were."""
+    """Create the views as they were, and record when each session expires, which they show."""
     _create_views("sessions.expires_at")
+    if op.get_context().dialect.name == "sqlite":
+        op.execute(f"UPDATE sessions SET expires_at = {EXPIRES_AT} WHERE expires_at < {EXPIRES_AT}")
 
 
 def _create_views(expires_at: str) -> None:

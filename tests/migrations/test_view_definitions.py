@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, Engine, inspect, text
 
+from snakestore import SessionRepository
 from snakestore.storage.engine import create_engine
 from snakestore.storage.migrate.upgrade import downgrade, upgrade
 from snakestore.storage.schema.revisions import VIEW_NAMES
@@ -98,6 +100,23 @@ def test_a_downgrade_restores_the_views_as_they_were(tmp_path: Path) -> None:
     downgrade(tmp_path / "newer.db", "0005")
 
     assert definitions(tmp_path / "newer.db") == definitions(tmp_path / "older.db")
+
+
+def test_a_downgrade_records_when_a_session_expires(tmp_path: Path) -> None:
+    now = datetime.now(UTC) - timedelta(seconds=3601)
+    with SessionRepository.open(tmp_path / "s.db", clock=lambda: now) as repo:
+        repo.create_session("endless", ttl=None)
+        repo.create_session("s", ttl=3600)
+        now += timedelta(seconds=59)
+        expires = repo.touch("s").expires_at  # which leaves the recorded expiry as it is
+
+    downgrade(tmp_path / "s.db", "0006")
+
+    query = "SELECT id, state, expires_at FROM session_overview ORDER BY id"
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+        endless, [name, state, shown] = connection.execute(query)
+    assert endless == ("endless", "live", None)
+    assert (name, state, datetime.fromisoformat(shown)) == ("s", "live", expires)
 
 
 def definitions(path: Path) -> set[tuple[str, str]]:
