@@ -28,6 +28,7 @@ CALLS: dict[str, Callable[[SessionRepository, str], Any]] = {
     "program-ids": lambda repo, sid: repo.program_ids(sid, prefix="n", limit=10, reverse=True),
     "put": lambda repo, sid: repo.put_variable(sid, repo.get_variable(sid, "n00005")),
     "register": lambda repo, sid: repo.register_variable(sid, "new", "integer", 1, id="new-id"),
+    "register-by-name": lambda repo, sid: repo.register_variable(sid, "new", "integer", 1),
     "register-exist-ok": lambda repo, sid: repo.register_variable(
         sid, "n00005", "integer", 1, id="id00005", exist_ok=True
     ),

@@ -50,19 +50,12 @@ def new_variable(
     variable, text = encode_variable(name, type_name, value, vid, constraints, metadata, tx.now)
     blob = variable.stored_bytes()
     check_size(variable.type, text, blob, tx.max_value_bytes)
-    columns = columns_of(variable, text, blob, variable.constraints, variable.metadata, [])
-    return NewVariable(variable, columns)
+    return NewVariable(variable, columns_of(variable, text, blob))
 
 
-def columns_of(
-    variable: Variable,
-    text: str | None,
-    blob: bytes | None,
-    constraints: dict[str, Any],
-    metadata: dict[str, Any],
-    rules: list[dict[str, Any]],
-) -> dict[str, Any]:
-    """The id and the columns that ``put_variable`` replaces, as parameters of its statements."""
+def columns_of(variable: Variable, text: str | None, blob: bytes | None) -> dict[str, Any]:
+    """The parameters of ``INSERT_FIRST_VERSION``; ``text`` and ``blob`` are the encoded value."""
+    constraints, metadata = variable.constraints, variable.metadata
     return {
         "vid": variable.id,
         "new_name": variable.name,
@@ -71,16 +64,14 @@ def columns_of(
         "new_value_blob": blob,
         "new_constraints": types.dumps(constraints) if constraints else "{}",
         "new_metadata": types.dumps(metadata) if metadata else "{}",
-        "new_version": variable.version,
         "new_created_at": variable.created_at,
-        "new_last_updated_at": variable.last_updated_at,
-        "new_access_rules": types.dumps(rules) if rules else "[]",
     }
 
 
 def insert(tx: TransactionContext, locked: LockedSession, new: Iterable[NewVariable]) -> None:
-    """Insert variables that nobody optimises."""
-    tx.send_many(sql.INSERT, [{"sid": locked.sid, **each.columns} for each in new])
+    """Insert variables of ``new_variable``."""
+    rows = [{"sid": locked.sid, **each.columns} for each in new]
+    tx.send_many(sql.INSERT_FIRST_VERSION, rows)
 
 
 def name_conflict(sid: str, new_id: str, new_name: str, other: Identity) -> VariableExistsError:

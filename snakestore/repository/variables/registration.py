@@ -15,7 +15,12 @@ from snakestore.repository.arguments import (
     checked_variable,
 )
 from snakestore.repository.base import RepositoryBase
-from snakestore.repository.session_access import lock_session, record_write
+from snakestore.repository.session_access import (
+    lock_session,
+    lock_session_beside,
+    record_write,
+    session_text,
+)
 from snakestore.repository.variables.insertion import (
     NewVariable,
     columns_of,
@@ -28,11 +33,15 @@ from snakestore.repository.variables.update import (
     check_holder,
     check_lease,
     get_stored,
-    lock_session_and_variable,
 )
 from snakestore.repository.versions import check_version
 from snakestore.storage.execution.context import TransactionContext
-from snakestore.storage.mapping.identities import Identity, identities_from, identity_of
+from snakestore.storage.mapping.identities import (
+    Identity,
+    identities_from,
+    identity_beside,
+    identity_of,
+)
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.mapping.stored_variable import StoredVariable
 from snakestore.storage.mapping.variables import by_id
@@ -141,7 +150,7 @@ def _put(
         raise name_conflict(locked.sid, variable.id, variable.name, other)
     new = _checked(tx, variable, stored)
     if stored is None:
-        insert(tx, locked, [new])
+        tx.send(sql.INSERT, sid=locked.sid, **new.columns)
     else:
         if new.variable.version != stored.version:
             archive(tx, locked, [stored])
@@ -197,7 +206,11 @@ def _checked(
         optimization_status=status,
         access_rules=tuple(rules),
     )
-    columns = columns_of(checked, text, blob, constraints, checked.metadata, rules)
+    columns = columns_of(checked, text, blob) | {
+        "new_version": version,
+        "new_last_updated_at": checked.last_updated_at,
+        "new_access_rules": types.dumps(rules) if rules else "[]",
+    }
     return NewVariable(checked, columns)
 
 
@@ -206,8 +219,10 @@ def _lock_names(
 ) -> tuple[LockedSession, str, str | None, list[Identity]]:
     """The locked session, the checked name and id, and the variables that have one of them."""
     if vid is None and is_simple_name(name):  # nearly always: one statement for all
-        locked, stored = lock_session_and_variable(tx, sid, name, with_value=False)
-        return locked, name, None, [] if stored is None else [Identity(stored.id, stored.name)]
+        session = session_text(sid)
+        locked, row = lock_session_beside(tx, session, sql.SELECT_NAME_OWNER, identifier=name)
+        owner = identity_beside(row)
+        return locked, name, None, [] if owner is None else [owner]
     locked = lock_session(tx, sid)
     text = checked_name(name, "variable name")
     if vid is None:

@@ -9,6 +9,9 @@ from snakestore.storage.mapping.cells import text_from, variable_label
 from snakestore.storage.queries import columns as at
 from snakestore.storage.queries.statement import Row
 
+_AFTER_STATE = len(at.STATE_COLUMNS)
+"""Where IDENTITY_COLUMNS begin in rows that join them to the session's."""
+
 
 def names_from(sid: str, rows: Iterable[Row]) -> list[str]:
     """Variable names from rows of one column.
@@ -36,6 +39,12 @@ class Identity(NamedTuple):
 def identities_from(rows: Iterable[Row]) -> list[Identity]:
     """Ids and names from rows of IDENTITY_COLUMNS, unchecked."""
     return [Identity(row[at.IDENTITY_ID], row[at.IDENTITY_NAME]) for row in rows]
+
+
+def identity_beside(row: Row) -> Identity | None:
+    """The id and the name after STATE_COLUMNS, unchecked; None if there is no such variable."""
+    vid, name = row[_AFTER_STATE:]
+    return None if vid is None else Identity(vid, name)
 
 
 def identity_of(row: Row) -> Identity:

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from snakestore import CorruptStoreError, UnknownTypeError
+from snakestore import CorruptStoreError, UnknownTypeError, VariableExistsError
 from tests.contract.damage.contents import NO_JSON, NO_OBJECT, NO_TIME
 
 DAMAGED = [
@@ -81,6 +81,18 @@ def test_a_view_deletes_what_is_damaged(repo, damage, name, column, content):
     assert name not in view
     assert len(view) == 2
     assert view["fine"] == 7
+
+
+@pytest.mark.parametrize(
+    ("column", "content"), [("version", -1), ("created_at", "yesterday"), ("metadata", "{")]
+)
+def test_the_name_and_the_id_of_a_damaged_variable_are_taken(repo, damage, column, content):
+    damage(f"UPDATE variables SET {column} = ? WHERE name = 'number'", content)
+
+    with pytest.raises(VariableExistsError, match="id 'id-number'"):
+        repo.register_variable("s", "number", "integer", 1)
+    with pytest.raises(VariableExistsError, match="id of another variable \\('number'\\)"):
+        repo.register_variable("s", "id-number", "integer", 1)
 
 
 @pytest.mark.parametrize("name", ["number", "array"])
