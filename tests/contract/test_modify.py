@@ -12,6 +12,7 @@ from snakestore import (
     UNCHANGED,
     BatchError,
     SessionNotFoundError,
+    SessionRepository,
     StoreBusyError,
     ValidationError,
     VariableLockedError,
@@ -287,3 +288,20 @@ def test_a_coroutine_function_is_refused_and_leaves_no_coroutine_that_was_never_
         repo.modify_variable(counter, "n", increment)
 
     assert repo.get_variable(counter, "n").version == 0
+
+
+def test_a_function_that_deletes_the_variable_changes_no_other(backend, clock):
+    with backend.engine().connect() as connection:
+        repo, other = (SessionRepository(connection, clock=clock) for _ in range(2))
+        repo.create_session("s")
+        repo.register_variable("s", "n", "integer", 1)
+
+        def _replaced(_: int) -> int:
+            other.delete_variable("s", "n")
+            other.register_variable("s", "text", "string", "mine")
+            return 2
+
+        repo.modify_variable("s", "n", _replaced)
+
+        assert repo.get_value("s", "text") == "mine"
+        assert repo.variable_names("s") == ["text"]

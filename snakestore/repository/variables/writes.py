@@ -105,6 +105,9 @@ class VariableWriteMethods(RepositoryBase):
         ) -> Replacement | types.Unchanged:
             """Call ``fn`` with the stored value, under the lock of the transaction."""
             value = _call(fn, stored)
+            # on a connection of the caller's, fn may have deleted the row: then the next new one
+            # may have its address
+            stored.address = None
             return (
                 value
                 if isinstance(value, types.Unchanged)
