@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from snakestore.log import LogEntry
     from snakestore.new_variable import create_variable
     from snakestore.program import Program
-    from snakestore.reports import CheckReport, Finding, ImportReport, StoreStats, VariableBatch
+    from snakestore.reports import CheckReport, Finding, ImportReport, StoreStats
     from snakestore.repository import SessionRepository
     from snakestore.repository.logs.sequence import LogView
     from snakestore.repository.options import RepositoryOptions
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
     from snakestore.transfer import CopyReport, copy
     from snakestore.types import UNCHANGED, VariableType, register_type, supported_types, validate
-    from snakestore.variable import Variable
+    from snakestore.variable import Variable, VariableBatch
     from snakestore.view import SessionView
 
 if not hasattr(os, "register_at_fork"):  # Windows, and Python in a browser
@@ -187,7 +187,7 @@ _MODULES = {
     "UnsafeFileWarning": "errors",
     "ValidationError": "errors",
     "Variable": "variable",
-    "VariableBatch": "reports",
+    "VariableBatch": "variable",
     "VariableExistsError": "errors",
     "VariableLockedError": "errors",
     "VariableNotFoundError": "errors",

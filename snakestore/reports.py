@@ -1,24 +1,9 @@
-"""Results of repository methods that read several variables or the whole store."""
+"""Results of repository methods that read the whole store."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple
-
-from snakestore.variable import Variable
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VariableBatch:
-    """Several variables, read from one snapshot.
-
-    Attributes:
-        found: the variables that exist, by the given identifier as text.
-        missing: the identifiers of variables that do not exist.
-    """
-
-    found: dict[str, Variable]
-    missing: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

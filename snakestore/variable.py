@@ -347,3 +347,16 @@ def unchecked_variable(  # noqa: PLR0913, PLR0917 - the order of the fields
     draft.access_rules = access_rules
     draft.__class__ = Variable
     return cast("Variable", draft)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariableBatch:
+    """Several variables, read from one snapshot.
+
+    Attributes:
+        found: the variables that exist, by the given identifier as text.
+        missing: the identifiers of variables that do not exist.
+    """
+
+    found: dict[str, Variable]
+    missing: list[str]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snakestore.aio.dispatcher import Block, BlockDispatcher, Dispatcher
-from snakestore.reports import ImportReport
 from snakestore.repository import SessionRepository
 from snakestore.repository.records.methods import checked_way
+
+if TYPE_CHECKING:
+    from snakestore.reports import ImportReport
 
 Record = dict[str, Any]
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from datetime import timedelta
 from functools import partial, wraps
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack, cast
 
 from sqlalchemy import URL
 
@@ -17,11 +17,13 @@ from snakestore.aio.dispatcher import Arguments, Dispatcher, Keywords, Method
 from snakestore.aio.lease import AsyncLease
 from snakestore.aio.records import exported, imported
 from snakestore.aio.transaction import AsyncTransaction
-from snakestore.reports import ImportReport
 from snakestore.repository import SessionRepository
 from snakestore.repository.handle import SharedHandle
 from snakestore.repository.naming import lists_methods_of, named
 from snakestore.repository.options import RepositoryOptions, check_option_names, show_options
+
+if TYPE_CHECKING:
+    from snakestore.reports import ImportReport
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from snakestore.reports import VariableBatch
 from snakestore.repository.methods import RepositoryMethods
 from snakestore.repository.naming import public_class
+from snakestore.variable import VariableBatch
 
 if TYPE_CHECKING:
     import os

@@ -18,22 +18,21 @@ from snakestore.storage.dialects import backend_of, parse_path
 
 _QUOTES = {"'": "'", '"': '"', "`": "`", "\u201c": "\u201d", "\u2018": "\u2019", "\u00ab": "\u00bb"}
 """The closing quote for each opening one; text that was copied may have typographic ones."""
-_KEYWORDS = re.compile(r"\s*(?:host|hostaddr|port|dbname|user|password|service)\s*=", re.IGNORECASE)
+# text, which ``re`` compiles on first use: the path of a file needs none of these patterns
+_KEYWORDS = r"\s*(?:host|hostaddr|port|dbname|user|password|service)\s*="
 """The start of a connection string of libpq, ``host=... dbname=...``."""
-_WITHOUT_SCHEME = re.compile(r"(?!file:)(?:[\w+]+//)?[^/\\:@\s]+:[^/\\@]+@[^/\\@]+/")
+_WITHOUT_SCHEME = r"(?!file:)(?:[\w+]+//)?[^/\\:@\s]+:[^/\\@]+@[^/\\@]+/"
 """The start of ``user:password@host/database`` and ``postgresql//user:password@host/database``."""
-_FOREIGN_URL = re.compile(
+_FOREIGN_URL = (
     r"(?:jdbc|odbc|adbc):"
     r"|(?:sqlite3?|postgres(?:ql)?|mysql|mariadb|oracle|mssql|sqlserver|duckdb|libsql|cockroachdb"
-    r"|redis|mongodb|https?|ftp|s3|gs)(?:\+\w+)?:(?!//)",
-    re.IGNORECASE,
+    r"|redis|mongodb|https?|ftp|s3|gs)(?:\+\w+)?:(?!//)"
 )
 """The start of a URL that SQLAlchemy does not read, such as ``jdbc:`` or ``sqlite:agent.db``."""
 
-_SEVERAL_HOSTS = re.compile(
+_SEVERAL_HOSTS = (
     r"(?P<start>[\w+]+://(?:[^:/@]*(?::[^@]*)?@)?)"
-    r"(?P<hosts>[^/?@]*,[^/?@]*)(?P<path>(?:/[^?@]*)?)(?P<query>(?:\?.*)?)",
-    re.DOTALL,
+    r"(?P<hosts>[^/?@]*,[^/?@]*)(?P<path>(?:/[^?@]*)?)(?P<query>(?:\?.*)?)"
 )
 """A URL of several servers as libpq reads it, which SQLAlchemy does not."""
 
@@ -95,11 +94,11 @@ def _refuse_no_path(text: str) -> None:
         reason = "contains a line break: remove it, e.g. with .strip()"
     elif len(stripped) > 1 and _QUOTES.get(stripped[0]) == stripped[-1]:
         reason = "is in quotes: remove them"
-    elif _KEYWORDS.match(text):
+    elif "=" in text and re.match(_KEYWORDS, text, re.IGNORECASE):
         reason = "is a connection string: write postgresql://user:password@host/database"
-    elif _WITHOUT_SCHEME.match(stripped):
+    elif "@" in text and re.match(_WITHOUT_SCHEME, stripped):
         reason = "is a URL without a scheme: write postgresql://user:password@host/database"
-    elif (scheme := _FOREIGN_URL.match(text)) is not None:
+    elif ":" in text and (scheme := re.match(_FOREIGN_URL, text, re.IGNORECASE)) is not None:
         reason = (
             f"starts with {scheme[0]!r} and is not a SQLAlchemy URL: write sqlite:///agent.db for a"
             " file, postgresql://user:password@host/database for a server"
@@ -132,7 +131,7 @@ def _make_url(text: str) -> URL:
 
 def _with_hosts_in_query(text: str) -> str:
     """A URL of several servers with ``host=`` in its query, as SQLAlchemy reads it."""
-    several = _SEVERAL_HOSTS.fullmatch(text)
+    several = re.fullmatch(_SEVERAL_HOSTS, text, re.DOTALL) if "," in text else None
     if several is None or ("@" in several["query"] and not several["start"].endswith("@")):
         return text  # a comma of a password
     query = f"{several['query']}&" if several["query"] else "?"

@@ -25,7 +25,6 @@ from collections.abc import (
 from collections.abc import (
     Set as AbstractSet,
 )
-from difflib import get_close_matches
 from typing import Any, Final
 
 from snakestore.types.unchanged import UNCHANGED
@@ -221,6 +220,8 @@ def type_hint(name: object, known: Iterable[str]) -> str | None:
         return None
     names = list(known)
     lowered = text.strip().lower().partition("[")[0]
+    from difflib import get_close_matches  # noqa: PLC0415 - needed for this message alone
+
     close = get_close_matches(lowered, [*names, *_TYPE_OF_ALIAS], n=1, cutoff=0.7)
     found = lowered if lowered in _TYPE_OF_ALIAS else close[0] if close else ""
     meant = found if found in names else _TYPE_OF_ALIAS.get(found)

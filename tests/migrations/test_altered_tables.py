@@ -13,12 +13,11 @@ import pytest
 import snakestore
 from snakestore import SchemaError, SessionRepository, StoreError
 from snakestore.storage.dialects.sqlite.definitions import (
-    HEAD_DIGEST,
     ObjectDefinition,
-    digest,
     find_alterations,
     parse_table,
 )
+from snakestore.storage.dialects.sqlite.introspection import HEAD_DIGEST, digest
 from snakestore.storage.schema.revisions import HEAD, REVISIONS, VERSION_TABLE
 from snakestore.storage.schema.tables import Base
 

@@ -27,7 +27,9 @@ from sqlalchemy.types import BigInteger, Double, Integer, TypeEngine
 
 from snakestore.storage import queries
 from snakestore.storage.queries.columns import RangeQuery
+from snakestore.storage.queries.history import HistoryStatements
 from snakestore.storage.queries.statement import CompiledStatement, Statement
+from snakestore.storage.queries.variables import BatchStatements
 from snakestore.storage.schema.column_types import UtcDateTime
 from snakestore.storage.schema.tables import Base
 
@@ -145,6 +147,8 @@ def _parts(thing: object) -> Iterator[tuple[str, object]]:
         yield from ((f"-{key}", each) for key, each in thing.items())
     elif is_dataclass(thing) and not isinstance(thing, type):
         yield from ((f".{field.name}", getattr(thing, field.name)) for field in fields(thing))
+    elif isinstance(thing, BatchStatements | HistoryStatements):
+        yield from ((f".{name}", each) for name, each in vars(thing).items())
 
 
 def _sets_of_bounds(query: RangeQuery) -> Iterator[tuple[str, ...]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from snakestore.errors import (
     LogNotFoundError,
@@ -103,8 +102,7 @@ class LogReadMethods(RepositoryBase):
         return self._runner.lookup(_has, sid, log)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(NamedTuple):
     """Which entries of a log to read, in order.
 
     Attributes:

@@ -16,7 +16,6 @@ from snakestore.errors import (
     VariableNotFoundError,
 )
 from snakestore.names import identifier_text, invalid_name_reason
-from snakestore.reports import VariableBatch
 from snakestore.repository.arguments import (
     check_collection,
     checked_expected_versions,
@@ -46,7 +45,7 @@ from snakestore.storage.mapping.variables import by_id, by_name, variable_from
 from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import variables as sql
 from snakestore.storage.queries.statement import Row
-from snakestore.variable import Variable
+from snakestore.variable import Variable, VariableBatch
 from snakestore.versioning import write_stamp
 
 

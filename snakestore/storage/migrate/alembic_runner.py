@@ -22,7 +22,7 @@ from snakestore.storage.schema.revisions import REVISIONS, VERSION_TABLE
 from snakestore.storage.schema.tables import Base
 
 Direction = Literal["upgrade", "downgrade"]
-_STEPS = re.compile(r"[+-][0-9]{1,4}")
+_STEPS = r"[+-][0-9]{1,4}"
 _REVISIONS = f"revisions are base, {', '.join(REVISIONS)} and head"
 
 # Alembic keeps the running migration in module globals: one at a time in a process. Taken after the
@@ -79,7 +79,8 @@ def check_revision(revision: object) -> None:
         ValidationError: it is neither a revision's name nor a number of steps ("+1", "-1").
     """
     if not isinstance(revision, str) or (
-        revision not in {"base", "head", "heads", *REVISIONS} and _STEPS.fullmatch(revision) is None
+        revision not in {"base", "head", "heads", *REVISIONS}
+        and re.fullmatch(_STEPS, revision) is None
     ):
         message = f"unknown revision {shorten(revision)}: {_REVISIONS}"
         raise ValidationError(message, value=revision)

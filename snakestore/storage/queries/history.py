@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -40,41 +39,6 @@ from snakestore.storage.queries.columns import (
 from snakestore.storage.queries.statement import Statement
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryStatements:
-    """The statements about the past versions of the rows of one table, their owners.
-
-    Their parameters are ``:sid``, the session, and the owner's id under the name ``parameter``.
-    """
-
-    parameter: str
-    archive: Statement
-    """Copies the owner's present version."""
-    overwrite: Statement
-    """Likewise, over the oldest past version, if there are exactly ``:keep`` and one more."""
-    prune: Statement
-    """Deletes all but the newest ``:keep``."""
-    prune_before: Statement
-    """Likewise, but only what was written before ``:time``."""
-    delete: Statement
-    delete_several: Statement
-    """Deletes those of several owners; expands their ids."""
-    select: Statement
-    """All past versions, newest first."""
-    select_limited: Statement
-    """The newest ``:limit``."""
-    select_version: Statement
-    select_at: Statement
-    """The version that was the present one at ``:time``."""
-    select_owners: Statement
-    """Keys of at most ``:limit`` owners after a key that have past versions."""
-    select_owners_in_session: Statement
-
-    def key(self, sid: str, owner_id: object) -> dict[str, Any]:
-        """The parameters that say which owner."""
-        return {"sid": sid, self.parameter: owner_id}
-
-
 class _Builder:
     """Builds ``HistoryStatements`` about ``past``, whose column ``owner_id`` names the owner.
 
@@ -95,14 +59,25 @@ class _Builder:
         self._owner_key = tuple(owners.primary_key.columns)
         self._session: BindParameter[str] = bindparam("sid")
         self._owner: BindParameter[str] = bindparam(parameter)
-        self._this = and_(owners.c.session_id == self._session, owners.c.id == self._owner)
-        self._of_this = self._of_owner(past)
-        # a past version has its owner's columns of the same names
-        self._archived: dict[str, ColumnElement[Any]] = {
-            column.name: owners.c[column.name]
-            for column in past.c
+
+    @property
+    def _this(self) -> ColumnElement[bool]:
+        owners = self._owners.c
+        return and_(owners.session_id == self._session, owners.id == self._owner)
+
+    @property
+    def _of_this(self) -> ColumnElement[bool]:
+        return self._of_owner(self._past)
+
+    @property
+    def _archived(self) -> dict[str, ColumnElement[Any]]:
+        """What is archived of an owner: a past version has its columns of the same names."""
+        owners, owner_id = self._owners.c, self._owner_id
+        return {
+            column.name: owners[column.name]
+            for column in self._past.c
             if column.name not in {owner_id, "created_at"}
-        } | {owner_id: owners.c.id, "created_at": owners.c.last_updated_at}
+        } | {owner_id: owners.id, "created_at": owners.last_updated_at}
 
     def _of_owner(self, past: FromClause) -> ColumnElement[bool]:
         return and_(past.c.session_id == self._session, past.c[self._owner_id] == self._owner)
@@ -205,31 +180,52 @@ class _Builder:
         return select(*self._owner_key).where(which, has_history).limit(bindparam("limit"))
 
 
-def _history(
-    owners: Table,
-    past: Table,
-    owner_id: str,
-    parameter: str,
-    selected: Sequence[ColumnElement[Any]],
-) -> HistoryStatements:
-    build = _Builder(owners, past, owner_id, parameter, selected)
-    return HistoryStatements(
-        parameter=parameter,
-        archive=Statement(build.archive),
-        overwrite=Statement(build.overwrite),
-        prune=Statement(build.prune),
-        prune_before=Statement(build.prune_before),
-        delete=Statement(build.delete),
-        delete_several=Statement(build.delete_several, expanding=True),
-        select=Statement(build.select),
-        select_limited=Statement(build.select_limited),
-        select_version=Statement(build.select_version),
-        select_at=Statement(build.select_at),
-        select_owners=Statement(build.select_owners),
-        select_owners_in_session=Statement(build.select_owners_in_session),
-    )
+class HistoryStatements:
+    """The statements about the past versions of the rows of one table, their owners.
+
+    Their parameters are ``:sid``, the session, and the owner's id under the name ``parameter``.
+    """
+
+    # a plain class: the methods of a dataclass take longer to make than all the statements
+    def __init__(
+        self,
+        owners: Table,
+        past: Table,
+        owner_id: str,
+        parameter: str,
+        selected: Sequence[ColumnElement[Any]],
+    ) -> None:
+        build = _Builder(owners, past, owner_id, parameter, selected)
+        self.parameter = parameter
+        self.archive = Statement(build.archive)
+        """Copies the owner's present version."""
+        self.overwrite = Statement(build.overwrite)
+        """Likewise, over the oldest past version, if there are exactly ``:keep`` and one more."""
+        self.prune = Statement(build.prune)
+        """Deletes all but the newest ``:keep``."""
+        self.prune_before = Statement(build.prune_before)
+        """Likewise, but only what was written before ``:time``."""
+        self.delete = Statement(build.delete)
+        self.delete_several = Statement(build.delete_several, expanding=True)
+        """Deletes those of several owners; expands their ids."""
+        self.select = Statement(build.select)
+        """All past versions, newest first."""
+        self.select_limited = Statement(build.select_limited)
+        """The newest ``:limit``."""
+        self.select_version = Statement(build.select_version)
+        self.select_at = Statement(build.select_at)
+        """The version that was the present one at ``:time``."""
+        self.select_owners = Statement(build.select_owners)
+        """Keys of at most ``:limit`` owners after a key that have past versions."""
+        self.select_owners_in_session = Statement(build.select_owners_in_session)
+
+    def key(self, sid: str, owner_id: object) -> dict[str, Any]:
+        """The parameters that say which owner."""
+        return {"sid": sid, self.parameter: owner_id}
 
 
-OF_VARIABLES = _history(variables, versions, "variable_id", "vid", VERSION_COLUMNS)
-OF_PROGRAMS = _history(programs, program_versions, "program_id", "pid", PAST_PROGRAM_COLUMNS)
+OF_VARIABLES = HistoryStatements(variables, versions, "variable_id", "vid", VERSION_COLUMNS)
+OF_PROGRAMS = HistoryStatements(
+    programs, program_versions, "program_id", "pid", PAST_PROGRAM_COLUMNS
+)
 EVERY_HISTORY = (OF_VARIABLES, OF_PROGRAMS)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from itertools import product
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    ScalarSelect,
     Select,
     Table,
     Update,
@@ -41,8 +43,8 @@ from snakestore.storage.queries.statement import Statement
 _this = sessions.c.id == bindparam("sid")
 
 
-def _count(table: Table) -> Select[int]:
-    return select(func.count()).select_from(table)
+def _count(table: Table, *which: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(func.count()).select_from(table).where(*which).scalar_subquery()
 
 
 SELECT_SESSION_STATE = Statement(lambda: select(*STATE_COLUMNS).where(_this))
@@ -173,16 +175,14 @@ DELETE_SESSIONS = (
     Statement(lambda size: delete(sessions).where(each(sessions.c.id, size)), expanding=True),
 )
 
-COUNTS = {
-    "sessions": _count(sessions),
-    "expired_sessions": _count(sessions).where(sessions.c.expires_at < bindparam("bound")),
-    "variables": _count(variables),
-    "programs": _count(programs),
-    "versions": select(
-        _count(versions).scalar_subquery() + _count(program_versions).scalar_subquery()
-    ),
-    "logs": _count(logs),
-    "log_entries": _count(entries),
+COUNTS: dict[str, Callable[[], ColumnElement[int]]] = {
+    "sessions": lambda: _count(sessions),
+    "expired_sessions": lambda: _count(sessions, sessions.c.expires_at < bindparam("bound")),
+    "variables": lambda: _count(variables),
+    "programs": lambda: _count(programs),
+    "versions": lambda: _count(versions) + _count(program_versions),
+    "logs": lambda: _count(logs),
+    "log_entries": lambda: _count(entries),
 }
 """What ``SELECT_COUNTS`` counts, in order."""
-SELECT_COUNTS = Statement(lambda: select(*(each.scalar_subquery() for each in COUNTS.values())))
+SELECT_COUNTS = Statement(lambda: select(*(count() for count in COUNTS.values())))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -172,32 +171,26 @@ SELECT_LEASES = Statement(lambda size: _by_id_or_name(LEASE_COLUMNS, size), expa
 SELECT_LEASE_FOR_UPDATE = Statement(lambda: _beside_session(STATE_COLUMNS, LEASE_COLUMNS))
 
 
-@dataclass(frozen=True, slots=True)
 class BatchStatements:
     """Statements that select several variables, by their ids or names, which they expand."""
 
-    by_name: Statement
-    by_id: Statement
-    by_either: Statement
-    """Searches two indexes for each: for a server, where a second statement costs more."""
+    def __init__(self, columns: Sequence[ColumnElement[Any]]) -> None:
+        """Select ``columns``."""
+
+        def _by(column: ColumnElement[str]) -> Statement:
+            return Statement(
+                lambda size: select(*columns).where(_here, each(column, size)), expanding=True
+            )
+
+        self.by_name = _by(variables.c.name)
+        self.by_id = _by(variables.c.id)
+        self.by_either = Statement(lambda size: _by_id_or_name(columns, size), expanding=True)
+        """Searches two indexes for each: for a server, where a second statement costs more."""
 
 
-def _batch(columns: Sequence[ColumnElement[Any]]) -> BatchStatements:
-    def _of(column: ColumnElement[str]) -> Statement:
-        return Statement(
-            lambda size: select(*columns).where(_here, each(column, size)), expanding=True
-        )
-
-    return BatchStatements(
-        by_name=_of(variables.c.name),
-        by_id=_of(variables.c.id),
-        by_either=Statement(lambda size: _by_id_or_name(columns, size), expanding=True),
-    )
-
-
-SEVERAL = _batch(VARIABLE_COLUMNS)
-SEVERAL_FOR_UPDATE = _batch((*VARIABLE_COLUMNS, _Address()))
-SEVERAL_FOR_OVERWRITE = _batch((*_OVERWRITTEN_COLUMNS, _Address()))
+SEVERAL = BatchStatements(VARIABLE_COLUMNS)
+SEVERAL_FOR_UPDATE = BatchStatements((*VARIABLE_COLUMNS, _Address()))
+SEVERAL_FOR_OVERWRITE = BatchStatements((*_OVERWRITTEN_COLUMNS, _Address()))
 SELECT_NAME_CONFLICTS = Statement(
     lambda: union_all(
         # one index for each half; an OR of both columns would read the whole session

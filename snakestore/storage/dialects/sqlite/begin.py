@@ -21,8 +21,8 @@ READ_ONLY = "snakestore_read_only"
 """Under this key a pool's entry notes that its connection cannot write."""
 _AUTOCOMMIT = "snakestore_autocommit"
 """Under this key a pool's entry notes whether COMMIT has no effect on its connection."""
-_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*|/\*[\s\S]*?\*/)*([A-Za-z]+)")
-_CHANGES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
+_FIRST_WORD = r"(?:\s|--[^\n]*|/\*[\s\S]*?\*/)*([A-Za-z]+)"
+_CHANGES = r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b"
 _READS = frozenset({"SELECT", "VALUES"})
 # what opens or ends a transaction, cannot run inside one, or takes effect only outside
 _ALONE = frozenset(
@@ -33,11 +33,11 @@ _ALONE = frozenset(
 @lru_cache(maxsize=1024)
 def begin_for(statement: str) -> str | None:
     """The BEGIN to send before ``statement`` if no transaction is open; None if none is needed."""
-    found = _FIRST_WORD.match(statement)
+    found = re.match(_FIRST_WORD, statement)
     word = found.group(1).upper() if found else ""
     if word in _ALONE:
         return None
-    if word in _READS or (word == "WITH" and not _CHANGES.search(statement)):
+    if word in _READS or (word == "WITH" and not re.search(_CHANGES, statement, re.IGNORECASE)):
         return "BEGIN"
     return BEGIN_WRITE
 

@@ -6,7 +6,6 @@ from the mapped classes, and a test holds those equal to what the migrations cre
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
@@ -43,8 +42,6 @@ _TABLE_CONSTRAINTS = frozenset({"constraint", "primary", "unique", "check", "for
 _COLLATIONS = frozenset({"binary", "nocase", "rtrim"})
 """Those that every SQLite has."""
 _VERSION_COLUMNS = frozenset({"version_num"})
-HEAD_DIGEST = "4b8da4bfe08d70a9a83dd0b6faeaefdba52936f867d6b2d86ec05af65b27e209"
-"""Of the tables and indexes that the migrations create: a file with these needs no comparison."""
 _COMPUTES = frozenset({"collate", "generated", "as"})
 """Words that no column of snakestore's has."""
 
@@ -58,12 +55,6 @@ class ObjectDefinition(NamedTuple):
     sql: str | None
 
 
-def digest(found: Iterable[ObjectDefinition]) -> str:
-    """A digest of definitions, whatever the white space in them."""
-    rows = "\n".join(" ".join(" ".join(map(str, each)).split()) for each in found)
-    return hashlib.sha256(rows.encode(errors="surrogatepass")).hexdigest()
-
-
 @lru_cache(maxsize=64)
 def find_alterations(found: tuple[ObjectDefinition, ...], revision: str) -> tuple[Alteration, ...]:
     """What others have changed of snakestore's tables, or put on them.
@@ -73,8 +64,6 @@ def find_alterations(found: tuple[ObjectDefinition, ...], revision: str) -> tupl
         revision: the schema of the tables. Of an older one than the present, only what computes or
             refuses values is found.
     """
-    if revision == HEAD and digest(found) == HEAD_DIGEST:
-        return ()
     present = tables_at(revision)
     tables = {
         each.name.lower(): parse_table(each.sql)

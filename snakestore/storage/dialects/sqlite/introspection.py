@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,10 +22,9 @@ from sqlalchemy import (
     union_all,
 )
 
-from snakestore.storage.dialects.sqlite.definitions import ObjectDefinition, find_alterations
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.alterations import Alteration
-from snakestore.storage.schema.revisions import VERSION_TABLE
+from snakestore.storage.schema.revisions import HEAD, VERSION_TABLE
 from snakestore.storage.schema.tables import Base
 
 MAX_FINDINGS = 1000
@@ -100,9 +100,13 @@ _DEFINITIONS = (
     f" WHERE lower(tbl_name) IN ({_TABLES}) ORDER BY name"
 )
 DEFINITIONS = Statement(
-    lambda: text(_DEFINITIONS).columns(*(column(name, Text()) for name in ObjectDefinition._fields))
+    lambda: text(_DEFINITIONS).columns(
+        *(column(name, Text()) for name in ("kind", "name", "table", "sql"))
+    )
 )
 ENCODING = Statement(lambda: select(column("encoding", Text())).select_from(func.pragma_encoding()))
+HEAD_DIGEST = "4b8da4bfe08d70a9a83dd0b6faeaefdba52936f867d6b2d86ec05af65b27e209"
+"""Of the tables and indexes that the migrations create: a file with these needs no comparison."""
 _VERSION_TABLE = (
     f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{VERSION_TABLE}'"  # noqa: S608 - a constant
 )
@@ -113,10 +117,23 @@ _RELATIONS = "SELECT lower(name) FROM sqlite_master WHERE type <> 'trigger'"
 _VIEWS = "SELECT lower(name), sql FROM sqlite_master WHERE type = 'view'"
 
 
-def alterations_of(definitions: Iterable[tuple[Any, ...]], revision: str) -> Sequence[Alteration]:
+def digest(definitions: Iterable[Sequence[Any]]) -> str:
+    """A digest of the rows of ``DEFINITIONS``, whatever the white space in them."""
+    rows = "\n".join(" ".join(" ".join(map(str, each)).split()) for each in definitions)
+    return hashlib.sha256(rows.encode(errors="surrogatepass")).hexdigest()
+
+
+def alterations_of(definitions: Iterable[Sequence[Any]], revision: str) -> Sequence[Alteration]:
     """What others altered, from the rows of ``DEFINITIONS``."""
-    found = tuple(ObjectDefinition(*row) for row in definitions)
-    return find_alterations(found, revision)
+    rows = tuple(definitions)
+    if revision == HEAD and digest(rows) == HEAD_DIGEST:
+        return ()
+    from snakestore.storage.dialects.sqlite.definitions import (  # noqa: PLC0415 - on use
+        ObjectDefinition,
+        find_alterations,
+    )
+
+    return find_alterations(tuple(ObjectDefinition(*row) for row in rows), revision)
 
 
 class SQLiteSchemaReader:

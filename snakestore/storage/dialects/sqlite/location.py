@@ -82,7 +82,7 @@ _SHARED_FILE_SYSTEMS = frozenset(
         "fuse.vmhgfs-fuse",
     }
 )
-_ESCAPED = re.compile(rb"\\([0-7]{3})")
+_ESCAPED = rb"\\([0-7]{3})"
 
 
 class _Mount(NamedTuple):
@@ -200,7 +200,8 @@ def _read_mounts() -> tuple[dict[bytes, list[_Mount]], list[_Mount]]:
         if len(fields) > 4:  # noqa: PLR2004 - the fields above
             number, parent, _, _, point = fields[:5]
             kind = rest.split(b" ", 1)[0].decode("utf-8", "replace").strip()
-            point = _ESCAPED.sub(lambda match: bytes([int(match[1], 8)]), point)
+            if b"\\" in point:
+                point = re.sub(_ESCAPED, lambda match: bytes([int(match[1], 8)]), point)
             beneath[parent].append(_Mount(number, point, kind))
     numbers = {mount.number for mounts in beneath.values() for mount in mounts}
     top = [mount for parent in beneath if parent not in numbers for mount in beneath[parent]]
