@@ -43,7 +43,7 @@ class _Use:
     async def enter(self, user: Permit) -> None:
         """Wait for the calls that came before."""
         if not user.enter_at_once(self._line):
-            await user.enter(self._line, WITHOUT_LIMIT)
+            await self._line.enter(user, WITHOUT_LIMIT)
 
     def start(self, user: Permit, call: Callable[[], R], caller: object) -> Job[R]:
         """Start a call of ``user``, whose turn it is."""

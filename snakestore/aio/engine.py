@@ -110,14 +110,19 @@ class EngineDispatcher(Dispatcher):
         self, method: Method[R], args: Arguments, kwargs: Keywords, *, alone: bool = False
     ) -> R:
         """Run a method that writes, when it is its turn."""
-        args, kwargs = repeatable(args, kwargs)
+        small = is_small(args, kwargs)
+        if not small:
+            args, kwargs = repeatable(args, kwargs)
+            small = is_small(args, kwargs)
 
         def call(runner: Runner) -> R:
             """Run the method on a repository that tries once."""
             return method(self._repository_on(runner), *args, **kwargs)
 
-        grouped = self._groups and not alone and is_small(args, kwargs)
-        return await self._run_write(call, session_of(args, kwargs), grouped=grouped)
+        permit = Permit()
+        grouped = small and self._groups and not alone
+        write = partial(self._write, call, permit, session_of(args, kwargs), grouped=grouped)
+        return await guarded(write, permit.release)
 
     async def run_write(self, call: Callable[[AutocommitRunner], R], session: object) -> R:
         """Run a call that writes by the runner that it gets, in a transaction of its own.
@@ -126,15 +131,8 @@ class EngineDispatcher(Dispatcher):
             call: may be called again, if another try may help.
             session: the id of the session whose row it locks, if it is one.
         """
-        return await self._run_write(call, session, grouped=False)
-
-    async def _run_write(self, call: Callable[[Any], R], session: object, *, grouped: bool) -> R:
-        caller = await self._admit(write=True)
         permit = Permit()
-        if grouped:
-            permit.companion = Companion(call, caller)
-            call = partial(self._lead, permit.companion, get_ident())
-        write = partial(self._write, call, caller, permit, text_of(session))
+        write = partial(self._write, call, permit, session, grouped=False)
         return await guarded(write, permit.release)
 
     def _lead(self, companion: Companion[R], loop_thread: int, runner: AutocommitRunner) -> R:
@@ -146,17 +144,19 @@ class EngineDispatcher(Dispatcher):
         return GroupCommit(line, lambda: self._closed).lead(companion, runner)
 
     async def _write(
-        self,
-        call: Callable[[AutocommitRunner], R],
-        caller: object,
-        permit: Permit,
-        session: str | None,
+        self, call: Callable[[Any], R], permit: Permit, session: object, *, grouped: bool
     ) -> R:
-        await self._scheduler.write(permit, session, self._limit)
-        if permit.companion is not None and permit.joined:
-            permit.leave()
-            outcome: R = permit.companion.outcome()
-            return outcome
+        caller = await self._admit(write=True) if self._runner.blocks else self._caller()
+        companion = permit.companion = Companion(call, caller) if grouped else None
+        scheduler = self._scheduler
+        locked = text_of(session) if scheduler.locks_rows else None
+        await scheduler.write(permit, locked, self._limit)
+        if companion is not None:
+            if permit.joined:
+                permit.leave()
+                outcome: R = companion.outcome()
+                return outcome
+            call = partial(self._lead, companion, get_ident())
         result, _ = await self._attempt(call, caller, permit)
         permit.leave()
         return result
@@ -239,10 +239,18 @@ class EngineDispatcher(Dispatcher):
             await loop_time.sleep(delay)
             runner = self._runner.deferring(policy)
 
+    def _caller(self) -> object:
+        """The present caller.
+
+        Raises:
+            StoreError: the repository is closed.
+        """
+        self._refuse_closed()
+        return current_task_caller()
+
     async def _admit(self, *, write: bool) -> object:
         """The caller, unless the repository is closed or the caller would wait for itself."""
-        self._refuse_closed()
-        caller = current_task_caller()
+        caller = self._caller()
         if self._runner.blocks:
             check = partial(self._runner.refuse_deadlock, write=write)
             for _ in range(_LOOP_TURNS):

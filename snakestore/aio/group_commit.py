@@ -42,7 +42,8 @@ _COLLECTIONS = frozenset((dict, list, tuple, set, frozenset))
 
 def is_small(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
     """Whether a write is quick, and reading its arguments calls no code of the user's."""
-    return all(map(_is_small, arguments)) and all(map(_is_small, keywords.values()))
+    values = (*arguments, *keywords.values()) if keywords else arguments
+    return _SINGLE.issuperset(map(type, values)) or all(map(_is_small, values))
 
 
 def _is_small(argument: object) -> bool:

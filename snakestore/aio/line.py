@@ -2,7 +2,7 @@
 
 An exception from outside (a signal handler's, ``KeyboardInterrupt``) may come after any call. No
 place is lost then. Only the set of holders says which places are taken. Leaving twice is harmless.
-Each ``enter`` and ``leave``, and each waiting task every half second, gives out the free places
+Each ``enter`` and ``leave``, and every half second while a task waits, gives out the free places
 again, and so completes what an exception interrupted.
 """
 
@@ -17,20 +17,24 @@ from enum import Enum
 from typing import Protocol
 
 from snakestore.aio.executors import Work
+from snakestore.aio.watch import Watch
 from snakestore.clock import steady_seconds
 from snakestore.errors import StoreBusyError
 from snakestore.storage import fork
-from snakestore.storage.execution import loop_time
 
 WITHOUT_LIMIT = float("inf")
 MAX_OVERTAKEN = 10
 """How many urgent tasks pass before the others."""
 LOOK_AGAIN = 0.5
-"""How often a waiting task looks for a place itself, in seconds."""
+"""How often waiting tasks are looked after, in seconds."""
 
 
 class _State(Enum):
     WAITING, SERVED, JOINED, GONE = range(4)
+
+
+_WAITING = _State.WAITING
+"""A constant: a member of an Enum takes as long to look up as a call."""
 
 
 class Holder(Protocol):
@@ -57,21 +61,21 @@ class Holder(Protocol):
 class Ticket:
     """A task in a line, and the future by which it is woken."""
 
-    __slots__ = ("future", "holder", "loop", "since", "state", "thread", "timer")
+    __slots__ = ("future", "holder", "limit", "loop", "since", "state", "thread")
 
-    def __init__(self, holder: Holder) -> None:
+    def __init__(self, holder: Holder, limit: float) -> None:
         self.holder = holder
+        self.limit = limit
         self.loop = asyncio.get_running_loop()
         self.thread = threading.get_ident()
         self.future = self.loop.create_future()
         self.since = steady_seconds()
-        self.state = _State.WAITING
-        self.timer: loop_time.Timer | None = None
+        self.state = _WAITING
 
     @property
     def waits(self) -> bool:
         """Whether the task still waits for a place."""
-        return self.state is _State.WAITING and not self.future.done() and not self.holder.lost
+        return self.state is _WAITING and not self.future.done() and not self.holder.lost
 
     def wake(self) -> bool:
         """Wake the task, if it was not woken. Returns False if its event loop is closed."""
@@ -97,13 +101,13 @@ class _Call:
 
     def __init__(self, holder: Holder, call: Callable[[], None]) -> None:
         self.holder = holder
-        self.state = _State.WAITING
+        self.state = _WAITING
         self._calls = [call]
 
     @property
     def waits(self) -> bool:
         """Whether it still waits for a place."""
-        return self.state is _State.WAITING
+        return self.state is _WAITING
 
     def wake(self) -> bool:
         """Make the call, if it was not made."""
@@ -129,6 +133,8 @@ class Line:
         self._busy = busy
         self._waiting: deque[Ticket | _Call] = deque()
         self._urgent: deque[Ticket | _Call] = deque()
+        self._watch: Watch[Ticket] | None = None
+        """Looks after the tasks of one event loop, that which came last."""
         self._overtaken = 0
         self._mutex = threading.RLock()  # reentrant: a finalizer may leave at any time
         self._fork_depth = fork.depth
@@ -159,20 +165,26 @@ class Line:
         Raises:
             StoreBusyError: nothing was done in any place of the line for ``limit`` seconds.
         """
-        ticket = Ticket(holder)
+        ticket = Ticket(holder, limit)
+        watch = self._watch
+        if watch is None or watch.loop is not ticket.loop:
+            watch = self._watch = Watch(ticket.loop, self._look, LOOK_AGAIN)
         try:
+            holder.awaited = self
             with self._mutex:
                 (self._urgent if urgent else self._waiting).append(ticket)
                 self._serve()  # a place may be free since a moment ago, by another thread
-            self._look_after(ticket, limit, min(limit, LOOK_AGAIN))
+            watch.add(ticket, ticket.since, min(limit, LOOK_AGAIN))
             await ticket.future
         except BaseException:
             ticket.state = _State.GONE
             self.leave(holder, moved=False)
             raise
         finally:
-            if ticket.timer is not None:
-                ticket.timer.cancel()
+            holder.awaited = None
+            watch.discard(ticket)
+            if not watch.waiting and self._watch is watch:
+                self._watch = None  # no cycle, so that a line is collected at once
 
     def call(self, holder: Holder, call: Callable[[], None]) -> None:
         """Make a call that starts something, as soon as ``holder`` has a place for it."""
@@ -194,7 +206,7 @@ class Line:
             if moved and holder in self.holders:
                 self.moved = steady_seconds()
             self.holders.discard(holder)
-            if self._urgent or self._waiting:
+            if (self._urgent or self._waiting) and len(self.holders) < self.places:
                 self._serve()
 
     def take_companion(self) -> Ticket | None:
@@ -230,22 +242,23 @@ class Line:
 
     def _serve(self) -> None:
         """Give free places to tasks that wait. With the mutex, and again after an exception."""
-        for holder in list(self.holders):
+        holders = self.holders
+        for holder in list(holders):
             if holder.lost:
-                self.holders.discard(holder)
+                holders.discard(holder)
         while self._urgent or self._waiting:
             urgent = self._urgent and not (self._waiting and self._overtaken >= MAX_OVERTAKEN)
             queue = self._urgent if urgent else self._waiting
             ticket = queue[0]  # it is taken out when it has been woken
+            if len(holders) >= self.places and ticket.holder not in holders:
+                return
             if ticket.waits:
-                if len(self.holders | {ticket.holder}) > self.places:
-                    return
-                self.holders.add(ticket.holder)
+                holders.add(ticket.holder)
                 ticket.holder.awaited = None
                 ticket.state = _State.SERVED
                 self._overtaken = self._overtaken + 1 if urgent else 0
             if ticket.state is _State.SERVED and not ticket.wake():
-                self.holders.discard(ticket.holder)
+                holders.discard(ticket.holder)
             queue.popleft()
 
     def _last_moved(self, seen: set[Line]) -> float:
@@ -258,36 +271,37 @@ class Line:
                 last = max(last, line._last_moved(seen))  # noqa: SLF001 - of the same class
         return last
 
-    def _look_after(self, ticket: Ticket, limit: float, seconds: float) -> None:
-        """Look again after some seconds whether the line has stood still for ``limit``."""
-        before = ticket.timer
-        ticket.timer = loop_time.call_later(ticket.loop, seconds, self._look, ticket, limit)
-        if before is not None:
-            before.cancel()
-
-    def _look(self, ticket: Ticket, limit: float) -> None:
-        self._look_after(ticket, limit, LOOK_AGAIN)  # first, for an exception may come below
+    def _look(self, watch: Watch[Ticket]) -> float:
+        """Look after the tasks of one event loop that wait. Returns for how many seconds."""
         with self._mutex:
             self._serve()
-        if ticket.future.done():
-            return
+        moved = self._last_moved(set())
+        seconds = LOOK_AGAIN
+        for ticket in list(watch.waiting):
+            if ticket.future.done() or ticket.state is _State.GONE:
+                watch.discard(ticket)
+            else:
+                seconds = min(seconds, self._look_after(ticket, moved))
+        return seconds
+
+    def _look_after(self, ticket: Ticket, moved: float) -> float:
         if ticket.state is _State.JOINED:
             if ticket.holder.job is not None and ticket.holder.job.ended:
                 ticket.wake()
-            return
+            return LOOK_AGAIN
         if ticket.state is _State.SERVED:
             ticket.wake()
-            return
-        left = max(self._last_moved(set()), ticket.since) + limit - steady_seconds()
+            return LOOK_AGAIN
+        left = max(moved, ticket.since) + ticket.limit - steady_seconds()
         if left > 0:
-            self._look_after(ticket, limit, min(left, LOOK_AGAIN))
-            return
+            return min(left, LOOK_AGAIN)
         with self._mutex:
             gave_up = ticket.state is _State.WAITING
             if gave_up:
                 ticket.state = _State.GONE
         if gave_up and not ticket.future.done():  # else it was served or taken out just now
             ticket.future.set_exception(StoreBusyError(self._busy))
+        return LOOK_AGAIN
 
 
 def wake_all(tickets: Iterable[Ticket]) -> None:

@@ -57,21 +57,9 @@ class Permit:
         return left and (self.job is None or self.job.ended)
 
     def enter_at_once(self, line: Line) -> bool:
-        """Take a place of one more line, if one is free. Otherwise ``enter`` is to be called."""
+        """Take a place of one more line, if one is free. Otherwise call ``line.enter``."""
         self._lines.append(line)  # before it has a place, which is therefore given up in any case
         return line.enter_at_once(self)
-
-    async def enter(self, line: Line, limit: float, *, urgent: bool = False) -> None:
-        """Wait for a place of a line that had none for ``enter_at_once``.
-
-        Raises:
-            StoreBusyError: the line stood still for ``limit`` seconds.
-        """
-        self.awaited = line
-        try:
-            await line.enter(self, limit, urgent=urgent)
-        finally:
-            self.awaited = None
 
     def join(self) -> bool:
         """Let the holder of the turn do the work, where that is possible. Returns whether it is."""
@@ -166,7 +154,8 @@ class Scheduler:
             locks_rows: whether writers of different sessions run at the same time (a server).
         """
         self._count = connections
-        self._locks_rows = locks_rows
+        self.locks_rows = locks_rows
+        """Whether writers of different sessions run at the same time."""
         self._start_anew()
 
     def _start_anew(self) -> None:
@@ -178,11 +167,12 @@ class Scheduler:
         self._turn = Line(1, _NO_TURN)
         self._all = Line(count, _NO_CONNECTION)
         self._for_writes = [Line(others, _NO_CONNECTION), self._all]
+        self._for_turns = [self._turn, *self._for_writes]
         self._for_blocks = [Line(in_blocks, _NO_CONNECTION), *self._for_writes]
         self._mutex = threading.RLock()
         self._sessions: weakref.WeakValueDictionary[str, Line] = weakref.WeakValueDictionary()
         # a writer that has its turn must find a connection that no waiting block can occupy
-        self._turn_first = not self._locks_rows or in_blocks < others
+        self._turn_first = not self.locks_rows or in_blocks < others
 
     @property
     def turn(self) -> Line:
@@ -193,35 +183,37 @@ class Scheduler:
         """Let a single read pass. If there is one connection for all, it waits for its holder."""
         line = self._turn if self._alone else self._all
         if not permit.enter_at_once(line):
-            await permit.enter(line, limit, urgent=True)
+            await line.enter(permit, limit, urgent=True)
 
-    async def write(self, permit: Permit, session: str | None, limit: float) -> None:
+    def write(self, permit: Permit, session: str | None, limit: float) -> Awaitable[None]:
         """Let a single write pass. ``session`` is the one whose row it locks, if it is one.
 
         It gets no place where its companion was done in the turn of another, and is its job then.
         """
+        lines: Sequence[Line]
         if self._alone:
             lines = [self._turn]
-        elif not self._locks_rows:
-            lines = [self._turn, *self._for_writes]
+        elif not self.locks_rows:
+            lines = self._for_turns
         else:
             turn = [] if session is None else [self._session(session)]
             lines = [*turn, *self._for_writes] if self._turn_first else [*self._for_writes, *turn]
-        await self._enter(permit, lines, limit)
+        return self._enter(permit, lines, limit)
 
-    async def block(self, permit: Permit, *, read_only: bool, limit: float) -> None:
+    def block(self, permit: Permit, *, read_only: bool, limit: float) -> Awaitable[None]:
         """Let a ``transaction()`` block pass."""
+        lines: Sequence[Line]
         if self._alone:
             lines = [self._turn]
-        elif self._locks_rows or read_only:
+        elif self.locks_rows or read_only:
             lines = self._for_blocks
         else:
-            lines = [self._turn, *self._for_writes]
-        await self._enter(permit, lines, limit)
+            lines = self._for_turns
+        return self._enter(permit, lines, limit)
 
     def leave_turn(self, permit: Permit) -> None:
         """Let the next writer use the write lock, which is free. From any thread."""
-        if not self._locks_rows and self._count != 1:  # a connection is kept
+        if not self.locks_rows and self._count != 1:  # a connection is kept
             permit.leave_line(self._turn)
 
     async def write_in_block(self, permit: Permit, session: str | None, limit: float) -> None:
@@ -230,7 +222,7 @@ class Scheduler:
         Raises:
             StoreBusyError: the block that has its turn there waits, directly or not, for this one.
         """
-        if not self._locks_rows or session is None:
+        if not self.locks_rows or session is None:
             return
         line = self._session(session)
         if permit in line.holders:
@@ -249,7 +241,7 @@ class Scheduler:
     async def _enter(permit: Permit, lines: Sequence[Line], limit: float) -> None:
         for line in lines:
             if not permit.enter_at_once(line):
-                await permit.enter(line, limit)
+                await line.enter(permit, limit)
                 if permit.joined:
                     return
 
