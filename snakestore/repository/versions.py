@@ -11,7 +11,7 @@ from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.identities import keys_from
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.queries.history import EVERY_HISTORY, HistoryStatements
-from snakestore.storage.queries.statement import Row
+from snakestore.storage.queries.statement import Row, Statement
 
 PAGE = 500
 """Items whose history is pruned at once."""
@@ -94,12 +94,23 @@ def archive_versions(
                 full = [stored for stored in full if stored.id not in done]
                 replaced = [stored for stored in replaced if stored.id not in done]
         # before the others are added, so that SQLite reuses their pages at once
-        tx.send_many(
-            history.prune,
-            [history.key(sid, stored.id) | {"keep": limit - 1} for stored in full],
-        )
+        _send_each(tx, history.prune, history, full, sid=sid, keep=limit - 1)
     # a row each: for an INSERT of many, SQLite would first copy each page that it changes
-    tx.send_many(history.archive, [history.key(sid, stored.id) for stored in replaced])
+    _send_each(tx, history.archive, history, replaced, sid=sid)
+
+
+def _send_each(
+    tx: TransactionContext,
+    statement: Statement,
+    history: HistoryStatements,
+    items: Sequence[Stored],
+    **shared: Any,
+) -> None:
+    """Send a change of the history for each item."""
+    if len(items) == 1:
+        tx.send(statement, **{history.parameter: items[0].id}, **shared)
+    elif items:
+        tx.send_rows(statement, (history.parameter,), [(each.id,) for each in items], **shared)
 
 
 def _overwrite(
