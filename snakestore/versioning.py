@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -87,3 +87,34 @@ def merged_metadata(
         message = f"metadata must be a dict, not {type(new).__name__}"
         raise ValidationError(message, value=new)
     return {**old, **(new or {}), **write_stamp(source, now)}
+
+
+class SharedMerge:
+    """Adds the same keys to several JSON objects, of which many are equal.
+
+    Each different text is decoded, merged and encoded once.
+    """
+
+    def __init__(self, added: dict[str, Any]) -> None:
+        """``added`` is what is added: a checked object, whose keys replace others."""
+        self._added = added
+        self._known: dict[str, tuple[dict[str, Any] | None, str]] = {}
+
+    def merged(self, text: str, decode: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], str]:
+        """The object after the merge, which is the caller's own, and its text.
+
+        Args:
+            text: the object as text.
+            decode: returns it, decoded.
+        """
+        known = self._known.get(text)
+        if known is None:
+            known = self._known[text] = self._merge(decode())
+        merged, merged_text = known
+        return (types.loads(merged_text) if merged is None else merged.copy()), merged_text
+
+    def _merge(self, document: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
+        """The merged object and its text; None in place of an object that has others inside."""
+        merged = document | self._added
+        is_flat = not any(type(each) is dict or type(each) is list for each in merged.values())
+        return (merged if is_flat else None), types.dumps(merged)

@@ -105,6 +105,27 @@ def test_changing_what_was_handed_out_does_not_change_what_is_handed_out_next(
     assert hand_out(repo) in ([1], ["a", "b"])
 
 
+@pytest.mark.parametrize("metadata", [{"run": 7}, {"run": [7]}], ids=["flat", "nested"])
+def test_the_variables_of_a_batch_have_nothing_in_common(repo, metadata):
+    repo.create_session("s")
+    for name in "ab":
+        repo.register_variable("s", name, "choice", "x", constraints={"choices": ["x", "y"]})
+        repo.register_variable("s", name * 2, "integer", 0, constraints={"max": 10})
+    done = repo.update_variables("s", {"a": "y", "b": "y", "aa": 1, "bb": 1}, metadata=metadata)
+
+    for changed in ("a", "aa"):
+        for document in (done[changed].metadata, done[changed].constraints):
+            for part in document.values():
+                if isinstance(part, list):
+                    part.clear()
+            document.clear()
+
+    assert {name: done[name] for name in ("b", "bb")} == {
+        name: repo.get_variable("s", name) for name in ("b", "bb")
+    }
+    assert repo.get_variable("s", "b").metadata["run"] == metadata["run"]
+
+
 def test_metadata_given_to_a_session_stays_the_givers(repo):
     metadata = {"list": [1]}
     session = repo.create_session("s", metadata=metadata)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,8 +26,9 @@ from snakestore.repository.session_access import (
     record_write,
     session_text,
 )
-from snakestore.repository.versions import archive_versions, check_version
+from snakestore.repository.versions import Stored, archive_versions, check_version
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.mapping.replaced import ReplacedVariable
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.mapping.stored_variable import StoredVariable, stored_beside
 from snakestore.storage.queries import history as history_sql
@@ -93,7 +94,9 @@ def lock_session_and_variable(
 # --- checks
 
 
-def check_lease(stored: StoredVariable, optimizer_id: object, now: datetime) -> None:
+def check_lease(
+    stored: StoredVariable | ReplacedVariable, optimizer_id: object, now: datetime
+) -> None:
     """Check that ``optimizer_id``, or anyone if it is None, may write.
 
     Raises:
@@ -263,7 +266,7 @@ def prepare(
 
 
 def encode_value(
-    stored: StoredVariable,
+    stored: StoredVariable | ReplacedVariable,
     value: object,
     constraints: dict[str, Any],
     previous_blob: bytes | None = None,
@@ -300,20 +303,30 @@ def write_values(
             new_last_updated_at=tx.now,
         )
     elif changes:
-        tx.send_rows(
-            sql.UPDATE
-            if any(stored.address is None for stored, _ in changes)
-            else sql.UPDATE_AT_ADDRESS,
-            ("vid", "address", "new_value", "new_value_blob", "new_metadata"),
-            [
-                (stored.id, stored.address, new.text, new.blob, types.dumps(new.metadata))
-                for stored, new in changes
-            ],
-            sid=locked.sid,
-            new_last_updated_at=tx.now,
-        )
+        rows = [
+            (stored.id, stored.address, new.text, new.blob, types.dumps(new.metadata))
+            for stored, new in changes
+        ]
+        update_rows(tx, locked.sid, rows)
 
 
-def archive(tx: TransactionContext, locked: LockedSession, replaced: list[StoredVariable]) -> None:
+_UPDATED = ("vid", "address", "new_value", "new_value_blob", "new_metadata")
+UpdatedRow = tuple[str, int | None, str | None, bytes | None, str]
+"""A variable's id and address, and its new value as text, as bytes, and its new metadata."""
+
+
+def update_rows(tx: TransactionContext, sid: str, rows: Sequence[UpdatedRow]) -> None:
+    """Store new values of several variables; their versions rise by one."""
+    known = all(address is not None for _, address, *_ in rows)
+    tx.send_rows(
+        sql.UPDATE_AT_ADDRESS if known else sql.UPDATE,
+        _UPDATED,
+        rows,
+        sid=sid,
+        new_last_updated_at=tx.now,
+    )
+
+
+def archive(tx: TransactionContext, locked: LockedSession, replaced: Sequence[Stored]) -> None:
     """Copy values that are about to be replaced into the history, as far as its limit allows."""
     archive_versions(tx, locked, history_sql.OF_VARIABLES, replaced)

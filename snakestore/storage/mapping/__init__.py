@@ -10,6 +10,7 @@ leases           who holds a variable
 variables        whole variables, and their values
 identities       ids and names of variables
 stored_variable  a variable as it is stored, for writes and history
+replaced         variables without their values, for an update of several
 programs         programs
 logs             logs and their entries
 """

@@ -211,14 +211,25 @@ def variable_with(  # noqa: PLR0913, PLR0917 - what differs between versions, by
 
 def damaged_variable(sid: str, row: Row) -> CorruptStoreError:
     """The error of the first damaged cell among a variable's names, version and times."""
-    name = row[at.VARIABLE_NAME]
-    for column, cell in (("id", row[at.VARIABLE_ID]), ("name", name)):
+    return damaged_cells(
+        sid,
+        row[at.VARIABLE_ID],
+        row[at.VARIABLE_NAME],
+        row[at.VARIABLE_VERSION],
+        row[at.VARIABLE_CREATED_AT],
+    )
+
+
+def damaged_cells(
+    sid: str, vid: object, name: object, version: object, created_at: object
+) -> CorruptStoreError:
+    """The error of the first of these that is damaged, or else of ``last_updated_at``."""
+    for column, cell in (("id", vid), ("name", name)):
         if type(cell) is not str:
             return unexpected(cell, "text", column, variable_label, sid, name)
-    version = row[at.VARIABLE_VERSION]
     if type(version) is not int or version < 0:
         return unexpected(version, "a version", "version", variable_label, sid, name)
-    column = "created_at" if row[at.VARIABLE_CREATED_AT] is None else "last_updated_at"
+    column = "created_at" if created_at is None else "last_updated_at"
     return unexpected(None, "a time", column, variable_label, sid, name)
 
 

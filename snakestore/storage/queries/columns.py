@@ -151,6 +151,31 @@ VARIABLE_COLUMNS = (
 ADDRESS_AFTER_VARIABLE = len(VARIABLE_COLUMNS)
 """Where rows of VARIABLE_COLUMNS that are to be updated have their address; others end there."""
 
+REPLACED_COLUMNS = (
+    # first, because it alone is converted
+    variables.c.created_at,
+    variables.c.id,
+    variables.c.name,
+    variables.c.type,
+    variables.c.constraints,
+    variables.c.metadata,
+    variables.c.version,
+    variables.c.access_rules,
+    variables.c.optimizer_id,
+)
+"""What an update of several variables needs to know of each."""
+(
+    REPLACED_CREATED_AT,
+    REPLACED_ID,
+    REPLACED_NAME,
+    REPLACED_TYPE,
+    REPLACED_CONSTRAINTS,
+    REPLACED_METADATA,
+    REPLACED_VERSION,
+    REPLACED_ACCESS_RULES,
+    REPLACED_OPTIMIZER_ID,
+) = range(len(REPLACED_COLUMNS))
+
 VALUE_COLUMNS = (
     variables.c.name,
     variables.c.type,
@@ -181,6 +206,16 @@ LEASE_COLUMNS = (
     LEASE_OPTIMIZATION_STARTED_AT,
     LEASE_OPTIMIZATION_EXPIRES_AT,
 ) = range(len(LEASE_COLUMNS))
+
+TERM_COLUMNS = (
+    variables.c.optimizer_pid,
+    variables.c.optimization_started_at,
+    variables.c.optimization_expires_at,
+)
+"""What there is of a lease besides its holder."""
+TERM_OPTIMIZER_PID, TERM_OPTIMIZATION_STARTED_AT, TERM_OPTIMIZATION_EXPIRES_AT = range(
+    len(TERM_COLUMNS)
+)
 
 IDENTITY_COLUMNS = (variables.c.id, variables.c.name)
 """What is unique to a variable within its session."""

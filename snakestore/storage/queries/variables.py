@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 from sqlalchemy import (
@@ -34,7 +35,9 @@ from snakestore.storage.queries.columns import (
     IDENTITY_COLUMNS,
     LEASE_COLUMNS,
     QUIET_COLUMNS,
+    REPLACED_COLUMNS,
     STATE_COLUMNS,
+    TERM_COLUMNS,
     VALUE_COLUMNS,
     VARIABLE_COLUMNS,
     RangeQuery,
@@ -190,7 +193,23 @@ class BatchStatements:
 
 SEVERAL = BatchStatements(VARIABLE_COLUMNS)
 SEVERAL_FOR_UPDATE = BatchStatements((*VARIABLE_COLUMNS, _Address()))
-SEVERAL_FOR_OVERWRITE = BatchStatements((*_OVERWRITTEN_COLUMNS, _Address()))
+_size = func.coalesce(
+    func.length(variables.c.value), func.length(variables.c.value_blob), literal_column("0")
+)
+
+
+def _to_replace(*, sizes: bool, leases: bool) -> BatchStatements:
+    size = _size if sizes else literal_column("0", BigInteger())
+    return BatchStatements((*REPLACED_COLUMNS, size, _Address(), *(TERM_COLUMNS if leases else ())))
+
+
+TO_REPLACE = {
+    (sizes, leases): _to_replace(sizes=sizes, leases=leases)
+    for sizes, leases in product((False, True), repeat=2)
+}
+"""Select several variables whose values are replaced. The keys: whether it reads the sizes of the
+values, and all of the leases. Values are not read, however large they are.
+"""
 SELECT_NAME_CONFLICTS = Statement(
     lambda: union_all(
         # one index for each half; an OR of both columns would read the whole session

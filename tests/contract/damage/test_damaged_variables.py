@@ -131,6 +131,37 @@ def test_a_damaged_variable_is_not_changed_by_a_write_that_cannot_read_it(
         ).fetchone() == (content, 1)
 
 
+@pytest.mark.parametrize(
+    ("column", "content"),
+    [
+        ("metadata", "{"),
+        ("metadata", "[1]"),
+        ("constraints", "5"),
+        ("access_rules", "{}"),
+        ("version", "one"),
+        ("created_at", "yesterday"),
+    ],
+)
+def test_an_update_of_several_reports_the_damage_of_one_and_changes_none(
+    repo, damage, column, content
+):
+    damage(f"UPDATE variables SET {column} = ? WHERE name = 'number'", content)
+
+    with pytest.raises(CorruptStoreError, match=rf"'s'.* {column}|column {column}"):
+        repo.update_variables("s", {"fine": 8, "number": 9})
+
+    assert repo.get_value("s", "fine") == 7
+
+
+@pytest.mark.parametrize("content", [*NO_JSON, '"text"'])
+def test_an_update_of_several_replaces_a_damaged_value(repo, damage, content):
+    damage("UPDATE variables SET value = ? WHERE name = 'number'", content)
+
+    repo.update_variables("s", {"fine": 8, "number": 9})
+
+    assert repo.get_value("s", "number") == 9
+
+
 @pytest.mark.parametrize(("name", "column", "content"), DAMAGED)
 def test_a_page_and_a_deletion_of_several_do_not_need_the_damage(
     repo, damage, name, column, content

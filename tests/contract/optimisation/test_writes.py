@@ -158,6 +158,28 @@ def test_a_batch_of_the_holder_needs_every_variable_held(repo, sid):
     assert {name: variable.value for name, variable in done.items()} == {"x": 9, "y": 9}
 
 
+def test_a_batch_returns_each_variable_with_its_lease(repo, sid):
+    repo.register_variable(sid, "y", "integer", 1)
+    repo.start_optimization(sid, "x", "opt", 12, lease=60)
+    repo.start_optimization(sid, "y", "opt")
+
+    done = repo.update_variables(sid, {"x": 9, "y": 9}, optimizer_id="opt")
+
+    assert done["x"].optimization_status.optimizer_pid == 12
+    assert done == {name: repo.get_variable(sid, name) for name in "xy"}
+
+
+def test_a_batch_of_anyone_writes_after_the_leases_have_run_out(repo, sid, clock):
+    repo.register_variable(sid, "y", "integer", 1)
+    repo.start_optimization(sid, "x", "opt", lease=60)
+    clock.advance(61)
+
+    done = repo.update_variables(sid, {"x": 9, "y": 9})
+
+    assert not done["x"].optimizing
+    assert done == {name: repo.get_variable(sid, name) for name in "xy"}
+
+
 @pytest.mark.parametrize(
     "write",
     [
