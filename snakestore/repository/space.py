@@ -74,10 +74,18 @@ def _incremental_vacuum(tx: TransactionContext) -> bool:
 def _checkpoint(tx: TransactionContext) -> None:
     backend = tx.backend
     backend.checkpoint(tx.driver_connection)
-    path = None if backend.file is None else tx.fetch_scalar(backend.file)
     # SQLite truncates a large log only when a later write starts it anew
-    if path and backend.log_bytes(path) > LARGE_LOG_BYTES:
+    if log_bytes(tx) > LARGE_LOG_BYTES:
         backend.truncate_log(tx.driver_connection)
+
+
+def log_bytes(tx: TransactionContext) -> int:
+    """Bytes of the write-ahead log of the transaction's database."""
+    backend, watch = tx.backend, tx.connection.watch
+    if watch is not None:
+        return watch.log_bytes  # the connection knows its file: no query, no symlinks to resolve
+    path = None if backend.file is None else tx.fetch_scalar(backend.file)
+    return backend.log_bytes(path) if path else 0
 
 
 def delete_from(

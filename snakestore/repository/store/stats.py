@@ -9,6 +9,7 @@ from snakestore.clock import shifted
 from snakestore.errors import CorruptStoreError
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import has_expired
+from snakestore.repository.space import log_bytes
 from snakestore.storage.dialects.access_lag import MAX_ACCESS_LAG
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.cells import database_size_from, named
@@ -53,5 +54,4 @@ def _may_have_expired(tx: TransactionContext, row: Row) -> bool:
 def sizes(tx: TransactionContext) -> tuple[int, int, int]:
     """Bytes of the database, bytes of it that are free, and bytes of the write-ahead log."""
     size, free = database_size_from(tx.fetch_one(tx.backend.size_query(tx)))
-    path = None if tx.backend.file is None else tx.fetch_scalar(tx.backend.file)
-    return size, free, tx.backend.log_bytes(path) if path else 0
+    return size, free, log_bytes(tx)

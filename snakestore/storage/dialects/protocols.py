@@ -94,6 +94,10 @@ class FileWatch(Protocol):
     def stale(self) -> bool:
         """Whether a file that the connection reads as unchanging has changed."""
 
+    @property
+    def log_bytes(self) -> int:
+        """Bytes of the write-ahead log."""
+
     def check_replaced(self) -> None:
         """Raise StoreError if the file or its log was removed or replaced."""
 

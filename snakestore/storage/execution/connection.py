@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from sqlalchemy import Dialect
 
 from snakestore.storage.dialects import Backend
-from snakestore.storage.dialects.protocols import LogSync
+from snakestore.storage.dialects.protocols import FileWatch, LogSync
 
 SAVEPOINT = "snakestore"
 
@@ -25,6 +25,8 @@ class ConnectionAdapter(Protocol):
     """Whether the connection must not be used again."""
     holder: int | None
     """The thread that has a block, or a function of the user's, open on this connection."""
+    watch: FileWatch | None
+    """Checks the file of the connection, if it has one and is snakestore's own."""
     log_sync: LogSync | None
     """What is to be waited for after a commit; None: the commit is enough."""
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
-from snakestore.storage.dialects.protocols import LogSync
+from snakestore.storage.dialects.protocols import FileWatch, LogSync
 from snakestore.storage.execution.fair_queue import Place
 
 
@@ -33,6 +33,7 @@ class SqlAlchemyConnection:
         self.place: Place | None = None
         """What its user holds."""
         self.holder: int | None = None
+        self.watch: FileWatch | None = None
         self.log_sync: LogSync | None = None
         self._copied_by_fork = copied_by_fork
         self._fork_depth = fork.depth

@@ -87,7 +87,12 @@ class Watch:
 
     def _present_signature(self) -> tuple[int, ...]:
         found = os.stat(self.path)
-        return found.st_ino, found.st_size, found.st_mtime_ns, files.size(self.path + "-wal")
+        return found.st_ino, found.st_size, found.st_mtime_ns, self.log_bytes
+
+    @property
+    def log_bytes(self) -> int:
+        """Bytes of the write-ahead log; 0 if there is none."""
+        return files.size(self.path + "-wal")
 
     @property
     def replaced(self) -> bool:
