@@ -47,6 +47,29 @@ def test_a_sweep_takes_along_what_the_sessions_held(many):
     ) == (2, 0, 0, 0, 0)
 
 
+CONTENTS = {
+    "variable": lambda repo, sid: repo.register_variable(sid, "x", "integer", 1),
+    "program": lambda repo, sid: repo.put_program(sid, "p", 1),
+    "versions of a program": lambda repo, sid: [repo.put_program(sid, "p", n) for n in range(3)],
+    "log": lambda repo, sid: [repo.append_log(sid, "l", [1]), repo.pop_log(sid, "l")],
+    "entries of a log": lambda repo, sid: repo.append_log(sid, "l", [1, 2]),
+}
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_a_sweep_takes_along_what_only_one_of_the_sessions_held(repo, clock, content):
+    for sid in ("empty-1", "holder", "empty-2"):
+        repo.create_session(sid, ttl=10)
+    CONTENTS[content](repo, "holder")
+    clock.advance(11)
+
+    assert repo.delete_expired() == 3
+
+    stats = repo.store_stats()
+    held = (stats.variables, stats.programs, stats.versions, stats.logs, stats.log_entries)
+    assert held == (0, 0, 0, 0, 0)
+
+
 def test_a_transaction_of_a_sweep_deletes_few_entries_of_logs(backend, many, clock, monkeypatch):
     if not backend.sweeps_together:
         pytest.skip("each session is deleted in a transaction of its own")

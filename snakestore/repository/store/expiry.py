@@ -10,12 +10,12 @@ from datetime import datetime
 from snakestore.errors import CorruptStoreError, shorten
 from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.base import RepositoryBase
-from snakestore.repository.session_access import has_expired, undamaged_session
-from snakestore.repository.sessions.writes import delete_sessions
+from snakestore.repository.session_access import undamaged_session
+from snakestore.repository.sessions.writes import delete_sessions, empty_tables
 from snakestore.repository.space import WriterYield, incremental_vacuum
 from snakestore.repository.store.distributed_sweep import DistributedSweep
 from snakestore.repository.store.swept import Swept
-from snakestore.session import Session, expiry
+from snakestore.session import Session, expiry, is_expired
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.runner import Runner
 from snakestore.storage.mapping.logs import entry_counts_from
@@ -25,6 +25,7 @@ from snakestore.storage.mapping.sessions import (
 )
 from snakestore.storage.queries import logs as logs_sql
 from snakestore.storage.queries import sessions as sql
+from snakestore.storage.queries.columns import logs
 
 logger = logging.getLogger("snakestore.sweep")
 MAX_ENTRIES = 5000
@@ -146,23 +147,26 @@ class _Sweep:
 
 def _delete_batch(tx: TransactionContext, limit: int, skip: int) -> Swept:
     """Delete what has expired of the next ``limit`` sessions that may have, after ``skip``."""
-    rows = tx.fetch_with_damaged(sql.LOCK_EXPIRED, bound=tx.now, limit=limit, skip=skip)
+    now = tx.now
+    rows = tx.fetch_with_damaged(sql.LOCK_EXPIRED, bound=now, limit=limit, skip=skip)
     expired, damaged = [], []
     for row in rows:
         sid = unchecked_session_id_from(row)
         try:
-            if has_expired(tx, sid, row):
-                expired.append(sid)
-                continue
             last_accessed, ttl, _ = access_from(sid, row)
         except CorruptStoreError:
             damaged.append(shorten(sid))
+            continue
+        if is_expired(last_accessed, ttl, now):
+            expired.append(sid)
         else:  # its recorded expiry lags behind: update it, or it is found again
             tx.send(sql.REFRESH_EXPIRY, sid=sid, expires=expiry(last_accessed, ttl))
-    now = _within_bounds(tx, expired) if expired else []
-    if now:
-        delete_sessions(tx, now)
-    return Swept(len(rows), len(now) < len(expired), len(now), damaged)
+    if not expired:
+        return Swept(len(rows), postponed=False, deleted=0, damaged=damaged)
+    empty = empty_tables(tx)
+    first = expired if logs.name in empty else _within_bounds(tx, expired)
+    delete_sessions(tx, first, empty)
+    return Swept(len(rows), len(first) < len(expired), len(first), damaged)
 
 
 def _within_bounds(tx: TransactionContext, expired: list[str]) -> list[str]:

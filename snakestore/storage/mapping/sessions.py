@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import compress
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from snakestore.storage.mapping.cells import (
     unexpected,
 )
 from snakestore.storage.queries import columns as at
+from snakestore.storage.queries.sessions import OFTEN_EMPTY
 from snakestore.storage.queries.statement import Row
 from snakestore.storage.schema.column_types import read_time
 
@@ -147,6 +149,11 @@ class ExpiringSession(NamedTuple):
 def expiring_from(row: Row) -> ExpiringSession:
     """A place from EXPIRING_COLUMNS."""
     return ExpiringSession(row[at.EXPIRING_ID], row[at.EXPIRING_EXPIRES_AT])
+
+
+def empty_tables_from(row: Row) -> frozenset[str]:
+    """The names of empty tables, from a row that says of each of OFTEN_EMPTY whether it is."""
+    return frozenset(compress((table.name for table in OFTEN_EMPTY), row))
 
 
 def unchecked_session_id_from(row: Row) -> Any:

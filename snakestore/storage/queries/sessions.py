@@ -15,8 +15,10 @@ from sqlalchemy import (
     Update,
     bindparam,
     delete,
+    exists,
     func,
     insert,
+    literal_column,
     select,
     tuple_,
     update,
@@ -155,25 +157,30 @@ REFRESH_EXPIRY = Statement(
     lambda: update(sessions).where(_this).values(expires_at=bindparam("expires"))
 )
 
+
+def _delete_in(column: ColumnElement[str]) -> Statement:
+    return Statement(lambda size: delete(column.table).where(each(column, size)), expanding=True)
+
+
 # children first, because the caller's connection may have foreign keys off
-DELETE_SESSIONS = (
-    Statement(
-        lambda size: delete(versions).where(each(versions.c.session_id, size)), expanding=True
-    ),
-    Statement(
-        lambda size: delete(variables).where(each(variables.c.session_id, size)), expanding=True
-    ),
-    Statement(
-        lambda size: delete(program_versions).where(each(program_versions.c.session_id, size)),
-        expanding=True,
-    ),
-    Statement(
-        lambda size: delete(programs).where(each(programs.c.session_id, size)), expanding=True
-    ),
-    Statement(lambda size: delete(entries).where(each(entries.c.session_id, size)), expanding=True),
-    Statement(lambda size: delete(logs).where(each(logs.c.session_id, size)), expanding=True),
-    Statement(lambda size: delete(sessions).where(each(sessions.c.id, size)), expanding=True),
+DELETE_SESSIONS = {
+    column.table.name: _delete_in(column)
+    for column in (
+        versions.c.session_id,
+        variables.c.session_id,
+        program_versions.c.session_id,
+        programs.c.session_id,
+        entries.c.session_id,
+        logs.c.session_id,
+        sessions.c.id,
+    )
+}
+"""What deletes sessions with all that they hold, in this order, by the name of the table."""
+OFTEN_EMPTY = (program_versions, programs, entries, logs)
+SELECT_OFTEN_EMPTY = Statement(
+    lambda: select(*(~exists(literal_column("1")).select_from(table) for table in OFTEN_EMPTY))
 )
+"""Whether each of the tables ``OFTEN_EMPTY`` is empty."""
 
 COUNTS: dict[str, Callable[[], ColumnElement[int]]] = {
     "sessions": lambda: _count(sessions),

@@ -78,10 +78,11 @@ class CompiledStatement:
 
     def convert_sound_cells(self, fetched: Iterable[Row]) -> list[Row]:
         """Likewise, but damaged cells stay as the driver returned them."""
-        return [
-            tuple(map(_converted_if_sound, self._converters, row)) if self._converters else row
-            for row in fetched
-        ]
+        rows = list(fetched)
+        try:
+            return self.convert_rows(rows)
+        except CorruptStoreError:
+            return [tuple(map(_converted_if_sound, self._converters, row)) for row in rows]
 
 
 class Statement:
