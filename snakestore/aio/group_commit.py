@@ -152,6 +152,7 @@ class GroupCommit:
             assert isinstance(companion, Companion)  # noqa: S101 - by it the ticket was taken
             self._joined.append((ticket, companion))
             companion.run(grouped)
+        grouped.record_updates()
         self._complete = True
 
     def _end(self, problem: BaseException | None) -> None:

@@ -205,6 +205,9 @@ def record_write(
     accessed = max(locked.last_accessed, tx.now)
     expires = recorded_expiry(locked.expires_at, accessed, locked.ttl)
     moves = expires is not locked.expires_at
+    only_updates = updates and not (moves or variables or programs)
+    if only_updates and tx.defers_update(locked, accessed, updates):
+        return accessed, expires
     tx.send(
         sql.RECORD[moves, variables != 0, programs != 0, updates != 0],
         sid=locked.sid,

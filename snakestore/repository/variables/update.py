@@ -28,6 +28,7 @@ from snakestore.repository.session_access import (
 )
 from snakestore.repository.versions import Stored, archive_versions, check_version
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.updates_of_group import shares_record
 from snakestore.storage.mapping.replaced import ReplacedVariable
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.mapping.stored_variable import StoredVariable, stored_beside
@@ -164,6 +165,7 @@ class Replacement:
 Compute = Callable[[TransactionContext, StoredVariable], Replacement | types.Unchanged]
 
 
+@shares_record
 def replace_value(
     tx: TransactionContext,
     sid: object,

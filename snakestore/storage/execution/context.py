@@ -12,6 +12,7 @@ from sqlalchemy.schema import CreateTable
 from snakestore.errors import CorruptStoreError
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.driver_errors import driver_error
+from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.queries.server_time import SERVER_NOW
 from snakestore.storage.queries.statement import (
     IN_PARAMETERS,
@@ -162,6 +163,14 @@ class TransactionContext:
         """
         compiled = statement.compile_for(self._dialect)
         self.connection.send(compiled.sql, compiled.bind(parameters))
+
+    def defers_update(self, locked: LockedSession, accessed: datetime, updates: int) -> bool:
+        """Whether ``updates`` and the access at ``accessed`` will be recorded with those of others.
+
+        Never, where each write has a transaction of its own.
+        """
+        del locked, accessed, updates
+        return False
 
     def create_table(self, table: Table) -> None:
         """Create a table unless there is one of its name."""

@@ -14,6 +14,7 @@ from snakestore.storage.execution.autocommit import AutocommitRunner
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.execution.driver_errors import is_driver_error
 from snakestore.storage.execution.runner import P, R, Runner
+from snakestore.storage.execution.updates_of_group import GroupedContext, UpdatesOfGroup, is_sharing
 
 
 class HalfDoneError(Exception):
@@ -28,7 +29,10 @@ class GroupedRunner(Runner):
     def __init__(self, runner: AutocommitRunner, tx: TransactionContext) -> None:
         """Run writes for ``runner`` in the transaction of ``tx``."""
         super().__init__(runner.settings)
+        self._tx = tx
         self._connection = tx.connection
+        self._updates = UpdatesOfGroup()
+        self._changes_before = 0
 
     def outcome_of(self, call: Callable[[], R]) -> tuple[R | None, Exception | None]:
         """What a call returned, or the error by which it refused and changed nothing.
@@ -36,14 +40,14 @@ class GroupedRunner(Runner):
         Raises:
             HalfDoneError: it failed in another way.
         """
-        before = self._changes()
+        self._changes_before = self._changes()
         try:
             return call(), None
         except Exception as error:
             if (
                 is_driver_error(error)
                 or not self._connection.in_transaction
-                or self._changes() != before
+                or self._changes() != self._changes_before
             ):
                 raise HalfDoneError from error
             return None, error
@@ -61,8 +65,22 @@ class GroupedRunner(Runner):
         **kwargs: P.kwargs,
     ) -> R:
         """Run an operation that writes, with a time of its own."""
-        tx = TransactionContext(self._connection, self._now(), self.max_value_bytes)
+        now, connection, limit = self._now(), self._connection, self.max_value_bytes
+        shares = is_sharing(operation)
+        if not shares or self._updates.seen_at(now):
+            self.record_updates()
+        tx = (
+            GroupedContext(connection, now, limit, self._updates)
+            if shares
+            else TransactionContext(connection, now, limit)
+        )
         return operation(tx, *args, **kwargs)
+
+    def record_updates(self) -> None:
+        """Record what the updates so far add to their sessions. To be called before COMMIT."""
+        if self._updates:
+            self._updates.record(self._tx)
+            self._changes_before = self._changes()
 
     def write_calling(
         self,
