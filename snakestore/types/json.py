@@ -24,6 +24,7 @@ class JsonType(VariableType):
         kind = type(self)
         if kind.normalise is not JsonType.normalise or kind.encode is not JsonType.encode:
             return super().check_and_encode(value, constraints, previous_blob)
-        normalised = self.normalise(value)
-        self.check(normalised, constraints)
-        return normalised, dumps(normalised), None
+        document = checked_document(value, "json value", type_name=self.name)
+        if kind.check is not JsonType.check:
+            self.check(document, constraints)
+        return document, dumps(document), None
