@@ -8,6 +8,7 @@ passes plain tuples to and from the driver's cursor. It runs exactly what SQLAlc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
 from operator import itemgetter
 from typing import Any, cast
 
@@ -72,9 +73,8 @@ class CompiledStatement:
 
     def convert_rows(self, fetched: Iterable[Row]) -> list[Row]:
         """Rows from the driver, converted by the types of their columns."""
-        if self.convert_row is None:
-            return list(fetched)
-        return [self.convert_row(each) for each in fetched]
+        convert = self.convert_row
+        return list(fetched) if convert is None else list(map(convert, fetched))
 
     def convert_sound_cells(self, fetched: Iterable[Row]) -> list[Row]:
         """Likewise, but damaged cells stay as the driver returned them."""
@@ -203,9 +203,9 @@ def _rows_binder(compiled: SQLCompiler, converters: Sequence[tuple[str, Convert]
             same[name] = convert(same[name])
         if order is None:
             return [dict(zip(names, row, strict=True)) | same for row in rows]
-        places = (*names, *same)
-        pick, rest = itemgetter(*map(places.index, order)), tuple(same.values())
-        return [pick(row + rest) for row in rows]
+        cells: dict[str, Iterable[Any]] = {name: repeat(cell) for name, cell in same.items()}
+        cells |= zip(names, zip(*rows, strict=True), strict=True)
+        return list(zip(*[cells[name] for name in order], strict=False))
 
     return _bind_rows
 
