@@ -26,6 +26,7 @@ from snakestore.storage.mapping.sessions import (
     locked_session_from,
     session_from,
     unchecked_session_id_from,
+    variable_count_from,
 )
 from snakestore.storage.queries import sessions as sql
 from snakestore.storage.queries.statement import Row, Statement
@@ -119,6 +120,18 @@ def lock_session(tx: TransactionContext, sid: object) -> LockedSession:
     text = session_text(sid)
     row = tx.fetch_first(sql.SELECT_SESSION_STATE_FOR_UPDATE, sid=text)
     return locked_session_from(text, check_access(tx, text, row, touch=False))
+
+
+def lock_counted_session(tx: TransactionContext, sid: object) -> tuple[LockedSession, object]:
+    """``lock_session``, and the number of the session's variables, unchecked.
+
+    Raises:
+        InvalidNameError, SessionNotFoundError, SessionExpiredError: as ``lock_session``.
+    """
+    text = session_text(sid)
+    found = tx.fetch_first(sql.SELECT_COUNTED_FOR_UPDATE, sid=text)
+    row = check_access(tx, text, found, touch=False)
+    return locked_session_from(text, row), variable_count_from(row)
 
 
 def lock_session_for_claim(tx: TransactionContext, sid: object) -> str:

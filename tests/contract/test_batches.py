@@ -123,6 +123,25 @@ def test_the_error_pickles_with_what_it_says(repo, three):
     }
 
 
+def test_a_batch_of_as_many_keys_as_variables_may_name_one_that_is_absent(repo, three, unchanged):
+    with unchanged():
+        error = refused(repo, three, {"id-a": 1, "absent": 1, "b": 1})
+
+    assert {key: type(each) for key, each in error.errors.items()} == {
+        "absent": VariableNotFoundError
+    }
+
+
+def test_a_batch_of_as_many_keys_as_variables_may_name_one_twice(repo, three):
+    done = repo.update_variables(three, {"id-a": 1, "a": 2, "b": 3}, atomic=False)
+
+    assert (type(done["id-a"]), type(done["a"]), done["b"].value) == (
+        ValidationError,
+        ValidationError,
+        3,
+    )
+
+
 def test_expected_versions_that_hold_let_the_batch_through(repo, three):
     repo.update_variable(three, "b", 1)
 

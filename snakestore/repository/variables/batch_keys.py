@@ -46,19 +46,25 @@ def find(
     identifiers: Sequence[str],
     statements: sql.BatchStatements = sql.SEVERAL,
     *,
+    whole_session: bool = False,
     names: Index = by_name,
     ids: Index = by_id,
 ) -> dict[str, Row]:
-    """Rows by id or name, of the variables that have one of the identifiers.
+    """Rows by id or name, of the variables that have one of the identifiers, or of all.
 
     Args:
         tx: where they are read.
         sid: the session.
         identifiers: names or ids.
         statements: what they are read with.
+        whole_session: reads all variables of the session, for identifiers that name them all.
         names: the rows of ``statements`` by name.
         ids: likewise by id.
     """
+    if whole_session:
+        rows = tx.fetch_all(statements.whole_session, sid=sid)
+        found = names(rows)
+        return found if all(each in found for each in identifiers) else found | ids(rows)
     possible = possible_names(identifiers)
     if tx.backend.remote:
         rows = tx.fetch_in(statements.by_either, possible, sid=sid)

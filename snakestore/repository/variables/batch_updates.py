@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from snakestore import types
 from snakestore.errors import (
     BatchError,
     SnakeStoreError,
     StoreError,
+    UnknownTypeError,
     ValidationError,
     VariableNotFoundError,
 )
@@ -18,14 +20,14 @@ from snakestore.repository.arguments import (
     checked_metadata,
     key_text,
 )
-from snakestore.repository.session_access import lock_session, record_write
+from snakestore.repository.session_access import lock_counted_session, record_write
 from snakestore.repository.variables.batch_keys import find, named_twice, texts_of
 from snakestore.repository.variables.update import (
     UpdatedRow,
     archive,
     check_lease,
     check_optimizer_id,
-    encode_value,
+    unknown_type,
     update_rows,
 )
 from snakestore.repository.versions import check_version
@@ -58,7 +60,7 @@ def update_several(  # noqa: PLR0913 - the method's arguments
         BatchError: if ``atomic`` is True and an update is refused.
         SnakeStoreError: as the method.
     """
-    locked = lock_session(tx, sid)
+    locked, count = lock_counted_session(tx, sid)
     if not isinstance(updates, Mapping):
         message = f"updates must be a dict of values by identifier, not {type(updates).__name__}"
         raise ValidationError(message, value=updates)
@@ -66,7 +68,7 @@ def update_several(  # noqa: PLR0913 - the method's arguments
     # an error in these concerns the whole call
     added = checked_metadata(metadata) | write_stamp(source, tx.now)
     check_optimizer_id(optimizer_id)
-    found, errors = _found(tx, locked, updates, with_leases=optimizer_id is not None)
+    found, errors = _found(tx, locked, updates, count, with_leases=optimizer_id is not None)
     changes = _Changes(tx, added, expected, optimizer_id)
     for key, value in updates.items():
         text = key if type(key) is str else key_text(key)
@@ -76,6 +78,8 @@ def update_several(  # noqa: PLR0913 - the method's arguments
             changes.add(found[text], value)
         except StoreError:
             raise  # concerns the whole call
+        except UnknownTypeError:
+            errors[text] = unknown_type(found[text])
         except SnakeStoreError as error:
             errors[text] = error
     if errors and atomic:
@@ -89,14 +93,25 @@ def update_several(  # noqa: PLR0913 - the method's arguments
 
 
 def _found(
-    tx: TransactionContext, locked: LockedSession, updates: Mapping[Any, Any], *, with_leases: bool
+    tx: TransactionContext,
+    locked: LockedSession,
+    updates: Mapping[Any, Any],
+    count: object,
+    *,
+    with_leases: bool,
 ) -> tuple[dict[str, ReplacedVariable], dict[str, SnakeStoreError]]:
-    """The variables to update, and the errors of keys that name none, or one named twice."""
+    """The variables to update, and the errors of keys that name none, or one named twice.
+
+    ``count`` is the number of the session's variables, ``with_leases`` whether leases are needed.
+    """
     texts, errors = texts_of(updates)
+    # a range of an index instead of a search for each
+    whole_session = len(texts) == count
     # where another statement is one more round trip, leases are read with everything else
-    found = _read(tx, locked, texts, with_leases=with_leases or tx.backend.remote)
-    if not (with_leases or tx.backend.remote) and any(each.is_held for each in found.values()):
-        found = _read(tx, locked, texts, with_leases=True)
+    with_leases = with_leases or tx.backend.remote
+    found = _read(tx, locked, texts, whole_session=whole_session, with_leases=with_leases)
+    if not with_leases and any(each.is_held for each in found.values()):
+        found = _read(tx, locked, texts, whole_session=whole_session, with_leases=True)
     if len({stored.id for stored in found.values()}) < len(texts):
         for text in texts:
             if text not in found:
@@ -106,13 +121,25 @@ def _found(
 
 
 def _read(
-    tx: TransactionContext, locked: LockedSession, texts: list[str], *, with_leases: bool
+    tx: TransactionContext,
+    locked: LockedSession,
+    texts: list[str],
+    *,
+    whole_session: bool,
+    with_leases: bool,
 ) -> dict[str, ReplacedVariable]:
     sid = locked.sid
     # the history asks for the sizes where it may overwrite
     sizes = tx.backend.updates_in_place and locked.history_limit != 0
-    statements = sql.TO_REPLACE[sizes, with_leases]
-    rows = find(tx, sid, texts, statements, names=replaced_by_name, ids=replaced_by_id)
+    rows = find(
+        tx,
+        sid,
+        texts,
+        sql.TO_REPLACE[sizes, with_leases],
+        whole_session=whole_session,
+        names=replaced_by_name,
+        ids=replaced_by_id,
+    )
     return {text: ReplacedVariable(sid, text, rows[text]) for text in texts if text in rows}
 
 
@@ -156,8 +183,10 @@ class _Changes:
             check_lease(stored, self._optimizer_id, self._now)
         if self._expected:
             check_version(stored, self._expected.get(stored.identifier))
-        constraints, _ = self._constraints.merged(stored.constraints_text, stored.constraints)
-        value, text, blob = encode_value(stored, value, constraints)
+        constraints: dict[str, Any] = {}
+        if stored.constraints_text != "{}":
+            constraints, _ = self._constraints.merged(stored.constraints_text, stored.constraints)
+        value, text, blob = types.encode_value(stored.type, value, constraints)
         check_size(stored.type, text, blob, self._tx.max_value_bytes)
         metadata, metadata_text = self._metadata.merged(stored.metadata_text, stored.metadata)
         version = next_version(stored.version)

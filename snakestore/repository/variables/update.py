@@ -268,7 +268,7 @@ def prepare(
 
 
 def encode_value(
-    stored: StoredVariable | ReplacedVariable,
+    stored: StoredVariable,
     value: object,
     constraints: dict[str, Any],
     previous_blob: bytes | None = None,
@@ -282,8 +282,13 @@ def encode_value(
     try:
         return types.encode_value(stored.type, value, constraints, previous_blob)
     except UnknownTypeError as error:
-        where = f"variable {stored.identifier!r} of session {stored.sid!r}"
-        raise UnknownTypeError(stored.type, known=types.supported_types(), where=where) from error
+        raise unknown_type(stored) from error
+
+
+def unknown_type(stored: StoredVariable | ReplacedVariable) -> UnknownTypeError:
+    """The error for a variable of a type that is not registered, which names the variable."""
+    where = f"variable {stored.identifier!r} of session {stored.sid!r}"
+    return UnknownTypeError(stored.type, known=types.supported_types(), where=where)
 
 
 def write_values(

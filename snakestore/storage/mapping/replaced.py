@@ -14,8 +14,8 @@ from snakestore.storage.queries import columns as at
 from snakestore.storage.queries.statement import Row
 from snakestore.variable import Variable, unchecked_variable
 
-_TERM = len(at.REPLACED_COLUMNS) + len(("size", "address"))
-"""Where the rest of the lease begins, if it was read."""
+_AFTER_ADDRESS = len(at.REPLACED_COLUMNS) + 1
+"""Where the size and the term of the lease begin, if they were read."""
 
 
 class ReplacedVariable:
@@ -49,9 +49,11 @@ class ReplacedVariable:
         """
         self.sid = sid
         self.identifier = identifier
-        self._term = row[_TERM:]
-        self.size: int
+        self.size: int = 0
         """The length of the present value, text or bytes; 0 if it was not read."""
+        if len(row) > _AFTER_ADDRESS:
+            self.size, *self._term = row[_AFTER_ADDRESS:]
+            row = row[:_AFTER_ADDRESS]
         self.address: int | None
         """Where the row is, for the present transaction; None if that is not known."""
         (
@@ -64,9 +66,8 @@ class ReplacedVariable:
             version,
             self._access_rules,
             self._optimizer_id,
-            self.size,
             self.address,
-        ) = row[:_TERM] if self._term else row
+        ) = row
         if not (
             type(vid) is str
             and type(name) is str

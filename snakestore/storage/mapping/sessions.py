@@ -128,6 +128,11 @@ def locked_session_from(sid: str, row: Row) -> LockedSession:
     )
 
 
+def variable_count_from(row: Row) -> object:
+    """The number of variables in a row of COUNTED_COLUMNS, unchecked."""
+    return row[at.COUNTED_VARIABLE_COUNT]
+
+
 def is_taken(row: Row) -> bool:
     """Whether a session has the id, from TAKEN_COLUMNS."""
     return row[at.TAKEN_ID] is not None

@@ -67,6 +67,17 @@ STATE_COLUMNS = (*ACCESS_COLUMNS, sessions.c.expires_at, sessions.c.history_limi
     STATE_HISTORY_LIMIT,
 ) = range(len(STATE_COLUMNS))
 
+COUNTED_COLUMNS = (*STATE_COLUMNS, sessions.c.variable_count)
+"""Likewise, and how many variables it has."""
+(
+    COUNTED_LAST_ACCESSED,
+    COUNTED_TTL,
+    COUNTED_SERVER_NOW,
+    COUNTED_EXPIRES_AT,
+    COUNTED_HISTORY_LIMIT,
+    COUNTED_VARIABLE_COUNT,
+) = range(len(COUNTED_COLUMNS))
+
 # max() of one row, because an aggregate returns a row also where there is none
 TAKEN_COLUMNS = (
     func.max(sessions.c.last_accessed).label("last_accessed"),

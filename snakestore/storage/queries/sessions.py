@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from snakestore.storage.queries.columns import (
     ACCESS_COLUMNS,
+    COUNTED_COLUMNS,
     EXPIRING_COLUMNS,
     SESSION_COLUMNS,
     STATE_COLUMNS,
@@ -52,6 +53,9 @@ def _count(table: Table, *which: ColumnElement[bool]) -> ScalarSelect[int]:
 SELECT_SESSION_STATE = Statement(lambda: select(*STATE_COLUMNS).where(_this))
 SELECT_SESSION_STATE_FOR_UPDATE = Statement(
     lambda: select(*STATE_COLUMNS).where(_this).with_for_update()
+)
+SELECT_COUNTED_FOR_UPDATE = Statement(
+    lambda: select(*COUNTED_COLUMNS).where(_this).with_for_update()
 )
 # FOR KEY SHARE: several claims at once, and no other write
 SELECT_SESSION_STATE_FOR_CLAIM = Statement(

@@ -175,7 +175,7 @@ SELECT_LEASE_FOR_UPDATE = Statement(lambda: _beside_session(STATE_COLUMNS, LEASE
 
 
 class BatchStatements:
-    """Statements that select several variables, by their ids or names, which they expand."""
+    """Statements that select several variables: all of a session, or those of some ids or names."""
 
     def __init__(self, columns: Sequence[ColumnElement[Any]]) -> None:
         """Select ``columns``."""
@@ -185,6 +185,7 @@ class BatchStatements:
                 lambda size: select(*columns).where(_here, each(column, size)), expanding=True
             )
 
+        self.whole_session = Statement(lambda: select(*columns).where(_here))
         self.by_name = _by(variables.c.name)
         self.by_id = _by(variables.c.id)
         self.by_either = Statement(lambda size: _by_id_or_name(columns, size), expanding=True)
@@ -199,8 +200,12 @@ _size = func.coalesce(
 
 
 def _to_replace(*, sizes: bool, leases: bool) -> BatchStatements:
-    size = _size if sizes else literal_column("0", BigInteger())
-    return BatchStatements((*REPLACED_COLUMNS, size, _Address(), *(TERM_COLUMNS if leases else ())))
+    columns = [*REPLACED_COLUMNS, _Address()]
+    if sizes or leases:
+        columns.append(_size if sizes else literal_column("0", BigInteger()))
+    if leases:
+        columns.extend(TERM_COLUMNS)
+    return BatchStatements(columns)
 
 
 TO_REPLACE = {
