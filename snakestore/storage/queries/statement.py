@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
-from operator import itemgetter
+from operator import is_, itemgetter
 from typing import Any, cast
 
 from sqlalchemy import CompoundSelect, Dialect, Executable, Select
@@ -146,10 +146,13 @@ def _selecting_sent(query: Executable, dialect: Dialect) -> Executable:
         return CompoundSelect(query.keyword, *halves)
     if not isinstance(query, Select):
         return query
+    selected = list(query.selected_columns)
     columns = [
         each.type.sent(each, dialect) if isinstance(each.type, DriverType) else each
-        for each in query.selected_columns
+        for each in selected
     ]
+    if all(map(is_, columns, selected)):
+        return query
     return query.with_only_columns(*columns, maintain_column_froms=True)
 
 

@@ -93,19 +93,45 @@ class _Mount(NamedTuple):
     kind: str
 
 
-def check_not_mount_point(path: str) -> None:
+class Mounts:
+    """The mounts of the machine, read once; none where the system does not list them."""
+
+    def __init__(self) -> None:
+        self._beneath, self._top = _read_mounts()
+
+    def of(self, real: str) -> _Mount | None:
+        """The mount that an absolute path without symlinks is on; None where that is not known.
+
+        Walks from mount to mount as the kernel does, for a mount may hide others beneath it.
+        """
+        path, found = os.fsencode(real), None
+        candidates = self._top
+        while True:
+            above = [mount for mount in candidates if _contains(mount.point, path)]
+            if not above:
+                return found
+            found = min(above, key=lambda mount: len(mount.point))
+            candidates = self._beneath.get(found.number, [])
+
+
+def check_not_mount_point(path: str, mounts: Mounts | None = None) -> None:
     """Refuse a file that is itself a mount point.
 
     SQLite keeps its log and its locks beside the name of the file. Beside a file that is mounted
     alone there is another folder than beside the original.
+
+    Args:
+        path: the file.
+        mounts: the mounts, if the caller has read them.
 
     Raises:
         StoreError: it is one.
     """
     real = real_path(path)
     logs = [real + suffix for suffix in files.LOG_SUFFIXES]
+    mounts = mounts or Mounts()
     for each in (path, *filter(path_exists, logs)):
-        if not _is_mount_point(real_path(each)):
+        if not _is_mount_point(real_path(each), mounts):
             continue
         message = (
             f"the file {each} is itself a mount point, so the write-ahead log would be in another"
@@ -115,8 +141,8 @@ def check_not_mount_point(path: str) -> None:
         raise StoreError(message)
 
 
-def _is_mount_point(real: str) -> bool:
-    mount = _mount_of(real)
+def _is_mount_point(real: str, mounts: Mounts) -> bool:
+    mount = mounts.of(real)
     if mount is not None:
         return mount.point == os.fsencode(real)
     # without mountinfo: a file and its folder are on one device
@@ -126,17 +152,18 @@ def _is_mount_point(real: str) -> bool:
         return False
 
 
-def warn_if_unsafe(path: str, *, is_new: bool = False) -> None:
+def warn_if_unsafe(path: str, mounts: Mounts | None = None, *, is_new: bool = False) -> None:
     """Warn of a file that several machines may use, or that has several names.
 
     A NetworkFileSystemWarning is about the file system, an UnsafeFileWarning about hard links.
 
     Args:
         path: the file.
+        mounts: the mounts, if the caller has read them.
         is_new: whether the caller has just created it, so that it has one name. FUSE counts the
             name under which it was created for another second.
     """
-    kind, name = shared_file_system(path), files.printable(path)
+    kind, name = _shared_file_system(path, mounts or Mounts()), files.printable(path)
     if kind is not None:
         message = (
             f"{name} is on a network file system, or one that several machines share ({kind}):"
@@ -156,29 +183,13 @@ def warn_if_unsafe(path: str, *, is_new: bool = False) -> None:
         warnings.warn(message, UnsafeFileWarning, stacklevel=2)
 
 
-def shared_file_system(path: str) -> str | None:
+def _shared_file_system(path: str, mounts: Mounts) -> str | None:
     """The type of the file system that ``path`` is on, if machines share files of that type.
 
     None for any other, and where the system does not list its mounts (everywhere but Linux).
     """
-    mount = _mount_of(real_path(path))
+    mount = mounts.of(real_path(path))
     return mount.kind if mount is not None and mount.kind in _SHARED_FILE_SYSTEMS else None
-
-
-def _mount_of(real: str) -> _Mount | None:
-    """The mount that an absolute path without symlinks is on; None where that is not known.
-
-    Walks from mount to mount as the kernel does, for a mount may hide others beneath it.
-    """
-    path, found = os.fsencode(real), None
-    beneath, top = _read_mounts()
-    candidates = top
-    while True:
-        above = [mount for mount in candidates if _contains(mount.point, path)]
-        if not above:
-            return found
-        found = min(above, key=lambda mount: len(mount.point))
-        candidates = beneath.get(found.number, [])
 
 
 def _contains(point: bytes, path: bytes) -> bool:
