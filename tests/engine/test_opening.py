@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from snakestore import SessionRepository
 from snakestore.errors import (
     CorruptStoreError,
     SchemaError,
@@ -16,6 +18,9 @@ from snakestore.errors import (
     StoreReadOnlyError,
     ValidationError,
 )
+from snakestore.storage.dialects.sqlite import opening
+from snakestore.storage.dialects.sqlite.tracked import FileConnection
+from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.migrate.opening import open_engine
 from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
 from snakestore.storage.schema.revisions import HEAD, VERSION_TABLE
@@ -288,3 +293,60 @@ def test_looking_at_a_file_leaves_no_log_behind(tmp_path: Path) -> None:
 def test_looking_at_a_missing_file_makes_none(tmp_path: Path) -> None:
     assert current(tmp_path / "s.db") is None
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def warm(tmp_path: Path) -> Path:
+    path = tmp_path / "s.db"
+    SessionRepository.open(path).close()
+    return path
+
+
+def test_a_file_that_nobody_has_open_is_opened_once(
+    warm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    class Counted(FileConnection):
+        def __init__(self, path: str, uri: str | None = None, busy_timeout: float = 5.0) -> None:
+            opened.append(uri)
+            super().__init__(path, uri, busy_timeout)
+
+    monkeypatch.setattr(opening, "FileConnection", Counted)
+
+    with SessionRepository.open(warm) as repo:
+        repo.create_session("s")
+        settings = {
+            name: repo._runner.lookup(lambda tx, name=name: pragma(tx, name))
+            for name in ("query_only", "trusted_schema", "synchronous", "cache_size")
+        }
+
+    assert len(opened) == 1
+    assert settings == {
+        "query_only": 0,
+        "trusted_schema": 0,
+        "synchronous": 1,
+        "cache_size": -opening.PAGE_CACHE,
+    }
+
+
+def pragma(tx: TransactionContext, name: str) -> Any:
+    return tx.driver_connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def test_a_repository_that_nobody_uses_or_closes_leaves_no_log_behind(warm: Path) -> None:
+    repo = SessionRepository.open(warm)
+
+    del repo
+    gc.collect()
+
+    assert [path.name for path in warm.parent.iterdir()] == ["s.db"]
+
+
+def test_a_file_in_rollback_mode_is_inspected_before_it_is_switched(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    SessionRepository.open(path).close()
+    run_sql(path, "PRAGMA journal_mode = DELETE")
+
+    with SessionRepository.open(path) as repo:
+        assert repo._runner.lookup(pragma, "journal_mode") == "wal"

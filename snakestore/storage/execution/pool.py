@@ -10,6 +10,7 @@ from time import monotonic
 from typing import ClassVar
 
 from sqlalchemy import Engine
+from sqlalchemy.pool import QueuePool
 
 from snakestore.errors import StoreBusyError, StoreError
 from snakestore.storage import fork
@@ -59,6 +60,9 @@ class OwnedConnections(fork.Participant):
         self.blocks: OpenBlocks = blocks_of_file(backend.file_path(engine.url))
         self._start_anew()
         fork.register(self)
+        pool = engine.pool
+        if owned and not backend.remote and isinstance(pool, QueuePool) and pool.checkedin():
+            self.release(self.acquire())  # the one that has inspected the file
 
     def _start_anew(self) -> None:
         # a slot is an idle connection, or a place where one may be opened

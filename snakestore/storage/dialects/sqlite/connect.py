@@ -20,6 +20,7 @@ from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.dialects.sqlite.begin import begin_before_statement, check_before_commit
 from snakestore.storage.dialects.sqlite.file_watch import WATCH
 from snakestore.storage.dialects.sqlite.opening import SAFE_PRAGMAS, FileOpener, execute_or_close
+from snakestore.storage.dialects.sqlite.tracked import FileConnection
 from snakestore.storage.dialects.sqlite.url import SQLiteAddress, address_of
 from snakestore.storage.fork import leak_deliberately
 from snakestore.storage.settings import Settings
@@ -90,6 +91,20 @@ def begin_inspection(engine: Engine) -> None:
         StoreError: it is itself a mount point.
     """
     _openers[engine.dialect].begin_inspection()
+
+
+def end_inspection(engine: Engine, connection: FileConnection) -> None:
+    """Put the connection of an inspection into the pool of the engine, or close it."""
+    try:
+        connection.rollback()
+        kept = _openers[engine.dialect].keep(connection)
+    except BaseException:
+        connection.close()
+        raise
+    if kept:
+        engine.raw_connection().close()
+    else:
+        connection.close()
 
 
 def _open_memory(address: SQLiteAddress) -> sqlite3.Connection:

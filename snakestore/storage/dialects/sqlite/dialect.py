@@ -123,7 +123,7 @@ class SQLite(Backend):
     def open_schema_reader(
         self, engine: Engine, busy_timeout: float
     ) -> Iterator[SchemaReader | None]:
-        """Over a read-only connection; None if the file is missing."""
+        """Over a connection that only reads until then; None if the file is missing."""
         path = sqlite_url.address_of(engine.url).path
         if path is None:
             with engine.connect() as connection:
@@ -138,12 +138,15 @@ class SQLite(Backend):
                 with closing(sqlite3.connect(sqlite_url.MEMORY)) as nothing:
                     yield introspection.SQLiteSchemaReader(nothing.execute)
                 return
-            with (
-                opening.explain_errors(path),
-                closing(opening.open_for_inspection(path, busy_timeout)) as driver_connection,
-            ):
-                driver_connection.execute("BEGIN")
-                yield introspection.SQLiteSchemaReader(driver_connection.execute)
+            with opening.explain_errors(path):
+                inspecting = opening.open_for_inspection(path, busy_timeout)
+                try:
+                    inspecting.execute("BEGIN")
+                    yield introspection.SQLiteSchemaReader(inspecting.execute)
+                except BaseException:
+                    inspecting.close()
+                    raise
+                connect.end_inspection(engine, inspecting)
 
     def open_unchanged(self, url: URL, busy_timeout: float) -> Any:
         """A connection of ``sqlite3`` that leaves no file behind."""

@@ -24,7 +24,11 @@ from snakestore.storage.dialects.sqlite.begin import READ_ONLY
 from snakestore.storage.dialects.sqlite.errors import Refusal, primary_code
 from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch, check_not_abandoned
 from snakestore.storage.dialects.sqlite.introspection import SQLiteSchemaReader
-from snakestore.storage.dialects.sqlite.location import check_not_mount_point, warn_if_unsafe
+from snakestore.storage.dialects.sqlite.location import (
+    Mounts,
+    check_not_mount_point,
+    warn_if_unsafe,
+)
 from snakestore.storage.dialects.sqlite.log_sync import FULL
 from snakestore.storage.dialects.sqlite.tracked import FileConnection
 from snakestore.storage.dialects.sqlite.url import SQLiteAddress
@@ -49,7 +53,7 @@ _FILE_PRAGMAS = (*SAFE_PRAGMAS, f"PRAGMA cache_size = -{PAGE_CACHE}")
 logger = logging.getLogger("snakestore.sqlite")
 
 
-def open_for_inspection(path: str, busy_timeout: float) -> sqlite3.Connection:
+def open_for_inspection(path: str, busy_timeout: float) -> FileConnection:
     """A connection to an existing file that changes no byte of it and leaves no file behind.
 
     A read-only connection to a database in WAL mode creates the log and leaves it behind; one that
@@ -117,6 +121,8 @@ class FileOpener:
         self._opened_before = False
         self._inspected: fork.FileId | None = None
         """The file that connections may be opened to without another check of it."""
+        self._kept: FileConnection | None = None
+        """The connection of an inspection, which the next one to be opened continues with."""
 
     def begin_inspection(self) -> None:
         """Check where the file is; the caller inspects the rest.
@@ -128,10 +134,27 @@ class FileOpener:
         self._check_location()
         self._inspected = file
 
+    def keep(self, connection: FileConnection) -> bool:
+        """Whether the next connection of the engine continues with that of an inspection.
+
+        If it does not, the caller closes it. It does if the engine would open such a one: reading
+        the schema takes half of the time that opening a connection takes.
+        """
+        if (
+            connection.uri != self._address.uri(mode="rw")
+            or connection.file_id != self._inspected
+            or self._address.read_only
+            or _journal_mode(connection) != "wal"
+        ):
+            return False
+        self._kept = connection
+        return True
+
     def _check_location(self, *, is_new: bool = False) -> None:
+        mounts = Mounts()
         if not self._address.immutable:
-            check_not_mount_point(self._path)
-        warn_if_unsafe(self._path, is_new=is_new)
+            check_not_mount_point(self._path, mounts)
+        warn_if_unsafe(self._path, mounts, is_new=is_new)
 
     def open(self, entry: ConnectionPoolEntry) -> sqlite3.Connection:
         """A new connection; the file is created if it is missing and the URL allows that.
@@ -244,9 +267,13 @@ class FileOpener:
         return f"PRAGMA busy_timeout = {round(self._settings.busy_timeout * 1000)}"
 
     def _open_writable(self) -> tuple[FileConnection, Watch]:
-        connection = FileConnection(
-            self._path, self._address.uri(mode="rw"), self._settings.busy_timeout
-        )
+        connection, self._kept = self._kept, None
+        if connection is not None and connection.file_id != self._inspected:
+            connection.close()
+            connection = None
+        if connection is None:
+            uri = self._address.uri(mode="rw")
+            connection = FileConnection(self._path, uri, self._settings.busy_timeout)
         synchronous = "FULL" if self._settings.durability == "full" else "NORMAL"
         try:
             has_log = _switch_to_wal(connection, self._settings.busy_timeout)
@@ -256,6 +283,7 @@ class FileOpener:
             raise
         execute_or_close(
             connection,
+            "PRAGMA query_only = OFF",  # as an inspection left it
             f"PRAGMA synchronous = {synchronous}",
             self._lock_wait(),
             f"PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT}",
@@ -315,6 +343,11 @@ def execute_or_close(connection: sqlite3.Connection, *pragmas: str) -> None:
         raise
 
 
+def _journal_mode(connection: sqlite3.Connection) -> str:
+    mode: str = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    return mode
+
+
 def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: float) -> bool:
     """Put the database into WAL mode if it is not; a new file also gets incremental vacuum.
 
@@ -324,7 +357,7 @@ def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: float) -> bool:
     Returns:
         Whether the connection has a log open.
     """
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+    if _journal_mode(connection) == "wal":
         return True
     began, paused = steady_seconds(), 0.0
     limit = max(busy_timeout, _MIN_SECONDS_FOR_WAL)

@@ -56,6 +56,7 @@ class FileConnection(sqlite3.Connection):
         """
         fork.check_file(path)
         self.path = path
+        self.uri = uri
         self.file_id = fork.file_id(path)
         fork.track(self)  # before it is open: a fork may come meanwhile
         try:
