@@ -42,6 +42,10 @@ class Stored(Protocol):
         """The present version."""
 
     @property
+    def address(self) -> int | None:
+        """Where the row is, for the present transaction; None if that is not known."""
+
+    @property
     def size(self) -> int:
         """About how many bytes the present version has; 0 if that is not known."""
 
@@ -94,23 +98,28 @@ def archive_versions(
                 full = [stored for stored in full if stored.id not in done]
                 replaced = [stored for stored in replaced if stored.id not in done]
         # before the others are added, so that SQLite reuses their pages at once
-        _send_each(tx, history.prune, history, full, sid=sid, keep=limit - 1)
+        ids = [each.id for each in full]
+        _send_rows(tx, history.prune, history.parameter, ids, sid=sid, keep=limit - 1)
     # a row each: for an INSERT of many, SQLite would first copy each page that it changes
-    _send_each(tx, history.archive, history, replaced, sid=sid)
+    if all(each.address is not None for each in replaced):
+        _send_rows(tx, history.archive_at_address, "address", [each.address for each in replaced])
+    else:
+        ids = [each.id for each in replaced]
+        _send_rows(tx, history.archive, history.parameter, ids, sid=sid)
 
 
-def _send_each(
+def _send_rows(
     tx: TransactionContext,
     statement: Statement,
-    history: HistoryStatements,
-    items: Sequence[Stored],
-    **shared: Any,
+    name: str,
+    values: Sequence[object],
+    **shared: object,
 ) -> None:
-    """Send a change of the history for each item."""
-    if len(items) == 1:
-        tx.send(statement, **{history.parameter: items[0].id}, **shared)
-    elif items:
-        tx.send_rows(statement, (history.parameter,), [(each.id,) for each in items], **shared)
+    """Send a change for each value of the parameter ``name``."""
+    if len(values) == 1:
+        tx.send(statement, **{name: values[0]}, **shared)
+    elif values:
+        tx.send_rows(statement, (name,), [(each,) for each in values], **shared)
 
 
 def _overwrite(

@@ -28,6 +28,7 @@ class StoredProgram:
     """A row of PROGRAM_COLUMNS. Columns are decoded on access."""
 
     kind: ClassVar[str] = "program"
+    address: ClassVar[None] = None
     __slots__ = ("_row", "created_at", "id", "sid", "text", "version")
 
     def __init__(self, sid: str, row: Row) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
     Delete,
@@ -85,10 +86,15 @@ class _Builder:
     # --- writing
 
     def archive(self) -> Insert:
+        return self._archive(self._this)
+
+    def archive_at_address(self) -> Insert:
+        rowid = literal_column(f"{self._owners.name}.rowid", BigInteger())
+        return self._archive(rowid == bindparam("address"))
+
+    def _archive(self, which: ColumnElement[bool]) -> Insert:
         columns = self._archived
-        return insert(self._past).from_select(
-            list(columns), select(*columns.values()).where(self._this)
-        )
+        return insert(self._past).from_select(list(columns), select(*columns.values()).where(which))
 
     def overwrite(self) -> Update:
         oldest = self._past.alias("oldest")
@@ -199,6 +205,8 @@ class HistoryStatements:
         self.parameter = parameter
         self.archive = Statement(build.archive)
         """Copies the owner's present version."""
+        self.archive_at_address = Statement(build.archive_at_address)
+        """Likewise, of the owner whose row is at ``:address``."""
         self.overwrite = Statement(build.overwrite)
         """Likewise, over the oldest past version, if there are exactly ``:keep`` and one more."""
         self.prune = Statement(build.prune)
