@@ -64,7 +64,7 @@ def find(
     if whole_session:
         rows = tx.fetch_all(statements.whole_session, sid=sid)
         found = names(rows)
-        return found if all(each in found for each in identifiers) else found | ids(rows)
+        return found if found.keys() >= set(identifiers) else found | ids(rows)
     possible = possible_names(identifiers)
     if tx.backend.remote:
         rows = tx.fetch_in(statements.by_either, possible, sid=sid)

@@ -110,7 +110,8 @@ def _found(
     # where another statement is one more round trip, leases are read with everything else
     with_leases = with_leases or tx.backend.remote
     found = _read(tx, locked, texts, whole_session=whole_session, with_leases=with_leases)
-    if not with_leases and any(each.is_held for each in found.values()):
+    held = [text for text, stored in found.items() if stored.is_held]
+    if held and not with_leases:
         found = _read(tx, locked, texts, whole_session=whole_session, with_leases=True)
     if len({stored.id for stored in found.values()}) < len(texts):
         for text in texts:

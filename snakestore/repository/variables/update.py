@@ -323,10 +323,13 @@ UpdatedRow = tuple[str, int | None, str | None, bytes | None, str]
 
 
 def update_rows(tx: TransactionContext, sid: str, rows: Sequence[UpdatedRow]) -> None:
-    """Store new values of several variables; their versions rise by one."""
-    known = all(address is not None for _, address, *_ in rows)
+    """Store new values of variables; their versions rise by one.
+
+    A database has addresses, and all rows have theirs, or none has one.
+    """
+    _, address, *_ = next(iter(rows))
     tx.send_rows(
-        sql.UPDATE_AT_ADDRESS if known else sql.UPDATE,
+        sql.UPDATE if address is None else sql.UPDATE_AT_ADDRESS,
         _UPDATED,
         rows,
         sid=sid,
