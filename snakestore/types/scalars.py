@@ -84,6 +84,17 @@ class FloatType(VariableType):
         if constraints:
             bounds.check_between(self, value, constraints)
 
+    def check_and_encode(
+        self, value: Any, constraints: dict[str, Any], previous_blob: bytes | None = None
+    ) -> tuple[Any, str | None, bytes | None]:
+        """As in the base class; a float needs no more than this."""
+        if type(value) is not float or type(self) is not FloatType:
+            return super().check_and_encode(value, constraints, previous_blob)
+        if constraints:
+            bounds.check_between(self, value, constraints)
+        text = float.__repr__(value)
+        return value, _JSON_TEXTS.get(text, text), None
+
     def encode(self, value: float) -> tuple[str, None]:
         """A JSON number that decodes to the same float; or "NaN", "Infinity", "-Infinity"."""
         text = float.__repr__(value)
