@@ -22,9 +22,11 @@ class JsonType(VariableType):
     ) -> tuple[Any, str | None, bytes | None]:
         """As in the base class, but ``encode`` does not check the document a second time."""
         kind = type(self)
-        if kind.normalise is not JsonType.normalise or kind.encode is not JsonType.encode:
+        if kind is not JsonType and (
+            kind.normalise is not JsonType.normalise or kind.encode is not JsonType.encode
+        ):
             return super().check_and_encode(value, constraints, previous_blob)
         document = checked_document(value, "json value", type_name=self.name)
-        if kind.check is not JsonType.check:
+        if kind is not JsonType:
             self.check(document, constraints)
         return document, dumps(document), None
