@@ -52,7 +52,8 @@ class ReplacedVariable:
         self.size: int = 0
         """The length of the present value, text or bytes; 0 if it was not read."""
         if len(row) > _AFTER_ADDRESS:
-            self.size, *self._term = row[_AFTER_ADDRESS:]
+            self.size = row[_AFTER_ADDRESS]
+            self._term = row[_AFTER_ADDRESS + 1 :]
             row = row[:_AFTER_ADDRESS]
         self.address: int | None
         """Where the row is, for the present transaction; None if that is not known."""
