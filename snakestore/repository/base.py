@@ -18,14 +18,11 @@ from snakestore.repository.session_access import record_access
 from snakestore.storage.dialects import Backend, backend_of
 from snakestore.storage.engine import is_ours
 from snakestore.storage.execution.autocommit import AutocommitRunner
-from snakestore.storage.execution.cache import CachingRunner
-from snakestore.storage.execution.caller import CallerTransactionRunner
 from snakestore.storage.execution.connection_source import ConnectionSource
 from snakestore.storage.execution.direct import DirectRunner
 from snakestore.storage.execution.leaving import Enterable
 from snakestore.storage.execution.pool import OwnedConnections
 from snakestore.storage.execution.runner import Block, Runner, RunnerSettings
-from snakestore.storage.execution.shared import BorrowedConnections, MemoryConnection
 from snakestore.storage.migrate.opening import open_engine
 from snakestore.storage.schema.tables import SessionRow
 from snakestore.storage.url import describe
@@ -186,6 +183,10 @@ def _runner_for(bind: object, options: Options) -> Runner:
         return _engine_runner(bind, options)
     if options.cache:
         _refuse_cache("a Connection or an orm.Session")
+    from snakestore.storage.execution.caller import (  # noqa: PLC0415 - for such binds alone
+        CallerTransactionRunner,
+    )
+
     if isinstance(bind, Connection):
         connection = bind
         return CallerTransactionRunner(
@@ -210,12 +211,16 @@ def _engine_runner(engine: Engine, options: Options, *, owned: bool = False) -> 
     backend = backend_of(engine)
     busy_timeout, limit = options.settings.busy_timeout, options.max_connections
     connections: ConnectionSource
-    if not is_ours(engine):
-        connections = BorrowedConnections(engine, backend, limit=limit, wait=busy_timeout)
-    elif isinstance(engine.pool, StaticPool):
-        connections = MemoryConnection(engine, backend, wait=busy_timeout, owned=owned)
-    else:
+    if is_ours(engine) and not isinstance(engine.pool, StaticPool):
         connections = OwnedConnections(engine, backend, limit=limit, wait=busy_timeout, owned=owned)
+    else:
+        from snakestore.storage.execution import shared  # noqa: PLC0415 - for such engines alone
+
+        connections = (
+            shared.MemoryConnection(engine, backend, wait=busy_timeout, owned=owned)
+            if is_ours(engine)
+            else shared.BorrowedConnections(engine, backend, limit=limit, wait=busy_timeout)
+        )
     if options.cache and not backend.data_version:
         _refuse_cache("a server")
     if options.cache and not is_ours(engine):
@@ -227,6 +232,8 @@ def _engine_runner(engine: Engine, options: Options, *, owned: bool = False) -> 
 
 def _runner_kind(engine: Engine, backend: Backend, options: Options) -> type[AutocommitRunner]:
     if options.cache:
+        from snakestore.storage.execution.cache import CachingRunner  # noqa: PLC0415 - on use
+
         return CachingRunner
     return DirectRunner if backend.in_process and is_ours(engine) else AutocommitRunner
 

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from snakestore.errors import CorruptStoreError, shorten
 from snakestore.repository.arguments import checked_count, checked_positive
@@ -13,7 +14,6 @@ from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import undamaged_session
 from snakestore.repository.sessions.writes import delete_sessions, empty_tables
 from snakestore.repository.space import WriterYield, incremental_vacuum
-from snakestore.repository.store.distributed_sweep import DistributedSweep
 from snakestore.repository.store.swept import Swept
 from snakestore.session import Session, expiry, is_expired
 from snakestore.storage.execution.context import TransactionContext
@@ -26,6 +26,9 @@ from snakestore.storage.mapping.sessions import (
 from snakestore.storage.queries import logs as logs_sql
 from snakestore.storage.queries import sessions as sql
 from snakestore.storage.queries.columns import logs
+
+if TYPE_CHECKING:
+    from snakestore.repository.store.distributed_sweep import DistributedSweep
 
 logger = logging.getLogger("snakestore.sweep")
 MAX_ENTRIES = 5000
@@ -79,7 +82,7 @@ class ExpiryMethods(RepositoryBase):
         """
         count, size = checked_count(limit, "limit"), checked_positive(batch_size, "batch_size")
         deleted, yielding = 0, WriterYield(self._runner)
-        sweep = (DistributedSweep if self._runner.lookup(_is_distributed) else _Sweep)(self._runner)
+        sweep = _sweep_of(self._runner)
         while count is None or deleted < count:
             batch = size if count is None else min(size, count - deleted)
             with yielding.slice():
@@ -125,6 +128,16 @@ def _list(tx: TransactionContext, limit: int | None) -> list[Session]:
 def _expiry(session: Session) -> tuple[datetime, str]:
     assert session.expires_at is not None  # noqa: S101 - it has expired
     return session.expires_at, session.id
+
+
+def _sweep_of(runner: Runner) -> DistributedSweep | _Sweep:
+    if not runner.lookup(_is_distributed):
+        return _Sweep(runner)
+    from snakestore.repository.store.distributed_sweep import (  # noqa: PLC0415 - on use
+        DistributedSweep,
+    )
+
+    return DistributedSweep(runner)
 
 
 def _is_distributed(tx: TransactionContext) -> bool:

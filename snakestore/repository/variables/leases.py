@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from snakestore.repository.base import RepositoryBase
-from snakestore.repository.variables.held_lease import Lease
 from snakestore.repository.variables.lease_operations import claim, end, renew, start
 from snakestore.repository.variables.writes import VariableWriteMethods
 from snakestore.variable import Variable
+
+if TYPE_CHECKING:
+    from snakestore.repository.variables.held_lease import Lease
 
 
 class LeaseMethods(RepositoryBase):
@@ -145,6 +147,8 @@ class LeaseMethods(RepositoryBase):
         Raises, in the block and at its end:
             LeaseLostError: if the lease was lost. Nothing was written.
         """
+        from snakestore.repository.variables.held_lease import Lease  # noqa: PLC0415 - on use
+
         repository = cast("VariableWriteMethods", self)  # every repository has them
         return Lease(
             repository, sid, identifier, seconds=seconds, optimizer_id=optimizer_id, renew=renew

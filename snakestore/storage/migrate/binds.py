@@ -13,7 +13,6 @@ from snakestore.storage.dialects import backend_of
 from snakestore.storage.engine import create_engine
 from snakestore.storage.execution.runner import commit_write
 from snakestore.storage.execution.sqlalchemy_connection import SqlAlchemyConnection
-from snakestore.storage.migrate.alembic_runner import lock_database
 from snakestore.storage.schema.tables import SessionRow
 from snakestore.storage.url import parse
 
@@ -75,6 +74,8 @@ def migrating(bind: Bind) -> Iterator[Connection]:
         with connected(bind) as connection:
             yield connection
         return
+    from snakestore.storage.migrate.alembic_runner import lock_database  # noqa: PLC0415 - on use
+
     owner = bind() if isinstance(bind, orm.scoped_session) else bind
     began = not owner.in_transaction()
     try:

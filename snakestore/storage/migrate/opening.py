@@ -20,7 +20,6 @@ from snakestore.storage.migrate.inspection import (
     check_up_to_date,
     inspect_engine,
 )
-from snakestore.storage.migrate.upgrade import upgrade_locked
 from snakestore.storage.schema.revisions import HEAD
 from snakestore.storage.settings import Durability
 from snakestore.storage.url import PathOrUrl, describe
@@ -90,5 +89,7 @@ def _prepare(engine: Engine, *, migrate: bool | None) -> None:
         raise StoreReadOnlyError(message)
     if found.state is State.MISSING:
         backend.create_database(engine.url)
+    from snakestore.storage.migrate.upgrade import upgrade_locked  # noqa: PLC0415 - on use
+
     with connected(engine) as connection:
         upgrade_locked(connection, HEAD, beside_others=backend.remote)

@@ -19,6 +19,8 @@ from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch
 BEGIN_WRITE = "BEGIN IMMEDIATE"
 READ_ONLY = "snakestore_read_only"
 """Under this key a pool's entry notes that its connection cannot write."""
+FULL = "snakestore_full_durability"
+"""Under this key a pool's entry notes that what its connection commits is to be synced."""
 _AUTOCOMMIT = "snakestore_autocommit"
 """Under this key a pool's entry notes whether COMMIT has no effect on its connection."""
 _FIRST_WORD = r"(?:\s|--[^\n]*|/\*[\s\S]*?\*/)*([A-Za-z]+)"

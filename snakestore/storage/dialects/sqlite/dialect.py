@@ -22,14 +22,12 @@ from snakestore.storage.dialects.protocols import (
     StatementRunner,
 )
 from snakestore.storage.dialects.sqlite import (
-    backup,
     begin,
     connect,
     errors,
     file_watch,
     files,
     introspection,
-    log_sync,
     opening,
 )
 from snakestore.storage.dialects.sqlite import url as sqlite_url
@@ -214,8 +212,10 @@ class SQLite(Backend):
 
     def log_sync(self, info: Mapping[Any, Any], driver_connection: Any) -> LogSync | None:
         """With ``durability="full"``: what syncs the log without the write lock (``log_sync``)."""
-        if log_sync.FULL not in info:
+        if begin.FULL not in info:
             return None
+        from snakestore.storage.dialects.sqlite import log_sync  # noqa: PLC0415 - on use
+
         driver_connection.execute("PRAGMA synchronous = NORMAL")
         watch: file_watch.Watch = info[file_watch.WATCH]
         return log_sync.logs.sync_of(f"{watch.path}-wal")
@@ -318,12 +318,16 @@ class SQLite(Backend):
 
     def backup_file(self, source: str, target: str, *, overwrite: bool, progress: Progress) -> None:
         """With SQLite's online backup."""
+        from snakestore.storage.dialects.sqlite import backup  # noqa: PLC0415 - on use
+
         backup.copy_file(source, target, overwrite=overwrite, progress=progress)
 
     def backup_connection(
         self, driver_connection: Any, target: str, *, overwrite: bool, progress: Progress
     ) -> None:
         """With SQLite's online backup."""
+        from snakestore.storage.dialects.sqlite import backup  # noqa: PLC0415 - on use
+
         backup.copy_memory(driver_connection, target, overwrite=overwrite, progress=progress)
 
 

@@ -23,9 +23,6 @@ from snakestore.errors import CommitUnknownError, StoreBusyError, StoreError
 from snakestore.storage import fork
 from snakestore.storage.descriptors import translate_exhaustion
 
-FULL = "snakestore_full_durability"
-"""Under this key a pool's entry notes that what its connection commits is to be synced."""
-
 try:
     from fcntl import F_FULLFSYNC, fcntl  # type: ignore[attr-defined, unused-ignore]
 except ImportError:  # not macOS, where fsync leaves data in the cache of the disk

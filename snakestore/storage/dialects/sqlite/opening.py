@@ -20,7 +20,7 @@ from snakestore.errors import CorruptStoreError, StoreError, StoreFullError, Sto
 from snakestore.storage import fork
 from snakestore.storage.descriptors import translate_exhaustion
 from snakestore.storage.dialects.sqlite import files
-from snakestore.storage.dialects.sqlite.begin import READ_ONLY
+from snakestore.storage.dialects.sqlite.begin import FULL, READ_ONLY
 from snakestore.storage.dialects.sqlite.errors import Refusal, primary_code
 from snakestore.storage.dialects.sqlite.file_watch import WATCH, Watch, check_not_abandoned
 from snakestore.storage.dialects.sqlite.introspection import SQLiteSchemaReader
@@ -29,7 +29,6 @@ from snakestore.storage.dialects.sqlite.location import (
     check_not_mount_point,
     warn_if_unsafe,
 )
-from snakestore.storage.dialects.sqlite.log_sync import FULL
 from snakestore.storage.dialects.sqlite.tracked import FileConnection
 from snakestore.storage.dialects.sqlite.url import SQLiteAddress
 from snakestore.storage.paths import real_path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
@@ -47,7 +46,10 @@ class SQLiteAddress(NamedTuple):
     def uri(self, **overriding: str) -> str:
         """The SQLite URI filename, with every byte of the path quoted that SQLite would parse."""
         parameters = {**self.parameters, **overriding}
-        base = f"{_URI}{quote(self.name)}" if self.path is None else Path(self.path).as_uri()
+        if self.path is None:
+            base = f"{_URI}{quote(self.name)}"
+        else:
+            base = f"{_URI}//{quote(os.fsencode(self.path))}"
         query = "&".join(f"{quote(key)}={quote(value)}" for key, value in parameters.items())
         return f"{base}?{query}" if query else base
 
