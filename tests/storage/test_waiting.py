@@ -43,12 +43,26 @@ def test_pauses_are_a_small_share_of_what_was_waited_already(time):
     while backoff.wait():
         pass
 
-    waited = 0.0
-    for pause in time.pauses[:-1]:
+    first, later = time.pauses[:2], time.pauses[2:-1]
+    waited = sum(first)
+    assert waited == retry.FIRST_SECONDS
+    for pause in later:
         assert pause <= max(retry.MIN_PAUSE, retry.JITTER_FACTOR * waited) + 1e-9
         waited += pause
     assert max(time.pauses) == retry.MAX_PAUSE
-    assert all(one <= next_ + 1e-9 for one, next_ in pairwise(time.pauses[:-1]))
+    assert all(one <= next_ + 1e-9 for one, next_ in pairwise(later))
+
+
+def test_a_caller_that_has_waited_longer_than_most_tries_more_often(time):
+    backoff = retry.Backoff(10.0)
+    while time.now < retry.MIN_PAUSE / retry.JITTER_FACTOR:
+        backoff.wait()
+
+    young = [pause for pause in time.pauses if pause == retry.FIRST_PAUSE]
+    old = time.pauses[len(young) :]
+    assert sum(young) == retry.FIRST_SECONDS
+    assert max(old) == pytest.approx(retry.MIN_PAUSE)
+    assert retry.MIN_PAUSE < retry.FIRST_PAUSE
 
 
 def test_waiting_ends_at_its_limit_and_not_after(time):

