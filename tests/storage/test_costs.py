@@ -35,6 +35,7 @@ CALLS: dict[str, Callable[[SessionRepository, str], Any]] = {
     "set": lambda repo, sid: repo.set_value(sid, "n00005", 6),
     "set-new": lambda repo, sid: repo.set_value(sid, "another", 6),
     "set-several": lambda repo, sid: repo.set_values(sid, {"n00005": 7, "third": 8}),
+    "update-several": lambda repo, sid: repo.update_variables(sid, {"n00005": 7, "id00006": 8}),
     "popitem": lambda repo, sid: repo.session(sid).popitem(),
     "delete-several": lambda repo, sid: repo.delete_variables(sid, ["n00007", "id00008"]),
 }
@@ -97,3 +98,16 @@ def test_a_whole_listing_costs_more(connection: Connection) -> None:
     many = instructions(connection, lambda: repo.list_variables(str(MANY)))
 
     assert many > few * MANY / FEW / 2
+
+
+def test_an_update_of_all_variables_looks_for_none_of_them(connection: Connection) -> None:
+    repo = SessionRepository(connection)
+    every = {f"n{number:05}": 1 for number in range(FEW)}
+    all_but_one = {name: 1 for name in every if name != "n00000"}
+
+    whole, most = (
+        instructions(connection, lambda: repo.update_variables(str(FEW), updates))  # noqa: B023 - called at once
+        for updates in (every, all_but_one)
+    )
+
+    assert whole / len(every) < 0.9 * most / len(all_but_one)
