@@ -92,12 +92,14 @@ def merged_metadata(
 class SharedMerge:
     """Adds the same keys to several JSON objects, of which many are equal.
 
-    Each different text is decoded, merged and encoded once.
+    Each different text is merged and encoded once, and decoded once if its object has no others
+    inside.
     """
 
     def __init__(self, added: dict[str, Any]) -> None:
         """``added`` is what is added: a checked object, whose keys replace others."""
         self._added = added
+        self._adds_nested = _is_nested(added)
         self._known: dict[str, tuple[dict[str, Any] | None, str]] = {}
 
     def merged(self, text: str, decode: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], str]:
@@ -109,12 +111,17 @@ class SharedMerge:
         """
         known = self._known.get(text)
         if known is None:
-            known = self._known[text] = self._merge(decode())
+            return self._first_merged(text, decode())
         merged, merged_text = known
         return (types.loads(merged_text) if merged is None else merged.copy()), merged_text
 
-    def _merge(self, document: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
-        """The merged object and its text; None in place of an object that has others inside."""
+    def _first_merged(self, text: str, document: dict[str, Any]) -> tuple[dict[str, Any], str]:
         merged = document | self._added
-        is_flat = not any(type(each) is dict or type(each) is list for each in merged.values())
-        return (merged if is_flat else None), types.dumps(merged)
+        merged_text = types.dumps(merged)
+        self._known[text] = (None if _is_nested(merged) else merged.copy()), merged_text
+        return (types.loads(merged_text) if self._adds_nested else merged), merged_text
+
+
+def _is_nested(document: dict[str, Any]) -> bool:
+    """Whether a JSON object has objects or arrays inside."""
+    return any(type(each) is dict or type(each) is list for each in document.values())

@@ -106,10 +106,13 @@ def test_changing_what_was_handed_out_does_not_change_what_is_handed_out_next(
 
 
 @pytest.mark.parametrize("metadata", [{"run": 7}, {"run": [7]}], ids=["flat", "nested"])
-def test_the_variables_of_a_batch_have_nothing_in_common(repo, metadata):
+@pytest.mark.parametrize("before", [{}, {"tags": ["x"]}], ids=["none", "nested-before"])
+def test_the_variables_of_a_batch_have_nothing_in_common(repo, before, metadata):
     repo.create_session("s")
     for name in "ab":
-        repo.register_variable("s", name, "choice", "x", constraints={"choices": ["x", "y"]})
+        repo.register_variable(
+            "s", name, "choice", "x", constraints={"choices": ["x", "y"]}, metadata=before
+        )
         repo.register_variable("s", name * 2, "integer", 0, constraints={"max": 10})
     done = repo.update_variables("s", {"a": "y", "b": "y", "aa": 1, "bb": 1}, metadata=metadata)
 

@@ -297,19 +297,7 @@ def write_values(
     """Move the present values of variables into the history and store new ones."""
     if locked.history_limit != 0:
         archive(tx, locked, [stored for stored, _ in changes])
-    if len(changes) == 1:
-        [(stored, new)] = changes
-        tx.send(
-            sql.UPDATE if stored.address is None else sql.UPDATE_AT_ADDRESS,
-            sid=locked.sid,
-            vid=stored.id,
-            address=stored.address,
-            new_value=new.text,
-            new_value_blob=new.blob,
-            new_metadata=types.dumps(new.metadata),
-            new_last_updated_at=tx.now,
-        )
-    elif changes:
+    if changes:
         rows = [
             (stored.id, stored.address, new.text, new.blob, types.dumps(new.metadata))
             for stored, new in changes
@@ -327,12 +315,19 @@ def update_rows(tx: TransactionContext, sid: str, rows: Sequence[UpdatedRow]) ->
 
     A database has addresses, and all rows have theirs, or none has one.
     """
-    _, address, *_ = next(iter(rows))
-    tx.send_rows(
-        sql.UPDATE if address is None else sql.UPDATE_AT_ADDRESS,
-        _UPDATED,
-        rows,
+    [(vid, address, text, blob, metadata), *more] = rows
+    statement = sql.UPDATE if address is None else sql.UPDATE_AT_ADDRESS
+    if more:
+        tx.send_rows(statement, _UPDATED, rows, sid=sid, new_last_updated_at=tx.now)
+        return
+    tx.send(
+        statement,
         sid=sid,
+        vid=vid,
+        address=address,
+        new_value=text,
+        new_value_blob=blob,
+        new_metadata=metadata,
         new_last_updated_at=tx.now,
     )
 
