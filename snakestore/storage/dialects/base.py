@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import URL, Engine
 
 from snakestore.errors import StoreError
-from snakestore.storage.dialects.protocols import InProcess, Progress, StatementRunner
 from snakestore.storage.dialects.schema_methods import SchemaMethods
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.settings import Settings
+
+if TYPE_CHECKING:
+    from snakestore.storage.dialects.protocols import InProcess, Progress, StatementRunner
 
 
 class Backend(SchemaMethods):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
 from snakestore.errors import SnakeStoreError
-from snakestore.storage.dialects.protocols import FileWatch, LogSync
+
+if TYPE_CHECKING:
+    from snakestore.storage.dialects.protocols import FileWatch, LogSync
 
 
 class ConnectionMethods(ABC):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, MetaData
 
 from snakestore.errors import StoreError, ValidationError
 from snakestore.storage.dialects.connection_methods import ConnectionMethods
-from snakestore.storage.dialects.protocols import SchemaReader, StatementRunner
 from snakestore.storage.schema.alterations import Alteration
+
+if TYPE_CHECKING:
+    from snakestore.storage.dialects.protocols import SchemaReader, StatementRunner
 
 
 class SchemaMethods(ConnectionMethods):

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Dialect
 
 from snakestore.storage.dialects import Backend
-from snakestore.storage.dialects.protocols import FileWatch, LogSync
+
+if TYPE_CHECKING:
+    from snakestore.storage.dialects.protocols import FileWatch, LogSync
 
 SAVEPOINT = "snakestore"
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from sqlalchemy import Dialect
 
 from snakestore.errors import StoreError
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
-from snakestore.storage.dialects.protocols import FileWatch, InProcess, LogSync
 from snakestore.storage.execution.fair_queue import Place
 from snakestore.storage.fork import leak_deliberately
+
+if TYPE_CHECKING:
+    from snakestore.storage.dialects.protocols import FileWatch, InProcess, LogSync
 
 
 class Clearable(Protocol):

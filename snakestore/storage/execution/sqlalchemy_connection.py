@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine
 
 from snakestore.storage import fork
 from snakestore.storage.dialects import Backend
-from snakestore.storage.dialects.protocols import FileWatch, LogSync
 from snakestore.storage.execution.fair_queue import Place
+
+if TYPE_CHECKING:
+    from snakestore.storage.dialects.protocols import FileWatch, LogSync
 
 
 class SqlAlchemyConnection:

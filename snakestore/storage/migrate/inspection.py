@@ -7,18 +7,20 @@ Inspecting and refusing are two steps: ``inspect_engine`` and ``inspect_connecti
 from __future__ import annotations
 
 import enum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, Engine
 
 from snakestore.errors import CorruptStoreError, SchemaError, SchemaOutdatedError, SchemaTooNewError
 from snakestore.storage.dialects import backend_of
 from snakestore.storage.dialects.messages import IN_MEMORY
-from snakestore.storage.dialects.protocols import SchemaReader
 from snakestore.storage.engine import settings_of
 from snakestore.storage.schema import alterations
 from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.schema.revisions import HEAD, MADE_BY, REVISIONS, VERSION_TABLE
+
+if TYPE_CHECKING:
+    from snakestore.storage.dialects.protocols import SchemaReader
 
 
 class State(enum.Enum):

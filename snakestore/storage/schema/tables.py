@@ -5,8 +5,6 @@ a cluster can shard by it. Names, times and JSON are plain text in a SQLite file
 ``sqlite3``. The relationships are for reports; the library itself joins by hand.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -48,6 +46,7 @@ def _not_negative(column: str) -> CheckConstraint:
     return CheckConstraint(f"{column} >= 0", name=f"{column}_not_negative")
 
 
+# without "from __future__ import annotations": SQLAlchemy evaluates annotations that are text
 class Base(DeclarativeBase):
     """Root of the mapped tables."""
 
@@ -78,9 +77,11 @@ class SessionRow(Base):
     total_variable_updates: Mapped[int]
     history_limit: Mapped[int | None]
 
-    variables: Mapped[list[VariableRow]] = relationship(viewonly=True, order_by="VariableRow.name")
-    programs: Mapped[list[ProgramRow]] = relationship(viewonly=True, order_by="ProgramRow.id")
-    logs: Mapped[list[LogRow]] = relationship(viewonly=True, order_by="LogRow.name")
+    variables: Mapped[list["VariableRow"]] = relationship(
+        viewonly=True, order_by="VariableRow.name"
+    )
+    programs: Mapped[list["ProgramRow"]] = relationship(viewonly=True, order_by="ProgramRow.id")
+    logs: Mapped[list["LogRow"]] = relationship(viewonly=True, order_by="LogRow.name")
 
     __table_args__ = (
         _length_check("id"),
@@ -118,8 +119,8 @@ class VariableRow(Base):
     optimization_expires_at: Mapped[datetime | None]
     access_rules: Mapped[list[Any]] = mapped_column(JsonText())
 
-    session: Mapped[SessionRow] = relationship(viewonly=True)
-    versions: Mapped[list[VariableVersionRow]] = relationship(
+    session: Mapped["SessionRow"] = relationship(viewonly=True)
+    versions: Mapped[list["VariableVersionRow"]] = relationship(
         viewonly=True, order_by="VariableVersionRow.version"
     )
 
@@ -163,7 +164,7 @@ class VariableVersionRow(Base):
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", JsonText())
     created_at: Mapped[datetime]
 
-    variable: Mapped[VariableRow] = relationship(viewonly=True)
+    variable: Mapped["VariableRow"] = relationship(viewonly=True)
 
     __table_args__ = (
         ForeignKeyConstraint(
@@ -190,8 +191,8 @@ class ProgramRow(Base):
     """NULL, in programs older than the column: an empty object."""
     version: Mapped[int] = mapped_column(server_default=text("0"))
 
-    session: Mapped[SessionRow] = relationship(viewonly=True)
-    versions: Mapped[list[ProgramVersionRow]] = relationship(
+    session: Mapped["SessionRow"] = relationship(viewonly=True)
+    versions: Mapped[list["ProgramVersionRow"]] = relationship(
         viewonly=True, order_by="ProgramVersionRow.version"
     )
 
@@ -215,7 +216,7 @@ class ProgramVersionRow(Base):
     created_at: Mapped[datetime]
 
     # the column "program" has the document
-    owner: Mapped[ProgramRow] = relationship(viewonly=True)
+    owner: Mapped["ProgramRow"] = relationship(viewonly=True)
 
     __table_args__ = (
         ForeignKeyConstraint(
@@ -239,8 +240,8 @@ class LogRow(Base):
     created_at: Mapped[datetime]
     last_updated_at: Mapped[datetime]
 
-    session: Mapped[SessionRow] = relationship(viewonly=True)
-    entries: Mapped[list[LogEntryRow]] = relationship(
+    session: Mapped["SessionRow"] = relationship(viewonly=True)
+    entries: Mapped[list["LogEntryRow"]] = relationship(
         viewonly=True, order_by="LogEntryRow.position"
     )
 
@@ -263,7 +264,7 @@ class LogEntryRow(Base):
     entry: Mapped[Any] = mapped_column(JsonText())
     created_at: Mapped[datetime]
 
-    log: Mapped[LogRow] = relationship(viewonly=True)
+    log: Mapped["LogRow"] = relationship(viewonly=True)
 
     __table_args__ = (
         ForeignKeyConstraint(

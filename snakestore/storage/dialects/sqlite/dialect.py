@@ -7,20 +7,13 @@ import sqlite3
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from sqlalchemy import URL, Connection, Engine, column, func, select
 
 from snakestore.errors import SnakeStoreError
 from snakestore.storage.dialects.base import Backend
 from snakestore.storage.dialects.messages import IN_MEMORY
-from snakestore.storage.dialects.protocols import (
-    FileWatch,
-    LogSync,
-    Progress,
-    SchemaReader,
-    StatementRunner,
-)
 from snakestore.storage.dialects.sqlite import (
     begin,
     connect,
@@ -36,6 +29,15 @@ from snakestore.storage.paths import real_path
 from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.settings import Settings
+
+if TYPE_CHECKING:
+    from snakestore.storage.dialects.protocols import (
+        FileWatch,
+        LogSync,
+        Progress,
+        SchemaReader,
+        StatementRunner,
+    )
 
 _INCREMENTAL = 2
 _VACUUM_PAGES = 128
