@@ -101,11 +101,13 @@ def _copy_dict(document: dict[Any, Any], levels: int) -> dict[str, Any]:
         if type(key) is not str or not (key.isascii() or surrogate_position(key) is None):
             raise _InvalidError
         kind = type(item)
+        if kind is str and item.isascii():
+            continue
         if kind is dict:
             copy[key] = _copy_dict(item, levels - 1)
         elif kind is list:
             copy[key] = _copy_list(item, levels - 1)
-        elif not (kind is str and item.isascii()) and not (kind is float and item - item == 0.0):
+        elif kind is not float or item - item != 0.0:
             _check_scalar(item)
     return copy
 
@@ -116,11 +118,13 @@ def _copy_list(items: list[Any], levels: int) -> list[Any]:
     copy = items.copy()
     for index, item in enumerate(copy):
         kind = type(item)
+        if kind is str and item.isascii():
+            continue
         if kind is dict:
             copy[index] = _copy_dict(item, levels - 1)
         elif kind is list:
             copy[index] = _copy_list(item, levels - 1)
-        elif not (kind is str and item.isascii()) and not (kind is float and item - item == 0.0):
+        elif kind is not float or item - item != 0.0:
             _check_scalar(item)
     return copy
 
