@@ -27,7 +27,7 @@ _UsageError: Any = typer.BadParameter.__bases__[0]
 NAME = "snakestore"
 COMPLETE_VARIABLE = "_SNAKESTORE_COMPLETE"
 """Scripts of shells ask for completions in this variable."""
-_URL = re.compile(r"(:/|password=).*", re.DOTALL | re.IGNORECASE)
+_URL = r"(:/|password=).*"
 
 
 @contextmanager
@@ -38,7 +38,9 @@ def _escaped_usage_errors() -> Iterator[None]:
     except _UsageError as error:
         # without arguments, the message is the help of the command
         if error.ctx is None or error.message != error.ctx.get_help():
-            error.message = escaped(_URL.sub(r"\1...", error.message))
+            error.message = escaped(
+                re.sub(_URL, r"\1...", error.message, flags=re.DOTALL | re.IGNORECASE)
+            )
         raise
 
 

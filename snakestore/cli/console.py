@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -26,12 +24,18 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 def json_line(value: Any) -> str:
     """``value`` as JSON on one line, with control characters escaped. Bytes become base64 text."""
     if isinstance(value, bytes):
+        import base64  # noqa: PLC0415 - --version needs none of these
+
         value = base64.b64encode(value).decode("ascii")
+    import json  # noqa: PLC0415 - likewise
+
     return escaped(json.dumps(value, ensure_ascii=False))
 
 
 def print_json(document: Any) -> None:
     """Print ``document`` as indented JSON."""
+    import json  # noqa: PLC0415 - likewise
+
     text = json.dumps(document, ensure_ascii=False, indent=2)
     for line in text.split("\n"):  # JSON escapes line breaks inside texts
         print_line(line)
