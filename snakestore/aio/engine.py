@@ -114,11 +114,7 @@ class EngineDispatcher(Dispatcher):
         if not small:
             args, kwargs = repeatable(args, kwargs)
             small = is_small(args, kwargs)
-
-        def call(runner: Runner) -> R:
-            """Run the method on a repository that tries once."""
-            return method(self._repository_on(runner), *args, **kwargs)
-
+        call = partial(self._call_by, method, args, kwargs)
         permit = Permit()
         grouped = small and self._groups and not alone
         write = partial(self._write, call, permit, session_of(args, kwargs), grouped=grouped)
@@ -135,6 +131,10 @@ class EngineDispatcher(Dispatcher):
         write = partial(self._write, call, permit, session, grouped=False)
         return await guarded(write, permit.release)
 
+    def _call_by(self, method: Method[R], args: Arguments, kwargs: Keywords, runner: Runner) -> R:
+        """Run a method on a repository whose runner is ``runner``."""
+        return method(self._repository_on(runner), *args, **kwargs)
+
     def _lead(self, companion: Companion[R], loop_thread: int, runner: AutocommitRunner) -> R:
         """Write, in one transaction with the tasks that wait next. In a thread."""
         line = self._scheduler.turn
@@ -150,12 +150,14 @@ class EngineDispatcher(Dispatcher):
         companion = permit.companion = Companion(call, caller) if grouped else None
         scheduler = self._scheduler
         locked = text_of(session) if scheduler.locks_rows else None
-        await scheduler.write(permit, locked, self._limit)
+        for line in scheduler.lines_of_write(locked):
+            if not permit.enter_at_once(line):
+                await line.enter(permit, self._limit)
+                if companion is not None and permit.joined:
+                    permit.leave()
+                    outcome: R = companion.outcome()
+                    return outcome
         if companion is not None:
-            if permit.joined:
-                permit.leave()
-                outcome: R = companion.outcome()
-                return outcome
             call = partial(self._lead, companion, get_ident())
         result, _ = await self._attempt(call, caller, permit)
         permit.leave()

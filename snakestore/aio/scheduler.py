@@ -185,20 +185,17 @@ class Scheduler:
         if not permit.enter_at_once(line):
             await line.enter(permit, limit, urgent=True)
 
-    def write(self, permit: Permit, session: str | None, limit: float) -> Awaitable[None]:
-        """Let a single write pass. ``session`` is the one whose row it locks, if it is one.
+    def lines_of_write(self, session: str | None) -> Sequence[Line]:
+        """Where a single write waits, one after the other. What has joined another waits no more.
 
-        It gets no place where its companion was done in the turn of another, and is its job then.
+        ``session`` is the one whose row it locks, if it is one.
         """
-        lines: Sequence[Line]
         if self._alone:
-            lines = [self._turn]
-        elif not self.locks_rows:
-            lines = self._for_turns
-        else:
-            turn = [] if session is None else [self._session(session)]
-            lines = [*turn, *self._for_writes] if self._turn_first else [*self._for_writes, *turn]
-        return self._enter(permit, lines, limit)
+            return [self._turn]
+        if not self.locks_rows:
+            return self._for_turns
+        turn = [] if session is None else [self._session(session)]
+        return [*turn, *self._for_writes] if self._turn_first else [*self._for_writes, *turn]
 
     def block(self, permit: Permit, *, read_only: bool, limit: float) -> Awaitable[None]:
         """Let a ``transaction()`` block pass."""
@@ -242,8 +239,6 @@ class Scheduler:
         for line in lines:
             if not permit.enter_at_once(line):
                 await line.enter(permit, limit)
-                if permit.joined:
-                    return
 
     def _session(self, session: str) -> Line:
         with self._mutex:
