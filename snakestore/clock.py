@@ -46,11 +46,6 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def utc_seconds() -> float:
-    """The system's clock, as seconds since 1970: ``utc_now`` in less than half the time."""
-    return time.time()
-
-
 def as_utc(when: datetime, what: str = "time") -> datetime:
     """``when`` in UTC; ``what`` names the argument in error messages.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import contextmanager
 
@@ -17,6 +18,7 @@ from snakestore import (
     VariableNotFoundError,
 )
 from snakestore.storage.execution.autocommit import AutocommitRunner
+from snakestore.storage.mapping.sessions import QuietSessions
 
 READS = ("get_value", "get_variable")
 TTL = 1000.0
@@ -149,6 +151,61 @@ def test_a_damaged_session_is_named(repo, path, read, column, cell):
 
     with pytest.raises(CorruptStoreError, match=column):
         getattr(repo, read)("s", "x")
+
+
+@pytest.mark.parametrize("column", ["created_at", "last_updated_at", "optimization_expires_at"])
+@pytest.mark.parametrize("cell", ["soon", b"\xff"])
+def test_a_damaged_time_of_a_variable_is_named(repo, path, operations, column, cell):
+    repo.start_optimization("s", "x", "an optimiser", lease=9)
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"UPDATE variables SET {column} = ? WHERE name = 'x'", (cell,))
+    connection.close()
+
+    with pytest.raises(CorruptStoreError, match=column):
+        repo.get_variable("s", "x")
+    assert repo.get_value("s", "x") == {"a": [1]}
+    assert operations == ["_get_variable"]
+
+
+def test_a_lease_is_read_with_its_expiry(repo, clock, operations):
+    repo.start_optimization("s", "x", "an optimiser", lease=9)
+
+    held = repo.get_variable("s", "x").optimization_status
+    clock.advance(9)
+
+    assert held.optimizer_id == "an optimiser"
+    assert held.expires_at == clock()
+    assert not repo.get_variable("s", "x").optimizing
+    assert operations == []
+
+
+@pytest.mark.parametrize("read", READS)
+def test_more_sessions_than_are_remembered_expire_each_by_its_own_ttl(
+    repo, clock, monkeypatch, read
+):
+    monkeypatch.setattr(QuietSessions, "_MAX", 2)
+    for number in range(5):
+        repo.create_session(f"s{number}", ttl=100.0 * (number + 1))
+        repo.register_variable(f"s{number}", "x", "integer", number)
+    for _ in range(2):
+        for number in range(5):
+            getattr(repo, read)(f"s{number}", "x")
+
+    clock.advance(301)
+
+    for number in range(3):
+        with pytest.raises(SessionExpiredError):
+            getattr(repo, read)(f"s{number}", "x")
+    assert repo.get_value("s3", "x") == 3
+
+
+def test_columns_of_a_lookup_have_names_of_one_letter(repo):
+    repo.get_value("s", "x")
+
+    with traced(repo) as statements:
+        repo.get_value("s", "x")
+
+    assert re.findall(r" AS (\w+)[, ]", statements[0].partition("FROM")[0]) == list("abcde")
 
 
 @pytest.mark.parametrize("read", READS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar, overload
 
-from snakestore.errors import SessionNotFoundError, VariableNotFoundError
+from snakestore.errors import CorruptStoreError, SessionNotFoundError, VariableNotFoundError
 from snakestore.names import identifier_text
 from snakestore.repository.arguments import NOT_GIVEN, NotGiven
 from snakestore.repository.base import RepositoryBase
@@ -49,12 +49,14 @@ class VariableReadMethods(RepositoryBase):
             UnknownTypeError: if the variable's type is not registered.
             CorruptStoreError: if the stored variable is damaged.
         """
-        looked_up = self._runner.lookup_row(sql.LOOK_UP_VARIABLE, sid, identifier)
-        if looked_up is None:
-            return self._runner.lookup(_get_variable, sid, identifier, default)
-        row, clock = looked_up
-        found = variable_at_hand(sid, row, clock, default)
-        return _or_raise(found, sid, identifier) if found is NOT_GIVEN else found
+        row = self._runner.lookup_row(sql.LOOK_UP_VARIABLE, sid, identifier)
+        if row is not None:
+            try:
+                found = variable_at_hand(sid, row, self._runner.clock_time, default)
+                return _or_raise(found, sid, identifier) if found is NOT_GIVEN else found
+            except CorruptStoreError:
+                pass  # which is raised again, and names the column
+        return self._runner.lookup(_get_variable, sid, identifier, default)
 
     @overload
     def get_value(self, sid: str, identifier: str) -> Any: ...
@@ -77,10 +79,9 @@ class VariableReadMethods(RepositoryBase):
             UnknownTypeError: if the variable's type is not registered.
             CorruptStoreError: if the stored value is damaged.
         """
-        looked_up = self._runner.lookup_row(sql.LOOK_UP_VALUE, sid, identifier)
-        if looked_up is None:
+        row = self._runner.lookup_row(sql.LOOK_UP_VALUE, sid, identifier)
+        if row is None:
             return self._runner.lookup(_get_value, sid, identifier, default)
-        row, _ = looked_up
         found = value_at_hand(sid, identifier, row, default)
         return _or_raise(found, sid, identifier) if found is NOT_GIVEN else found
 

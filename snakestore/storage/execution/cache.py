@@ -11,15 +11,12 @@ it holds, and keeping rows costs more than it saves: then the next lookups pass 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Self
 
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.connection_source import NotAtOnceError
 from snakestore.storage.execution.direct import DirectRunner
 from snakestore.storage.execution.driver_connection import DriverConnection
-from snakestore.storage.mapping.sessions import quiet_cells, quiet_until
 from snakestore.storage.queries.statement import Row, Statement, row_bytes
 
 MAX_BYTES = 16 * 2**20
@@ -96,24 +93,23 @@ class CachingRunner(DirectRunner):
 
     def _row(
         self, connection: ConnectionAdapter, statement: Statement, sid: str, identifier: str
-    ) -> tuple[Row, Callable[[], datetime]] | None:
+    ) -> Row | None:
         if self._pause.lookups > 0:
             self._pause.lookups -= 1  # threads may lose some of it, which harms nothing
             return super()._row(connection, statement, sid, identifier)
         cache = self._current_cache(connection)
         row = cache.rows.get((statement, sid, identifier))
         if row is None:
-            found = super()._row(connection, statement, sid, identifier)
-            if found is not None:
-                row, _ = found
+            row = super()._row(connection, statement, sid, identifier)
+            if row is not None:
                 cache.put(statement, sid, identifier, row)
-            return found
+            return row
         if self._max_bytes is not None and row_bytes(row) > self._max_bytes:
             raise NotAtOnceError
-        if self._seconds() >= quiet_until(quiet_cells(row)) and not self._is_all(row):
+        if self._seconds() >= self._quiet.until(sid, row) and not self._is_all(row):
             return None
         cache.hits += 1
-        return row, self._present
+        return row
 
     def _current_cache(self, connection: ConnectionAdapter) -> RowCache:
         """The cache of a connection, without rows that may have changed since."""

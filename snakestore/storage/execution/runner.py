@@ -60,10 +60,8 @@ class Runner(ABC):
         self.max_value_bytes = settings.max_value_bytes
         self._now = _now_of(settings.clock)
         """The present time; None where statements ask for the server's."""
-
-    def clock_time(self) -> datetime | None:
+        self.clock_time = self._now
         """The present time of the repository's clock; None if it is the server's."""
-        return self._now()
 
     @abstractmethod
     def lookup(
@@ -105,10 +103,8 @@ class Runner(ABC):
         """Run an operation that writes and calls a function of the user's meanwhile."""
         return self.write(operation, *args, **kwargs)
 
-    def lookup_row(
-        self, statement: Statement, sid: object, identifier: object
-    ) -> tuple[Row, Callable[[], datetime]] | None:
-        """The row of a lookup and the clock, where there is a short path; else None."""
+    def lookup_row(self, statement: Statement, sid: object, identifier: object) -> Row | None:
+        """The row of a lookup as the driver returned it; None where there is no short path."""
         del statement, sid, identifier
         return None
 

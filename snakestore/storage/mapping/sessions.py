@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 from itertools import compress
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from snakestore.clock import seconds_between
@@ -72,36 +70,53 @@ def access_from(sid: object, row: Row) -> tuple[datetime, float | None, datetime
     return last_accessed, ttl, row[at.ACCESS_SERVER_NOW]
 
 
-quiet_cells: Callable[[Row], tuple[Any, Any]] = itemgetter(at.QUIET_LAST_ACCESSED, at.QUIET_TTL)
-"""The cells of QUIET_COLUMNS, as the driver returned them, from a row that begins with them."""
-
-
-@lru_cache(maxsize=1024)
-def quiet_until(cells: tuple[Any, Any]) -> float:
+class QuietSessions:
     """Until when nothing is to be done about a session: it lives, and its access is not due.
 
-    In seconds since 1970, and rounded down by a millisecond. ``cells`` are what ``quiet_cells``
-    returns.
+    It remembers that of the sessions that were read lately, with the cells that say so.
+    """
+
+    __slots__ = ("_remembered",)
+    _MAX = 1024
+    """How many sessions are remembered."""
+    _ROUNDED = 0.001
+    """More than a float of seconds is wrong by, in any year."""
+
+    def __init__(self) -> None:
+        # replaced and read by single operations of a dict, so that threads need no lock
+        self._remembered: dict[str, tuple[object, object, float]] = {}
+
+    def until(self, sid: str, row: Row) -> float:
+        """Seconds since 1970, rounded down, from a row that begins with QUIET_COLUMNS.
+
+        Raises:
+            CorruptStoreError: if one of them is damaged.
+        """
+        try:
+            last_accessed, ttl, until = self._remembered[sid]
+            if row[at.QUIET_LAST_ACCESSED] == last_accessed and row[at.QUIET_TTL] == ttl:
+                return until
+        except KeyError:
+            if len(self._remembered) >= self._MAX:
+                self._remembered.clear()
+        last, lifetime = _quiet_from(row)
+        until = last.timestamp() + touch_interval(lifetime) - self._ROUNDED
+        self._remembered[sid] = row[at.QUIET_LAST_ACCESSED], lifetime, until
+        return until
+
+
+def has_expired_at(now: datetime, row: Row) -> bool:
+    """Whether a session has expired at ``now``, from a row that begins with QUIET_COLUMNS.
 
     Raises:
         CorruptStoreError: if one of them is damaged.
     """
-    last_accessed, ttl = _quiet_from(cells)
-    return last_accessed.timestamp() + touch_interval(ttl) - _ROUNDED
-
-
-_ROUNDED = 0.001
-"""More than a float of seconds is wrong by, in any year."""
-
-
-def has_expired_at(now: datetime, cells: tuple[Any, Any]) -> bool:
-    """Whether a session has expired at ``now``; ``cells`` are what ``quiet_cells`` returns."""
-    last_accessed, ttl = _quiet_from(cells)
+    last_accessed, ttl = _quiet_from(row)
     return is_expired(last_accessed, ttl, now)
 
 
-def _quiet_from(cells: tuple[Any, Any]) -> tuple[datetime, float | None]:
-    text, ttl = cells
+def _quiet_from(row: Row) -> tuple[datetime, float | None]:
+    text, ttl = row[at.QUIET_LAST_ACCESSED], row[at.QUIET_TTL]
     last_accessed = read_time(text)
     if last_accessed is None or not _is_ttl(ttl):
         message = "last_accessed or ttl of a session is damaged"

@@ -52,7 +52,7 @@ class CompiledStatement:
     """A statement as one dialect's driver takes it."""
 
     # a class with slots: faster to read than a NamedTuple, and to import than a dataclass
-    __slots__ = ("_converters", "bind", "bind_rows", "convert_others", "convert_row", "sql")
+    __slots__ = ("_converters", "bind", "bind_rows", "convert_row", "order", "sql")
 
     def __init__(
         self,
@@ -60,16 +60,16 @@ class CompiledStatement:
         bind: Callable[[dict[str, Any]], Any],
         bind_rows: BindRows,
         convert_row: Callable[[Row], Row] | None,
-        convert_others: Callable[[Row], Row] | None = None,
         converters: Sequence[Convert | None] = (),
+        order: Sequence[str] | None = None,
     ) -> None:
         self.sql = sql
         self.bind = bind
         self.bind_rows = bind_rows
         self.convert_row = convert_row
-        self.convert_others = convert_others
-        """Converts all cells of a row but the first; None: there is nothing to convert."""
         self._converters = converters
+        self.order = order
+        """The names of the parameters as the driver takes them by position; None: by name."""
 
     def convert_rows(self, fetched: Iterable[Row]) -> list[Row]:
         """Rows from the driver, converted by the types of their columns."""
@@ -134,8 +134,8 @@ def _compile(built: Executable, dialect: Dialect) -> CompiledStatement:
         _binder(compiled, converters_in),
         _rows_binder(compiled, converters_in),
         _row_converter(converters, names),
-        _row_converter([None, *converters[OTHERS]], names),
         converters,
+        compiled.positiontup if compiled.positional else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from string import ascii_letters
 from typing import Any
 
 from sqlalchemy import (
@@ -138,6 +139,15 @@ def _beside_session(
     return select(*session, *columns).select_from(joined).where(sessions.c.id == bindparam("sid"))
 
 
+def _briefly_named(*columns: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+    """Columns under names of one letter.
+
+    Nobody reads the names, but ``sqlite3`` makes texts of them at each execution. Python has those
+    of one letter ready.
+    """
+    return [column.label(letter) for column, letter in zip(columns, ascii_letters, strict=False)]
+
+
 def _by_id_or_name(columns: Sequence[ColumnElement[Any]], size: int) -> CompoundSelect[Any]:
     """Variables by id, and by name: one index for each half."""
     return union_all(
@@ -150,8 +160,14 @@ def _by_id_or_name(columns: Sequence[ColumnElement[Any]], size: int) -> Compound
 
 SELECT_VARIABLE = Statement(lambda: _beside_session(ACCESS_COLUMNS, VARIABLE_COLUMNS))
 SELECT_VALUE = Statement(lambda: _beside_session(ACCESS_COLUMNS, VALUE_COLUMNS))
-LOOK_UP_VARIABLE = Statement(lambda: _beside_session(QUIET_COLUMNS, VARIABLE_COLUMNS))
-LOOK_UP_VALUE = Statement(lambda: _beside_session(QUIET_COLUMNS, ENCODED_COLUMNS))
+LOOK_UP_VARIABLE = Statement(
+    lambda: _beside_session((), _briefly_named(*QUIET_COLUMNS, *VARIABLE_COLUMNS))
+)
+LOOK_UP_VALUE = Statement(
+    lambda: _beside_session((), _briefly_named(*QUIET_COLUMNS, *ENCODED_COLUMNS))
+)
+LOOK_UP_ORDER = ["identifier", "identifier", "sid"]
+"""The parameters of these two, in the order in which SQLite's driver takes them."""
 SELECT_EXISTS = Statement(lambda: _beside_session(ACCESS_COLUMNS, (variables.c.name,)))
 # for writes, which on a server lock the session's row with a statement before
 SELECT_FOR_UPDATE = Statement(
