@@ -197,7 +197,7 @@ def test_a_child_that_was_forked_while_tasks_waited_has_a_line_of_its_own(file):
 
 async def _passes(scheduler):
     permit = Permit()
-    await asyncio.wait_for(scheduler.write(permit, None, 1), 2)
+    await asyncio.wait_for(scheduler.block(permit, read_only=False, limit=1), 2)
     permit.leave()
     return True
 
