@@ -69,7 +69,8 @@ class Watch(Generic[T]):
             before.cancel()
 
     def _ring(self) -> None:
-        if not self.waiting:
+        if not self.waiting:  # an exception came before it was cancelled
+            self._timer = None
             return
         self._set(self._period)  # first, for an exception may come below
         enough = self._look(self)

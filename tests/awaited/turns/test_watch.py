@@ -113,6 +113,18 @@ def test_a_task_that_begins_to_wait_sets_a_timer_that_an_exception_has_ended(tim
     assert looks == [["first", "soon", "later"]]
 
 
+def test_a_timer_that_rings_for_nobody_is_set_again_by_the_next_task(timers):
+    looks = []
+    watch = watching(looks)
+    watch.add("first", timers.now, PERIOD)
+    watch.waiting.clear()  # as if an exception came before the timer was cancelled
+    timers.ring()
+    watch.add("next", timers.now, PERIOD)
+    timers.ring()
+
+    assert looks == [["next"]]
+
+
 def test_tasks_that_wait_in_a_line_have_one_timer(monkeypatch):
     async def main():
         loop, line, holder = asyncio.get_running_loop(), Line(1, "busy"), Permit()
