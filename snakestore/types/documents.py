@@ -298,7 +298,8 @@ def loads(text: object) -> Any:
         message = f"expected JSON text, found {shorten(text)}"
         raise ValueError(message)  # noqa: TRY004 - invalid stored data is always a ValueError
     data = text.encode()
-    if data.translate(_ZEROS).find(_LONG_INT) >= 0:  # "in" takes twice as long for bytes
+    _, found, _ = data.translate(_ZEROS).partition(_LONG_INT)  # in half the time of find
+    if found:
         return _with_long_ints(text)
     return orjson.loads(data)
 
