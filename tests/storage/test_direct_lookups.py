@@ -13,6 +13,7 @@ from snakestore import (
     SessionExpiredError,
     SessionNotFoundError,
     SessionRepository,
+    SnakeStoreError,
     StoreBusyError,
     StoreError,
     VariableNotFoundError,
@@ -165,6 +166,24 @@ def test_a_damaged_time_of_a_variable_is_named(repo, path, operations, column, c
         repo.get_variable("s", "x")
     assert repo.get_value("s", "x") == {"a": [1]}
     assert operations == ["_get_variable"]
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("identifier", ["x", "an-id"])
+@pytest.mark.parametrize("damage", ["type = 'unheard-of'", "value = '{oops'"])
+def test_a_value_that_cannot_be_read_is_named_as_by_the_long_way(
+    repo, path, read, identifier, damage
+):
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"UPDATE variables SET {damage} WHERE name = 'x'")
+    connection.close()
+    with repo.transaction() as block, pytest.raises(SnakeStoreError) as expected:
+        getattr(block, read)("s", identifier)
+
+    with pytest.raises(SnakeStoreError) as refused:
+        getattr(repo, read)("s", identifier)
+
+    assert (refused.type, str(refused.value)) == (expected.type, str(expected.value))
 
 
 def test_a_lease_is_read_with_its_expiry(repo, clock, operations):

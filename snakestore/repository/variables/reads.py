@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any, TypeVar, overload
 
-from snakestore.errors import CorruptStoreError, SessionNotFoundError, VariableNotFoundError
+from snakestore.errors import (
+    CorruptStoreError,
+    SessionNotFoundError,
+    UnknownTypeError,
+    VariableNotFoundError,
+)
 from snakestore.names import identifier_text
 from snakestore.repository.arguments import NOT_GIVEN, NotGiven
 from snakestore.repository.base import RepositoryBase
@@ -80,10 +85,13 @@ class VariableReadMethods(RepositoryBase):
             CorruptStoreError: if the stored value is damaged.
         """
         row = self._runner.lookup_row(sql.LOOK_UP_VALUE, sid, identifier)
-        if row is None:
-            return self._runner.lookup(_get_value, sid, identifier, default)
-        found = value_at_hand(sid, identifier, row, default)
-        return _or_raise(found, sid, identifier) if found is NOT_GIVEN else found
+        if row is not None:
+            try:
+                found = value_at_hand(sid, identifier, row, default)
+                return _or_raise(found, sid, identifier) if found is NOT_GIVEN else found
+            except (CorruptStoreError, UnknownTypeError):
+                pass  # which is raised again, and has the name of the variable
+        return self._runner.lookup(_get_value, sid, identifier, default)
 
     def has_variable(self, sid: str, identifier: str) -> bool:
         """Return whether there is such a variable. Does not update ``last_accessed``.
