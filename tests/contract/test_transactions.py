@@ -14,6 +14,7 @@ from snakestore import (
     SessionRepository,
     SnakeStoreError,
     StoreBusyError,
+    StoreError,
     StoreReadOnlyError,
     ValidationError,
 )
@@ -186,6 +187,28 @@ def test_a_function_of_modify_that_writes_by_the_outer_repository_is_refused_at_
         assert time.monotonic() - started < 5
         assert (repo.get_variable("s", "x").value, repo.get_variable("s", "x").version) == (2.0, 1)
         assert repo.update_variable("s", "x", 4.0).version == 2
+
+
+INNER_CALLS = {
+    "read": lambda transaction: transaction.get_value("s", "x"),
+    "write": lambda transaction: transaction.update_variable("s", "x", 3.0),
+    "block": lambda transaction: transaction.transaction().__enter__(),
+}
+
+
+@pytest.mark.parametrize("call", INNER_CALLS.values(), ids=INNER_CALLS)
+def test_a_function_of_modify_that_calls_its_own_transaction_is_refused(backend, repo, fill, call):
+    if backend.awaited:
+        pytest.skip("a function of modify_variable awaits nothing")
+    repo.create_session("s")
+    fill(repo, "s")
+
+    with repo.transaction() as transaction:
+        with pytest.raises(StoreError, match="before or after modify_variable"):
+            transaction.modify_variable("s", "x", lambda value: (call(transaction), value)[1])
+        transaction.modify_variable("s", "x", lambda value: value + 1)
+
+    assert (repo.get_variable("s", "x").value, repo.get_variable("s", "x").version) == (3.0, 2)
 
 
 def test_making_a_session_by_the_outer_repository_within_its_transaction_is_refused_at_once(repo):

@@ -262,6 +262,7 @@ class TransactionBlockRunner(JoinedRunner):
         self._read_only = read_only
         self._ended = False
         self._lost = False
+        self._calling = False
         self.reads: dict[str, TransactionContext] = {}
         """The last read of each session whose access is to be recorded after the block's end.
 
@@ -275,8 +276,33 @@ class TransactionBlockRunner(JoinedRunner):
         if write and self._read_only:
             message = "this transaction() is read_only. Open one without read_only to write."
             raise StoreReadOnlyError(message)
+        if self._calling:
+            message = (
+                "the function of modify_variable called a method of the transaction() block that"
+                " runs it. Call such methods before or after modify_variable."
+            )
+            raise StoreError(message)
         self.check_alive()
         return self._connection, False
+
+    def write_calling(
+        self,
+        operation: Callable[Concatenate[TransactionContext, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run an operation that writes, and refuse others until it has ended."""
+
+        def marked(tx: TransactionContext, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            """Run the operation while the block is marked."""
+            self._calling = True
+            try:
+                return operation(tx, *args, **kwargs)
+            finally:
+                self._calling = False
+
+        return self.write(marked, *args, **kwargs)
 
     def check_alive(self) -> None:
         """Check that the transaction can go on or commit.
