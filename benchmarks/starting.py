@@ -159,7 +159,7 @@ def _open_row(samples: list[float]) -> RowResult:
         implementation=OURS,
         kind="ours",
         microseconds=statistics.median(samples) * 1e6,
-        target=Target(5.0, unit="ms"),
+        target=Target(3.0, unit="ms"),
     )
     note = (
         "After the import, in the same process: SessionRepository.open on a file with the"
