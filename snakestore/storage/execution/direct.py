@@ -69,6 +69,7 @@ class DirectRunner(AutocommitRunner):
     def _row(
         self, connection: ConnectionAdapter, statement: Statement, sid: str, identifier: str
     ) -> Row | None:
+        # _seconds without the call, and the driver's order without a dict
         seconds = time.time() if self._has_system_clock else self._present().timestamp()
         try:
             text = self._texts[statement]
