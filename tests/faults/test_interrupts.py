@@ -163,11 +163,17 @@ def test_after_an_exception_at_any_event_of_awaited_code_a_server_has_no_transac
 
 ENDS_IN_THREADS = [(None, kind) for kind in [*async_storm.ATTACKS, *async_storm.SIGNALS]]
 """The driver, which is None for worker threads, and how tasks end."""
+ENDS_ON_ENGINES = [kind for kind in async_storm.ATTACKS if kind != "a signal handler's"]
+"""How tasks end on an AsyncEngine: such an exception may come inside SQLAlchemy or the driver.
+
+They may lose a connection then, as docs/asyncio.md says. What is ours is tested at each event of
+awaited code, above.
+"""
 
 
 @pytest.mark.parametrize(
     ("driver", "kind"),
-    [*ENDS_IN_THREADS, *itertools.product(["aiosqlite"], async_storm.ATTACKS)],
+    [*ENDS_IN_THREADS, *itertools.product(["aiosqlite"], ENDS_ON_ENGINES)],
 )
 def test_after_tasks_ended_at_random_instants_nothing_is_half_done_or_held(
     tmp_path, driver, kind, size, figures
@@ -183,7 +189,7 @@ def test_after_tasks_ended_at_random_instants_nothing_is_half_done_or_held(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("driver", "kind"),
-    [*ENDS_IN_THREADS, *itertools.product(["psycopg", "asyncpg"], async_storm.ATTACKS)],
+    [*ENDS_IN_THREADS, *itertools.product(["psycopg", "asyncpg"], ENDS_ON_ENGINES)],
 )
 def test_after_tasks_ended_at_random_instants_a_server_has_no_transaction_open(
     postgresql_database, driver, kind, size, figures
