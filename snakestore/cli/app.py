@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.completion import get_completion_inspect_parameters
@@ -50,13 +50,41 @@ def _closed_pipes() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError as error:
-        # what is still buffered would be written at exit, and fail again
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        _discard(sys.stdout, sys.stderr)
         raise typer.Exit from error
+
+
+def _discard(*streams: TextIO) -> None:
+    """Write nothing more to streams. What is still buffered would be written at exit, and fail."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        with suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _discard_unwritable() -> None:
+    """Write nothing more to the output if that fails, as where the disk is full."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _discard(sys.stdout)
+
+
+@contextmanager
+def _reported_errors() -> Iterator[None]:
+    """Print an error of snakestore or of the system as one line on stderr, and exit with 1."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (KeyboardInterrupt, SnakeStoreError, OSError) as error:
+        from snakestore.cli.advice import print_message  # noqa: PLC0415 - --version needs none
+
+        interrupted = isinstance(error, KeyboardInterrupt)
+        print_message("interrupted" if interrupted else _message_of(error))
+        _discard_unwritable()
+        raise typer.Exit(INTERRUPTED if interrupted else 1) from error
 
 
 class _Commands(LazyGroup):
@@ -68,29 +96,18 @@ class _Commands(LazyGroup):
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         """Parse the arguments."""
-        with _closed_pipes(), _escaped_usage_errors():
+        with _closed_pipes(), _reported_errors(), _escaped_usage_errors():
             return super().make_context(*args, **options)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command. Its error becomes one line on stderr and an exit code."""
-        from snakestore.cli.advice import print_message  # noqa: PLC0415 - --version needs none
-        from snakestore.cli.logged import printed_warnings  # noqa: PLC0415 - likewise
+        """Run the command."""
+        from snakestore.cli.logged import printed_warnings  # noqa: PLC0415 - --version needs none
 
-        with _closed_pipes():
-            try:
-                with printed_warnings(), _escaped_usage_errors():
-                    return super().invoke(ctx)
-            except BrokenPipeError:
-                raise
-            except KeyboardInterrupt as error:
-                print_message("interrupted")
-                raise typer.Exit(INTERRUPTED) from error
-            except (SnakeStoreError, OSError) as error:
-                print_message(_message_of(error))
-                raise typer.Exit(1) from error
+        with _closed_pipes(), _reported_errors(), printed_warnings(), _escaped_usage_errors():
+            return super().invoke(ctx)
 
 
-def _message_of(error: Exception) -> str:
+def _message_of(error: BaseException) -> str:
     """The message of an error, of the system's without its number."""
     if isinstance(error, OSError) and error.strerror:
         name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "

@@ -184,12 +184,19 @@ def test_an_error_of_a_real_process_is_one_line_on_stderr(processes: Any, store:
     assert (ran.returncode, ran.stdout, len(ran.stderr.splitlines())) == (1, "", 1)
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("arguments", [["show", "STORE", "chat-1"], ["--version"], ["--help"]])
 @pytest.mark.skipif(
     not os.path.exists("/dev/full"), reason="only Linux has a device that is always full"
 )
-def test_output_that_cannot_be_written_is_one_line_on_stderr(processes: Any, store: Path) -> None:
+def test_output_that_cannot_be_written_is_one_line_on_stderr(
+    processes: Any, store: Path, arguments: list[str], unbuffered: str
+) -> None:
+    given = [str(store) if each == "STORE" else each for each in arguments]
     with open("/dev/full", "w", encoding="utf-8") as full:
-        process = processes.start("show", store, "chat-1", stdout=full.fileno())
+        process = processes.start(
+            *given, stdout=full.fileno(), env={"PYTHONUNBUFFERED": unbuffered}
+        )
         _, output = process.communicate(timeout=60)
 
     assert (process.returncode, len(output.splitlines())) == (1, 1)
