@@ -30,7 +30,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""``text`` on one line, with characters that are not shown written as ``\uXXXX``.
+    r"""``text`` on one line, in which invisible characters become ``\uXXXX``.
 
     These are control characters, and those without a width or that change the direction of text.
     """

@@ -29,7 +29,7 @@ from snakestore.storage.queries.statement import Row
 from snakestore.storage.schema.column_types import read_time
 from snakestore.variable import Variable, unchecked_variable
 
-_AFTER_ACCESS = len(at.ACCESS_COLUMNS)
+_AFTER_ACCESS, _AFTER_QUIET = len(at.ACCESS_COLUMNS), len(at.QUIET_COLUMNS)
 """Where the variable's columns begin in rows that join them to the session's."""
 
 
@@ -277,74 +277,29 @@ def value_at_hand(sid: str, identifier: str, row: Row, default: Any) -> Any:
         _raise_decode_error(error, sid, identifier, type_name, text, blob)
 
 
-def variable_at_hand(sid: str, row: Row, clock: Callable[[], datetime | None], default: Any) -> Any:
+def variable_at_hand(sid: str, row: Row, clock: Callable[[], Any], default: Any) -> Any:
     """A variable from QUIET_COLUMNS and VARIABLE_COLUMNS; ``default`` if there is none.
 
     The times are as the driver returned them. ``clock`` is read if the variable has a lease, which
     may have expired.
 
     Raises:
-        UnknownTypeError: as ``variable_from``.
-        CorruptStoreError: a column is damaged; ``variable_from`` says which.
+        UnknownTypeError, CorruptStoreError: as ``variable_from``.
     """
-    (
-        _,
-        _,
-        vid,
-        name,
-        type_name,
-        text,
-        blob,
-        constraints,
-        metadata,
-        version,
-        created_at,
-        updated_at,
-        optimizer,
-        pid,
-        started_at,
-        expires_at,
-        rules,
-    ) = row
-    if vid is None:
+    found = list(row[_AFTER_QUIET:])
+    if found[at.VARIABLE_ID] is None:
         return default
-    created = read_time(created_at)
+    now: Any = None  # which matters to a lease alone
+    created_at, updated_at = found[at.VARIABLE_CREATED_AT], found[at.VARIABLE_LAST_UPDATED_AT]
+    found[at.VARIABLE_CREATED_AT] = created = read_time(created_at)
     # the same until the first update
     updated = created if updated_at == created_at else read_time(updated_at)
-    now = None if optimizer is None else clock()
-    if not (
-        type(vid) is str
-        and type(name) is str
-        and type(version) is int
-        and version >= 0
-        and created
-        and updated
-    ):
-        raise damaged_variable(sid, row[len(at.QUIET_COLUMNS) :])
-    try:  # as value_from, which would be one more call
-        value = types.get(type_name).decode(text, blob)
-    except Exception as error:  # noqa: BLE001 - raised again, as it is or as what it means
-        _raise_decode_error(error, sid, name, type_name, text, blob)
-    return unchecked_variable(
-        blob,
-        vid,
-        name,
-        type_name,
-        value,
-        created,
-        {}
-        if constraints == "{}"
-        else object_from(constraints, "constraints", variable_label, sid, name),
-        {} if metadata == "{}" else object_from(metadata, "metadata", variable_label, sid, name),
-        version,
-        updated,
-        NOT_OPTIMIZING
-        if now is None
-        else lease_status(
-            sid, name, optimizer, pid, read_time(started_at), read_time(expires_at), now
-        ),
-        () if rules == "[]" else array_from(rules, "access_rules", variable_label, sid, name),
-    )
+    found[at.VARIABLE_LAST_UPDATED_AT] = updated
+    if found[at.VARIABLE_OPTIMIZER_ID] is not None:
+        now = clock()
+        for column in (at.VARIABLE_OPTIMIZATION_STARTED_AT, at.VARIABLE_OPTIMIZATION_EXPIRES_AT):
+            found[column] = read_time(found[column])
+    return variable_from(sid, tuple(found), now)
 
 
 def name_beside(row: Row) -> object:

@@ -97,6 +97,7 @@ class _Builder:
         return insert(self._past).from_select(list(columns), select(*columns.values()).where(which))
 
     def overwrite(self) -> Update:
+        """One UPDATE in place of ``archive`` and ``prune``, which saves pages of the log."""
         oldest = self._past.alias("oldest")
         version = self._past.c.version
         is_oldest = (
@@ -129,6 +130,7 @@ class _Builder:
         return delete(self._past).where(self._of_this)
 
     def delete_several(self, size: int) -> Delete:
+        """``delete`` for ``size`` owners of one session, whose ids are expanded."""
         past = self._past
         return delete(past).where(
             past.c.session_id == self._session, each(past.c[self._owner_id], size)

@@ -7,15 +7,12 @@ file_watch.py.
 from __future__ import annotations
 
 import logging
-import random
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from snakestore.clock import steady_seconds
 from snakestore.errors import CorruptStoreError, StoreError, StoreFullError, StoreReadOnlyError
 from snakestore.storage import fork
 from snakestore.storage.descriptors import translate_exhaustion
@@ -31,6 +28,7 @@ from snakestore.storage.dialects.sqlite.location import (
 )
 from snakestore.storage.dialects.sqlite.tracked import FileConnection
 from snakestore.storage.dialects.sqlite.url import SQLiteAddress
+from snakestore.storage.dialects.sqlite.wal import journal_mode, switch_to_wal
 from snakestore.storage.paths import real_path
 from snakestore.storage.schema.alterations import check_encoding, check_unaltered
 from snakestore.storage.settings import Settings
@@ -45,8 +43,6 @@ nearly one page each from the system.
 _FULL_CODES = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 """With which SQLite reports that the log or its index has no room."""
 _FULL = "the disk is full: free some space"
-_MIN_SECONDS_FOR_WAL = 5.0
-_MIN_PAUSE, _MAX_PAUSE = 0.002, 0.05
 SAFE_PRAGMAS = ("PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF")
 _FILE_PRAGMAS = (*SAFE_PRAGMAS, f"PRAGMA cache_size = -{PAGE_CACHE}")
 logger = logging.getLogger("snakestore.sqlite")
@@ -143,7 +139,7 @@ class FileOpener:
             connection.uri != self._address.uri(mode="rw")
             or connection.file_id != self._inspected
             or self._address.read_only
-            or _journal_mode(connection) != "wal"
+            or journal_mode(connection) != "wal"
         ):
             return False
         self._kept = connection
@@ -275,7 +271,7 @@ class FileOpener:
             connection = FileConnection(self._path, uri, self._settings.busy_timeout)
         synchronous = "FULL" if self._settings.durability == "full" else "NORMAL"
         try:
-            has_log = _switch_to_wal(connection, self._settings.busy_timeout)
+            has_log = switch_to_wal(connection, self._settings.busy_timeout)
             watch = Watch(self._path, log_expected=has_log)
         except BaseException:
             connection.close()
@@ -340,39 +336,3 @@ def execute_or_close(connection: sqlite3.Connection, *pragmas: str) -> None:
     except BaseException:
         connection.close()
         raise
-
-
-def _journal_mode(connection: sqlite3.Connection) -> str:
-    mode: str = connection.execute("PRAGMA journal_mode").fetchone()[0]
-    return mode
-
-
-def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: float) -> bool:
-    """Put the database into WAL mode if it is not; a new file also gets incremental vacuum.
-
-    The switch takes an exclusive lock and does not wait for it as other statements do, so the
-    waiting is done here.
-
-    Returns:
-        Whether the connection has a log open.
-    """
-    if _journal_mode(connection) == "wal":
-        return True
-    began, paused = steady_seconds(), 0.0
-    limit = max(busy_timeout, _MIN_SECONDS_FOR_WAL)
-    # takes effect only before the first page is written, which the switch does
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    while True:
-        try:
-            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            connection.execute("PRAGMA schema_version").fetchone()  # opens the log
-        except sqlite3.OperationalError as error:
-            # a test tool may have stopped all clocks
-            waited = max(steady_seconds() - began, paused)
-            if primary_code(error) != sqlite3.SQLITE_BUSY or waited > limit:
-                raise
-        else:
-            return bool(mode == "wal")
-        pause = random.uniform(_MIN_PAUSE, _MAX_PAUSE)  # noqa: S311 - jitter, no secret
-        time.sleep(pause)
-        paused += pause
