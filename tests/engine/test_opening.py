@@ -19,6 +19,7 @@ from snakestore.errors import (
     ValidationError,
 )
 from snakestore.storage.dialects.sqlite import opening
+from snakestore.storage.dialects.sqlite.introspection import SQLiteSchemaReader
 from snakestore.storage.dialects.sqlite.tracked import FileConnection
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.migrate.opening import open_engine
@@ -341,6 +342,26 @@ def test_a_repository_that_nobody_uses_or_closes_leaves_no_log_behind(warm: Path
     gc.collect()
 
     assert [path.name for path in warm.parent.iterdir()] == ["s.db"]
+
+
+def test_a_file_that_is_replaced_while_it_is_inspected_is_not_served(
+    warm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.db"
+    with SessionRepository.open(other) as repo:
+        repo.create_session("of the other")
+    inspected = SQLiteSchemaReader.versions
+
+    def versions(reader: SQLiteSchemaReader) -> Any:
+        found = inspected(reader)
+        if other.exists():
+            other.replace(warm)
+        return found
+
+    monkeypatch.setattr(SQLiteSchemaReader, "versions", versions)
+
+    with SessionRepository.open(warm) as repo:
+        assert repo.session_exists("of the other")
 
 
 def test_a_file_in_rollback_mode_is_inspected_before_it_is_switched(tmp_path: Path) -> None:

@@ -137,7 +137,6 @@ class FileOpener:
         """
         if (
             connection.uri != self._address.uri(mode="rw")
-            or connection.file_id != self._inspected
             or self._address.read_only
             or journal_mode(connection) != "wal"
         ):
@@ -264,7 +263,7 @@ class FileOpener:
     def _open_writable(self) -> tuple[FileConnection, Watch]:
         connection, self._kept = self._kept, None
         if connection is not None and connection.file_id != self._inspected:
-            connection.close()
+            connection.close()  # of a file that was replaced meanwhile
             connection = None
         if connection is None:
             uri = self._address.uri(mode="rw")
