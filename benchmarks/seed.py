@@ -72,59 +72,43 @@ def variable_id(name: str) -> str:
 
 def insert(cursor: Cursor, plan: Plan) -> None:
     """Create the sessions of ``plan`` with their variables and past values."""
+    _insert_sessions(cursor, plan)
+    _insert_variables(cursor, plan)
+    _insert_versions(cursor, plan)
+
+
+def _insert_sessions(cursor: Cursor, plan: Plan) -> None:
     accessed, expires = text_of(plan.accessed), text_of(plan.accessed + timedelta(seconds=TTL))
-    ids = [(name, variable_id(name)) for name in plan.names]
-    count, updates = len(ids), len(ids) * (plan.past + 1)
+    count = len(plan.names)
+    updates = count * (plan.past + 1)
+    counters = (count, 0, updates, plan.history_limit)
     cursor.executemany(
         INSERT_SESSION,
-        (
-            (
-                sid,
-                "{}",
-                accessed,
-                accessed,
-                TTL,
-                expires,
-                None,
-                count,
-                0,
-                updates,
-                plan.history_limit,
-            )
-            for sid in plan.ids
-        ),
+        ((sid, "{}", accessed, accessed, TTL, expires, None, *counters) for sid in plan.ids),
     )
-    variable = (
-        "float",
-        "0.5",
-        None,
-        CONSTRAINTS_TEXT,
-        METADATA_TEXT,
-        plan.past,
-        accessed,
-        accessed,
-        None,
-        None,
-        None,
-        None,
-        "[]",
-    )
+
+
+def _insert_variables(cursor: Cursor, plan: Plan) -> None:
+    accessed = text_of(plan.accessed)
+    value = ("float", "0.5", None, CONSTRAINTS_TEXT, METADATA_TEXT)
+    rest = (*value, plan.past, accessed, accessed, None, None, None, None, "[]")
     cursor.executemany(
         INSERT_VARIABLE,
-        ((sid, identifier, name, *variable) for sid in plan.ids for name, identifier in ids),
+        ((sid, variable_id(name), name, *rest) for sid in plan.ids for name in plan.names),
     )
-    if plan.past:
-        version = ("float", "0.25", None, METADATA_TEXT, accessed)
-        versions = range(plan.past)
-        cursor.executemany(
-            INSERT_VERSION,
-            (
-                (sid, identifier, number, *version)
-                for sid in plan.ids
-                for _, identifier in ids
-                for number in versions
-            ),
-        )
+
+
+def _insert_versions(cursor: Cursor, plan: Plan) -> None:
+    value = ("float", "0.25", None, METADATA_TEXT, text_of(plan.accessed))
+    cursor.executemany(
+        INSERT_VERSION,
+        (
+            (sid, variable_id(name), number, *value)
+            for sid in plan.ids
+            for name in plan.names
+            for number in range(plan.past)
+        ),
+    )
 
 
 def everything(cursor: Cursor) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
+from benchmarks.implementations import Lab
 from benchmarks.results import RowResult, Timing, compared
 from benchmarks.row import OURS, Target
 from benchmarks.runner import laboratory
@@ -42,57 +43,64 @@ PROGRAMS = {TYPER: ("-c", TYPER), COMMAND: ("-m", "snakestore.cli", "--version")
 
 def measure(*, quick: bool) -> list[RowResult]:
     """The rows about start-up."""
-    rounds = QUICK_ROUNDS if quick else ROUNDS
     with laboratory() as lab:
-        path = lab.new_path("warm.db")
-        bytecode = lab.new_path("bytecode")
-        _run(OPENING.format(path=str(path)), bytecode)  # creates the file
-        programs = {name: PREAMBLE + code for name, code in STATEMENTS.items()}
-        programs |= {name + COLLECTOR_OFF: UNCOLLECTED + code for name, code in STATEMENTS.items()}
-        programs[STANDARD_LIBRARY] = PREAMBLE + STANDARD_LIBRARY
-        programs[OPENED] = OPENING.format(path=str(path))
-        samples: dict[str, list[float]] = {name: [] for name in programs}
-        loaded: dict[str, set[str]] = {name: set() for name in samples}
-        processor: dict[str, list[float]] = {name: [] for name in PROGRAMS}
-        for turn in range(rounds + 1):
-            for name, taken in samples.items():
-                seconds, modules = _run(programs[name], bytecode)
-                loaded[name].update(modules)
-                if turn:  # the first round writes the bytecode files
-                    taken.append(seconds)
-            for name, used in processor.items():
-                seconds = _processor_time(PROGRAMS[name], bytecode)
-                if turn:
-                    used.append(seconds)
-        return [
-            _compared_row(
-                ("import", "import, in a fresh process"),
-                {name: samples[name] for name in STATEMENTS},
-                IMPORT_TARGETS,
-                "Bytecode files exist. SQLAlchemy creates so many objects that the next few"
-                " thousand trigger the first full garbage collection of the process.",
-            ),
-            _compared_row(
-                ("import-work", "import, the garbage collector off"),
-                {name: samples[name + COLLECTOR_OFF] for name in STATEMENTS},
-                IMPORT_TARGETS,
-                "Bytecode files exist. The import alone, without that collection.",
-            ),
-            _compared_row(
-                ("import-package", "import snakestore, of sqlite3 and json"),
-                {name: samples[name] for name in (STANDARD_LIBRARY, OURS)},
-                {OURS: Target(1.5)},
-                "Its names are loaded on use.",
-            ),
-            _compared_row(
-                ("version", "snakestore --version, of typer"),
-                processor,
-                {COMMAND: Target(1.5, 1.1)},
-                "Processor time of the whole process, with the interpreter's start.",
-            ),
-            _open_row(samples[OPENED]),
-            _loaded_row(set().union(*loaded.values()) - loaded[BASE]),
-        ]
+        samples, processor, loaded = _samples(lab, QUICK_ROUNDS if quick else ROUNDS)
+    return [
+        _compared_row(
+            ("import", "import, in a fresh process"),
+            {name: samples[name] for name in STATEMENTS},
+            IMPORT_TARGETS,
+            "Bytecode files exist. SQLAlchemy creates so many objects that the next few"
+            " thousand trigger the first full garbage collection of the process.",
+        ),
+        _compared_row(
+            ("import-work", "import, the garbage collector off"),
+            {name: samples[name + COLLECTOR_OFF] for name in STATEMENTS},
+            IMPORT_TARGETS,
+            "Bytecode files exist. The import alone, without that collection.",
+        ),
+        _compared_row(
+            ("import-package", "import snakestore, of sqlite3 and json"),
+            {name: samples[name] for name in (STANDARD_LIBRARY, OURS)},
+            {OURS: Target(1.5)},
+            "Its names are loaded on use.",
+        ),
+        _compared_row(
+            ("version", "snakestore --version, of typer"),
+            processor,
+            {COMMAND: Target(1.5, 1.1)},
+            "Processor time of the whole process, with the interpreter's start.",
+        ),
+        _open_row(samples[OPENED]),
+        _loaded_row(loaded),
+    ]
+
+
+def _samples(
+    lab: Lab, rounds: int
+) -> tuple[dict[str, list[float]], dict[str, list[float]], set[str]]:
+    """The seconds of each statement, those of each program, and the unneeded modules loaded."""
+    path = lab.new_path("warm.db")
+    bytecode = lab.new_path("bytecode")
+    _run(OPENING.format(path=str(path)), bytecode)  # creates the file
+    programs = {name: PREAMBLE + code for name, code in STATEMENTS.items()}
+    programs |= {name + COLLECTOR_OFF: UNCOLLECTED + code for name, code in STATEMENTS.items()}
+    programs[STANDARD_LIBRARY] = PREAMBLE + STANDARD_LIBRARY
+    programs[OPENED] = OPENING.format(path=str(path))
+    samples: dict[str, list[float]] = {name: [] for name in programs}
+    processor: dict[str, list[float]] = {name: [] for name in PROGRAMS}
+    loaded: dict[str, set[str]] = {name: set() for name in programs}
+    for turn in range(rounds + 1):
+        for name, taken in samples.items():
+            seconds, modules = _run(programs[name], bytecode)
+            loaded[name].update(modules)
+            if turn:  # the first round writes the bytecode files
+                taken.append(seconds)
+        for name, used in processor.items():
+            seconds = _processor_time(PROGRAMS[name], bytecode)
+            if turn:
+                used.append(seconds)
+    return samples, processor, set().union(*loaded.values()) - loaded[BASE]
 
 
 def _run(code: str, bytecode: Path) -> tuple[float, list[str]]:
