@@ -311,3 +311,50 @@ def test_close_does_not_dispose_an_engine_of_the_callers(engine, clock):
 
     assert engine.pool is pool
     assert SessionRepository(engine, clock=clock).get_value("s", "x") == 2.0
+
+
+def delete_and_register(repo):
+    """Put a variable of another type in place of ``x``."""
+    repo.delete_variable("s", "x")
+    repo.register_variable("s", "x", "string", "text")
+
+
+CALLS_THAT_WRITE = {
+    "update": lambda repo: repo.update_variable("s", "x", 9.0),
+    "delete and register": delete_and_register,
+    "constrain": lambda repo: repo.update_constraints("s", "x", {"max": 2.0}),
+    "block": lambda repo: repo.transaction().__enter__(),
+}
+
+
+@pytest.mark.parametrize("call", CALLS_THAT_WRITE.values(), ids=CALLS_THAT_WRITE)
+def test_a_function_of_modify_cannot_write_in_the_callers_transaction(bound, call):
+    with pytest.raises(StoreError, match="before or after modify_variable"):
+        bound.modify_variable("s", "x", lambda value: (call(bound), value + 1)[1])
+    changed = bound.modify_variable("s", "x", lambda value: value + 1)
+
+    assert (changed.value, changed.version) == (3.0, 2)
+    assert [past.value for past in bound.variable_history("s", "x")] == [2.0, 1.0]
+
+
+def test_a_function_of_modify_cannot_write_by_another_repository_in_the_transaction(bind, clock):
+    repo, other = (SessionRepository(bind, clock=clock) for _ in range(2))
+
+    with pytest.raises(StoreError, match="before or after modify_variable"):
+        repo.modify_variable("s", "x", lambda _: other.update_variable("s", "x", 9.0).value)
+
+    assert repo.modify_variable("s", "x", lambda value: value + 1).version == 2
+
+
+def test_a_function_of_modify_cannot_write_by_the_block_around_its_own(bound):
+    with bound.transaction() as outer, outer.transaction() as inner:
+        with pytest.raises(StoreError, match="before or after modify_variable"):
+            inner.modify_variable("s", "x", lambda _: outer.update_variable("s", "x", 9.0).value)
+
+        assert inner.modify_variable("s", "x", lambda value: value + 1).version == 2
+
+
+def test_a_function_of_modify_reads_in_the_callers_transaction(bound):
+    bound.modify_variable("s", "x", lambda value: value + bound.log_length("s", "l"))
+
+    assert bound.get_value("s", "x") == 4.0

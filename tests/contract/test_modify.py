@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 import sqlalchemy
+from sqlalchemy import delete, insert
 
 from snakestore import (
     UNCHANGED,
@@ -17,6 +18,7 @@ from snakestore import (
     ValidationError,
     VariableLockedError,
     VariableNotFoundError,
+    tables,
 )
 
 
@@ -290,18 +292,19 @@ def test_a_coroutine_function_is_refused_and_leaves_no_coroutine_that_was_never_
     assert repo.get_variable(counter, "n").version == 0
 
 
-def test_a_function_that_deletes_the_variable_changes_no_other(backend, clock):
+def test_a_function_that_deletes_the_row_changes_no_other(backend, clock):
+    variables = tables.VariableRow.__table__
     with backend.engine().connect() as connection:
-        repo, other = (SessionRepository(connection, clock=clock) for _ in range(2))
+        repo = SessionRepository(connection, clock=clock)
         repo.create_session("s")
         repo.register_variable("s", "n", "integer", 1)
 
         def _replaced(_: int) -> int:
-            other.delete_variable("s", "n")
-            other.register_variable("s", "text", "string", "mine")
+            row = connection.execute(delete(variables).returning(variables)).mappings().one()
+            connection.execute(insert(variables).values({**row, "id": "m-id", "name": "m"}))
             return 2
 
         repo.modify_variable("s", "n", _replaced)
 
-        assert repo.get_value("s", "text") == "mine"
-        assert repo.variable_names("s") == ["text"]
+        assert repo.get_value("s", "m") == 1
+        assert repo.variable_names("s") == ["m"]

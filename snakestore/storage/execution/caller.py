@@ -9,6 +9,7 @@ from snakestore.errors import StoreError
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.joined import JoinedRunner
 from snakestore.storage.execution.runner import RunnerSettings
+from snakestore.storage.execution.running_functions import refuse_within_function
 from snakestore.storage.execution.sqlalchemy_connection import SqlAlchemyConnection, check_file_of
 
 
@@ -27,7 +28,10 @@ class CallerTransactionRunner(JoinedRunner):
             raise StoreError(message)
         connection = SqlAlchemyConnection(self._connect(), self.backend)
         check_file_of(connection.connection.engine, self.backend)
-        return connection, connection.join(write=write)
+        began = connection.join(write=write)
+        if write:
+            refuse_within_function(connection)
+        return connection, began
 
     def _back_out(self, connection: ConnectionAdapter, *, began: bool, savepoint: str) -> None:
         if connection.in_transaction:  # SQLite rolls back by itself when the disk is full

@@ -17,6 +17,10 @@ from snakestore.storage.execution.driver_errors import (
     translate_errors,
 )
 from snakestore.storage.execution.runner import Block, P, R, Runner, RunnerSettings
+from snakestore.storage.execution.running_functions import (
+    refuse_within_function,
+    running_functions,
+)
 
 OPERATION = f"{SAVEPOINT}_operation"
 """The savepoint of one operation."""
@@ -99,6 +103,30 @@ class JoinedRunner(Runner):
                     raise
             # another transaction has inserted that key since (on a server): now it is visible
             return self._in_savepoint(connection, operation, args, kwargs, began=False)
+
+    def write_calling(
+        self,
+        operation: Callable[Concatenate[TransactionContext, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run an operation that writes, and refuse others in the transaction until it has ended."""
+        call = object()
+
+        def marked(tx: TransactionContext, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            """Run the operation while its connection is noted."""
+            running_functions[call] = tx.connection.driver_connection
+            try:
+                return operation(tx, *args, **kwargs)
+            finally:
+                running_functions.pop(call, None)
+
+        try:
+            return self.write(marked, *args, **kwargs)
+        finally:
+            if call in running_functions:  # an exception came before it was removed
+                del running_functions[call]
 
     def _in_savepoint(
         self,
@@ -262,7 +290,6 @@ class TransactionBlockRunner(JoinedRunner):
         self._read_only = read_only
         self._ended = False
         self._lost = False
-        self._calling = False
         self.reads: dict[str, TransactionContext] = {}
         """The last read of each session whose access is to be recorded after the block's end.
 
@@ -276,33 +303,9 @@ class TransactionBlockRunner(JoinedRunner):
         if write and self._read_only:
             message = "this transaction() is read_only. Open one without read_only to write."
             raise StoreReadOnlyError(message)
-        if self._calling:
-            message = (
-                "the function of modify_variable called a method of the transaction() block that"
-                " runs it. Call such methods before or after modify_variable."
-            )
-            raise StoreError(message)
+        refuse_within_function(self._connection)
         self.check_alive()
         return self._connection, False
-
-    def write_calling(
-        self,
-        operation: Callable[Concatenate[TransactionContext, P], R],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> R:
-        """Run an operation that writes, and refuse others until it has ended."""
-
-        def marked(tx: TransactionContext, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            """Run the operation while the block is marked."""
-            self._calling = True
-            try:
-                return operation(tx, *args, **kwargs)
-            finally:
-                self._calling = False
-
-        return self.write(marked, *args, **kwargs)
 
     def check_alive(self) -> None:
         """Check that the transaction can go on or commit.

@@ -15,7 +15,10 @@ from snakestore.storage.paths import real_path
 
 SECONDS_IN_VAIN = 0.5
 """How long a write waits at most for a lock that its own caller holds by another repository."""
-_REMEDY = "Use the repository that transaction() returned, or end the block first."
+_REMEDY = (
+    "Use the repository that transaction() returned, or end the block first. A function of"
+    " modify_variable runs in such a block: call methods before or after it."
+)
 
 
 class OpenBlocks(dict[object, tuple[object, Any]]):
