@@ -57,14 +57,16 @@ def find(
         sid: the session.
         identifiers: names or ids.
         statements: what they are read with.
-        whole_session: reads all variables of the session, for identifiers that name them all.
+        whole_session: reads all variables of the session at once, for as many identifiers. If one
+            is damaged, only those that have one of the identifiers are read: they may be others.
         names: the rows of ``statements`` by name.
         ids: likewise by id.
     """
     if whole_session:
-        rows = tx.fetch_all(statements.whole_session, sid=sid)
-        found = names(rows)
-        return found if found.keys() >= set(identifiers) else found | ids(rows)
+        everything = tx.fetch_undamaged(statements.whole_session, sid=sid)
+        if everything is not None:
+            found = names(everything)
+            return found if found.keys() >= set(identifiers) else found | ids(everything)
     possible = possible_names(identifiers)
     if tx.backend.remote:
         rows = tx.fetch_in(statements.by_either, possible, sid=sid)

@@ -11,7 +11,7 @@ from sqlalchemy.schema import CreateTable
 
 from snakestore.errors import CorruptStoreError
 from snakestore.storage.execution.connection import ConnectionAdapter
-from snakestore.storage.execution.driver_errors import driver_error
+from snakestore.storage.execution.driver_errors import driver_error, translate
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.queries.server_time import SERVER_NOW
 from snakestore.storage.queries.statement import (
@@ -106,6 +106,19 @@ class TransactionContext:
                     raise
                 fetched = self.connection.execute(compiled.sql, bound).fetchall()
         return compiled.convert_sound_cells(fetched)
+
+    def fetch_undamaged(self, statement: Statement, /, **parameters: Any) -> list[Row] | None:
+        """Run a query; all its rows, or None if one of them is damaged."""
+        try:
+            return self.fetch_all(statement, **parameters)
+        except CorruptStoreError:
+            return None
+        except Exception as error:
+            if driver_error(error) is None or self.backend.error_aborts:
+                raise
+            if not isinstance(translate(error), CorruptStoreError):
+                raise
+            return None
 
     def fetch_first(self, statement: Statement, /, **parameters: Any) -> Row | None:
         """Run a query; its first row, or None."""

@@ -7,9 +7,10 @@ from contextlib import closing
 
 import pytest
 
-from snakestore import CorruptStoreError, UnknownTypeError, VariableExistsError
+from snakestore import BatchError, CorruptStoreError, UnknownTypeError, VariableExistsError
 from tests.contract.damage.contents import NO_JSON, NO_OBJECT, NO_TIME
 
+INVALID_UTF8 = b"\xff\xfe"
 DAMAGED = [
     *[
         ("number", "value", content)
@@ -149,6 +150,36 @@ def test_an_update_of_several_reports_the_damage_of_one_and_changes_none(
 
     with pytest.raises(CorruptStoreError, match=rf"'s'.* {column}|column {column}"):
         repo.update_variables("s", {"fine": 8, "number": 9})
+
+    assert repo.get_value("s", "fine") == 7
+
+
+@pytest.mark.parametrize(
+    ("column", "content"),
+    [("created_at", "yesterday"), ("metadata", "{"), ("type", INVALID_UTF8), ("version", "one")],
+)
+@pytest.mark.parametrize("other", ["absent", "id-number"])
+def test_an_update_of_as_many_as_there_are_ignores_the_damage_of_another(
+    repo, damage, column, content, other
+):
+    damage(
+        f"UPDATE variables SET {column} = CAST(? AS TEXT) WHERE name = 'array'",
+        content,
+    )
+
+    with pytest.raises(BatchError) as refused:
+        repo.update_variables("s", {"number": 9, "fine": 8, other: 1})
+
+    expected = {"absent"} if other == "absent" else {"number", "id-number"}
+    assert set(refused.value.errors) == expected
+
+
+@pytest.mark.parametrize("content", ["yesterday", INVALID_UTF8])
+def test_an_update_of_all_reports_the_damage_of_one(repo, damage, content):
+    damage("UPDATE variables SET created_at = CAST(? AS TEXT) WHERE name = 'number'", content)
+
+    with pytest.raises(CorruptStoreError):
+        repo.update_variables("s", {"number": 9, "fine": 8, "array": [0.0]})
 
     assert repo.get_value("s", "fine") == 7
 
