@@ -22,7 +22,8 @@ def confirm(question: str, *, yes: bool) -> None:
     """
     if yes:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    # the caller may have closed stdin
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         print_line(f"snakestore: {question} There is no terminal to ask on: pass --yes.", err=True)
         raise typer.Exit(WRONG_USAGE)
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Annotated, Any
@@ -25,6 +24,7 @@ from snakestore.cli.stores import (
     writing,
 )
 from snakestore.cli.tables import print_table
+from snakestore.cli.values import standard_input
 from snakestore.errors import ValidationError
 
 COUNTS = (
@@ -201,7 +201,7 @@ def _replacing(path: str) -> Iterator[IO[str]]:
 @contextmanager
 def _opened(path: str) -> Iterator[IO[bytes]]:
     if path == "-":
-        yield sys.stdin.buffer
+        yield standard_input()
         return
     with open(path, "rb") as file:
         yield file

@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 
 import typer
 
@@ -83,10 +83,22 @@ def parsed_count(text: str, name: str) -> int:
     return int(text)
 
 
+def standard_input() -> IO[bytes]:
+    """Stdin, as bytes.
+
+    Raises:
+        BadParameter: if the caller has closed it.
+    """
+    if sys.stdin is None:
+        message = "stdin is closed. Pipe the content into the command, or name a file."
+        raise typer.BadParameter(message)
+    return sys.stdin.buffer
+
+
 def given_bytes(path: str) -> bytes:
     """The content of a file, or of stdin for ``-``."""
     if path == "-":
-        return sys.stdin.buffer.read()
+        return standard_input().read()
     with open(path, "rb") as file:
         return file.read()
 

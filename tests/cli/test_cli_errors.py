@@ -239,10 +239,10 @@ def test_a_closed_pipe_is_no_error(processes: Any, store: Path, arguments: tuple
     assert (process.returncode, output) == (0, "")
 
 
-def test_a_closed_output_is_no_error(processes: Any, store: Path) -> None:
-    script = 'exec "$@" >&-'
-    ran = subprocess.run(
-        ["bash", "-c", script, "bash", *command("show", store, "chat-1")],
+def run_in_shell(processes: Any, script: str, *arguments: object) -> Any:
+    """Run the command by a script of bash, as its ``$@``."""
+    return subprocess.run(
+        ["bash", "-c", script, "bash", *command(*arguments)],
         capture_output=True,
         text=True,
         cwd=processes.folder,
@@ -250,7 +250,32 @@ def test_a_closed_output_is_no_error(processes: Any, store: Path) -> None:
         check=False,
     )
 
+
+def test_a_closed_output_is_no_error(processes: Any, store: Path) -> None:
+    ran = run_in_shell(processes, 'exec "$@" >&-', "show", store, "chat-1")
+
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["session", "delete", "STORE", "chat-1"], "pass --yes"),
+        (["var", "set", "STORE", "chat-1", "prompt", "--file", "-"], "name a file"),
+        (["import", "STORE", "-"], "name a file"),
+    ],
+    ids=["question", "value", "records"],
+)
+def test_a_closed_input_is_wrong_usage(
+    processes: Any, store: Path, arguments: list[str], remedy: str
+) -> None:
+    given = [str(store) if each == "STORE" else each for each in arguments]
+
+    ran = run_in_shell(processes, 'exec "$@" <&-', *given)
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert remedy in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 @pytest.mark.parametrize("name", ["missing.db", "no folder/missing.db", "dangling.db"])
