@@ -168,6 +168,17 @@ def test_a_damaged_time_of_a_variable_is_named(repo, path, operations, column, c
     assert operations == ["_get_variable"]
 
 
+@pytest.mark.parametrize("column", ["optimization_started_at", "optimization_expires_at"])
+def test_a_damaged_time_of_a_lease_that_nobody_holds_is_named(repo, path, column):
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute(f"UPDATE variables SET {column} = 'soon' WHERE name = 'x'")
+    connection.close()
+
+    with pytest.raises(CorruptStoreError, match=column):
+        repo.get_variable("s", "x")
+
+
 @pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize("identifier", ["x", "an-id"])
 @pytest.mark.parametrize("damage", ["type = 'unheard-of'", "value = '{oops'"])

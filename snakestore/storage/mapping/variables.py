@@ -295,7 +295,11 @@ def variable_at_hand(sid: str, row: Row, clock: Callable[[], Any], default: Any)
     # the same until the first update
     updated = created if updated_at == created_at else read_time(updated_at)
     found[at.VARIABLE_LAST_UPDATED_AT] = updated
-    if found[at.VARIABLE_OPTIMIZER_ID] is not None:
+    if (
+        found[at.VARIABLE_OPTIMIZER_ID] is not None
+        or found[at.VARIABLE_OPTIMIZATION_EXPIRES_AT] is not None
+        or found[at.VARIABLE_OPTIMIZATION_STARTED_AT] is not None
+    ):
         now = clock()
         for column in (at.VARIABLE_OPTIMIZATION_STARTED_AT, at.VARIABLE_OPTIMIZATION_EXPIRES_AT):
             found[column] = read_time(found[column])
