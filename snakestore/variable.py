@@ -17,6 +17,8 @@ from snakestore.versioning import checked_object, checked_version, merged_metada
 
 if TYPE_CHECKING:
     import numpy as np
+else:
+    from snakestore.types.numpy_support import numpy_on_use as np
 
 
 class _StoredBytes:

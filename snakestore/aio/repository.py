@@ -8,10 +8,11 @@ from contextlib import aclosing
 from datetime import timedelta
 from functools import partial, wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack, cast
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack, cast
 
 from sqlalchemy import URL
 
+import snakestore
 from snakestore.aio.binds import AsyncBind, Opening, dispatcher_on, open_in_thread
 from snakestore.aio.dispatcher import Arguments, Dispatcher, Keywords, Method
 from snakestore.aio.lease import AsyncLease
@@ -21,9 +22,6 @@ from snakestore.repository import SessionRepository
 from snakestore.repository.handle import SharedHandle
 from snakestore.repository.naming import lists_methods_of, named
 from snakestore.repository.options import RepositoryOptions, check_option_names, show_options
-
-if TYPE_CHECKING:
-    from snakestore.reports import ImportReport
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,7 +33,7 @@ def _awaited(
     way: Callable[[Dispatcher], Callable[[Method[R], Arguments, Keywords], Coroutine[Any, Any, R]]],
 ) -> Callable[Concatenate[AsyncSessionRepository, P], Coroutine[Any, Any, R]]:
     """A method, awaited in one way of the dispatcher: the same arguments, results and errors."""
-    method = named(method, "AsyncSessionRepository")
+    method = named(method, "AsyncSessionRepository", __name__)
 
     @wraps(method)
     async def _method(repository: AsyncSessionRepository, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -233,7 +231,7 @@ class AsyncSessionRepository(SharedHandle):
         *,
         on_conflict: str = "fail",
         dry_run: bool = False,
-    ) -> ImportReport:
+    ) -> snakestore.ImportReport:
         """Store the sessions of an export, with their versions, history and times.
 
         As ``SessionRepository.import_sessions``.

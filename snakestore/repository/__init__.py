@@ -15,10 +15,9 @@ naming              their names in errors and in ``help()``
 view                ``session()``: one session as a mapping
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
+import snakestore
 from snakestore.repository.methods import RepositoryMethods
 from snakestore.repository.naming import public_class
 from snakestore.variable import VariableBatch
@@ -30,9 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL
 
-    from snakestore.repository.logs.sequence import LogView
     from snakestore.repository.options import RepositoryOptions
-    from snakestore.repository.view import SessionView
 
     R = TypeVar("R", bound="SessionRepository")
 
@@ -74,7 +71,7 @@ class SessionRepository(RepositoryMethods):
 
         return repository_html(self._runner, repr(self).strip("<>"))
 
-    def session(self, sid: str, *, strict: bool = False) -> SessionView:
+    def session(self, sid: str, *, strict: bool = False) -> "snakestore.SessionView":
         """Return the session as a mapping of name to value. Creating it touches nothing.
 
         Args:
@@ -88,7 +85,7 @@ class SessionRepository(RepositoryMethods):
 
         return SessionView(self, sid, strict=strict)
 
-    def log(self, sid: str, log: str) -> LogView:
+    def log(self, sid: str, log: str) -> "snakestore.LogView":
         """Return a log as a sequence of its values. Creating it touches nothing.
 
         A missing log is an empty sequence; ``append`` creates it.

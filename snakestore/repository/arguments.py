@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from snakestore.errors import InvalidNameError, ValidationError, shorten
 from snakestore.names import checked_name, identifier_text, invalid_name_reason
@@ -20,7 +20,7 @@ MAX_CONNECTIONS = 65_536
 """More than a process can have open."""
 
 
-class Missing(enum.Enum):
+class NotGiven(enum.Enum):
     """The default of arguments for which None has a meaning."""
 
     NOT_GIVEN = "not given"
@@ -29,8 +29,7 @@ class Missing(enum.Enum):
         return "..."
 
 
-NOT_GIVEN: Final = Missing.NOT_GIVEN
-NotGiven = Literal[Missing.NOT_GIVEN]
+NOT_GIVEN: Final = NotGiven.NOT_GIVEN
 
 
 def look_up_text(name: object, what: str) -> str | None:

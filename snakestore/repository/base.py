@@ -1,7 +1,5 @@
 """What a repository is bound to, and how it is opened and closed."""
 
-from __future__ import annotations
-
 import os
 from contextlib import AbstractContextManager
 from types import TracebackType

@@ -1,7 +1,5 @@
 """How a repository behaves when an object that holds it is copied or pickled."""
 
-from __future__ import annotations
-
 from typing import NoReturn, Self, SupportsIndex
 
 

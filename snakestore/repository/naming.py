@@ -1,11 +1,16 @@
-"""The names under which methods show themselves: those of the class that users know.
+"""How methods show themselves: the names of the class that users know, and their signatures.
 
 The methods of a repository are defined in mixins and called through wrappers. Python's messages
 about arguments, ``help()`` and tracebacks of calls name ``SessionRepository`` all the same.
+
+Tools of agents and web frameworks evaluate annotations that are text: some in the module of the
+function, others in the module of this name, ``function.__module__``. So the modules that define
+public methods have no ``from __future__ import annotations``, and their annotations are types.
+A type that is imported on use is written ``"snakestore.CheckReport"``, and ``snakestore`` is
+imported in both modules: the package imports its names when they are evaluated.
 """
 
-from __future__ import annotations
-
+import inspect
 from collections.abc import Callable, Iterator
 from functools import update_wrapper
 from textwrap import fill, indent
@@ -53,8 +58,13 @@ def _method_index(cls: type[Any]) -> str:
     return indent("\n\n".join(groups), "    ")
 
 
-def named(function: F, owner: str) -> F:
-    """A copy of a function that calls itself a method of ``owner`` in Python's error messages."""
+def named(function: F, owner: str, module: str) -> F:
+    """A copy of a function that calls itself a method of ``owner`` in Python's error messages.
+
+    Args:
+        owner: the name of a class.
+        module: the module of the class.
+    """
     original = cast("FunctionType", function)
     copy = FunctionType(
         original.__code__,
@@ -67,7 +77,20 @@ def named(function: F, owner: str) -> F:
     del copy.__wrapped__  # type: ignore[attr-defined] # it is a twin, not a wrapper
     copy.__kwdefaults__ = original.__kwdefaults__
     copy.__qualname__ = f"{owner}.{original.__name__}"
+    copy.__module__ = module
     return cast("F", copy)
+
+
+def show_signature(function: Callable[..., Any], signature: inspect.Signature) -> None:
+    """Show another signature of a function to ``inspect`` and to ``typing.get_type_hints``."""
+    function.__signature__ = signature  # type: ignore[attr-defined] # read by inspect
+    annotations = {each.name: each.annotation for each in signature.parameters.values()}
+    annotations["return"] = signature.return_annotation
+    function.__annotations__ = {
+        name: annotation
+        for name, annotation in annotations.items()
+        if annotation is not inspect.Signature.empty
+    }
 
 
 def _functions(member: object) -> Iterator[FunctionType]:

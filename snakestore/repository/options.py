@@ -1,11 +1,9 @@
 """The options of a repository: names, types, defaults, meanings and checks, for every signature."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, NamedTuple, TypedDict, TypeVar
+from typing import Any, NamedTuple, Self, TypedDict, TypeVar
 
 from snakestore.clock import Clock
 from snakestore.errors import ValidationError
@@ -15,6 +13,7 @@ from snakestore.repository.arguments import (
     checked_switch,
     checked_ttl,
 )
+from snakestore.repository.naming import show_signature
 from snakestore.storage.settings import Durability, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,7 +81,7 @@ class Options(NamedTuple):
     max_connections: int
 
     @classmethod
-    def checked(cls, given: RepositoryOptions, caller: str) -> Options:
+    def checked(cls, given: RepositoryOptions, caller: str) -> Self:
         """``given`` and the defaults of the others.
 
         Args:
@@ -131,12 +130,13 @@ def check_option_names(given: Mapping[str, object], caller: str) -> None:
 def show_options(function: F) -> F:
     """Show each option in the signature and the docstring of a function that takes ``**options``.
 
-    ``inspect.signature``, ``help()`` and IPython then list the options as parameters with defaults.
-    Type checkers and editors read them from ``Unpack[RepositoryOptions]``.
+    ``inspect.signature``, ``typing.get_type_hints``, ``help()`` and IPython then list the options
+    as parameters with defaults. Type checkers and editors read them from
+    ``Unpack[RepositoryOptions]``.
     """
-    signature = inspect.signature(function)
+    signature = inspect.signature(function, eval_str=True)
     own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
-    function.__signature__ = signature.replace(parameters=own + _PARAMETERS)  # type: ignore[attr-defined] # read by inspect
+    show_signature(function, signature.replace(parameters=own + _PARAMETERS))
     if function.__doc__:
         documented = inspect.cleandoc(function.__doc__)
         function.__doc__ = documented.replace("    **options: see RepositoryOptions.", _DESCRIBED)
@@ -148,7 +148,7 @@ _PARAMETERS = [
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=DEFAULTS.get(name),
-        annotation=getattr(annotation, "__forward_arg__", annotation),
+        annotation=annotation,
     )
     for name, annotation in RepositoryOptions.__annotations__.items()
 ]

@@ -1,7 +1,5 @@
 """Methods about past versions of programs, and what every write of a program shares with them."""
 
-from __future__ import annotations
-
 from snakestore import types
 from snakestore.errors import ProgramNotFoundError, VersionConflictError
 from snakestore.names import identifier_text, is_simple_name

@@ -1,7 +1,5 @@
 """Methods about programs: versioned JSON documents under an id."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, TypeVar, overload
 

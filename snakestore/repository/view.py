@@ -19,7 +19,7 @@ from snakestore.errors import InvalidNameError, VariableNotFoundError
 from snakestore.names import identifier_text
 from snakestore.repository.logs.sequence import LogView
 from snakestore.repository.methods import RepositoryMethods
-from snakestore.repository.naming import named
+from snakestore.repository.naming import named, show_signature
 from snakestore.repository.variables.reads import get_named_value, get_values, is_name
 from snakestore.repository.variables.upserts import Assignment, set_named
 from snakestore.storage.execution.runner import Runner
@@ -33,16 +33,15 @@ def _without_session_id(
     method: Callable[Concatenate[RepositoryMethods, str, P], R],
 ) -> Callable[Concatenate[SessionView, P], R]:
     """A method of the repository as a method of the view, without the session id."""
-    method = named(method, "SessionView")
+    method = named(method, "SessionView", __name__)
 
     @wraps(method)
     def _bound(view: SessionView, *args: P.args, **kwargs: P.kwargs) -> R:
         return method(view.repository, view.session_id, *args, **kwargs)
 
-    signature = inspect.signature(method)
+    signature = inspect.signature(method, eval_str=True)
     this, _, *others = signature.parameters.values()
-    shown = signature.replace(parameters=[this, *others])
-    _bound.__signature__ = shown  # type: ignore[attr-defined] # read by inspect
+    show_signature(_bound, signature.replace(parameters=[this, *others]))
     return cast("Callable[Concatenate[SessionView, P], R]", _bound)
 
 

@@ -36,6 +36,28 @@ def numpy() -> Any:
         raise ValidationError(message) from error
 
 
+class _AnyArray:
+    """What annotations mean by an array where numpy is not installed."""
+
+    def __class_getitem__(cls, _: object) -> Any:
+        return Any
+
+
+class _NumpyOnUse:
+    """The module numpy for annotations, imported when one of them is evaluated."""
+
+    @property
+    def ndarray(self) -> Any:
+        """The class of arrays."""
+        try:
+            return importlib.import_module("numpy").ndarray
+        except ImportError:
+            return _AnyArray
+
+
+numpy_on_use: Final = _NumpyOnUse()
+
+
 def _loaded(name: str) -> Any:
     """An attribute of numpy; None if numpy is not imported, so that no value can be numpy's."""
     return getattr(sys.modules.get("numpy"), name, None)

@@ -38,7 +38,7 @@ def test_a_method_takes_the_same_arguments_and_has_the_same_docstring(name):
     awaited, verb = getattr(AsyncSessionRepository, name), getattr(SessionRepository, name)
 
     assert inspect.iscoroutinefunction(awaited)
-    assert inspect.signature(awaited) == inspect.signature(verb)
+    assert inspect.signature(awaited, eval_str=True) == inspect.signature(verb, eval_str=True)
     assert name == "close" or awaited.__doc__ == verb.__doc__
 
 

@@ -93,8 +93,9 @@ def test_an_error_about_an_argument_of_an_awaited_method_names_its_class():
         asyncio.run(call())
 
 
-def test_methods_can_be_pickled_by_name():
-    method = SessionRepository.get_value
+@pytest.mark.parametrize("cls", CLASSES)
+def test_methods_can_be_pickled_by_name(cls):
+    method = cls.get_value
 
     assert pickle.loads(pickle.dumps(method)) is method  # noqa: S301 - its own
 

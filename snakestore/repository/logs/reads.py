@@ -1,7 +1,5 @@
 """Methods that read logs."""
 
-from __future__ import annotations
-
 from typing import NamedTuple, TypeVar
 
 from snakestore.errors import (

@@ -1,7 +1,5 @@
 """Methods that change logs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar, overload
 

@@ -1,16 +1,14 @@
 """The methods that export sessions as records and import them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import snakestore
 from snakestore.errors import StoreError, ValidationError, shorten
 from snakestore.repository.base import RepositoryBase
 from snakestore.storage.execution.pool import CLOSED
 
 if TYPE_CHECKING:
-    from snakestore.reports import ImportReport
     from snakestore.repository.records.checking import CheckedRecords
     from snakestore.repository.records.exporting import Export
 
@@ -48,7 +46,7 @@ class RecordMethods(RepositoryBase):
 
     def import_sessions(
         self, records: Iterable[dict[str, Any]], *, on_conflict: str = "fail", dry_run: bool = False
-    ) -> ImportReport:
+    ) -> "snakestore.ImportReport":
         """Store the sessions of an export, with their versions, history and times.
 
         All records are checked before the first is stored, and all are stored in one transaction,
@@ -81,27 +79,29 @@ class RecordMethods(RepositoryBase):
         finally:
             checked.close()
 
-    def _new_export(self, pattern: object, *, history: bool, include_expired: bool) -> Export:
+    def _new_export(self, pattern: object, *, history: bool, include_expired: bool) -> "Export":
         from snakestore.repository.records.exporting import Export  # noqa: PLC0415 - on use
 
         return Export(pattern, history=bool(history), include_expired=bool(include_expired))
 
-    def _exported(self, export: Export) -> Iterator[dict[str, Any]]:
+    def _exported(self, export: "Export") -> Iterator[dict[str, Any]]:
         with self.transaction(read_only=True) as snapshot:
             while page := snapshot._export_page(export):  # noqa: SLF001 - of this class
                 yield from page
 
-    def _export_page(self, export: Export) -> list[dict[str, Any]]:
+    def _export_page(self, export: "Export") -> list[dict[str, Any]]:
         return self._runner.read(export.next_page)
 
-    def _new_records(self) -> CheckedRecords:
+    def _new_records(self) -> "CheckedRecords":
         if self._closed:
             raise StoreError(CLOSED)  # before anything is read
         from snakestore.repository.records.checking import CheckedRecords  # noqa: PLC0415 - on use
 
         return CheckedRecords(self._runner.max_value_bytes)
 
-    def _import_checked(self, records: CheckedRecords, way: str, *, dry_run: bool) -> ImportReport:
+    def _import_checked(
+        self, records: "CheckedRecords", way: str, *, dry_run: bool
+    ) -> "snakestore.ImportReport":
         from snakestore.repository.records.importing import (  # noqa: PLC0415 - on use
             import_records,
             preview_import,

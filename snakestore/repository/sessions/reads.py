@@ -1,7 +1,5 @@
 """Methods that read sessions."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

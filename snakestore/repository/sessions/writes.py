@@ -1,7 +1,5 @@
 """Methods that create, change and delete sessions."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The method that backs up a SQLite store."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 

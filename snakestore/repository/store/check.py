@@ -1,14 +1,9 @@
 """The method ``check()``; the modules that it needs are loaded on first use."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+import snakestore
 from snakestore.repository.base import RepositoryBase
-
-if TYPE_CHECKING:
-    from snakestore.reports import CheckReport
 
 
 class CheckMethods(RepositoryBase):
@@ -16,7 +11,7 @@ class CheckMethods(RepositoryBase):
 
     def check(
         self, *, repair: bool = False, progress: Callable[[int], None] | None = None
-    ) -> CheckReport:
+    ) -> "snakestore.CheckReport":
         """Check whether the whole store is what the library would have written.
 
         It checks the database's own integrity and foreign keys (SQLite), the schema and what others

@@ -1,7 +1,5 @@
 """The method that returns free space to the disk."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from snakestore.errors import StoreError

@@ -1,7 +1,5 @@
 """Methods that list and delete expired sessions."""
 
-from __future__ import annotations
-
 import logging
 import sys
 from collections.abc import Callable
@@ -130,7 +128,7 @@ def _expiry(session: Session) -> tuple[datetime, str]:
     return session.expires_at, session.id
 
 
-def _sweep_of(runner: Runner) -> DistributedSweep | _Sweep:
+def _sweep_of(runner: Runner) -> "DistributedSweep | _Sweep":
     if not runner.lookup(_is_distributed):
         return _Sweep(runner)
     from snakestore.repository.store.distributed_sweep import (  # noqa: PLC0415 - on use

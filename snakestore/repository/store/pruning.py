@@ -1,7 +1,5 @@
 """The method that deletes past versions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple

@@ -1,10 +1,8 @@
 """Statistics of the whole store: row counts and sizes."""
 
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
+import snakestore
 from snakestore.clock import shifted
 from snakestore.errors import CorruptStoreError
 from snakestore.repository.base import RepositoryBase
@@ -16,14 +14,11 @@ from snakestore.storage.mapping.cells import database_size_from, named
 from snakestore.storage.queries import sessions as sql
 from snakestore.storage.queries.statement import Row
 
-if TYPE_CHECKING:
-    from snakestore.reports import StoreStats
-
 
 class StatsMethods(RepositoryBase):
     """Methods that count what the store contains."""
 
-    def store_stats(self) -> StoreStats:
+    def store_stats(self) -> "snakestore.StoreStats":
         """Return row counts and sizes of the store. Does not update ``last_accessed``.
 
         It counts rows, so it takes time in proportion to them.
@@ -31,7 +26,7 @@ class StatsMethods(RepositoryBase):
         return self._runner.read(_stats)
 
 
-def _stats(tx: TransactionContext) -> StoreStats:
+def _stats(tx: TransactionContext) -> "snakestore.StoreStats":
     from snakestore.reports import StoreStats  # noqa: PLC0415 - loaded on first use
 
     # a recorded expiry may lag: those before this have expired, later ones are looked at

@@ -1,7 +1,5 @@
 """Methods that read, update or delete several variables in one transaction."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, overload

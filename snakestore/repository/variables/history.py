@@ -1,7 +1,5 @@
 """Methods about past values of variables."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from snakestore.repository.base import RepositoryBase

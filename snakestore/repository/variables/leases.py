@@ -1,17 +1,13 @@
 """Methods that start, renew and end the optimisation of a variable."""
 
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+import snakestore
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.variables.lease_operations import claim, end, renew, start
 from snakestore.repository.variables.writes import VariableWriteMethods
 from snakestore.variable import Variable
-
-if TYPE_CHECKING:
-    from snakestore.repository.variables.held_lease import Lease
 
 
 class LeaseMethods(RepositoryBase):
@@ -121,7 +117,7 @@ class LeaseMethods(RepositoryBase):
         seconds: float | timedelta = 60.0,
         optimizer_id: str | None = None,
         renew: bool = True,
-    ) -> Lease:
+    ) -> "snakestore.Lease":
         """Hold a variable for the length of a ``with`` block.
 
         Entering the block starts the optimisation, and leaving it ends it. Each block has an id of

@@ -1,7 +1,5 @@
 """Methods that list the variables of a session, or a few of them from either end."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from snakestore.clock import as_utc

@@ -1,7 +1,5 @@
 """Methods that read variables."""
 
-from __future__ import annotations
-
 from typing import Any, TypeVar, overload
 
 from snakestore.errors import (

@@ -1,7 +1,5 @@
 """put_variable and register_variable: methods that store a whole variable."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from snakestore import types

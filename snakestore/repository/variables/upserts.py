@@ -1,7 +1,5 @@
 """set_value and set_values: methods that update the variable of a name, or register it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Methods that change one existing variable."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from types import CoroutineType
 from typing import Any
