@@ -3,7 +3,7 @@
 import os
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack
 
 from sqlalchemy import URL, Connection, Engine, orm
 from sqlalchemy.pool import StaticPool
@@ -14,16 +14,19 @@ from snakestore.repository.handle import SharedHandle
 from snakestore.repository.options import Options, RepositoryOptions, show_options
 from snakestore.repository.session_access import record_access
 from snakestore.storage.dialects import Backend, backend_of
-from snakestore.storage.engine import is_ours
+from snakestore.storage.engine import EngineConnector, is_ours
 from snakestore.storage.execution.autocommit import AutocommitRunner
 from snakestore.storage.execution.connection_source import ConnectionSource
 from snakestore.storage.execution.direct import DirectRunner
 from snakestore.storage.execution.leaving import Enterable
 from snakestore.storage.execution.pool import OwnedConnections
 from snakestore.storage.execution.runner import Block, Runner, RunnerSettings
-from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.opening import open_database
 from snakestore.storage.schema.tables import SessionRow
 from snakestore.storage.url import describe
+
+if TYPE_CHECKING:
+    from snakestore.storage.dialects.protocols import Connector
 
 T = TypeVar("T", bound="RepositoryBase")
 Bind = Engine | Connection | orm.Session
@@ -53,7 +56,7 @@ class RepositoryBase(SharedHandle):
         checked = Options.checked(options, type(self).__name__)
         self._options = checked
         self._runner = _runner_for(bind, checked)
-        self._bind: Bind | None = bind
+        self._bind: Bind | URL | None = bind
 
     @classmethod
     @show_options
@@ -83,14 +86,8 @@ class RepositoryBase(SharedHandle):
             StoreError: the database cannot be reached.
         """
         checked = Options.checked(options, f"{cls.__name__}.open")
-        settings = checked.settings
-        engine = open_engine(
-            path_or_url,
-            migrate=migrate,
-            busy_timeout=settings.busy_timeout,
-            durability=settings.durability,
-        )
-        return cls._on(checked, _engine_runner(engine, checked, owned=True), bind=engine)
+        connector = open_database(path_or_url, migrate=migrate, settings=checked.settings)
+        return cls._on(checked, _runner_on(connector, checked, owned=True), bind=connector.url)
 
     @classmethod
     def _on(
@@ -98,7 +95,7 @@ class RepositoryBase(SharedHandle):
         options: Options,
         runner: Runner,
         *,
-        bind: Bind | None = None,
+        bind: Bind | URL | None = None,
     ) -> Self:
         bound = cls.__new__(cls)
         bound.__dict__.update(_options=options, _runner=runner, _bind=bind)
@@ -170,7 +167,9 @@ class _Transaction(Enterable[T]):
         self._block.end(error)
 
 
-def _url_of(bind: Bind) -> URL:
+def _url_of(bind: Bind | URL) -> URL:
+    if isinstance(bind, URL):
+        return bind
     if isinstance(bind, orm.Session):
         return bind.get_bind(SessionRow).engine.url
     return bind.engine.url
@@ -178,7 +177,7 @@ def _url_of(bind: Bind) -> URL:
 
 def _runner_for(bind: object, options: Options) -> Runner:
     if isinstance(bind, Engine):
-        return _engine_runner(bind, options)
+        return _runner_on(EngineConnector(bind), options)
     if options.cache:
         _refuse_cache("a Connection or an orm.Session")
     from snakestore.storage.execution.caller import (  # noqa: PLC0415 - for such binds alone
@@ -205,35 +204,39 @@ def _runner_for(bind: object, options: Options) -> Runner:
     raise StoreError(message)
 
 
-def _engine_runner(engine: Engine, options: Options, *, owned: bool = False) -> AutocommitRunner:
-    backend = backend_of(engine)
+def _runner_on(
+    connector: "Connector", options: Options, *, owned: bool = False
+) -> AutocommitRunner:
+    engine = connector.engine
+    backend = backend_of(connector.url if engine is None else engine)
     busy_timeout, limit = options.settings.busy_timeout, options.max_connections
+    ours = engine is None or is_ours(engine)
     connections: ConnectionSource
-    if is_ours(engine) and not isinstance(engine.pool, StaticPool):
-        connections = OwnedConnections(engine, backend, limit=limit, wait=busy_timeout, owned=owned)
+    if engine is None or (ours and not isinstance(engine.pool, StaticPool)):
+        connections = OwnedConnections(connector, backend, limit=limit, wait=busy_timeout)
     else:
         from snakestore.storage.execution import shared  # noqa: PLC0415 - for such engines alone
 
         connections = (
             shared.MemoryConnection(engine, backend, wait=busy_timeout, owned=owned)
-            if is_ours(engine)
+            if ours
             else shared.BorrowedConnections(engine, backend, limit=limit, wait=busy_timeout)
         )
     if options.cache and not backend.data_version:
         _refuse_cache("a server")
-    if options.cache and not is_ours(engine):
+    if options.cache and not ours:
         _refuse_cache("an engine that snakestore.create_engine did not make")
-    return _runner_kind(engine, backend, options)(
+    return _runner_kind(backend, options, ours=ours)(
         connections, _runner_settings(backend, options), busy_timeout=busy_timeout
     )
 
 
-def _runner_kind(engine: Engine, backend: Backend, options: Options) -> type[AutocommitRunner]:
+def _runner_kind(backend: Backend, options: Options, *, ours: bool) -> type[AutocommitRunner]:
     if options.cache:
         from snakestore.storage.execution.cache import CachingRunner  # noqa: PLC0415 - on use
 
         return CachingRunner
-    return DirectRunner if backend.in_process and is_ours(engine) else AutocommitRunner
+    return DirectRunner if backend.in_process and ours else AutocommitRunner
 
 
 def _refuse_cache(bind: str) -> NoReturn:

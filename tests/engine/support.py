@@ -14,7 +14,7 @@ NOBODY = 65534
 PRELUDE = """
 import json, os, sys
 import snakestore.storage.migrate.upgrade as schema
-from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.opening import open_database
 from snakestore.storage.engine import create_engine
 from snakestore.storage.execution.driver_errors import translate_errors
 path, drop = sys.argv[1], int(sys.argv[2])

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import event
 
 from snakestore import SessionRepository, StoreBusyError
 from snakestore.clock import utc_now
@@ -83,20 +82,23 @@ def test_a_method_that_a_handler_calls_inside_a_method_is_refused_at_once(
 
 
 def test_a_method_that_is_called_while_another_one_opens_the_connection_is_refused_at_once(
-    tmp_path,
+    tmp_path, monkeypatch
 ):
     refused = []
 
-    def call(*_):
+    def call_and_connect():
         with pytest.raises(StoreBusyError, match="signal handler") as caught:
             repo.get_value("s", "n")
         refused.append(caught.value)
+        return connect()
 
     with SessionRepository.open(tmp_path / "s.db", max_connections=1, busy_timeout=20) as repo:
         repo.create_session("s")
         repo.register_variable("s", "n", "integer", 0)
-        repo._runner._connections._close_idle()
-        event.listen(repo._bind, "connect", call)
+        connections = repo._runner._connections
+        connections._close_idle()
+        connect = connections._connector.connect
+        monkeypatch.setattr(connections._connector, "connect", call_and_connect)
         repo.update_variable("s", "n", 1)
 
         assert len(refused) == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 from snakestore import SessionRepository
 from snakestore.errors import (
@@ -22,7 +23,7 @@ from snakestore.storage.dialects.sqlite import opening
 from snakestore.storage.dialects.sqlite.introspection import SQLiteSchemaReader
 from snakestore.storage.dialects.sqlite.tracked import FileConnection
 from snakestore.storage.execution.context import TransactionContext
-from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.opening import open_database
 from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
 from snakestore.storage.schema.revisions import HEAD, VERSION_TABLE
 from tests.engine.support import folder_state
@@ -81,7 +82,7 @@ def test_a_file_of_another_program_is_refused_without_a_changed_byte(
     before = folder_state(tmp_path)
 
     with pytest.raises(SchemaError, match=r"snakestore\.upgrade") as caught:
-        open_engine(path, migrate=migrate)
+        open_database(path, migrate=migrate)
     assert type(caught.value) is SchemaError
     assert (caught.value.current, caught.value.head) == (None, HEAD)
     after = folder_state(tmp_path)
@@ -95,10 +96,10 @@ def test_a_file_of_another_program_is_refused_without_a_changed_byte(
 @pytest.mark.parametrize(
     "attempt",
     [
-        open_engine,
+        open_database,
         upgrade,
         lambda path: downgrade(path, "base"),
-        lambda path: open_engine(path, migrate=False),
+        lambda path: open_database(path, migrate=False),
     ],
 )
 @pytest.mark.parametrize("journal", ["DELETE", "WAL"])
@@ -135,8 +136,8 @@ def a_table_of_the_users(path: Path) -> None:
 
 
 TAKEN = [
-    (base_and_a_table_of_the_users, open_engine),
-    (first_and_a_table_of_the_users, open_engine),
+    (base_and_a_table_of_the_users, open_database),
+    (first_and_a_table_of_the_users, open_database),
     (base_and_a_table_of_the_users, upgrade),
 ]
 TAKEN += [(first_and_a_table_of_the_users, upgrade), (a_table_of_the_users, upgrade)]
@@ -175,7 +176,7 @@ def test_a_missing_or_empty_file_is_made_when_opened(tmp_path: Path, content: by
     if content is not None:
         path.write_bytes(content)
 
-    open_engine(path).dispose()
+    open_database(path).close()
 
     assert current(path) == HEAD
 
@@ -192,7 +193,7 @@ def test_a_missing_or_empty_file_is_not_made_when_it_is_not_to_be_migrated(
     with pytest.raises(
         SchemaOutdatedError, match=r"snakestore db upgrade .*s\.db.*alembic .*upgrade head"
     ) as caught:
-        open_engine(path, migrate=False)
+        open_database(path, migrate=False)
     assert (caught.value.current, caught.value.head) == (None, HEAD)
     assert folder_state(tmp_path) == before
 
@@ -200,7 +201,7 @@ def test_a_missing_or_empty_file_is_not_made_when_it_is_not_to_be_migrated(
 def test_an_older_file_is_migrated_when_opened(tmp_path: Path) -> None:
     upgrade(tmp_path / "s.db", "0001")
 
-    open_engine(tmp_path / "s.db").dispose()
+    open_database(tmp_path / "s.db").close()
 
     assert current(tmp_path / "s.db") == HEAD
 
@@ -215,7 +216,7 @@ def test_an_older_file_is_refused_when_it_is_not_to_be_migrated(
     before = folder_state(tmp_path)
 
     with pytest.raises(SchemaOutdatedError, match="migrate=True") as caught:
-        open_engine(path, migrate=False)
+        open_database(path, migrate=False)
     assert caught.value.current == (None if revision == "base" else revision)
     assert folder_state(tmp_path) == before
 
@@ -228,9 +229,9 @@ def test_a_read_only_url_migrates_nothing(tmp_path: Path, exists: bool) -> None:
     before = folder_state(tmp_path)
 
     with pytest.raises(SchemaOutdatedError):
-        open_engine(f"file:{path}?mode=ro&uri=true")
+        open_database(f"file:{path}?mode=ro&uri=true")
     with pytest.raises(StoreReadOnlyError):
-        open_engine(f"file:{path}?mode=ro&uri=true", migrate=True)
+        open_database(f"file:{path}?mode=ro&uri=true", migrate=True)
     assert folder_state(tmp_path) == before
 
 
@@ -240,7 +241,7 @@ def test_a_version_table_with_several_rows_is_damage(tmp_path: Path) -> None:
     run_sql(path, f"INSERT INTO {VERSION_TABLE} VALUES ('0001')")
 
     with pytest.raises(CorruptStoreError, match=VERSION_TABLE):
-        open_engine(path)
+        open_database(path)
 
 
 def test_a_version_table_of_another_shape_is_refused(tmp_path: Path) -> None:
@@ -248,7 +249,7 @@ def test_a_version_table_of_another_shape_is_refused(tmp_path: Path) -> None:
     run_sql(path, f"CREATE TABLE {VERSION_TABLE} (something)")
 
     with pytest.raises(SchemaError):
-        open_engine(path)
+        open_database(path)
 
 
 def test_a_store_beside_other_tables_is_opened(tmp_path: Path) -> None:
@@ -256,7 +257,7 @@ def test_a_store_beside_other_tables_is_opened(tmp_path: Path) -> None:
     foreign(path)
     upgrade(path)
 
-    open_engine(path).dispose()
+    open_database(path).close()
 
     assert current(path) == HEAD
     connection = sqlite3.connect(path)
@@ -265,25 +266,26 @@ def test_a_store_beside_other_tables_is_opened(tmp_path: Path) -> None:
 
 
 def test_a_database_in_memory_is_made_when_opened() -> None:
-    engine = open_engine("sqlite://")
+    opened = open_database("sqlite://")
 
-    assert current(engine) == HEAD
-    engine.dispose()
+    assert opened.engine is not None
+    assert current(opened.engine) == HEAD
+    opened.close()
 
 
 def test_a_database_in_memory_is_missing_when_it_is_not_to_be_migrated() -> None:
     with pytest.raises(SchemaOutdatedError, match="migrate=True") as caught:
-        open_engine("sqlite://", migrate=False)
+        open_database("sqlite://", migrate=False)
     assert "snakestore db upgrade" not in str(caught.value)
 
 
 def test_migrate_is_a_bool_or_none(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="migrate"):
-        open_engine(tmp_path / "s.db", migrate="no")  # type: ignore[arg-type] - on purpose
+        open_database(tmp_path / "s.db", migrate="no")  # type: ignore[arg-type] - on purpose
 
 
 def test_looking_at_a_file_leaves_no_log_behind(tmp_path: Path) -> None:
-    open_engine(tmp_path / "s.db").dispose()
+    open_database(tmp_path / "s.db").close()
     before = folder_state(tmp_path)
 
     assert current(tmp_path / "s.db") == HEAD
@@ -303,18 +305,21 @@ def warm(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_that_nobody_has_open_is_opened_once(
-    warm: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened = []
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """The URIs of the connections that were opened since."""
+    uris: list[str | None] = []
 
     class Counted(FileConnection):
         def __init__(self, path: str, uri: str | None = None, busy_timeout: float = 5.0) -> None:
-            opened.append(uri)
+            uris.append(uri)
             super().__init__(path, uri, busy_timeout)
 
     monkeypatch.setattr(opening, "FileConnection", Counted)
+    return uris
 
+
+def test_a_file_that_nobody_has_open_is_opened_once(warm: Path, opened: list[str | None]) -> None:
     with SessionRepository.open(warm) as repo:
         repo.create_session("s")
         settings = {
@@ -329,6 +334,34 @@ def test_a_file_that_nobody_has_open_is_opened_once(
         "synchronous": 1,
         "cache_size": -opening.PAGE_CACHE,
     }
+
+
+def test_a_warm_file_is_opened_and_used_without_an_engine(
+    warm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(sqlalchemy, "create_engine")
+
+    with SessionRepository.open(warm) as repo:
+        repo.create_session("s")
+        assert repo.session_exists("s")
+
+
+def test_a_new_file_is_used_over_the_connection_that_created_the_schema(
+    tmp_path: Path, opened: list[str | None]
+) -> None:
+    with SessionRepository.open(tmp_path / "s.db") as repo:
+        repo.create_session("s")
+
+    assert len(opened) == 1
+
+
+def test_a_connection_has_the_functions_that_an_engine_gives_it(warm: Path) -> None:
+    with SessionRepository.open(warm) as repo:
+        found = repo._runner.lookup(
+            lambda tx: tx.driver_connection.execute("SELECT 'snake' REGEXP '^s'").fetchone()
+        )
+
+    assert found == (1,)
 
 
 def pragma(tx: TransactionContext, name: str) -> Any:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.engine import create_engine
+from snakestore.storage.migrate.opening import open_database
 from snakestore.storage.migrate.upgrade import current, upgrade
 from snakestore.storage.schema.revisions import HEAD
 
@@ -20,7 +21,7 @@ import os, signal, sys, time
 import alembic.command, alembic.config
 from sqlalchemy import Engine, event
 from snakestore.storage.engine import create_engine
-from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.opening import open_database
 from snakestore.storage.migrate.upgrade import current, upgrade
 path = sys.argv[1]
 def child(work):
@@ -57,7 +58,7 @@ start, go = os.pipe()
 def opener():
     os.close(go)
     os.read(start, 1)  # ends for all when the parent closes its end
-    open_engine(path).dispose()
+    open_database(path).close()
 children = [child(opener) for _ in range(12)]
 os.close(go)
 print([code(pid) for pid in children])
@@ -91,7 +92,7 @@ def maker():
         left[0] -= 1
         if left[0] < 0:
             os.kill(os.getpid(), signal.SIGKILL)
-    open_engine(path)
+    open_database(path)
 print(code(child(maker)))
 """
 
@@ -106,7 +107,8 @@ def test_a_maker_killed_half_way_leaves_a_file_that_the_next_finishes(
 
     assert run(DYING_MAKER, path, str(statements)).strip() == "-9"
     assert current(path) is None
-    engine = open_engine(path)
+    open_database(path).close()
+    engine = create_engine(path)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
         assert (
@@ -218,13 +220,13 @@ WARM = """
 unneeded = {"alembic", "mako", "sqlalchemy_utils"}
 for module in [name for name in sys.modules if name.partition(".")[0] in unneeded]:
     del sys.modules[module]
-open_engine(path).dispose()
+open_database(path).close()
 names = ("alembic", "mako", "sqlalchemy_utils", "psycopg")
 print(current(path), [name for name in names if name in sys.modules])
 """
 
 
 def test_opening_a_present_schema_imports_no_alembic(tmp_path: Path) -> None:
-    open_engine(tmp_path / "s.db").dispose()
+    open_database(tmp_path / "s.db").close()
 
     assert run(WARM, tmp_path / "s.db").strip() == f"{HEAD} []"

@@ -17,7 +17,7 @@ from snakestore.errors import CorruptStoreError, StoreError, StoreFullError
 from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.engine import create_engine
 from snakestore.storage.execution.driver_errors import translate_errors
-from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.opening import open_database
 from snakestore.storage.migrate.upgrade import current, upgrade
 from snakestore.storage.schema.revisions import HEAD
 from tests.engine.support import NOBODY, PRELUDE, as_ordinary_user, folder_state
@@ -41,10 +41,8 @@ def public() -> Iterator[Path]:
 def test_a_new_file_and_its_log_are_private_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        engine = open_engine(tmp_path / "s.db")
-        with engine.connect():
+        with SessionRepository.open(tmp_path / "s.db"):
             modes = {entry.name: mode(entry) for entry in tmp_path.iterdir()}
-        engine.dispose()
     finally:
         os.umask(before)
 
@@ -56,7 +54,7 @@ def test_the_mode_of_a_file_that_exists_is_left_alone(tmp_path: Path) -> None:
     path.touch()
     path.chmod(0o640)
 
-    open_engine(path).dispose()
+    open_database(path).close()
 
     assert mode(path) == 0o640
 
@@ -68,7 +66,7 @@ def test_making_an_engine_touches_nothing(tmp_path: Path) -> None:
 
 
 def test_no_draft_of_a_new_file_stays_behind(tmp_path: Path) -> None:
-    open_engine(tmp_path / "s.db").dispose()
+    open_database(tmp_path / "s.db").close()
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["s.db"]
 
@@ -103,27 +101,27 @@ def test_a_symlink_to_nothing_makes_its_target(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "s.db").symlink_to(tmp_path / "elsewhere" / "real.db")
 
-    open_engine(tmp_path / "s.db").dispose()
+    open_database(tmp_path / "s.db").close()
 
     assert mode(tmp_path / "elsewhere" / "real.db") == 0o600
 
 
 def test_a_missing_folder_is_named_and_not_made(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="nowhere does not exist"):
-        open_engine(tmp_path / "nowhere" / "s.db")
+        open_database(tmp_path / "nowhere" / "s.db")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_is_no_store(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is a folder"):
-        open_engine(tmp_path)
+        open_database(tmp_path)
 
 
 def test_a_pipe_is_no_store_and_nobody_waits_at_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "s.db")
 
     with pytest.raises(StoreError, match="not a regular file"):
-        open_engine(tmp_path / "s.db")
+        open_database(tmp_path / "s.db")
 
 
 def test_a_url_that_forbids_making_makes_nothing(tmp_path: Path) -> None:
@@ -146,8 +144,8 @@ def test_names_that_look_like_uris_are_only_names(tmp_path: Path) -> None:
 
 
 def test_a_read_only_url_reads_and_refuses_to_write(tmp_path: Path) -> None:
-    open_engine(tmp_path / "s.db").dispose()
-    engine = open_engine(f"file:{tmp_path}/s.db?mode=ro&uri=true")
+    open_database(tmp_path / "s.db").close()
+    engine = create_engine(f"file:{tmp_path}/s.db?mode=ro&uri=true")
 
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM sessions").scalar_one() == 0
@@ -161,7 +159,7 @@ def test_a_read_only_url_reads_and_refuses_to_write(tmp_path: Path) -> None:
 
 
 READ = """
-engine = open_engine(path)
+engine = create_engine(path)
 with engine.connect() as connection:
     found = connection.exec_driver_sql("SELECT count(*) FROM sessions").scalar_one()
 with engine.connect() as connection:
@@ -177,7 +175,7 @@ def test_a_file_or_folder_one_may_not_write_is_served_for_reading(
     public: Path, file_mode: int, folder_mode: int
 ) -> None:
     path = public / "s.db"
-    open_engine(path).dispose()
+    open_database(path).close()
     path.chmod(file_mode)
     public.chmod(folder_mode)
     if os.geteuid() != 0:
@@ -189,11 +187,11 @@ def test_a_file_or_folder_one_may_not_write_is_served_for_reading(
 
 def test_a_reader_without_rights_sees_what_a_writer_wrote_since(public: Path) -> None:
     path = public / "s.db"
-    open_engine(path).dispose()
+    open_database(path).close()
     path.chmod(0o644)
     script = """
 import sqlite3
-engine = open_engine(path)
+engine = create_engine(path)
 counts = []
 def count():
     with engine.connect() as connection:
@@ -230,11 +228,11 @@ print(json.dumps(counts), flush=True)
 
 def test_a_file_one_may_not_read_is_a_store_error(public: Path) -> None:
     path = public / "s.db"
-    open_engine(path).dispose()
+    open_database(path).close()
     if os.geteuid() != 0:
         path.chmod(0)
 
-    message = as_ordinary_user("print(json.dumps(attempt(lambda: open_engine(path))))", path)
+    message = as_ordinary_user("print(json.dumps(attempt(lambda: open_database(path))))", path)
 
     assert message.startswith(
         f"StoreError: {path} is not readable: its mode is {'0600' if os.geteuid() == 0 else '0000'}"
@@ -246,7 +244,7 @@ def test_a_folder_one_may_not_write_gets_no_file(public: Path) -> None:
         public.chmod(0o555)
 
     message = as_ordinary_user(
-        "print(json.dumps(attempt(lambda: open_engine(path))))", public / "s.db"
+        "print(json.dumps(attempt(lambda: open_database(path))))", public / "s.db"
     )
 
     assert message.startswith("StoreError: the file")
@@ -265,7 +263,7 @@ def test_garbage_is_refused_unchanged(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "s.db"
     path.write_bytes(content)
 
-    for attempt in (open_engine, upgrade, current):
+    for attempt in (open_database, upgrade, current):
         with pytest.raises(CorruptStoreError, match=r"/s\.db is .*not a SQLite database: "):
             attempt(path)
     assert folder_state(tmp_path) == {"s.db": content}
@@ -278,11 +276,11 @@ def test_a_new_file_does_not_take_the_name_of_the_log_of_another(
     upgrade(tmp_path / "s.db")
     before = folder_state(tmp_path)
 
-    for attempt in (open_engine, upgrade):
+    for attempt in (open_database, upgrade):
         with pytest.raises(StoreError, match=r"its log of .*s\.db in"):
             attempt(tmp_path / f"s.db{suffix}")
     assert folder_state(tmp_path) == before
-    open_engine(tmp_path / f"other.db{suffix}").dispose()
+    open_database(tmp_path / f"other.db{suffix}").close()
 
 
 # --- names that are not UTF-8
@@ -316,7 +314,7 @@ def test_a_path_that_is_not_utf_8_works_in_every_method(latin: Path) -> None:
 
 
 def test_the_command_takes_a_path_that_is_not_utf_8(latin: Path) -> None:
-    open_engine(latin).dispose()
+    open_database(latin).close()
     command = [sys.executable, "-m", "snakestore.cli"]
 
     for arguments in (["check", latin], ["backup", latin, latin.with_suffix(".bak")]):

@@ -23,7 +23,7 @@ from snakestore.errors import (
     ValidationError,
 )
 from snakestore.storage.engine import create_engine
-from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.opening import open_database
 from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
 from snakestore.storage.schema.revisions import HEAD, REVISIONS, VERSION_TABLE
 from snakestore.storage.schema.tables import Base
@@ -50,9 +50,9 @@ def test_a_missing_database_has_nothing_to_downgrade(url: URL) -> None:
 
 def test_a_server_is_migrated_only_when_asked_to(missing_database: URL) -> None:
     with pytest.raises(SchemaOutdatedError, match="snakestore db upgrade"):
-        open_engine(missing_database)
-    open_engine(missing_database, migrate=True).dispose()
-    open_engine(missing_database).dispose()
+        open_database(missing_database)
+    open_database(missing_database, migrate=True).close()
+    open_database(missing_database).close()
 
     assert current(missing_database) == HEAD
 
@@ -61,7 +61,7 @@ def test_a_server_of_an_older_schema_is_refused_until_it_is_migrated(missing_dat
     upgrade(missing_database, "0001")
 
     with pytest.raises(SchemaOutdatedError) as caught:
-        open_engine(missing_database)
+        open_database(missing_database)
     assert (caught.value.current, caught.value.head) == ("0001", HEAD)
 
 

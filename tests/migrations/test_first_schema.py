@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from snakestore import SessionRepository
-from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.opening import open_database
 from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
 from tests.migrations.make_first_schema import PROGRAMS, SESSIONS, VARIABLES
 
@@ -107,7 +107,7 @@ def test_an_upgrade_keeps_rows_and_gives_limits_to_sessions_and_version_0_to_pro
 ) -> None:
     before = contents(path)
 
-    open_engine(path).dispose()
+    open_database(path).close()
 
     after = contents(path)
     assert after["sessions"] == [(*row, 100) for row in before["sessions"]]

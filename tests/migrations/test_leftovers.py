@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from snakestore import SessionRepository
 from snakestore.errors import SchemaError, SchemaOutdatedError
 from snakestore.storage.engine import create_engine
-from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.opening import open_database
 from snakestore.storage.migrate.upgrade import current, upgrade
 from snakestore.storage.schema.revisions import HEAD, VERSION_TABLE, VIEW_NAMES
 from snakestore.storage.schema.tables import Base
@@ -91,11 +91,12 @@ def test_a_file_whose_tables_were_dropped_is_opened_once_it_is_upgraded(
         drop_tables(connection, *TABLES, VERSION_TABLE)
     file.dispose()
     with pytest.raises(SchemaError, match=r"snakestore\.upgrade"):
-        open_engine(tmp_path / "s.db")
+        open_database(tmp_path / "s.db")
 
     upgrade(tmp_path / "s.db")
 
-    assert_works(open_engine(tmp_path / "s.db"))
+    open_database(tmp_path / "s.db").close()
+    assert_works(file)
 
 
 def test_the_views_of_an_older_schema_are_recognised_too(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from snakestore.errors import (
     ValidationError,
 )
 from snakestore.storage.engine import create_engine
-from snakestore.storage.migrate.opening import open_engine
+from snakestore.storage.migrate.opening import open_database
 from snakestore.storage.migrate.upgrade import current, downgrade, upgrade
 from snakestore.storage.schema.revisions import HEAD, VERSION_TABLE
 from tests.migrations.relations import tables
@@ -183,7 +183,7 @@ def test_an_asynchronous_bind_is_refused_with_the_remedy() -> None:
 
 
 def test_a_server_out_of_reach_is_a_store_error_without_a_password() -> None:
-    for attempt in (upgrade, current, open_engine):
+    for attempt in (upgrade, current, open_database):
         with pytest.raises(StoreError) as caught:
             attempt("postgresql://ada:secret@127.0.0.1:1/db")
         assert "secret" not in str(caught.value)

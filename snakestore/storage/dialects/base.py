@@ -20,7 +20,12 @@ from snakestore.storage.queries.statement import Statement
 from snakestore.storage.settings import Settings
 
 if TYPE_CHECKING:
-    from snakestore.storage.dialects.protocols import InProcess, Progress, StatementRunner
+    from snakestore.storage.dialects.protocols import (
+        Connector,
+        InProcess,
+        Progress,
+        StatementRunner,
+    )
 
 
 class Backend(SchemaMethods):
@@ -111,6 +116,15 @@ class Backend(SchemaMethods):
         Raises:
             StoreError: the driver is not installed or too old.
         """
+
+    def file_connector(self, url: URL, settings: Settings) -> Connector | None:
+        """What opens the file of a URL without an engine; None for a server and in memory.
+
+        Raises:
+            StoreError: the driver is too old.
+        """
+        del url, settings
+        return None
 
     # --- whole databases
 

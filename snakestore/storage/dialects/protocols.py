@@ -1,4 +1,4 @@
-"""What ``Backend`` hands out: the schema of a database, and the watch of a file.
+"""What ``Backend`` hands out: connections, the schema of a database, and the watch of a file.
 
 ``StatementRunner`` is what it is given.
 """
@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
+
+from sqlalchemy import URL, Dialect, Engine
 
 from snakestore.storage.queries.statement import Row, Statement
 from snakestore.storage.schema.alterations import Alteration
@@ -48,6 +51,46 @@ class SchemaReader(Protocol):
 
         ``revision`` is the schema of the tables.
         """
+
+
+class Connector(Protocol):
+    """Opens the driver connections of one repository to its database."""
+
+    @property
+    def url(self) -> URL:
+        """The parsed URL of the database."""
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine that the connections are of; None where none is needed."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect to compile statements for."""
+
+    @property
+    def has_opened(self) -> bool:
+        """Whether ``connect`` returns a connection that is open already."""
+
+    def connect(self) -> tuple[Any, dict[Any, Any]]:
+        """A driver connection, which the caller closes, and its ``info``.
+
+        Raises:
+            StoreError: the database cannot be opened.
+        """
+
+    def open_schema_reader(self) -> AbstractContextManager[SchemaReader | None]:
+        """A reader over a connection that changes nothing; None if there is no database yet.
+
+        Raises:
+            StoreError: it is not a file, or must not be read.
+        """
+
+    def migration_engine(self) -> AbstractContextManager[Engine]:
+        """An engine to migrate the database with."""
+
+    def close(self) -> None:
+        """Close what the connections that were returned do not need."""
 
 
 class InProcess(Protocol):

@@ -7,10 +7,7 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import ClassVar
-
-from sqlalchemy import Engine
-from sqlalchemy.pool import QueuePool
+from typing import TYPE_CHECKING, ClassVar
 
 from snakestore.errors import StoreBusyError, StoreError
 from snakestore.storage import fork
@@ -29,39 +26,37 @@ from snakestore.storage.execution.nesting import NESTED, connections_in_use, ref
 from snakestore.storage.execution.open_blocks import OpenBlocks, blocks_of_file, held_by_waiting
 from snakestore.storage.execution.pipelined import PipelinedConnection
 
+if TYPE_CHECKING:
+    from snakestore.storage.dialects.protocols import Connector
+
 CLOSED = "the repository is closed. Open it again to use it."
 CONNECTED = object()
 """The owner of a place at which a connection is open."""
 
 
 class OwnedConnections(fork.Participant):
-    """At most ``limit`` connections of an engine of ``create_engine``, which are used again."""
+    """At most ``limit`` connections that only snakestore uses, and uses again."""
 
     copied_by_fork: ClassVar[bool] = False
 
-    def __init__(
-        self, engine: Engine, backend: Backend, *, limit: int, wait: float, owned: bool
-    ) -> None:
-        """Open connections of ``engine`` as they are needed.
+    def __init__(self, connector: Connector, backend: Backend, *, limit: int, wait: float) -> None:
+        """Open connections as they are needed.
 
         Args:
-            engine: an engine of ``create_engine``.
+            connector: opens them, as an engine of ``create_engine`` would.
             backend: what differs by database.
             limit: how many connections may be open at once.
             wait: seconds to wait for a free one.
-            owned: whether nobody else uses the engine, so that ``close`` disposes of it.
         """
-        self._engine = engine
-        self._owned = owned
+        self._connector = connector
         self._backend = backend
         self.limit = limit
         self._wait = wait
         self._closed = False
-        self.blocks: OpenBlocks = blocks_of_file(backend.file_path(engine.url))
+        self.blocks: OpenBlocks = blocks_of_file(backend.file_path(connector.url))
         self._start_anew()
         fork.register(self)
-        pool = engine.pool
-        if owned and not backend.remote and isinstance(pool, QueuePool) and pool.checkedin():
+        if connector.has_opened:
             self.release(self.acquire())  # the one that has inspected the file
 
     def _start_anew(self) -> None:
@@ -211,8 +206,7 @@ class OwnedConnections(fork.Participant):
         self._closed = True
         closer.forget(self)
         self._close_idle()
-        if self._owned:
-            self._engine.dispose()
+        self._connector.close()
 
     def begin_period(self) -> None:
         """Count a period, and close connections that were idle for ``PERIODS`` of them."""
@@ -230,27 +224,21 @@ class OwnedConnections(fork.Participant):
         connection: DriverConnection | None = None
         try:
             self._check_open()  # it may have been closed while this call waited for its turn
-            proxied = self._engine.raw_connection()
-            info = proxied.info
-            watch = self._backend.file_watch(info)
+            driver_connection, info = self._connector.connect()
+            dialect = self._connector.dialect
             settings = self._backend.begin_settings(info)
-            driver_connection = proxied.driver_connection
-            log_sync = self._backend.log_sync(info, driver_connection)
-            # SQLAlchemy's pool would reset the connection, and give it to others. From here on
-            # another thread may clear the info, which goes with its pool entry.
-            proxied.detach()
             if self._backend.can_pipeline(driver_connection):
                 connection = PipelinedConnection(
-                    driver_connection, self._engine.dialect, self._backend, settings=settings
+                    driver_connection, dialect, self._backend, settings=settings
                 )
             else:
                 connection = DriverConnection(
                     driver_connection,
-                    self._engine.dialect,
+                    dialect,
                     self._backend,
-                    watch=watch,
+                    watch=self._backend.file_watch(info),
                     settings=settings,
-                    log_sync=log_sync,
+                    log_sync=self._backend.log_sync(info, driver_connection),
                 )
             connection.close_when_collected(_free_slot, weakref.ref(slots), place)
             connection.owner, place.owner = place.owner, CONNECTED

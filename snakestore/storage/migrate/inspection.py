@@ -1,7 +1,7 @@
 """Inspect a database before it is used: what is in it, and which schema it has. Changes nothing.
 
-Inspecting and refusing are two steps: ``inspect_engine`` and ``inspect_connection`` return an
-``Inspection``, and each ``check_*`` raises for one kind of it.
+Inspecting and refusing are two steps: the ``inspect_*`` return an ``Inspection``, and each
+``check_*`` raises for one kind of it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from sqlalchemy import Connection, Engine
 from snakestore.errors import CorruptStoreError, SchemaError, SchemaOutdatedError, SchemaTooNewError
 from snakestore.storage.dialects import backend_of
 from snakestore.storage.dialects.messages import IN_MEMORY
-from snakestore.storage.engine import settings_of
+from snakestore.storage.engine import EngineConnector
 from snakestore.storage.schema import alterations
 from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.schema.revisions import HEAD, MADE_BY, REVISIONS, VERSION_TABLE
 
 if TYPE_CHECKING:
-    from snakestore.storage.dialects.protocols import SchemaReader
+    from snakestore.storage.dialects.protocols import Connector, SchemaReader
 
 
 class State(enum.Enum):
@@ -50,7 +50,12 @@ class Inspection(NamedTuple):
 
 
 def inspect_engine(engine: Engine) -> Inspection:
-    """Inspect the database of an engine of snakestore's, over a connection that changes nothing.
+    """Inspect the database of an engine of snakestore's, as ``inspect_database`` does."""
+    return inspect_database(EngineConnector(engine))
+
+
+def inspect_database(connector: Connector) -> Inspection:
+    """Inspect a database over a connection that changes nothing.
 
     A missing or empty file is not created or filled.
 
@@ -59,8 +64,7 @@ def inspect_engine(engine: Engine) -> Inspection:
         CorruptStoreError: the version table is damaged.
         sqlite3.Error: it is not a database (for ``translate_errors``).
     """
-    busy_timeout = settings_of(engine).busy_timeout
-    with backend_of(engine).open_schema_reader(engine, busy_timeout) as reader:
+    with connector.open_schema_reader() as reader:
         if reader is None:
             return Inspection(State.MISSING)
         return _inspect(reader)

@@ -1,14 +1,13 @@
-"""Open a database: an engine on one that has the present schema, created or migrated as needed."""
+"""Open a database for a repository; its schema is created or migrated as needed."""
 
 from __future__ import annotations
 
 import logging
-
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING
 
 from snakestore.errors import SnakeStoreError, StoreReadOnlyError, ValidationError
 from snakestore.storage.dialects import backend_of
-from snakestore.storage.engine import create_engine
+from snakestore.storage.engine import create_connector
 from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.migrate.binds import connected, parse_url_of
 from snakestore.storage.migrate.inspection import (
@@ -18,23 +17,22 @@ from snakestore.storage.migrate.inspection import (
     check_not_newer,
     check_unaltered,
     check_up_to_date,
-    inspect_engine,
+    inspect_database,
 )
 from snakestore.storage.schema.revisions import HEAD
-from snakestore.storage.settings import Durability
+from snakestore.storage.settings import Settings
 from snakestore.storage.url import PathOrUrl, describe
+
+if TYPE_CHECKING:
+    from snakestore.storage.dialects.protocols import Connector
 
 logger = logging.getLogger("snakestore.migrate")
 
 
-def open_engine(
-    path_or_url: PathOrUrl,
-    *,
-    migrate: bool | None = None,
-    busy_timeout: float = 30.0,
-    durability: Durability = "normal",
-) -> Engine:
-    """An engine of snakestore's on a database with the present schema.
+def open_database(
+    path_or_url: PathOrUrl, *, migrate: bool | None = None, settings: Settings | None = None
+) -> Connector:
+    """What opens connections to a database, which has the present schema.
 
     ``migrate`` says whether the schema is created or migrated; None is True for SQLite and False
     for a server. Nothing is refused after a byte was changed.
@@ -53,31 +51,31 @@ def open_engine(
         message = "migrate is True, False or None (True for SQLite, False for a server)"
         raise ValidationError(message, value=migrate)
     url = parse_url_of(path_or_url)
-    engine = create_engine(url, busy_timeout=busy_timeout, durability=durability)
+    connector = create_connector(url, settings or Settings())
     try:
         with translate_errors():
-            _prepare(engine, migrate=migrate)
+            _prepare(connector, migrate=migrate)
     except SnakeStoreError as error:
         logger.warning("refused %s (%s): %s", describe(url), type(error).__name__, error)
-        engine.dispose()
+        connector.close()
         raise
     except BaseException:
-        engine.dispose()
+        connector.close()
         raise
-    return engine
+    return connector
 
 
-def _prepare(engine: Engine, *, migrate: bool | None) -> None:
+def _prepare(connector: Connector, *, migrate: bool | None) -> None:
     """Inspect the database, and create or migrate the schema if needed and allowed."""
-    backend, where = backend_of(engine), describe(engine.url)
-    found = inspect_engine(engine)
+    backend, where = backend_of(connector.url), describe(connector.url)
+    found = inspect_database(connector)
     check_unaltered(found, where)
     check_not_newer(found, where)
     if not backend.remote:  # a server's database is shared, but a file of others is the wrong file
         check_managed(found, where)
     if found.state is State.HEAD:
         return
-    read_only = backend.is_read_only(engine.url)
+    read_only = backend.is_read_only(connector.url)
     if migrate is False or (migrate is None and (backend.remote or read_only)):
         check_up_to_date(found, where)
     check_name_conflicts(found, where)
@@ -88,8 +86,8 @@ def _prepare(engine: Engine, *, migrate: bool | None) -> None:
         )
         raise StoreReadOnlyError(message)
     if found.state is State.MISSING:
-        backend.create_database(engine.url)
+        backend.create_database(connector.url)
     from snakestore.storage.migrate.upgrade import upgrade_locked  # noqa: PLC0415 - on use
 
-    with connected(engine) as connection:
+    with connector.migration_engine() as engine, connected(engine) as connection:
         upgrade_locked(connection, HEAD, beside_others=backend.remote)

@@ -20,7 +20,6 @@ from snakestore.storage.dialects.sqlite import files
 from snakestore.storage.dialects.sqlite.begin import begin_before_statement, check_before_commit
 from snakestore.storage.dialects.sqlite.file_watch import WATCH
 from snakestore.storage.dialects.sqlite.opening import SAFE_PRAGMAS, FileOpener, execute_or_close
-from snakestore.storage.dialects.sqlite.tracked import FileConnection
 from snakestore.storage.dialects.sqlite.url import SQLiteAddress, address_of
 from snakestore.storage.fork import leak_deliberately
 from snakestore.storage.settings import Settings
@@ -31,11 +30,11 @@ _POOL_SIZE = 20
 logger = logging.getLogger("snakestore.sqlite")
 
 
-def create_engine(url: URL, settings: Settings) -> Engine:
-    """An engine on a SQLite file or a database in memory.
+def check_version() -> None:
+    """Check Python's SQLite.
 
     Raises:
-        StoreError: Python's SQLite is too old.
+        StoreError: it is too old.
     """
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         message = (
@@ -43,6 +42,20 @@ def create_engine(url: URL, settings: Settings) -> Engine:
             " use a newer Python"
         )
         raise StoreError(message)
+
+
+def create_engine(url: URL, settings: Settings, opener: FileOpener | None = None) -> Engine:
+    """An engine on a SQLite file or a database in memory.
+
+    Args:
+        url: the parsed URL.
+        settings: how the connections wait and commit.
+        opener: what opens the file, if the caller has it.
+
+    Raises:
+        StoreError: Python's SQLite is too old.
+    """
+    check_version()
     address = address_of(url)
     # a database in memory is its one connection. Files get a connection for each thread at work,
     # so that none waits for one
@@ -52,21 +65,19 @@ def create_engine(url: URL, settings: Settings) -> Engine:
         else {"poolclass": QueuePool, "pool_size": _POOL_SIZE, "max_overflow": -1}
     )
     engine = sqlalchemy.create_engine(url, **pool)
-    _listen(engine, address, settings)
+    if address.path is not None:
+        opener = _openers[engine.dialect] = opener or FileOpener(address.path, address, settings)
+    _listen(engine, address, opener)
     return engine
 
 
-def _listen(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
-    opener = None if address.path is None else FileOpener(address.path, address, settings)
-    if opener is not None:
-        _openers[engine.dialect] = opener
-
+def _listen(engine: Engine, address: SQLiteAddress, opener: FileOpener | None) -> None:
     @event.listens_for(engine, "do_connect")
     def connect(
         _dialect: Any, entry: ConnectionPoolEntry, _args: Any, _options: Any
     ) -> sqlite3.Connection:
         """Open the connection as the opener does, instead of SQLAlchemy's ``connect``."""
-        return _open_memory(address) if opener is None else opener.open(entry)
+        return _open_memory(address) if opener is None else opener.open(entry.info)
 
     @event.listens_for(engine, "checkin")
     def begin_nothing_again(connection: sqlite3.Connection | None, _entry: Any) -> None:
@@ -84,27 +95,9 @@ def _listen(engine: Engine, address: SQLiteAddress, settings: Settings) -> None:
 _openers: weakref.WeakKeyDictionary[Dialect, FileOpener] = weakref.WeakKeyDictionary()
 
 
-def begin_inspection(engine: Engine) -> None:
-    """Check where the file of an engine is, which must exist; the caller inspects the rest.
-
-    Raises:
-        StoreError: it is itself a mount point.
-    """
-    _openers[engine.dialect].begin_inspection()
-
-
-def end_inspection(engine: Engine, connection: FileConnection) -> None:
-    """Put the connection of an inspection into the pool of the engine, or close it."""
-    try:
-        connection.rollback()
-        kept = _openers[engine.dialect].keep(connection)
-    except BaseException:
-        connection.close()
-        raise
-    if kept:
-        engine.raw_connection().close()
-    else:
-        connection.close()
+def opener_of(engine: Engine) -> FileOpener:
+    """What opens the file of an engine."""
+    return _openers[engine.dialect]
 
 
 def _open_memory(address: SQLiteAddress) -> sqlite3.Connection:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from sqlalchemy import URL, Connection, Engine, column, func, select
@@ -17,6 +17,7 @@ from snakestore.storage.dialects.messages import IN_MEMORY
 from snakestore.storage.dialects.sqlite import (
     begin,
     connect,
+    connector,
     errors,
     file_watch,
     files,
@@ -32,6 +33,7 @@ from snakestore.storage.settings import Settings
 
 if TYPE_CHECKING:
     from snakestore.storage.dialects.protocols import (
+        Connector,
         FileWatch,
         LogSync,
         Progress,
@@ -113,6 +115,10 @@ class SQLite(Backend):
         """With a pool for files, one connection in memory."""
         return connect.create_engine(url, settings)
 
+    def file_connector(self, url: URL, settings: Settings) -> Connector | None:
+        """None in memory."""
+        return connector.file_connector(url, settings)
+
     # --- the schema
 
     def schema_reader(self, connection: Connection) -> SchemaReader:
@@ -124,29 +130,13 @@ class SQLite(Backend):
         self, engine: Engine, busy_timeout: float
     ) -> Iterator[SchemaReader | None]:
         """Over a connection that only reads until then; None if the file is missing."""
-        path = sqlite_url.address_of(engine.url).path
-        if path is None:
+        if sqlite_url.address_of(engine.url).path is None:
             with engine.connect() as connection:
                 yield self.schema_reader(connection)
-        elif not files.exists(path):
-            yield None
-        else:
-            files.check_readable(path)
-            connect.begin_inspection(engine)
-            if files.size(path) == 0:
-                # opening the file would delete a log beside it
-                with closing(sqlite3.connect(sqlite_url.MEMORY)) as nothing:
-                    yield introspection.SQLiteSchemaReader(nothing.execute)
-                return
-            with opening.explain_errors(path):
-                inspecting = opening.open_for_inspection(path, busy_timeout)
-                try:
-                    inspecting.execute("BEGIN")
-                    yield introspection.SQLiteSchemaReader(inspecting.execute)
-                except BaseException:
-                    inspecting.close()
-                    raise
-                connect.end_inspection(engine, inspecting)
+            return
+        opener = connect.opener_of(engine)
+        with connector.inspect_file(opener, busy_timeout, keep=False) as reader:
+            yield reader
 
     def open_unchanged(self, url: URL, busy_timeout: float) -> Any:
         """A connection of ``sqlite3`` that leaves no file behind."""

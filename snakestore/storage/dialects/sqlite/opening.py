@@ -10,8 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-
-from sqlalchemy.pool import ConnectionPoolEntry
+from typing import Any
 
 from snakestore.errors import CorruptStoreError, StoreError, StoreFullError, StoreReadOnlyError
 from snakestore.storage import fork
@@ -110,14 +109,14 @@ class FileOpener:
     """Opens the connections of one engine to its file."""
 
     def __init__(self, path: str, address: SQLiteAddress, settings: Settings) -> None:
-        self._path = path
+        self.path = path
         self._address = address
         self._settings = settings
         self._opened_before = False
         self._inspected: fork.FileId | None = None
         """The file that connections may be opened to without another check of it."""
         self._kept: FileConnection | None = None
-        """The connection of an inspection, which the next one to be opened continues with."""
+        """The connection of an inspection or migration, which is the next one to be returned."""
 
     def begin_inspection(self) -> None:
         """Check where the file is; the caller inspects the rest.
@@ -125,64 +124,80 @@ class FileOpener:
         Raises:
             StoreError: it is itself a mount point.
         """
-        file = fork.file_id(self._path)
+        file = fork.file_id(self.path)
         self._check_location()
         self._inspected = file
 
-    def keep(self, connection: FileConnection) -> bool:
-        """Whether the next connection of the engine continues with that of an inspection.
+    def keep(self, connection: FileConnection) -> None:
+        """Return a connection as the next one, if ``open`` would open such a one; else close it.
 
-        If it does not, the caller closes it. It does if the engine would open such a one: reading
-        the schema takes half of the time that opening a connection takes.
+        Reading the schema takes half of the time that opening a connection takes.
         """
-        if (
-            connection.uri != self._address.uri(mode="rw")
-            or self._address.read_only
-            or journal_mode(connection) != "wal"
-        ):
-            return False
-        self._kept = connection
-        return True
+        kept = False
+        try:
+            kept = (
+                connection.uri == self._address.uri(mode="rw")
+                and not self._address.read_only
+                and journal_mode(connection) == "wal"
+            )
+        finally:
+            if kept:
+                self._kept = connection
+            else:
+                connection.close()
+
+    @property
+    def keeps_connection(self) -> bool:
+        """Whether the next connection is one that was kept."""
+        return self._kept is not None
+
+    def close_kept(self) -> None:
+        """Close the connection that was kept, if there is one."""
+        connection, self._kept = self._kept, None
+        if connection is not None:
+            connection.close()
 
     def _check_location(self, *, is_new: bool = False) -> None:
         mounts = Mounts()
         if not self._address.immutable:
-            check_not_mount_point(self._path, mounts)
-        warn_if_unsafe(self._path, mounts, is_new=is_new)
+            check_not_mount_point(self.path, mounts)
+        warn_if_unsafe(self.path, mounts, is_new=is_new)
 
-    def open(self, entry: ConnectionPoolEntry) -> sqlite3.Connection:
+    def open(self, info: dict[Any, Any]) -> sqlite3.Connection:
         """A new connection; the file is created if it is missing and the URL allows that.
+
+        What is to be known of it is added to ``info``.
 
         Raises:
             StoreError: the file is missing and not to be created, or cannot be opened.
             CorruptStoreError: it is not a database.
         """
-        with explain_errors(self._path), translate_exhaustion():
+        with explain_errors(self.path), translate_exhaustion():
             is_new = self._create_if_missing()
-            check_not_abandoned(self._path)
-            file = fork.file_id(self._path)
+            check_not_abandoned(self.path)
+            file = fork.file_id(self.path)
             if file != self._inspected:  # it may have been replaced since
                 self._check_location(is_new=is_new)
                 self._check_unaltered()
                 self._inspected = file
-            if self._address.read_only or not files.writable(self._path):
+            if self._address.read_only or not files.writable(self.path):
                 connection, watch = self._open_read_only()
-                entry.info[READ_ONLY] = True
+                info[READ_ONLY] = True
             else:
                 try:
                     connection, watch = self._open_writable()
                 except sqlite3.OperationalError as error:
-                    if not _has_no_log_and_no_room(error, self._path):
+                    if not _has_no_log_and_no_room(error, self.path):
                         raise
                     connection, watch = self._open_on_full_disk()
-                    entry.info[READ_ONLY] = True
+                    info[READ_ONLY] = True
             connection.start_watch(watch)
-            entry.info[WATCH] = watch
-            if self._settings.durability == "full" and READ_ONLY not in entry.info:
-                entry.info[FULL] = True
+            info[WATCH] = watch
+            if self._settings.durability == "full" and READ_ONLY not in info:
+                info[FULL] = True
         if not self._opened_before:
-            name = files.printable(self._path)
-            logger.debug("opened %s%s", name, " read-only" if READ_ONLY in entry.info else "")
+            name = files.printable(self.path)
+            logger.debug("opened %s%s", name, " read-only" if READ_ONLY in info else "")
         self._opened_before = True
         return connection
 
@@ -192,69 +207,69 @@ class FileOpener:
         Raises:
             StoreError: it was altered, or is not in UTF-8.
         """
-        if files.size(self._path) == 0:
+        if files.size(self.path) == 0:
             return
-        with closing(open_for_inspection(self._path, self._settings.busy_timeout)) as connection:
+        with closing(open_for_inspection(self.path, self._settings.busy_timeout)) as connection:
             reader = SQLiteSchemaReader(connection.execute)
             versions = reader.versions()
             if versions is not None:
-                check_encoding(reader.encoding(), self._path)
+                check_encoding(reader.encoding(), self.path)
                 for revision in versions:
-                    check_unaltered(reader.alterations(str(revision)), self._path)
+                    check_unaltered(reader.alterations(str(revision)), self.path)
 
     def _create_if_missing(self) -> bool:
         """Create the file if there is none. Returns whether that was done."""
-        if files.exists(self._path):
+        if files.exists(self.path):
             return False
         if self._opened_before:
             message = (
-                f"the file {self._path} is gone: put it back, or open the store again to create a"
+                f"the file {self.path} is gone: put it back, or open the store again to create a"
                 " new one"
             )
             raise StoreError(message)
         if not self._address.creates:
             mode = self._address.parameters.get("mode", "ro")
             message = (
-                f"the file {self._path} does not exist and its URL does not allow creating it: open"
+                f"the file {self.path} does not exist and its URL does not allow creating it: open"
                 f" it once without mode={mode}"
             )
             raise StoreError(message)
-        files.create_private(self._path)
+        files.create_private(self.path)
         return True
 
     def _open_read_only(self) -> tuple[FileConnection, Watch]:
         connection, unchanging = _open_read_only(
-            self._path, dict(self._address.parameters), self._settings.busy_timeout
+            self.path, dict(self._address.parameters), self._settings.busy_timeout
         )
         execute_or_close(connection, self._lock_wait(), *_FILE_PRAGMAS)
         connection.write_refusal = self._refuse_as_read_only
         watch = Watch(
-            self._path,
+            self.path,
             unchanging=unchanging and not self._address.immutable,
             is_over=None if self._address.read_only else self._is_writable,
         )
         return connection, watch
 
     def _is_writable(self) -> bool:
-        return files.writable(self._path)
+        return files.writable(self.path)
 
     def _refuse_as_read_only(self) -> Refusal:
         reason = (
             "its URL says mode=ro or immutable=1"
             if self._address.read_only
-            else files.why_read_only(self._path)
+            else files.why_read_only(self.path)
         )
         return StoreReadOnlyError, f"the database is read-only: {reason}"
 
     def _open_on_full_disk(self) -> tuple[FileConnection, Watch]:
         """A connection that reads the file as unchanging, until there is room for a log."""
-        connection = _open_unchanging(self._path, {}, self._settings.busy_timeout)
+        connection = _open_unchanging(self.path, {}, self._settings.busy_timeout)
         execute_or_close(connection, self._lock_wait(), *_FILE_PRAGMAS)
         connection.write_refusal = lambda: (StoreFullError, f"{_FULL}; nothing was written")
-        return connection, Watch(self._path, unchanging=True, is_over=self._has_room)
+        return connection, Watch(self.path, unchanging=True, is_over=self._has_room)
 
     def _has_room(self) -> bool:
-        return not files.out_of_space(self._path)
+        return not files.out_of_space(self.path)
 
     def _lock_wait(self) -> str:
         """The pragma that ends the longer wait of opening."""
@@ -267,11 +282,11 @@ class FileOpener:
             connection = None
         if connection is None:
             uri = self._address.uri(mode="rw")
-            connection = FileConnection(self._path, uri, self._settings.busy_timeout)
+            connection = FileConnection(self.path, uri, self._settings.busy_timeout)
         synchronous = "FULL" if self._settings.durability == "full" else "NORMAL"
         try:
             has_log = switch_to_wal(connection, self._settings.busy_timeout)
-            watch = Watch(self._path, log_expected=has_log)
+            watch = Watch(self.path, log_expected=has_log)
         except BaseException:
             connection.close()
             raise
