@@ -39,8 +39,9 @@ class SnakestoreStorage(Adapter, BaseStorage, BaseHeartbeat):
     entries that were appended to the log since. A write is one append.
 
     With ``heartbeat_interval``, a running trial holds a lease while its process lives. A trial
-    whose lease has run out fails when the next trial is asked for, and ``RetryFailedTrialCallback``
-    queues it again. Later writes of a process that was only slow are refused.
+    whose lease has run out fails when the next trial is asked for, and
+    ``RetryHeartbeatStaleTrialCallback`` (before Optuna 4.9: ``RetryFailedTrialCallback``) queues it
+    again. Later writes of a process that was only slow are refused.
 
     Threads may share it. Pickling opens the same store anew, so it needs a path or URL.
     """
