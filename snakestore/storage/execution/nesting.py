@@ -18,7 +18,8 @@ from snakestore.storage.sqlalchemy_internals import in_greenlet
 
 NESTED = (
     "this thread is inside another method of this repository, which a signal handler or finalizer"
-    " interrupted. Nothing was written; call the method when that one has returned."
+    " interrupted, or which runs code of yours: a type, the clock, a mapping. Nothing was written;"
+    " call the method when that one has returned."
 )
 
 _WAIT = 5.0
