@@ -69,7 +69,7 @@ def store(tmp_path: Path) -> Path:
 
 def command(*arguments: object) -> list[str]:
     """The command line that runs the command from this checkout."""
-    return [sys.executable, "-m", "snakestore.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "snakestore", *map(str, arguments)]
 
 
 class Processes:
