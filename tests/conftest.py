@@ -1,7 +1,7 @@
 """Fixtures for every test: a clock that the test moves, and hypothesis without deadlines.
 
 Which tests run, and how long they take, is decided in selection.py; servers.py has the PostgreSQL
-server.
+server, bytecode.py the bytecode of processes that tests start.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.selection", "tests.servers"]
+pytest_plugins = ["tests.selection", "tests.servers", "tests.bytecode"]
 
 # A deadline would measure the machine, and a database of examples would leave files in the
 # checkout.
