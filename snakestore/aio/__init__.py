@@ -10,17 +10,6 @@
 - ``executors``: runs synchronous code, in worker ``threads`` or in SQLAlchemy's ``greenlets``.
 """
 
-from importlib import import_module
-
-try:
-    import_module("greenlet")  # SQLAlchemy needs it, and names an extra of its own
-except ImportError as error:
-    _message = (
-        f"AsyncSessionRepository needs the package greenlet, which cannot be imported ({error}):"
-        " pip install 'snakestore[asyncio]'"
-    )
-    raise ImportError(_message) from error
-
 from snakestore.aio.lease import AsyncLease
 from snakestore.aio.repository import AsyncSessionRepository
 

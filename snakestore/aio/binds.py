@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, orm
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from snakestore.aio.connection import ConnectionDispatcher
 from snakestore.aio.dispatcher import Dispatcher
@@ -19,14 +18,21 @@ from snakestore.aio.threads import ThreadExecutor
 from snakestore.errors import StoreError
 from snakestore.repository import SessionRepository
 from snakestore.repository.options import RepositoryOptions
+from snakestore.storage.sqlalchemy_internals import greenlet_error
 
 
 class _Closing(Protocol):
     async def close(self) -> None: ...
 
 
+if TYPE_CHECKING or greenlet_error() is None:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+
+    AsyncBind = AsyncEngine | AsyncConnection | AsyncSession
+else:  # then SQLAlchemy refuses that import
+    AsyncBind = Any
+
 A = TypeVar("A", bound=_Closing)
-AsyncBind = AsyncEngine | AsyncConnection | AsyncSession
 
 
 class Opening(Generic[A]):
@@ -90,7 +96,8 @@ def dispatcher_on(bind: AsyncBind, options: RepositoryOptions) -> Dispatcher:
     """What runs the methods of a repository on a bind that the caller owns.
 
     Raises:
-        StoreError: it is not such a bind, or an AsyncConnection that was not started.
+        StoreError: it is not such a bind, an AsyncConnection that was not started, or greenlet is
+            missing.
         ValidationError: a value of an option is not allowed, or not with this bind.
     """
     synchronous = _synchronous(bind)
@@ -108,8 +115,17 @@ def _synchronous(bind: object) -> Engine | Connection | orm.Session:
     """The synchronous object under an async bind.
 
     Raises:
-        StoreError: it is not such a bind, or an AsyncConnection that was not started.
+        StoreError: it is not such a bind, an AsyncConnection that was not started, or greenlet is
+            missing.
     """
+    missing = greenlet_error()
+    if missing is not None:
+        message = (
+            "an async repository binds to an AsyncEngine, AsyncConnection or AsyncSession, which"
+            f" need the package greenlet ({missing}): pip install 'snakestore[asyncio]'. open()"
+            " takes paths and URLs without it."
+        )
+        raise StoreError(message)
     if isinstance(bind, AsyncEngine):
         return bind.sync_engine
     if isinstance(bind, AsyncSession):

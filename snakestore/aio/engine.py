@@ -23,7 +23,7 @@ from snakestore.aio.executors import Executor, Job, outcome_of, persist, persist
 from snakestore.aio.group_commit import Companion, GroupCommit, is_small
 from snakestore.aio.loop_reads import AFTER_OTHERS, ELSEWHERE, MAX_BYTES, LoopReads
 from snakestore.aio.scheduler import Permit, Scheduler, guarded
-from snakestore.aio.stepping import SteppingRunner
+from snakestore.aio.stepping import SteppingRunner, new_waiter
 from snakestore.errors import StoreBusyError, StoreError
 from snakestore.repository import SessionRepository
 from snakestore.storage.execution import loop_time
@@ -33,7 +33,6 @@ from snakestore.storage.execution.ownership import current_task_caller, run_for
 from snakestore.storage.execution.pool import CLOSED
 from snakestore.storage.execution.retry import RetryLater
 from snakestore.storage.execution.runner import Runner
-from snakestore.storage.sqlalchemy_internals import greenlet_spawn
 
 R = TypeVar("R")
 
@@ -64,7 +63,6 @@ class EngineDispatcher(Dispatcher):
         # the methods that write pause on the event loop, the others need not
         self._deferring = self._runner.deferring()
         self._deferring_repository = _on(repository, self._deferring)
-        self._stepping_repository = _on(repository, SteppingRunner(self, self._runner))
         self._groups = groups
         self._closed = False
         at_once = self._runner.at_once(MAX_BYTES)
@@ -164,9 +162,11 @@ class EngineDispatcher(Dispatcher):
         return result
 
     async def in_steps(self, method: Method[R], args: Arguments, kwargs: Keywords) -> R:
-        """Run a method in a greenlet. Each of its transactions waits as a method does."""
+        """Run a method of several transactions. Each of them waits as a method does."""
         self._refuse_closed()
-        return await greenlet_spawn(method, self._stepping_repository, *args, **kwargs)
+        waiter = new_waiter(self.executor)
+        repository = self._repository_on(SteppingRunner(self, self._runner, waiter))
+        return await waiter.run(partial(method, repository, *args, **kwargs))
 
     async def begin(self, block: Block) -> ConnectionDispatcher:
         """Begin a transaction, when it is its turn."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable
+from functools import cache
+from importlib import import_module
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
@@ -17,6 +19,7 @@ from sqlalchemy.util.concurrency import in_greenlet as _in_greenlet
 
 __all__ = [
     "forget_connection",
+    "greenlet_error",
     "greenlet_spawn",
     "in_autocommit",
     "in_greenlet",
@@ -30,6 +33,19 @@ R = TypeVar("R")
 
 
 # --- greenlets: synchronous code that awaits; greenlet_spawn runs such code
+
+
+@cache
+def greenlet_error() -> ImportError | None:
+    """Why greenlet cannot be imported, without which no ``greenlet_spawn`` works; None if it can.
+
+    It is optional, and SQLAlchemy imports it on first use.
+    """
+    try:
+        import_module("greenlet")
+    except ImportError as error:
+        return error.with_traceback(None)
+    return None
 
 
 def in_greenlet() -> bool:

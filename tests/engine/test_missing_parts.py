@@ -174,16 +174,36 @@ def test_without_psycopg_an_engine_of_another_driver_is_used() -> None:
     assert output == "psycopg2\n"
 
 
-def test_without_greenlet_only_asyncio_is_refused_and_the_extra_is_named() -> None:
-    output = run(
-        without("greenlet") + "from snakestore import SessionRepository\n"
-        "print(SessionRepository.open('sqlite://').create_session('s').id)\n"
-        "try:\n    from snakestore import AsyncSessionRepository\n"
-        "except ImportError as error:\n    print(error)"
-    )
+USE_ASYNCIO = """
+import asyncio, typing
+from snakestore import *
+async def main(path):
+    async with AsyncSessionRepository.open(path) as repo:
+        await repo.create_session("s")
+        await repo.register_variable("s", "x", "integer", 0)
+        await asyncio.gather(*[repo.modify_variable("s", "x", lambda x: x + 1) for _ in range(9)])
+        async with repo.transaction() as transaction:
+            await transaction.append_log("s", "log", [1, 2])
+            await transaction.delete_log("s", "log")
+        async with repo.lease("s", "x") as lease:
+            print((await lease.update(lease.variable.value + 1)).value)
+        print((await repo.check()).ok, await repo.delete_session("s"))
+asyncio.run(main(sys.argv[1]))
+typing.get_type_hints(AsyncSessionRepository.__init__)
+try:
+    AsyncSessionRepository(object())
+except StoreError as error:
+    print(error)
+"""
 
-    created, refused = output.splitlines()
-    assert created == "s"
+
+def test_without_greenlet_async_repositories_are_opened_and_only_async_engines_refused(
+    tmp_path: Path,
+) -> None:
+    used, checked, refused = run(without("greenlet") + USE_ASYNCIO, tmp_path / "s.db").splitlines()
+
+    assert (used, checked) == ("10", "True True")
+    assert "AsyncEngine" in refused
     assert "pip install 'snakestore[asyncio]'" in refused
 
 
