@@ -50,7 +50,9 @@ def _count(table: Table, *which: ColumnElement[bool]) -> ScalarSelect[int]:
     return select(func.count()).select_from(table).where(*which).scalar_subquery()
 
 
-SELECT_SESSION_STATE = Statement(lambda: select(*STATE_COLUMNS).where(_this))
+SELECT_SESSION_STATE = Statement(
+    lambda: select(*STATE_COLUMNS).where(_this), name="select_session_state"
+)
 SELECT_SESSION_STATE_FOR_UPDATE = Statement(
     lambda: select(*STATE_COLUMNS).where(_this).with_for_update()
 )
@@ -65,14 +67,14 @@ SELECT_SESSION_STATE_FOR_CLAIM = Statement(
 SELECT_SESSION_STATE_SKIP_LOCKED = Statement(
     lambda: select(*STATE_COLUMNS).where(_this).with_for_update(skip_locked=True, key_share=True)
 )
-SELECT_TAKEN = Statement(lambda: select(*TAKEN_COLUMNS).where(_this))
+SELECT_TAKEN = Statement(lambda: select(*TAKEN_COLUMNS).where(_this), name="select_taken")
 LOCK_SESSION = Statement(lambda: select(sessions.c.id).where(_this).with_for_update())
-SELECT_SESSION = Statement(lambda: select(*SESSION_COLUMNS).where(_this))
+SELECT_SESSION = Statement(lambda: select(*SESSION_COLUMNS).where(_this), name="select_session")
 SELECT_SESSIONS = RangeQuery(
     lambda: select(*SESSION_COLUMNS), (sessions.c.id,), names=sessions.c.id
 )
 
-INSERT = Statement(lambda: insert(sessions))
+INSERT = Statement(lambda: insert(sessions), name="insert_session")
 
 
 def _record(*changed: bool) -> Update:

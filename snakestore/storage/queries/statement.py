@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from operator import is_, itemgetter
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import CompoundSelect, Dialect, Executable, Select
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -48,28 +48,36 @@ def row_bytes(row: Row) -> int:
     return sum([len(cell) for cell in row if type(cell) is str or type(cell) is bytes])
 
 
+class Compilation(NamedTuple):
+    """What SQLAlchemy makes of a statement for one dialect, and what is to be converted."""
+
+    sql: str
+    order: tuple[str, ...] | None
+    """The names of the parameters as the driver takes them by position; None: by name."""
+    constants: dict[str, Any]
+    """The parameters that always have the same value."""
+    incoming: tuple[tuple[str, Convert], ...]
+    """The parameters to convert, by name."""
+    names: tuple[str, ...]
+    """The names of the columns."""
+    outgoing: tuple[Convert | None, ...]
+    """What converts the cells of each column."""
+
+
 class CompiledStatement:
     """A statement as one dialect's driver takes it."""
 
     # a class with slots: faster to read than a NamedTuple, and to import than a dataclass
     __slots__ = ("_converters", "bind", "bind_rows", "convert_row", "order", "sql")
 
-    def __init__(
-        self,
-        sql: str,
-        bind: Callable[[dict[str, Any]], Any],
-        bind_rows: BindRows,
-        convert_row: Callable[[Row], Row] | None,
-        converters: Sequence[Convert | None] = (),
-        order: Sequence[str] | None = None,
-    ) -> None:
-        self.sql = sql
-        self.bind = bind
-        self.bind_rows = bind_rows
-        self.convert_row = convert_row
-        self._converters = converters
-        self.order = order
+    def __init__(self, compilation: Compilation) -> None:
+        self.sql = compilation.sql
+        self.order = compilation.order
         """The names of the parameters as the driver takes them by position; None: by name."""
+        self.bind = _binder(compilation)
+        self.bind_rows = _rows_binder(compilation)
+        self.convert_row = _row_converter(compilation.outgoing, compilation.names)
+        self._converters = compilation.outgoing
 
     def convert_rows(self, fetched: Iterable[Row]) -> list[Row]:
         """Rows from the driver, converted by the types of their columns."""
@@ -90,28 +98,44 @@ class Statement:
 
     ``build`` returns the statement. An expanding one takes a number: it has ``IN (...)`` lists of
     that many parameters, named as in ``IN_PARAMETERS``, and is compiled for a few sizes.
+
+    One with a ``name`` may be compiled ahead, see ``compiled_ahead``.
     """
 
-    __slots__ = ("_build", "_compiled", "_expanding", "expanding")
+    __slots__ = ("_build", "_compiled", "_expanding", "expanding", "name")
 
-    def __init__(self, build: Callable[..., Executable], *, expanding: bool = False) -> None:
+    def __init__(
+        self,
+        build: Callable[..., Executable],
+        *,
+        expanding: bool = False,
+        name: str | None = None,
+    ) -> None:
         self._build = build
         self._compiled: dict[str, CompiledStatement] = {}
         self._expanding: dict[tuple[str, int], CompiledStatement] = {}
         self.expanding = expanding
+        self.name = name
 
     def compile_for(self, dialect: Dialect) -> CompiledStatement:
-        """The statement for ``dialect``; compiled at the first call."""
-        compiled = self._compiled.get(dialect.driver)
+        """The statement for ``dialect``; compiled at the first call, if it was not ahead."""
+        driver = dialect.driver
+        compiled = self._compiled.get(driver)
         if compiled is None:
-            compiled = self._compiled[dialect.driver] = _compile(self._build(), dialect)
+            ahead = None
+            if self.name is not None and driver in compiled_ahead:
+                ahead = compiled_ahead[driver]().get(self.name)
+            compilation = ahead or compile_statement(self._build(), dialect)
+            compiled = self._compiled[driver] = CompiledStatement(compilation)
         return compiled
 
     def compile_expanding(self, dialect: Dialect, size: int) -> CompiledStatement:
         """The expanding statement for ``size`` parameters; compiled at the first call."""
         compiled = self._expanding.get((dialect.driver, size))
         if compiled is None:
-            compiled = self._expanding[dialect.driver, size] = _compile(self._build(size), dialect)
+            compilation = compile_statement(self._build(size), dialect)
+            compiled = CompiledStatement(compilation)
+            self._expanding[dialect.driver, size] = compiled
         return compiled
 
     def expression(self, size: int | None = None) -> Executable:
@@ -122,20 +146,25 @@ class Statement:
         return self._build() if size is None else self._build(size)
 
 
-def _compile(built: Executable, dialect: Dialect) -> CompiledStatement:
+compiled_ahead: dict[str, Callable[[], Mapping[str, Compilation]]] = {}
+"""For a driver, what returns the compilations of statements by name.
+
+SQLAlchemy takes a millisecond for the first statement of a process, and nearly one for some others.
+"""
+
+
+def compile_statement(built: Executable, dialect: Dialect) -> Compilation:
+    """Compile a statement."""
     compiled: SQLCompiler = cast("Any", _selecting_sent(built, dialect)).compile(dialect=dialect)
     # of a change without RETURNING there are none
-    returned = cast("Any", built).exported_columns
-    converters = [_converter(each.type, dialect, incoming=False) for each in returned]
-    converters_in = _incoming_converters(compiled, dialect)
-    names = [str(getattr(each, "name", "")) for each in returned]
-    return CompiledStatement(
+    returned = list(cast("Any", built).exported_columns)
+    return Compilation(
         compiled.string,
-        _binder(compiled, converters_in),
-        _rows_binder(compiled, converters_in),
-        _row_converter(converters, names),
-        converters,
-        compiled.positiontup if compiled.positional else None,
+        tuple(compiled.positiontup or ()) if compiled.positional else None,
+        {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required},
+        tuple(_incoming_converters(compiled, dialect)),
+        tuple(str(getattr(each, "name", "")) for each in returned),
+        tuple(_converter(each.type, dialect, incoming=False) for each in returned),
     )
 
 
@@ -164,19 +193,9 @@ def _incoming_converters(compiled: SQLCompiler, dialect: Dialect) -> list[tuple[
     ]
 
 
-def _fixed_parameters(compiled: SQLCompiler) -> dict[str, Any]:
-    return {
-        name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required
-    }
-
-
-def _binder(
-    compiled: SQLCompiler, converters: Sequence[tuple[str, Convert]]
-) -> Callable[[dict[str, Any]], Any]:
+def _binder(compilation: Compilation) -> Callable[[dict[str, Any]], Any]:
     """A function from keyword parameters to what the driver's execute takes."""
-    fixed = _fixed_parameters(compiled)
-    order = compiled.positiontup if compiled.positional else None
-
+    fixed, order, converters = compilation.constants, compilation.order, compilation.incoming
     if order is not None and not order:
         return lambda _: ()
     pick = _picker(order)
@@ -193,10 +212,9 @@ def _binder(
     return _bind
 
 
-def _rows_binder(compiled: SQLCompiler, converters: Sequence[tuple[str, Convert]]) -> BindRows:
+def _rows_binder(compilation: Compilation) -> BindRows:
     """See ``BindRows``: what all rows share is converted once, the rest is picked in C."""
-    fixed = _fixed_parameters(compiled)
-    order = compiled.positiontup if compiled.positional else None
+    fixed, order, converters = compilation.constants, compilation.order, compilation.incoming
 
     def _bind_rows(
         names: Sequence[str], rows: Iterable[Row], shared: Mapping[str, Any]

@@ -158,17 +158,25 @@ def _by_id_or_name(columns: Sequence[ColumnElement[Any]], size: int) -> Compound
     )
 
 
-SELECT_VARIABLE = Statement(lambda: _beside_session(ACCESS_COLUMNS, VARIABLE_COLUMNS))
-SELECT_VALUE = Statement(lambda: _beside_session(ACCESS_COLUMNS, VALUE_COLUMNS))
+SELECT_VARIABLE = Statement(
+    lambda: _beside_session(ACCESS_COLUMNS, VARIABLE_COLUMNS), name="select_variable"
+)
+SELECT_VALUE = Statement(
+    lambda: _beside_session(ACCESS_COLUMNS, VALUE_COLUMNS), name="select_value"
+)
 LOOK_UP_VARIABLE = Statement(
-    lambda: _beside_session((), _briefly_named(*QUIET_COLUMNS, *VARIABLE_COLUMNS))
+    lambda: _beside_session((), _briefly_named(*QUIET_COLUMNS, *VARIABLE_COLUMNS)),
+    name="look_up_variable",
 )
 LOOK_UP_VALUE = Statement(
-    lambda: _beside_session((), _briefly_named(*QUIET_COLUMNS, *ENCODED_COLUMNS))
+    lambda: _beside_session((), _briefly_named(*QUIET_COLUMNS, *ENCODED_COLUMNS)),
+    name="look_up_value",
 )
-LOOK_UP_ORDER = ["identifier", "identifier", "sid"]
+LOOK_UP_ORDER = ("identifier", "identifier", "sid")
 """The parameters of these two, in the order in which SQLite's driver takes them."""
-SELECT_EXISTS = Statement(lambda: _beside_session(ACCESS_COLUMNS, (variables.c.name,)))
+SELECT_EXISTS = Statement(
+    lambda: _beside_session(ACCESS_COLUMNS, (variables.c.name,)), name="select_exists"
+)
 # for writes, which on a server lock the session's row with a statement before
 SELECT_FOR_UPDATE = Statement(
     lambda: _beside_session(STATE_COLUMNS, (*VARIABLE_COLUMNS, _Address()))
@@ -179,10 +187,13 @@ _OVERWRITTEN_COLUMNS = tuple(
     null() if column in _overwritten else column for column in VARIABLE_COLUMNS
 )
 SELECT_FOR_OVERWRITE = Statement(
-    lambda: _beside_session(STATE_COLUMNS, (*_OVERWRITTEN_COLUMNS, _Address()))
+    lambda: _beside_session(STATE_COLUMNS, (*_OVERWRITTEN_COLUMNS, _Address())),
+    name="select_for_overwrite",
 )
 # for a new variable, which needs no more of the one that has its name than who that is
-SELECT_NAME_OWNER = Statement(lambda: _beside_session(STATE_COLUMNS, IDENTITY_COLUMNS))
+SELECT_NAME_OWNER = Statement(
+    lambda: _beside_session(STATE_COLUMNS, IDENTITY_COLUMNS), name="select_name_owner"
+)
 SELECT_BY_IDENTIFIER = Statement(
     lambda: select(*VARIABLE_COLUMNS).where(_IsNamed(bindparam("sid")))
 )
@@ -291,7 +302,8 @@ def _update(which: ColumnElement[bool]) -> Update:
 
 UPDATE = Statement(lambda: _update(_this))
 UPDATE_AT_ADDRESS = Statement(
-    lambda: _update(literal_column("variables.rowid", BigInteger()) == bindparam("address"))
+    lambda: _update(literal_column("variables.rowid", BigInteger()) == bindparam("address")),
+    name="update_at_address",
 )
 _kept = {column.name for column in LEASE_COLUMNS} - {"name"}
 REPLACED = tuple(column.name for column in VARIABLE_COLUMNS if column.name not in _kept)
@@ -311,7 +323,8 @@ _first_version: dict[str, ColumnElement[Any]] = {
 INSERT_FIRST_VERSION = Statement(
     lambda: insert(variables).values(
         {"session_id": bindparam("sid"), "id": bindparam("vid")} | _new_columns | _first_version
-    )
+    ),
+    name="insert_first_version",
 )
 """``INSERT`` of version 0 without access rules: these are no parameters, which takes less time."""
 REPLACE = Statement(lambda: update(variables).where(_this).values(_new_columns))

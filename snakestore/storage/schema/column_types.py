@@ -129,7 +129,7 @@ class UtcDateTime(DriverType[datetime]):
 
     def bind_converter(self, dialect: Dialect) -> Convert | None:
         """None, or from a UTC datetime to text."""
-        return None if _has_time_type(dialect) else _written_time
+        return None if _has_time_type(dialect) else written_time
 
     def result_converter(self, dialect: Dialect) -> Convert | None:
         """From text, or from a server's time, to a UTC datetime."""
@@ -147,7 +147,8 @@ def _has_time_type(dialect: Dialect) -> bool:
     return isinstance(_TIME.dialect_impl(dialect), DateTime)
 
 
-def _written_time(moment: datetime | None) -> str | None:
+def written_time(moment: datetime | None) -> str | None:
+    """A UTC datetime as a database stores it that has no type for times."""
     return None if moment is None else to_text(moment)
 
 

@@ -7,5 +7,5 @@
   location.py where it does not belong;
 - introspection.py says which tables a file has and what is wrong with it, definitions.py what
   others altered of them; backup.py copies it;
-- errors.py translates what ``sqlite3`` raises.
+- errors.py translates what ``sqlite3`` raises; compiled.py has statements that were compiled ahead.
 """
