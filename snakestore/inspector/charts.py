@@ -35,7 +35,7 @@ _CONFIG = {
 }
 
 
-def history_chart(points: Sequence[tuple[int, str]]) -> dict[str, Any] | None:
+def history_chart(points: Sequence[tuple[int, object]]) -> dict[str, Any] | None:
     """A variable over its versions: numbers as a line, booleans and short texts as steps.
 
     Args:
@@ -127,8 +127,10 @@ def _chart(
     }
 
 
-def _decoded(text: str) -> Any:
-    """The value of a JSON text; None if it was cut or is binary."""
+def _decoded(text: object) -> Any:
+    """The value of a JSON text; None if it was cut, is binary or damaged."""
+    if not isinstance(text, str):
+        return None
     try:
         return json.loads(text)
     except ValueError:

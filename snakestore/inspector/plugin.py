@@ -50,8 +50,10 @@ def render_cell(row: Any, value: Any, column: str, table: str | None) -> Markup 
 
 def cell(row: dict[str, Any], value: Any, column: str, table: str | None) -> Markup | None:
     """A cell of a row, by the name of its column."""
-    if value is None or isinstance(value, bytes):
+    if value is None:
         return None
+    if isinstance(value, bytes):  # damage: Datasette would link it by a key that views lack
+        return values.plain(f"{len(value)} bytes")
     linked = _linked(row, value, column, table)
     if linked is not None:
         return linked

@@ -181,6 +181,27 @@ def test_a_damaged_row_is_told_with_the_command_that_finds_it(browse, store, cap
     assert "".join(capsys.readouterr()) == ""
 
 
+@pytest.mark.parametrize(
+    ("damage", "address"),
+    [
+        (
+            "UPDATE variable_versions SET value = NULL WHERE version = 3",
+            "/variable?session=chat-42&name=temperature",
+        ),
+        ("UPDATE sessions SET metadata = x'ff00'", "/store/session_overview"),
+    ],
+    ids=["no value", "bytes"],
+)
+def test_what_is_damaged_is_shown_where_it_can_be(browse, store, damage, address):
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute(damage)
+
+    answer = browse(store)(address)
+
+    assert answer.status_code == 200
+
+
 def test_an_error_of_the_inspector_is_logged_and_not_shown(browse, store, monkeypatch, caplog):
     monkeypatch.setattr(values, "time", lambda text: 1 / 0)
 
