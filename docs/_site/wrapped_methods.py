@@ -10,6 +10,8 @@ from typing import Any
 
 import griffe
 
+from snakestore.repository.naming import without_argument
+
 WRAPPED = ("SessionRepository", "RepositoryMethods")
 
 
@@ -44,15 +46,19 @@ def _function(
 ) -> griffe.Function:
     """A coroutine function, or for a view a function without ``session_id``."""
     parameters = list(method.parameters)
+    docstring = method.docstring
     if not awaited:
-        del parameters[1]
+        session = parameters.pop(1)
+        if docstring is not None:
+            text = without_argument(docstring.value, session.name)
+            docstring = griffe.Docstring(text, lineno=docstring.lineno, parser=docstring.parser)
     function = griffe.Function(
         attribute.name,
         lineno=attribute.lineno,
         endlineno=attribute.endlineno,
         parameters=griffe.Parameters(*parameters),
         returns=method.returns,
-        docstring=method.docstring,
+        docstring=docstring,
         runtime=True,
         analysis="static",
     )

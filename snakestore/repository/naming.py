@@ -11,6 +11,7 @@ imported in both modules: the package imports its names when they are evaluated.
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from functools import update_wrapper
 from textwrap import fill, indent
@@ -79,6 +80,12 @@ def named(function: F, owner: str, module: str) -> F:
     copy.__qualname__ = f"{owner}.{original.__name__}"
     copy.__module__ = module
     return cast("F", copy)
+
+
+def without_argument(docstring: str, argument: str) -> str:
+    """A docstring without the entry of an argument."""
+    entry = rf"^( +){argument}: .*\n(?:\1 +.*\n)*"
+    return re.sub(entry, "", docstring, count=1, flags=re.MULTILINE)
 
 
 def show_signature(function: Callable[..., Any], signature: inspect.Signature) -> None:

@@ -19,7 +19,7 @@ from snakestore.errors import InvalidNameError, VariableNotFoundError
 from snakestore.names import identifier_text
 from snakestore.repository.logs.sequence import LogView
 from snakestore.repository.methods import RepositoryMethods
-from snakestore.repository.naming import named, show_signature
+from snakestore.repository.naming import named, show_signature, without_argument
 from snakestore.repository.variables.reads import get_named_value, get_values, is_name
 from snakestore.repository.variables.upserts import Assignment, set_named
 from snakestore.storage.execution.runner import Runner
@@ -40,7 +40,8 @@ def _without_session_id(
         return method(view.repository, view.session_id, *args, **kwargs)
 
     signature = inspect.signature(method, eval_str=True)
-    this, _, *others = signature.parameters.values()
+    this, session, *others = signature.parameters.values()
+    _bound.__doc__ = without_argument(_bound.__doc__ or "", session.name)
     show_signature(_bound, signature.replace(parameters=[this, *others]))
     return cast("Callable[Concatenate[SessionView, P], R]", _bound)
 

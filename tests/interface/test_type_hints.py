@@ -2,71 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 import subprocess
 import sys
 import typing
-from collections.abc import Callable, Iterator
-from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
 
 import snakestore
-from snakestore import AsyncSessionRepository, SessionRepository, integrations, tables, types
-from snakestore.aio.binds import Opening
-from snakestore.aio.transaction import AsyncTransaction
-from snakestore.storage.execution.leaving import Enterable
-
-OTHERS = [AsyncTransaction, Enterable, Opening]  # returned by public methods
-
-
-def adapters() -> Iterator[ModuleType]:
-    """The adapters whose frameworks are installed."""
-    for found in pkgutil.iter_modules(integrations.__path__, f"{integrations.__name__}."):
-        try:
-            yield importlib.import_module(found.name)
-        except ImportError:
-            continue
-
-
-def public_members() -> dict[str, object]:
-    """Everything public, by its name."""
-    named = {
-        f"{module.__name__}.{name}": getattr(module, name)
-        for module in (snakestore, tables, types, *adapters())
-        for name in getattr(module, "__all__", ())
-    }
-    return named | {cls.__qualname__: cls for cls in OTHERS}
-
-
-def is_ours(function: object) -> bool:
-    return isinstance(function, FunctionType) and function.__code__.co_filename.startswith(
-        str(snakestore.__path__[0])
-    )
-
-
-def functions_of(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The methods and the getters of properties that snakestore defines."""
-    for name, member in inspect.getmembers_static(cls):
-        function = getattr(member, "__func__", getattr(member, "fget", member))
-        if (not name.startswith("_") or name.endswith("__")) and is_ours(function):
-            yield name, getattr(cls, name) if isinstance(member, classmethod) else function
-
-
-def public_functions() -> dict[str, Callable[..., Any]]:
-    found: dict[str, Callable[..., Any]] = {}
-    for name, member in public_members().items():
-        if isinstance(member, type):
-            found |= {f"{name}.{each}": function for each, function in functions_of(member)}
-        elif is_ours(member):
-            found[name] = typing.cast("Callable[..., Any]", member)
-    return found
-
-
-FUNCTIONS = public_functions()
+from snakestore import AsyncSessionRepository, SessionRepository
+from tests.interface.public import FUNCTIONS, public_members
 
 
 def is_text(annotation: object) -> bool:

@@ -147,8 +147,7 @@ class LogView(Sequence[Any]):
 
         Raises:
             TypeError: if ``default`` is an int, which would be an index for ``list.pop``.
-            EmptyLogError: if there is none and no default. It is a LogNotFoundError and an
-                IndexError.
+            LogNotFoundError: if there is none and no default. It is an IndexError too.
         """
         if isinstance(default, int) and not isinstance(default, bool):
             message = (
