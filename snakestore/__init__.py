@@ -221,4 +221,5 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and report unknown
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_SUBMODULES})
+    special = [name for name in globals() if name.startswith("__")]
+    return sorted([*special, *__all__, *_SUBMODULES])

@@ -98,6 +98,14 @@ def test_the_public_names_are_sorted_and_all_can_be_imported():
     assert set(snakestore.__all__) <= set(dir(snakestore))
 
 
+def test_completion_offers_public_names_alone():
+    import snakestore.clock  # a module that is not public, loaded
+
+    offered = {name for name in dir(snakestore) if not name.startswith("__")}
+
+    assert offered == {*snakestore.__all__, "aio", "errors", "tables", "types"}
+
+
 def test_type_checkers_see_the_same_names():
     assert sorted(names_for_type_checkers()) == snakestore.__all__
 
