@@ -284,4 +284,4 @@ def runner_of(repository: SessionRepository) -> AutocommitRunner:
 
 def _on(repository: SessionRepository, runner: Runner) -> SessionRepository:
     """The same repository by another runner."""
-    return repository._on(repository._options, runner)  # noqa: SLF001 - likewise
+    return repository._on(repository._options, runner, bind=repository._bind)  # noqa: SLF001 - likewise

@@ -132,6 +132,10 @@ class AsyncSessionRepository(SharedHandle):
 
         return Opening(_start)
 
+    def __repr__(self) -> str:
+        described = self._dispatcher.repository._description()  # noqa: SLF001 - its async form
+        return f"<{type(self).__name__}{described}>"
+
     async def close(self) -> None:
         """Run no more methods, and close what ``open`` opened. Closing again is allowed.
 

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from snakestore.aio.dispatcher import Block, BlockDispatcher, Dispatcher
+from snakestore.repository.handle import SingleBlock
 
 A = TypeVar("A")
 Leave = Callable[
@@ -47,7 +48,7 @@ class Exit:
         return leave
 
 
-class AsyncTransaction(Generic[A]):
+class AsyncTransaction(SingleBlock, Generic[A]):
     """An ``async with`` block that is one transaction.
 
     When the block is left, the transaction has ended and its locks are free, however the task was

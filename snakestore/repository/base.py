@@ -10,7 +10,7 @@ from sqlalchemy.pool import StaticPool
 
 from snakestore.clock import utc_now
 from snakestore.errors import StoreError, ValidationError
-from snakestore.repository.handle import SharedHandle
+from snakestore.repository.handle import SharedHandle, SingleBlock
 from snakestore.repository.options import Options, RepositoryOptions, show_options
 from snakestore.repository.session_access import record_access
 from snakestore.storage.dialects import Backend, backend_of
@@ -102,8 +102,12 @@ class RepositoryBase(SharedHandle):
         return bound
 
     def __repr__(self) -> str:
+        return f"<{type(self).__name__}{self._description()}>"
+
+    def _description(self) -> str:
+        """Where the database is, without a password, and whether the repository is closed."""
         place = "" if self._bind is None else f" {describe(_url_of(self._bind))}"
-        return f"<{type(self).__name__}{place}{', closed' if self._closed else ''}>"
+        return f"{place}, closed" if self._closed else place
 
     def close(self) -> None:
         """Close the repository and what ``open`` opened, after running calls have ended.
@@ -146,7 +150,7 @@ class RepositoryBase(SharedHandle):
         )
 
 
-class _Transaction(Enterable[T]):
+class _Transaction(SingleBlock, Enterable[T]):
     """A ``with`` block that gives a repository whose methods are parts of one transaction."""
 
     def __init__(self, repository: T, block: Block) -> None:

@@ -22,6 +22,7 @@ from snakestore.errors import (
 )
 from snakestore.lease import checked_lease
 from snakestore.names import identifier_text
+from snakestore.repository.handle import SingleBlock
 from snakestore.storage import fork
 from snakestore.variable import Variable
 
@@ -268,7 +269,7 @@ class Grant:
             error.add_note("\n".join([str(problem), *getattr(problem, "__notes__", [])]))
 
 
-class HeldVariable:
+class HeldVariable(SingleBlock):
     """What a lease shows of its grant."""
 
     _grant: Grant
