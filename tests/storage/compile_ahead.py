@@ -34,7 +34,7 @@ def compilations() -> dict[str, Compilation]:
     return {
         each.statement.name: compile_statement(each.expression, dialect)
         for each in all_statements()
-        if each.statement.name is not None
+        if each.statement.name
     }
 
 

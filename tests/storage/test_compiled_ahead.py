@@ -28,7 +28,7 @@ def test_the_program_writes_a_module_that_has_them():
 
 
 def test_no_two_statements_have_one_name():
-    names = [each.statement.name for each in all_statements() if each.statement.name is not None]
+    names = [each.statement.name for each in all_statements() if each.statement.name]
 
     assert sorted(names) == sorted(set(names))
 

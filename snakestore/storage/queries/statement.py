@@ -109,7 +109,7 @@ class Statement:
         build: Callable[..., Executable],
         *,
         expanding: bool = False,
-        name: str | None = None,
+        name: str = "",
     ) -> None:
         self._build = build
         self._compiled: dict[str, CompiledStatement] = {}
@@ -122,9 +122,7 @@ class Statement:
         driver = dialect.driver
         compiled = self._compiled.get(driver)
         if compiled is None:
-            ahead = None
-            if self.name is not None and driver in compiled_ahead:
-                ahead = compiled_ahead[driver]().get(self.name)
+            ahead = compiled_ahead.get(driver, {}).get(self.name)
             compilation = ahead or compile_statement(self._build(), dialect)
             compiled = self._compiled[driver] = CompiledStatement(compilation)
         return compiled
@@ -146,8 +144,8 @@ class Statement:
         return self._build() if size is None else self._build(size)
 
 
-compiled_ahead: dict[str, Callable[[], Mapping[str, Compilation]]] = {}
-"""For a driver, what returns the compilations of statements by name.
+compiled_ahead: dict[str, Mapping[str, Compilation]] = {}
+"""For a driver, the compilations of statements by name.
 
 SQLAlchemy takes a millisecond for the first statement of a process, and nearly one for some others.
 """

@@ -6,9 +6,8 @@ An engine's pool, events and first connection take longer than SQLite takes to o
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Dialect, Engine
@@ -22,6 +21,11 @@ from snakestore.storage.settings import Settings
 
 if TYPE_CHECKING:
     from snakestore.storage.dialects.protocols import SchemaReader
+
+_kind: Any = URL.create("sqlite").get_dialect()
+_DIALECT: Dialect = _kind(dbapi=_kind.import_dbapi())
+_set_up = _DIALECT.on_connect()
+"""What SQLAlchemy does to each new connection."""
 
 
 class FileConnector:
@@ -37,7 +41,7 @@ class FileConnector:
     @property
     def dialect(self) -> Dialect:
         """The dialect that engines on SQLite have; one for all files."""
-        return _driver()[0]
+        return _DIALECT
 
     @property
     def has_opened(self) -> bool:
@@ -48,9 +52,9 @@ class FileConnector:
         """Open a connection as an engine of ``create_engine`` does. Returns its info too."""
         info: dict[Any, Any] = {}
         connection = self._opener.open(info)
-        _, set_up = _driver()
         try:
-            set_up(connection)
+            if _set_up is not None:
+                _set_up(connection)
         except BaseException:
             connection.close()
             raise
@@ -130,15 +134,3 @@ def inspect_file(
             opener.keep(connection)
         else:
             connection.close()
-
-
-@cache
-def _driver() -> tuple[Dialect, Callable[[Any], object]]:
-    """SQLAlchemy's dialect, and what it does to each new connection."""
-    kind: Any = URL.create("sqlite").get_dialect()
-    dialect: Dialect = kind(dbapi=kind.import_dbapi())
-    return dialect, dialect.on_connect() or _leave_as_it_is
-
-
-def _leave_as_it_is(connection: Any) -> None:
-    del connection

@@ -25,9 +25,10 @@ from snakestore.storage.dialects.sqlite import (
     opening,
 )
 from snakestore.storage.dialects.sqlite import url as sqlite_url
+from snakestore.storage.dialects.sqlite.compiled import COMPILATIONS
 from snakestore.storage.dialects.sqlite.in_process import InProcessSQLite
 from snakestore.storage.paths import real_path
-from snakestore.storage.queries.statement import Compilation, Statement, compiled_ahead
+from snakestore.storage.queries.statement import Statement, compiled_ahead
 from snakestore.storage.schema.alterations import Alteration
 from snakestore.storage.settings import Settings
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         StatementRunner,
     )
 
+compiled_ahead["pysqlite"] = COMPILATIONS
 _INCREMENTAL = 2
 _VACUUM_PAGES = 128
 """Pages given back in one transaction: some milliseconds' work."""
@@ -321,15 +323,6 @@ class SQLite(Backend):
         from snakestore.storage.dialects.sqlite import backup  # noqa: PLC0415 - on use
 
         backup.copy_memory(driver_connection, target, overwrite=overwrite, progress=progress)
-
-
-def _compilations() -> Mapping[str, Compilation]:
-    from snakestore.storage.dialects.sqlite.compiled import COMPILATIONS  # noqa: PLC0415 - on use
-
-    return COMPILATIONS
-
-
-compiled_ahead["pysqlite"] = _compilations
 
 
 def _text_or_bytes(stored: bytes) -> str | bytes:

@@ -130,8 +130,9 @@ def check_not_mount_point(path: str, mounts: Mounts | None = None) -> None:
     real = real_path(path)
     logs = [real + suffix for suffix in files.LOG_SUFFIXES]
     mounts = mounts or Mounts()
-    for each in (path, *filter(path_exists, logs)):
-        if not _is_mount_point(real_path(each), mounts):
+    places = {path: real} | {log: real_path(log) for log in logs if path_exists(log)}
+    for each, place in places.items():
+        if not _is_mount_point(place, mounts):
             continue
         message = (
             f"the file {each} is itself a mount point, so the write-ahead log would be in another"
