@@ -15,6 +15,8 @@ from snakestore.storage.queries.statement import Row, Statement
 
 PAGE = 500
 """Items whose history is pruned at once."""
+MAX_NUMBERED = 100
+"""Of longer histories, a server does not read all versions to find the oldest."""
 LARGE_VERSION = 512
 """Bytes of a version that shares its page of the history with few others."""
 
@@ -88,6 +90,7 @@ def archive_versions(
     limit, sid = locked.history_limit, locked.sid
     if limit == 0:
         return
+    tx.replan(len(replaced))
     if limit is not None:
         full = [stored for stored in replaced if stored.version >= limit]
         if tx.backend.updates_in_place:
@@ -98,14 +101,26 @@ def archive_versions(
                 full = [stored for stored in full if stored.id not in done]
                 replaced = [stored for stored in replaced if stored.id not in done]
         # before the others are added, so that SQLite reuses their pages at once
-        ids = [each.id for each in full]
-        _send_rows(tx, history.prune, history.parameter, ids, sid=sid, keep=limit - 1)
+        prune(tx, history, sid, [each.id for each in full], keep=limit - 1)
     # a row each: for an INSERT of many, SQLite would first copy each page that it changes
     if all(each.address is not None for each in replaced):
         _send_rows(tx, history.archive_at_address, "address", [each.address for each in replaced])
+        return
+    ids = [each.id for each in replaced]
+    if tx.uses_arrays(len(ids)):
+        tx.send_in(history.archive_several, ids, sid=sid)
     else:
-        ids = [each.id for each in replaced]
         _send_rows(tx, history.archive, history.parameter, ids, sid=sid)
+
+
+def prune(
+    tx: TransactionContext, history: HistoryStatements, sid: str, ids: Sequence[str], *, keep: int
+) -> None:
+    """Delete all but the newest ``keep`` past versions of items of one session."""
+    if tx.uses_arrays(len(ids)) and keep <= MAX_NUMBERED:
+        tx.send_in(history.prune_several, ids, sid=sid, keep=keep)
+    else:
+        _send_rows(tx, history.prune, history.parameter, ids, sid=sid, keep=keep)
 
 
 def _send_rows(
@@ -186,5 +201,5 @@ def prune_session(tx: TransactionContext, sid: str, keep: int) -> None:
         while page := keys_from(
             tx.fetch_all(history.select_owners_in_session, **history.key(sid, after), limit=PAGE)
         ):
-            tx.send_many(history.prune, [history.key(*key) | {"keep": keep} for key in page])
+            prune(tx, history, sid, [key.vid for key in page], keep=keep)
             after = page[-1].vid

@@ -217,6 +217,40 @@ def test_a_batch_keeps_what_it_replaced_in_the_history(repo, three):
     assert repo.variable_history(three, "c") == []
 
 
+def test_small_large_and_binary_values_are_replaced_in_one_batch(repo):
+    sid = repo.create_session("sizes", history=2).id
+    old = {"text": "", "large": "a", "number": 0, "array": [0.5]}
+    for (name, value), type_ in zip(
+        old.items(), ("string", "string", "integer", "embedding"), strict=True
+    ):
+        repo.register_variable(sid, name, type_, value)
+    new = {"text": '\\ " {,} NULL \u2603', "large": "x" * 100_000, "number": -1, "array": [1.5]}
+
+    for batch in (new, old, new):
+        repo.update_variables(sid, batch)
+
+    assert {name: list(v) if name == "array" else v for name, v in values(repo, sid).items()} == new
+    for name, value in new.items():
+        past = [each.value for each in repo.variable_history(sid, name)]
+        assert [list(v) if name == "array" else v for v in past] == [old[name], value]
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 150])
+def test_a_batch_prunes_each_history_by_itself(repo, limit):
+    sid = repo.create_session("limited", history=limit).id
+    for name in "abc":
+        repo.register_variable(sid, name, "integer", 0)
+    repo.update_variable(sid, "b", 1)
+    repo.put_variable(sid, dataclasses.replace(repo.get_variable(sid, "c"), version=200))
+
+    for number in range(2, 7):
+        repo.update_variables(sid, dict.fromkeys("abc", number))
+
+    written = {"a": [5, 4, 3, 2, 0], "b": [5, 4, 3, 2, 1, 0], "c": [5, 4, 3, 2, 0, 0]}
+    for name, past in written.items():
+        assert [each.value for each in repo.variable_history(sid, name)] == past[:limit]
+
+
 def test_a_batch_of_a_thousand_is_one_step(repo, sid):
     with repo.transaction() as inside:
         for number in range(1000):

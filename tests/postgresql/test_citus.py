@@ -153,7 +153,8 @@ def test_a_statement_that_names_a_session_goes_to_one_shard(distributed: URL, tm
     tasks = {}
     with engine.connect() as connection, connection.connection.cursor() as cursor:
         for each in named_statements():
-            prepared, parameters = each.compiled(engine.dialect), each.parameters()
+            prepared = each.compiled(engine.dialect)
+            parameters = each.parameters(engine.dialect)
             if "sid" in parameters:
                 cursor.execute(f"EXPLAIN {prepared.sql}", prepared.bind(parameters))
                 plan = "\n".join(line for (line,) in cursor.fetchall())

@@ -51,6 +51,23 @@ def test_every_value_is_read_back_by_another_driver_as_it_was_written(engine, op
     assert repo.list_sessions() == other.list_sessions()
 
 
+def test_a_batch_replaces_values_of_every_kind(engine, opened):
+    repo, other = SessionRepository(engine), opened()
+    repo.create_session("s", history=1)
+    for kind, value in VALUES.items():
+        repo.register_variable("s", kind, kind, value)
+
+    for _ in range(2):
+        repo.update_variables("s", VALUES)
+
+    assert repr(repo.list_variables("s")) == repr(other.list_variables("s"))
+    for kind, value in VALUES.items():
+        assert repr(repo.get_value("s", kind)) == repr(value)
+        assert [repr(each.value) for each in repo.variable_history("s", kind)] == [repr(value)]
+    assert repo.prune_history(keep=0) == len(VALUES)
+    assert repo.delete_variables("s", list(VALUES)) == len(VALUES)
+
+
 def test_verbs_of_every_kind_work(engine):
     repo = SessionRepository(engine)
     repo.create_session("s")

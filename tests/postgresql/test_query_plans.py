@@ -11,14 +11,15 @@ import sqlalchemy
 from sqlalchemy import URL, Connection, text
 
 from tests.servers import emptied
-from tests.storage.statements import NamedStatement, named_statements
+from tests.storage.statements import ONLY_WITH_ARRAYS, NamedStatement, named_statements
 
 SESSIONS, ROWS = 20, 100
 """How many sessions there are, and how many rows of each table each session has."""
 KEYED = {
     each.name: each
     for each in named_statements()
-    if {"variables", "variable_versions", "programs"}.intersection(each.keys_given())
+    if each.name not in ONLY_WITH_ARRAYS
+    and {"variables", "variable_versions", "programs"}.intersection(each.keys_given())
 }
 # parameters are '1': ranges from there on have few rows, so that reading by the whole key is best
 FILL = f"""
@@ -72,7 +73,8 @@ def explained(connection: Connection, statement: NamedStatement) -> dict[str, An
     cursor = connection.connection.cursor()
     try:
         cursor.execute(
-            f"EXPLAIN (FORMAT JSON) {prepared.sql}", prepared.bind(statement.parameters())
+            f"EXPLAIN (FORMAT JSON) {prepared.sql}",
+            prepared.bind(statement.parameters(connection.dialect)),
         )
         [[[found]]] = cursor.fetchall()
     finally:
@@ -87,9 +89,11 @@ def test_a_statement_that_gives_a_session_and_a_key_reads_by_both(
 ) -> None:
     plan = explained(connection, KEYED[name])
 
+    # of several histories the versions are numbered first, and then found by their address
+    by_address = {"version"} if "prune_several" in name else set()
     keys = KEYED[name].keys_given()
     found = [(alias, condition) for alias, condition in searches(plan) if alias in keys]
     assert {alias for alias, _ in found} == keys.keys(), plan
     for alias, condition in found:
-        used = set(re.findall(r"[a-z_]+", condition))
+        used = set(re.findall(r"[a-z_]+", condition)) | by_address
         assert any(part <= used for part in keys[str(alias)]), plan

@@ -23,17 +23,17 @@ from sqlalchemy import (
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BinaryExpression
-from sqlalchemy.types import BigInteger, Double, Integer, TypeEngine
+from sqlalchemy.types import ARRAY, BigInteger, Double, Integer, TypeEngine
 
 from snakestore.storage import queries
 from snakestore.storage.queries.columns import RangeQuery
 from snakestore.storage.queries.history import HistoryStatements
-from snakestore.storage.queries.statement import CompiledStatement, Statement
+from snakestore.storage.queries.statement import MAX_IN_PARAMETERS, CompiledStatement, Statement
 from snakestore.storage.queries.variables import BatchStatements
 from snakestore.storage.schema.column_types import UtcDateTime
 from snakestore.storage.schema.tables import Base
 
-NOT_STATEMENTS = {"columns", "statement", "server_time"}
+NOT_STATEMENTS = {"arrays", "columns", "statement", "server_time"}
 WHOLE_STORE = {"checks", "copying.COUNT_SESSIONS", "copying.DELETE_COPIED_WITHOUT_SESSION"}
 """Statements that concern every session."""
 COMPARISONS = {
@@ -44,6 +44,8 @@ COMPARISONS = {
     operators.gt,
     operators.ge,
 }
+ONLY_WITH_ARRAYS = {"variables.UPDATE_SEVERAL"}
+"""Statements for databases where a parameter may be an array."""
 IN_SIZE = 4
 
 
@@ -55,14 +57,16 @@ class NamedStatement(NamedTuple):
     def expression(self) -> Executable:
         return self.statement.expression(IN_SIZE if self.statement.expanding else None)
 
-    def compiled(self, dialect: Dialect) -> CompiledStatement:
+    def compiled(self, dialect: Dialect, size: int = IN_SIZE) -> CompiledStatement:
         if self.statement.expanding:
-            return self.statement.compile_expanding(dialect, IN_SIZE)
+            return self.statement.compile_expanding(dialect, size)
         return self.statement.compile_for(dialect)
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self, dialect: Dialect, size: int = IN_SIZE) -> dict[str, Any]:
         """A value of the right type for each parameter."""
-        compiled = cast("SQLCompiler", cast("ClauseElement", self.expression).compile())
+        built = self.statement.expression(size if self.statement.expanding else None)
+        expression = cast("ClauseElement", built)
+        compiled = cast("SQLCompiler", expression.compile(dialect=dialect))
         return {
             name: _example(parameter.type)
             for name, parameter in compiled.binds.items()
@@ -104,6 +108,8 @@ def _keys(table: Table) -> list[set[str]]:
 
 
 def _example(type_: TypeEngine[Any]) -> Any:
+    if isinstance(type_, ARRAY):
+        return [_example(type_.item_type)] * MAX_IN_PARAMETERS
     if isinstance(type_, UtcDateTime):
         return datetime(2025, 3, 1, tzinfo=UTC)
     if isinstance(type_, BigInteger | Integer | Double):

@@ -17,7 +17,7 @@ from snakestore import SessionRepository
 from snakestore.storage.queries import checks
 from snakestore.storage.queries.columns import variables
 from snakestore.storage.queries.statement import Statement
-from tests.storage.statements import NamedStatement, named_statements
+from tests.storage.statements import ONLY_WITH_ARRAYS, NamedStatement, named_statements
 
 DIALECT = pysqlite.dialect(paramstyle="qmark")
 MAY_SCAN = {
@@ -25,7 +25,7 @@ MAY_SCAN = {
     "sessions.SELECT_OFTEN_EMPTY",  # EXISTS ends at the first row
 }
 SEARCH = re.compile(r"SEARCH (?P<table>\w+) USING .*INDEX \w+ \((?P<columns>.*)\)")
-STATEMENTS = {each.name: each for each in named_statements()}
+STATEMENTS = {each.name: each for each in named_statements() if each.name not in ONLY_WITH_ARRAYS}
 ORDERED = {
     name: each
     for name, each in STATEMENTS.items()
@@ -65,7 +65,7 @@ def connection(tmp_path_factory):
 def plan(connection: sqlite3.Connection, each: NamedStatement) -> list[str]:
     prepared = each.compiled(DIALECT)
     rows = connection.execute(
-        f"EXPLAIN QUERY PLAN {prepared.sql}", prepared.bind(each.parameters())
+        f"EXPLAIN QUERY PLAN {prepared.sql}", prepared.bind(each.parameters(DIALECT))
     )
     return [detail for *_, detail in rows]
 
@@ -74,8 +74,9 @@ def plan(connection: sqlite3.Connection, each: NamedStatement) -> list[str]:
 def test_no_statement_of_a_method_reads_a_whole_table(connection, name):
     steps = plan(connection, STATEMENTS[name])
 
-    # a page of a log is read by its index, and then gone through
-    harmless = ("CONSTANT", "SCAN page")
+    # what is gone through was read before by an index: a page of a log, a subquery
+    computed = [step.split()[1] for step in steps if step.startswith("CO-ROUTINE")]
+    harmless = ("CONSTANT", "SCAN page", *(f"SCAN {name}" for name in computed))
     scans = [
         step
         for step in steps

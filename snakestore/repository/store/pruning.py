@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from snakestore.clock import as_utc, shifted
@@ -9,6 +11,7 @@ from snakestore.errors import ValidationError
 from snakestore.repository.arguments import checked_count, checked_positive
 from snakestore.repository.base import RepositoryBase
 from snakestore.repository.session_access import load_session
+from snakestore.repository.versions import MAX_NUMBERED
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.identities import VariableKey, keys_from
 from snakestore.storage.queries.history import EVERY_HISTORY, HistoryStatements
@@ -92,12 +95,26 @@ def _prune(
     )
     bound = rule.bound
     time = shifted(tx.now, bound, back=True) if isinstance(bound, timedelta) else bound
+    return _prune_page(tx, history, page, time, rule.keep), page[-1] if page else None
+
+
+def _prune_page(
+    tx: TransactionContext,
+    history: HistoryStatements,
+    page: list[VariableKey],
+    time: datetime | None,
+    keep: int,
+) -> int:
+    """Prune owners, those of one session at once where the database can. Returns how many."""
+    before = {} if time is None else {"time": time}
     deleted = 0
-    for sid, owner in page:
-        parameters = history.key(sid, owner) | {"keep": rule.keep}
-        deleted += (
-            tx.execute(history.prune, **parameters)
-            if time is None
-            else tx.execute(history.prune_before, **parameters, time=time)
-        )
-    return deleted, page[-1] if page else None
+    if tx.backend.arrays and keep <= MAX_NUMBERED:
+        statement = history.prune_several if time is None else history.prune_several_before
+        for sid, keys in groupby(page, key=attrgetter("sid")):
+            owners = [key.vid for key in keys]
+            deleted += tx.execute_in(statement, owners, sid=sid, keep=keep, **before)
+        return deleted
+    statement = history.prune if time is None else history.prune_before
+    for key in page:
+        deleted += tx.execute(statement, **history.key(*key), keep=keep, **before)
+    return deleted

@@ -204,6 +204,7 @@ def _delete(
         in_order = dict.fromkeys(map(key_text, identifiers))
         raise BatchError({text: errors[text] for text in in_order if text in errors})
     ids = [lease.variable_id for lease in leases.values()]
+    tx.replan(len(ids))
     tx.send_in(history_sql.OF_VARIABLES.delete_several, ids, sid=locked.sid)
     tx.send_in(sql.DELETE_SEVERAL, ids, sid=locked.sid)
     if ids:

@@ -71,6 +71,7 @@ def columns_of(variable: Variable, text: str | None, blob: bytes | None) -> dict
 def insert(tx: TransactionContext, locked: LockedSession, new: Iterable[NewVariable]) -> None:
     """Insert variables of ``new_variable``."""
     rows = [{"sid": locked.sid, **each.columns} for each in new]
+    tx.replan(len(rows))
     tx.send_many(sql.INSERT_FIRST_VERSION, rows)
 
 

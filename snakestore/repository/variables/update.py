@@ -34,6 +34,7 @@ from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.mapping.stored_variable import StoredVariable, stored_beside
 from snakestore.storage.queries import history as history_sql
 from snakestore.storage.queries import variables as sql
+from snakestore.storage.queries.statement import EACH, row_bytes
 from snakestore.variable import Variable
 from snakestore.versioning import next_version, write_stamp
 
@@ -306,6 +307,9 @@ def write_values(
 
 
 _UPDATED = ("vid", "address", "new_value", "new_value_blob", "new_metadata")
+_UPDATED_IN_ARRAYS = (EACH, "new_value", "new_value_blob", "new_metadata")
+_MAX_IN_ARRAY = 16_384
+"""Bytes of a row that is sent in arrays with others; a larger one is sent alone."""
 UpdatedRow = tuple[str, int | None, str | None, bytes | None, str]
 """A variable's id and address, and its new value as text, as bytes, and its new metadata."""
 
@@ -318,7 +322,14 @@ def update_rows(tx: TransactionContext, sid: str, rows: Sequence[UpdatedRow]) ->
     [(vid, address, text, blob, metadata), *more] = rows
     statement = sql.UPDATE if address is None else sql.UPDATE_AT_ADDRESS
     if more:
-        tx.send_rows(statement, _UPDATED, rows, sid=sid, new_last_updated_at=tx.now)
+        shared = {"sid": sid, "new_last_updated_at": tx.now}
+        if tx.uses_arrays(len(rows)):
+            small = [row for row in rows if row_bytes(row) <= _MAX_IN_ARRAY]
+            rows = [row for row in rows if row_bytes(row) > _MAX_IN_ARRAY]
+            cells = [(vid, *new) for vid, _, *new in small]
+            tx.send_arrays(sql.UPDATE_SEVERAL, _UPDATED_IN_ARRAYS, cells, **shared)
+        if rows:
+            tx.send_rows(statement, _UPDATED, rows, **shared)
         return
     tx.send(
         statement,

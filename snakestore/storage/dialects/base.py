@@ -51,6 +51,10 @@ class Backend(SchemaMethods):
     """Whether the time is the server's, unless the user gives a clock."""
     remote: ClassVar[bool]
     """Whether it is a server: connections may be lost and made anew, and the database is shared."""
+    arrays: ClassVar[bool] = False
+    """Whether a parameter may be an array: one statement then changes many rows in less time."""
+    forget_plans: ClassVar[str] = ""
+    """Drops the plans that a connection has kept; "" if it keeps none that grow old."""
     parts: ClassVar[Statement]
     """Rows of kind ("table", "index", "view" or "column"), name (of the table, for a column) and
     column: what the schema consists of.

@@ -15,12 +15,15 @@ from snakestore.storage.execution.driver_errors import driver_error, translate
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.queries.server_time import SERVER_NOW
 from snakestore.storage.queries.statement import (
-    IN_PARAMETERS,
-    CompiledStatement,
+    MAX_IN_PARAMETERS,
+    MAX_LISTED,
     Row,
     Statement,
     padded_chunks,
 )
+
+_MANY = 500
+"""Rows that take so long to change that planning anew does not matter."""
 
 
 class TransactionContext:
@@ -148,7 +151,8 @@ class TransactionContext:
         """Run an expanding query over ``values``, in chunks. The order of the rows is undefined."""
         found: list[Row] = []
         for chunk in padded_chunks(values):
-            compiled, bound = self._compile_expanding(statement, chunk, parameters)
+            compiled = statement.compile_expanding(self._dialect, len(chunk))
+            bound = compiled.bind_expanding(chunk, parameters)
             try:
                 found += compiled.convert_rows(
                     self.connection.execute(compiled.sql, bound).fetchall()
@@ -193,8 +197,17 @@ class TransactionContext:
     def send_in(self, statement: Statement, values: Sequence[Any], /, **parameters: Any) -> None:
         """``send`` an expanding change over ``values``, in chunks."""
         for chunk in padded_chunks(values):
-            compiled, bound = self._compile_expanding(statement, chunk, parameters)
-            self.connection.send(compiled.sql, bound)
+            compiled = statement.compile_expanding(self._dialect, len(chunk))
+            self.connection.send(compiled.sql, compiled.bind_expanding(chunk, parameters))
+
+    def execute_in(self, statement: Statement, values: Sequence[Any], /, **parameters: Any) -> int:
+        """``execute`` an expanding change over ``values``, in chunks. Returns the sum."""
+        count = 0
+        for chunk in padded_chunks(values):
+            compiled = statement.compile_expanding(self._dialect, len(chunk))
+            bound = compiled.bind_expanding(chunk, parameters)
+            count += self.connection.execute(compiled.sql, bound).rowcount
+        return count
 
     def send_many(self, statement: Statement, parameters: Sequence[dict[str, Any]]) -> None:
         """``send`` a change for each set of parameters."""
@@ -206,6 +219,32 @@ class TransactionContext:
         else:
             self.connection.send_many(compiled.sql, [compiled.bind(each) for each in parameters])
 
+    def uses_arrays(self, rows: int) -> bool:
+        """Whether a change of so many rows takes less time by arrays than by a statement each."""
+        return self.backend.arrays and rows > MAX_LISTED
+
+    def send_arrays(
+        self, statement: Statement, names: Sequence[str], rows: Sequence[Row], /, **shared: Any
+    ) -> None:
+        """``send`` a change of many rows at once, by an array for each name; others are shared.
+
+        For a backend with arrays. Values of the rows are not converted.
+        """
+        compiled = statement.compile_for(self._dialect)
+        for start in range(0, len(rows), MAX_IN_PARAMETERS):
+            cells = zip(*rows[start : start + MAX_IN_PARAMETERS], strict=True)
+            arrays = dict(zip(names, map(list, cells), strict=True))
+            self.connection.send(compiled.sql, compiled.bind({**shared, **arrays}))
+
+    def replan(self, rows: int) -> None:
+        """Before a change of many rows, have a server plan it by the present sizes of the tables.
+
+        A connection keeps plans, also those of foreign keys, from when tables were small: each
+        search may then read a whole table.
+        """
+        if rows >= _MANY and self.backend.forget_plans:
+            self.connection.mark(self.backend.forget_plans)
+
     def send_rows(
         self, statement: Statement, names: Sequence[str], rows: Sequence[Row], /, **shared: Any
     ) -> None:
@@ -215,12 +254,6 @@ class TransactionContext:
         """
         compiled = statement.compile_for(self._dialect)
         self.connection.send_many(compiled.sql, compiled.bind_rows(names, rows, shared))
-
-    def _compile_expanding(
-        self, statement: Statement, chunk: list[Any], parameters: dict[str, Any]
-    ) -> tuple[CompiledStatement, Any]:
-        compiled = statement.compile_expanding(self._dialect, len(chunk))
-        return compiled, compiled.bind(parameters | dict(zip(IN_PARAMETERS, chunk, strict=False)))
 
 
 def _with_parameters(problem: CorruptStoreError, parameters: dict[str, Any]) -> CorruptStoreError:

@@ -50,7 +50,7 @@ class Pipeline:
     def _limit_waiting(self, sets: Sequence[Any]) -> None:
         for each in sets:
             cells = each.values() if isinstance(each, dict) else each
-            self._bytes += sum(len(cell) for cell in cells if isinstance(cell, str | bytes))
+            self._bytes += sum(map(_length, cells))
         if self._bytes > MAX_WAITING_BYTES:
             self.flush()
 
@@ -83,6 +83,12 @@ class Pipeline:
     def may_be_lost(self) -> bool:
         """Whether the server may have closed the connection."""
         return self._backend.may_be_lost(self.driver_connection)
+
+
+def _length(cell: object) -> int:
+    if isinstance(cell, list):
+        return sum(map(_length, cell))
+    return len(cell) if isinstance(cell, str | bytes) else 0
 
 
 class PipelinedConnection(DriverConnection):

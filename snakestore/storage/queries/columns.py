@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy import cast as cast_to
 
 from snakestore.storage.queries.server_time import server_now
-from snakestore.storage.queries.statement import IN_PARAMETERS, Statement
+from snakestore.storage.queries.statement import Statement
 from snakestore.storage.schema.json_types import JsonText
 from snakestore.storage.schema.tables import (
     LogEntryRow,
@@ -319,11 +319,6 @@ def row_size(table: Table) -> ColumnElement[int]:
         or column.name == "value"
     ]
     return reduce(add, sizes) if sizes else literal_column("0", BigInteger())
-
-
-def each(column: ColumnElement[str], size: int) -> ColumnElement[bool]:
-    """``column IN (:each_0, :each_1, ...)``, for an expanding statement."""
-    return column.in_([bindparam(name, type_=column.type) for name in IN_PARAMETERS[:size]])
 
 
 class RangeQuery:

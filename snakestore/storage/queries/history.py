@@ -12,11 +12,13 @@ from sqlalchemy import (
     Delete,
     FromClause,
     Insert,
+    Label,
     ScalarSelect,
     Select,
     Table,
     Update,
     and_,
+    any_,
     bindparam,
     delete,
     exists,
@@ -27,17 +29,60 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
+from snakestore.storage.queries.arrays import each
 from snakestore.storage.queries.columns import (
     PAST_PROGRAM_COLUMNS,
     VERSION_COLUMNS,
-    each,
     program_versions,
     programs,
     variables,
     versions,
 )
 from snakestore.storage.queries.statement import Statement
+
+
+class _Beyond(FunctionElement[Any]):
+    """Whether a past version is not among the newest ``:keep`` of its owner.
+
+    The owners are expanded. Their past versions are read once, and numbered. No join follows, for
+    which a server without statistics may choose a plan that takes time squared: PostgreSQL then
+    finds the rows by their address.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, past: Table, owner_id: str, session: ColumnElement[str], size: int) -> None:
+        """The owners are ``size`` of those in a session, which ``owner_id`` names."""
+        newer = past.alias("newer")
+        owner, version = newer.c[owner_id], newer.c.version
+        rank = func.row_number().over(partition_by=owner, order_by=version.desc()).label("rank")
+        among = (newer.c.session_id == session, each(owner, size))
+
+        def _beyond(*columns: ColumnElement[Any]) -> Select[Any]:
+            numbered = select(*columns, rank).where(*among).subquery("numbered")
+            found = [numbered.c[column.name] for column in columns]
+            return select(*found).where(numbered.c.rank > bindparam("keep"))
+
+        super().__init__(tuple_(past.c[owner_id], past.c.version).in_(_beyond(owner, version)))
+        address: Label[Any] = literal_column("newer.ctid").label("address")
+        addresses = func.array(_beyond(address).scalar_subquery())
+        self.by_address = literal_column(f"{past.name}.ctid") == any_(addresses)
+        """How databases say it whose rows have an address."""
+
+
+@compiles(_Beyond)
+def _by_key(element: _Beyond, compiler: SQLCompiler, **options: Any) -> str:
+    [by_key] = element.clauses
+    return compiler.process(by_key, **options)
+
+
+@compiles(_Beyond, "postgresql")
+def _by_address(element: _Beyond, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.by_address, **options)
 
 
 class _Builder:
@@ -92,6 +137,11 @@ class _Builder:
         rowid = literal_column(f"{self._owners.name}.rowid", BigInteger())
         return self._archive(rowid == bindparam("address"))
 
+    def archive_several(self, size: int) -> Insert:
+        """``archive`` for ``size`` owners of one session, whose ids are expanded."""
+        owners = self._owners.c
+        return self._archive(and_(owners.session_id == self._session, each(owners.id, size)))
+
     def _archive(self, which: ColumnElement[bool]) -> Insert:
         columns = self._archived
         return insert(self._past).from_select(list(columns), select(*columns.values()).where(which))
@@ -123,8 +173,24 @@ class _Builder:
         return delete(self._past).where(self._of_this, self._beyond_newest())
 
     def prune_before(self) -> Delete:
-        is_older = self._past.c.created_at < bindparam("time")
-        return delete(self._past).where(self._of_this, is_older, self._beyond_newest())
+        return delete(self._past).where(self._of_this, self._is_older, self._beyond_newest())
+
+    def prune_several(self, size: int) -> Delete:
+        """``prune`` for ``size`` owners of one session, whose ids are expanded."""
+        past = self._past
+        return delete(past).where(
+            past.c.session_id == self._session,
+            each(past.c[self._owner_id], size),
+            _Beyond(past, self._owner_id, self._session, size),
+        )
+
+    def prune_several_before(self, size: int) -> Delete:
+        """``prune_before`` likewise."""
+        return self.prune_several(size).where(self._is_older)
+
+    @property
+    def _is_older(self) -> ColumnElement[bool]:
+        return self._past.c.created_at < bindparam("time")
 
     def delete(self) -> Delete:
         return delete(self._past).where(self._of_this)
@@ -215,6 +281,10 @@ class HistoryStatements:
         """Deletes all but the newest ``:keep``."""
         self.prune_before = Statement(build.prune_before)
         """Likewise, but only what was written before ``:time``."""
+        self.archive_several = Statement(build.archive_several, expanding=True)
+        """These do the same for several owners of a session; they expand their ids."""
+        self.prune_several = Statement(build.prune_several, expanding=True)
+        self.prune_several_before = Statement(build.prune_several_before, expanding=True)
         self.delete = Statement(build.delete)
         self.delete_several = Statement(build.delete_several, expanding=True)
         """Deletes those of several owners; expands their ids."""

@@ -19,6 +19,7 @@ from sqlalchemy import (
     update,
 )
 
+from snakestore.storage.queries.arrays import each
 from snakestore.storage.queries.columns import (
     ACCESS_COLUMNS,
     ENTRY_COLUMNS,
@@ -26,7 +27,6 @@ from snakestore.storage.queries.columns import (
     LOG_COLUMNS,
     STATE_COLUMNS,
     RangeQuery,
-    each,
     entries,
     logs,
     sessions,

@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from snakestore.storage.queries.arrays import each
 from snakestore.storage.queries.columns import (
     ACCESS_COLUMNS,
     COUNTED_COLUMNS,
@@ -32,7 +33,6 @@ from snakestore.storage.queries.columns import (
     STATE_COLUMNS,
     TAKEN_COLUMNS,
     RangeQuery,
-    each,
     entries,
     logs,
     program_versions,

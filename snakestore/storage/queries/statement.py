@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import CompoundSelect, Dialect, Executable, Select
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import Float, Integer, LargeBinary, Numeric, TypeEngine
+from sqlalchemy.types import ARRAY, Float, Integer, LargeBinary, Numeric, TypeEngine
 
 from snakestore.errors import CorruptStoreError
 from snakestore.storage.schema.column_types import Convert, DriverType, blob_converter
@@ -23,6 +23,10 @@ Row = tuple[Any, ...]
 MAX_IN_PARAMETERS = 256
 IN_PARAMETERS = tuple(f"each_{number}" for number in range(MAX_IN_PARAMETERS))
 """The parameters of an expanding statement."""
+MAX_LISTED = 16
+"""So many take less time than an array."""
+EACH = "each"
+"""The one parameter that takes the place of more, where a parameter may be an array."""
 
 
 BindRows = Callable[[Sequence[str], Iterable[Row], Mapping[str, Any]], list[Any]]
@@ -39,6 +43,8 @@ def _converter(type_: TypeEngine[Any], dialect: Dialect, *, incoming: bool) -> C
         return None  # the drivers' own
     if isinstance(type_, LargeBinary):
         return None if incoming else blob_converter(dialect)
+    if isinstance(type_, ARRAY):
+        return None
     made = type_.dialect_impl(dialect)
     return made.bind_processor(dialect) if incoming else made.result_processor(dialect, None)
 
@@ -62,22 +68,43 @@ class Compilation(NamedTuple):
     """The names of the columns."""
     outgoing: tuple[Convert | None, ...]
     """What converts the cells of each column."""
+    takes_array: bool = False
+    """Whether it has the parameter ``EACH``."""
 
 
 class CompiledStatement:
     """A statement as one dialect's driver takes it."""
 
     # a class with slots: faster to read than a NamedTuple, and to import than a dataclass
-    __slots__ = ("_converters", "bind", "bind_rows", "convert_row", "order", "sql")
+    __slots__ = (
+        "_converters",
+        "bind",
+        "bind_rows",
+        "convert_row",
+        "order",
+        "sql",
+        "takes_array",
+    )
 
     def __init__(self, compilation: Compilation) -> None:
         self.sql = compilation.sql
         self.order = compilation.order
         """The names of the parameters as the driver takes them by position; None: by name."""
+        self.takes_array = compilation.takes_array
+        """Whether an expanding statement has the parameter ``EACH`` in place of many."""
         self.bind = _binder(compilation)
         self.bind_rows = _rows_binder(compilation)
         self.convert_row = _row_converter(compilation.outgoing, compilation.names)
         self._converters = compilation.outgoing
+
+    def bind_expanding(self, values: Sequence[Any], parameters: Mapping[str, Any]) -> Any:
+        """What the driver takes for the values of an expanding statement, and its parameters."""
+        expanded = (
+            {EACH: list(values)}
+            if self.takes_array
+            else dict(zip(IN_PARAMETERS, values, strict=False))
+        )
+        return self.bind({**parameters, **expanded})
 
     def convert_rows(self, fetched: Iterable[Row]) -> list[Row]:
         """Rows from the driver, converted by the types of their columns."""
@@ -97,7 +124,8 @@ class Statement:
     """A statement that is built on first use and compiled once per dialect.
 
     ``build`` returns the statement. An expanding one takes a number: it has ``IN (...)`` lists of
-    that many parameters, named as in ``IN_PARAMETERS``, and is compiled for a few sizes.
+    that many parameters, named as in ``IN_PARAMETERS``, and is compiled for a few sizes. Where a
+    parameter may be an array, it has the one parameter ``EACH`` in place of many.
 
     One with a ``name`` may be compiled ahead, see ``compiled_ahead``.
     """
@@ -163,6 +191,7 @@ def compile_statement(built: Executable, dialect: Dialect) -> Compilation:
         tuple(_incoming_converters(compiled, dialect)),
         tuple(str(getattr(each, "name", "")) for each in returned),
         tuple(_converter(each.type, dialect, incoming=False) for each in returned),
+        takes_array=EACH in compiled.binds,
     )
 
 

@@ -12,10 +12,14 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     CompoundSelect,
+    LargeBinary,
     Select,
+    Text,
     Update,
     and_,
+    any_,
     bindparam,
+    cast,
     delete,
     func,
     insert,
@@ -30,6 +34,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from snakestore.storage.queries.arrays import array_of, each
 from snakestore.storage.queries.columns import (
     ACCESS_COLUMNS,
     ENCODED_COLUMNS,
@@ -42,11 +47,10 @@ from snakestore.storage.queries.columns import (
     VALUE_COLUMNS,
     VARIABLE_COLUMNS,
     RangeQuery,
-    each,
     sessions,
     variables,
 )
-from snakestore.storage.queries.statement import Statement
+from snakestore.storage.queries.statement import EACH, Statement
 
 _here = variables.c.session_id == bindparam("sid")
 _this = and_(_here, variables.c.id == bindparam("vid"))
@@ -305,6 +309,37 @@ UPDATE_AT_ADDRESS = Statement(
     lambda: _update(literal_column("variables.rowid", BigInteger()) == bindparam("address")),
     name="update_at_address",
 )
+
+
+def _update_several() -> Update:
+    text, blob = Text(), LargeBinary()
+    new = (
+        func.unnest(
+            array_of(EACH, text),
+            array_of("new_value", text),
+            array_of("new_value_blob", blob),
+            array_of("new_metadata", text),
+        )
+        .table_valued("id", "value", "value_blob", "metadata")
+        .render_derived(name="new")
+    )
+    # the array says it again, so that no plan compares each variable of the table with each row
+    are_named = variables.c.id == any_(array_of(EACH, text))
+    return (
+        update(variables)
+        .where(_here, are_named, variables.c.id == new.c.id)
+        .values(
+            value=new.c.value,
+            value_blob=new.c.value_blob,
+            metadata=cast(new.c.metadata, variables.c.metadata.type),
+            version=variables.c.version + literal_column("1"),
+            last_updated_at=bindparam("new_last_updated_at"),
+        )
+    )
+
+
+UPDATE_SEVERAL = Statement(_update_several)
+"""``UPDATE`` of several at once, by arrays of their ids and new values; for a server."""
 _kept = {column.name for column in LEASE_COLUMNS} - {"name"}
 REPLACED = tuple(column.name for column in VARIABLE_COLUMNS if column.name not in _kept)
 """The columns that ``INSERT`` and ``REPLACE`` set, each from ``:new_`` and its name."""

@@ -87,3 +87,21 @@ def test_the_history_is_full_and_no_fuller_after_each_update(repo, kept):
         lengths.append(len(repo.variable_history("bounded", "n")))
 
     assert lengths == [min(number, kept) for number in range(1, kept + 3)]
+
+
+@pytest.mark.parametrize("keep", [1, 200])
+def test_pruning_of_many_counts_each_version_of_each_session(repo, clock, keep):
+    for sid in ("s1", "s2"):
+        repo.create_session(sid)
+        for name in "ab":
+            repo.register_variable(sid, name, "integer", 0)
+    for number in range(1, 4):
+        clock.advance(10)
+        repo.update_variables("s1", {"a": number, "b": number})
+        repo.update_variable("s2", "a", number)
+    moment = clock() - timedelta(seconds=25)  # only the oldest version is older
+
+    pruned = repo.prune_history(keep=keep, older_than=moment, batch_size=3)
+
+    kept = [each.version for each in repo.variable_history("s1", "b")]
+    assert (pruned, kept) == ((3, [2, 1]) if keep == 1 else (0, [2, 1, 0]))

@@ -51,6 +51,8 @@ class PostgreSQL(Backend):
     error_aborts: ClassVar[bool] = True
     server_clock: ClassVar[bool] = True
     remote: ClassVar[bool] = True
+    arrays: ClassVar[bool] = True
+    forget_plans: ClassVar[str] = "DISCARD PLANS"
     parts: ClassVar[Statement] = introspection.PARTS
     encoding: ClassVar[Statement] = introspection.ENCODING
     definitions: ClassVar[Statement] = introspection.DEFINITIONS
