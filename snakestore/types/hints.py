@@ -78,6 +78,15 @@ _HINTS_BY_ATTRIBUTE: Final = (
 )
 """What the classes of records have, and the hint for each."""
 
+_HINTS_OF_BYTES: Final[tuple[tuple[type, str], ...]] = (
+    (str, "convert it with .encode(), base64 text with base64.b64decode(...)"),
+    (array.array, "convert it with .tobytes()"),
+    (list, "convert it with bytes(...)"),
+    (dict, "use a variable of type json"),
+    (bool, "use a variable of type boolean"),
+    (numbers.Number, "use a variable of a number type"),
+)
+
 _TYPE_OF_ALIAS: Final = {
     **dict.fromkeys(("int", "long", "int64", "int32"), "integer"),
     **dict.fromkeys(("double", "number", "real", "decimal", "float64", "float32"), "float"),
@@ -175,6 +184,8 @@ def text_hint(value: object) -> str:
         return "convert it with .decode(), or use a variable of type bytes"
     if type(value) in {dict, list}:
         return f"use a variable of type json for a {type(value).__name__}"
+    if isinstance(value, bool):
+        return "convert it with str(...), or use a variable of type boolean"
     if isinstance(value, numbers.Number) and not isinstance(value, enum.Enum):
         return "convert it with str(...), or use a variable of a number type"
     advice = hint(value)
@@ -187,15 +198,15 @@ def bytes_hint(value: object) -> str:
     """What to store in place of ``value``, which is not bytes."""
     if value is None:
         return NONE_HINT
-    if isinstance(value, str):
-        return "convert it with .encode(), base64 text with base64.b64decode(...)"
-    if hasattr(type(value), "__array__"):
+    if isinstance(value, enum.Enum):
+        return hint(value)
+    if hasattr(type(value), "__array__") and not isinstance(value, str):
         return "convert it with .tobytes(), or use a variable of type tensor or embedding"
-    if isinstance(value, array.array):
-        return "convert it with .tobytes()"
-    if type(value) is list:
-        return "convert it with bytes(...)"
-    return hint(value)
+    known = next((text for kind, text in _HINTS_OF_BYTES if isinstance(value, kind)), None)
+    if known is not None:
+        return known
+    is_container = _scalar_hint(value) is None and _container_hint(value) is not None
+    return f"{hint(value)}, {_IN_JSON}" if is_container else hint(value)
 
 
 def number_hint(value: object) -> str:

@@ -84,7 +84,7 @@ def test_a_subclass_of_str_is_converted_to_str(type_name):
     [
         (None, "json"),
         (1, "str(...)"),
-        (True, "str(...)"),
+        (True, "str(...), or use a variable of type boolean"),
         (b"a", ".decode()"),
         (Atom.FAST, ".value"),
         (pathlib.PurePath("a"), "str(...)"),
