@@ -194,6 +194,9 @@ def trim(
     as_json: AsJson = False,
 ) -> None:
     """Drop the oldest entries of a log, given by --keep-last or --before."""
+    if keep_last is None and before is None:
+        message = "give --keep-last, --before or both"
+        raise typer.BadParameter(message)
     confirm(f"Drop entries of the log {log} of {session_id}?", yes=yes)
     with writing(store) as repository:
         dropped = repository.trim_log(session_id, log, keep_last=keep_last, before=before)

@@ -56,7 +56,6 @@ def test_a_missing_object_is_an_error_in_one_line(
         (("program", "get", "chat-1", "x"), "Store it with `snakestore program put`"),
         (("session", "create", "chat-1"), "Pass --exist-ok to use it"),
         (("get", "check()", "x"), "No session 'check()'."),
-        (("log", "trim", "chat-1", "turns", "--yes"), "`snakestore log trim` needs --keep-last"),
     ],
     ids=str,
 )
@@ -139,6 +138,7 @@ def test_a_database_of_another_program_is_refused_and_unchanged(cli: Any, tmp_pa
         ("sessions", "a.db", "b", "c"),
         ("sessions", "a.db", "--limit", "-1"),
         ("db",),
+        ("log", "trim", "a.db", "b", "c", "--yes"),
         ("demo", "--workers", "0"),
     ],
     ids=" ".join,
