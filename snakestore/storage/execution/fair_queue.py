@@ -16,9 +16,8 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from itertools import islice
 from threading import get_ident
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -73,6 +72,12 @@ class Place:
             queue.add(Place(queue))
 
 
+class _Items(deque[T]):
+    __slots__ = ()
+    popped = property(deque.pop)
+    """Pops the last item. This is no call of Python's, after which an exception may come."""
+
+
 class FairQueue(Generic[T]):
     """Free items, and the callers that wait for one."""
 
@@ -88,10 +93,8 @@ class FairQueue(Generic[T]):
             owners: the owners of all items, where these are not the ones that were added. None: of
                 those.
         """
-        self.items: deque[T] = deque()
+        self.items: _Items[T] = _Items()
         """The free items, of which the last one is given out first."""
-        self._pop: Iterator[T] = iter(self.items.pop, None)
-        """Pops items. Unpacking from it leaves no instant between popping and storing an item."""
         self.places: fork.WeakRegistry[T] = fork.WeakRegistry()
         """The items that were added, free or not."""
         self._waiters: deque[Waiter[T]] = deque()
@@ -110,9 +113,10 @@ class FairQueue(Generic[T]):
             DeadlockError: none will be before a caller that waits gives up.
         """
         here = get_ident()
+        item: T
         if self._direct:
             try:
-                [item], item.owner = islice(self._pop, 1), here
+                item, item.owner = self.items.popped, here
             except IndexError:
                 pass  # none is free
             else:
@@ -123,8 +127,10 @@ class FairQueue(Generic[T]):
         """Take an item if one is free and nobody waits; else None."""
         if not self._direct:
             return None
+        here = get_ident()  # first: no call may come between popping and noting the owner
+        item: T
         try:
-            [item], item.owner = islice(self._pop, 1), get_ident()
+            item, item.owner = self.items.popped, here
         except IndexError:
             return None
         return item
@@ -190,7 +196,7 @@ class FairQueue(Generic[T]):
             taken: list[T] = []
             with suppress(IndexError):
                 while True:
-                    [item], item.owner = islice(self._pop, 1), self
+                    item, item.owner = self.items.popped, self
                     taken.append(item)
             return taken
 
@@ -210,7 +216,7 @@ class FairQueue(Generic[T]):
                 waiter = self._waiters[0]
                 if waiter.item is None:
                     try:
-                        [waiter.item], waiter.item.owner = islice(self._pop, 1), waiter
+                        waiter.item, waiter.item.owner = self.items.popped, waiter
                     except IndexError:
                         break
                 if not waiter.signal.set():
