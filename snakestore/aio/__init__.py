@@ -6,7 +6,6 @@
 - ``stepping``: methods of several transactions. ``records``: export and import.
 - ``loop_reads``: small reads on the event loop, which ``loop_turns`` shares with other tasks.
 - ``scheduler`` and ``line``: who waits for whom. Waiting takes place on the event loop.
-- ``group_commit``: writes that wait for the same turn, in one transaction.
 - ``executors``: runs synchronous code, in worker ``threads`` or in SQLAlchemy's ``greenlets``.
 """
 

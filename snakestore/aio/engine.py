@@ -20,7 +20,6 @@ from snakestore.aio.dispatcher import (
     text_of,
 )
 from snakestore.aio.executors import Executor, Job, outcome_of, persist, persist_for_a_while
-from snakestore.aio.group_commit import Companion, GroupCommit, is_small
 from snakestore.aio.loop_reads import AFTER_OTHERS, ELSEWHERE, MAX_BYTES, LoopReads
 from snakestore.aio.scheduler import Permit, Scheduler, guarded
 from snakestore.aio.stepping import SteppingRunner, new_waiter
@@ -29,10 +28,12 @@ from snakestore.repository import SessionRepository
 from snakestore.storage.execution import loop_time
 from snakestore.storage.execution.after_commit import giving_up
 from snakestore.storage.execution.autocommit import AutocommitRunner
+from snakestore.storage.execution.group_commit import Companion, GroupCommit
 from snakestore.storage.execution.ownership import current_task_caller, run_for
 from snakestore.storage.execution.pool import CLOSED
 from snakestore.storage.execution.retry import RetryLater
 from snakestore.storage.execution.runner import Runner
+from snakestore.storage.execution.small_arguments import are_small
 
 R = TypeVar("R")
 
@@ -108,10 +109,10 @@ class EngineDispatcher(Dispatcher):
         self, method: Method[R], args: Arguments, kwargs: Keywords, *, alone: bool = False
     ) -> R:
         """Run a method that writes, when it is its turn."""
-        small = is_small(args, kwargs)
+        small = are_small(args) and are_small(kwargs.values())
         if not small:
             args, kwargs = repeatable(args, kwargs)
-            small = is_small(args, kwargs)
+            small = are_small(args) and are_small(kwargs.values())
         call = partial(self._call_by, method, args, kwargs)
         permit = Permit()
         grouped = small and self._groups and not alone

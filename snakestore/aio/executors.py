@@ -7,18 +7,16 @@ cancellation never reaches a driver in the middle of a statement.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack, suppress
-from typing import Any, Generic, Protocol, TypeVar
+from contextlib import ExitStack
+from typing import Any, Protocol, TypeVar
 
 from snakestore.clock import steady_seconds
 from snakestore.storage.execution.runner import Runner
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-C = TypeVar("C", bound=Callable[..., object])
 
 SECONDS_TO_END = 0.5
 """How long a task that is cancelled waits for a call that itself waits for others."""
@@ -49,43 +47,6 @@ class Job(Work, Protocol[R_co]):
 
     def outcome(self) -> R_co:
         """Return what the call returned, or raise what it raised. Once, when it has ended."""
-
-
-class OfferedCall(Generic[C, R]):
-    """A call for a task that a thread takes and runs, unless the task gives up before."""
-
-    __slots__ = ("_caller", "_calls", "_context", "_outcome", "_then", "ended")
-
-    def __init__(self, call: C, caller: object) -> None:
-        """Offer ``call``, a part of what ``caller`` does, with a copy of the present context."""
-        # the thread takes it when it begins, and so does a task that gives up: the first decides
-        self._calls = [call]
-        self._caller = caller
-        self._context = contextvars.copy_context()
-        self._outcome: tuple[R | None, BaseException | None] | None = None
-        self._then: Callable[[], None] | None = None
-        self.ended = False
-        """Whether there is an outcome, or none will come."""
-
-    def outcome(self) -> R:
-        """Return what the call returned, or raise what it raised. Once, when it has ended."""
-        assert self._outcome is not None  # noqa: S101 - it has ended
-        (result, error), self._outcome = self._outcome, None
-        if error is not None:
-            try:
-                raise error
-            finally:
-                del error  # no cycle of the error and the frames it came through
-        return result  # type: ignore[return-value] # there was no error
-
-    def abandon(self, then: Callable[[], None]) -> None:
-        """Clean up with ``then`` when it has ended, see ``Work``."""
-        self._then = then
-        with suppress(IndexError):  # it has begun
-            self._calls.pop()
-            self.ended = True
-        if self.ended:
-            then()
 
 
 class Executor(Protocol):

@@ -11,16 +11,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from snakestore.aio.executors import Work
 from snakestore.aio.watch import Watch
 from snakestore.clock import steady_seconds
 from snakestore.errors import StoreBusyError
 from snakestore.storage import fork
+from snakestore.storage.execution.group_commit import Companion
 
 WITHOUT_LIMIT = float("inf")
 MAX_OVERTAKEN = 10
@@ -51,8 +52,8 @@ class Holder(Protocol):
     def job(self) -> Work | None:
         """What runs for it."""
 
-    def join(self) -> bool:
-        """Let the holder of a place do the work, where that is possible. Returns whether it is."""
+    def join(self) -> Companion[Any] | None:
+        """Let the holder of a place do the work, where that is possible. Returns the work then."""
 
     def part(self) -> None:
         """Wait again after ``join``, for a place of its own."""
@@ -209,8 +210,8 @@ class Line:
             if (self._urgent or self._waiting) and len(self.holders) < self.places:
                 self._serve()
 
-    def take_companion(self) -> Ticket | None:
-        """Take out the task that waits first, if the holder of the place can do its work too.
+    def take_companion(self, taken: list[tuple[Ticket, Companion[Any]]]) -> bool:
+        """Move the task that waits first to ``taken``, if the holder of the place can do its work.
 
         The task waits until ``wake_all`` wakes it. From any thread.
         """
@@ -218,27 +219,40 @@ class Line:
             while self._waiting and not self._urgent:
                 ticket = self._waiting[0]
                 if ticket.waits:
-                    if not (isinstance(ticket, Ticket) and ticket.holder.join()):
+                    companion = ticket.holder.join() if isinstance(ticket, Ticket) else None
+                    if companion is None:
                         break
+                    assert isinstance(ticket, Ticket)  # noqa: S101 - only such can join
+                    taken.append((ticket, companion))
                     ticket.state = _State.JOINED
                     self._waiting.popleft()
-                    return ticket
+                    return True
                 if ticket.state is _State.SERVED:
                     break
                 self._waiting.popleft()
-        return None
+        return False
 
     def has_companion(self) -> bool:
         """Whether anything waits whose work the holder of the place may be able to do too."""
         return bool(self._waiting)
 
-    def put_back(self, tickets: Sequence[Ticket]) -> None:
+    def put_back(self, waiting: Sequence[Ticket]) -> None:
         """Let tasks that were taken out wait again, first in the line and in their order."""
         with self._mutex:
-            for ticket in reversed(tickets):
+            for ticket in reversed(waiting):
                 ticket.holder.part()
                 ticket.state = _State.WAITING
-                self._waiting.appendleft(ticket)
+                if ticket not in self._waiting:  # it may be repeated
+                    self._waiting.appendleft(ticket)
+
+    def wake_all(self, waiting: Sequence[Ticket]) -> None:
+        """Wake tasks of any event loops, from any thread. One that is not woken looks itself."""
+        by_loop: dict[asyncio.AbstractEventLoop, list[Ticket]] = {}
+        for ticket in waiting:
+            by_loop.setdefault(ticket.loop, []).append(ticket)
+        for loop, those in by_loop.items():
+            with suppress(RuntimeError):  # it is closed
+                loop.call_soon_threadsafe(_resolve_all, those)
 
     def _serve(self) -> None:
         """Give free places to tasks that wait. With the mutex, and again after an exception."""
@@ -302,16 +316,6 @@ class Line:
         if gave_up and not ticket.future.done():  # else it was served or taken out just now
             ticket.future.set_exception(StoreBusyError(self._busy))
         return LOOK_AGAIN
-
-
-def wake_all(tickets: Iterable[Ticket]) -> None:
-    """Wake tasks of any event loops, from any thread. One that is not woken looks itself."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[Ticket]] = {}
-    for ticket in tickets:
-        by_loop.setdefault(ticket.loop, []).append(ticket)
-    for loop, those in by_loop.items():
-        with suppress(RuntimeError):  # it is closed
-            loop.call_soon_threadsafe(_resolve_all, those)
 
 
 def _resolve_all(tickets: list[Ticket]) -> None:

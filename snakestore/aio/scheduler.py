@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine
 
 from snakestore.aio.executors import Work
-from snakestore.aio.group_commit import Companion
 from snakestore.aio.line import Line
 from snakestore.clock import steady_seconds
 from snakestore.errors import StoreBusyError
 from snakestore.storage import fork
+from snakestore.storage.execution.group_commit import Companion
 
 R = TypeVar("R")
 
@@ -61,12 +61,12 @@ class Permit:
         self._lines.append(line)  # before it has a place, which is therefore given up in any case
         return line.enter_at_once(self)
 
-    def join(self) -> bool:
-        """Let the holder of the turn do the work, where that is possible. Returns whether it is."""
+    def join(self) -> Companion[Any] | None:
+        """Let the holder of the turn do the work, where that is possible. Returns the work then."""
         if self.companion is None or self.companion.alone:
-            return False
+            return None
         self.job = self.companion
-        return True
+        return self.companion
 
     @property
     def joined(self) -> bool:

@@ -11,10 +11,11 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from snakestore.aio.executors import Job, OfferedCall
+from snakestore.aio.executors import Job
 from snakestore.storage import fork
 from snakestore.storage.execution import loop_time
 from snakestore.storage.execution.joined import TransactionBlockRunner
+from snakestore.storage.execution.offered_call import OfferedCall
 from snakestore.storage.execution.ownership import run_for
 from snakestore.storage.execution.runner import Runner
 

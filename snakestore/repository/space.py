@@ -10,15 +10,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from snakestore.errors import StoreError
 from snakestore.storage.execution.context import TransactionContext
-from snakestore.storage.execution.retry import pause
+from snakestore.storage.execution.retry import MAX_HOLD_SECONDS, pause
 from snakestore.storage.execution.runner import Runner
 
 P = ParamSpec("P")
 R = TypeVar("R")
 logger = logging.getLogger("snakestore.space")
 
-MAX_HOLD_SECONDS = 0.02
-"""How long transactions follow each other without a pause."""
 LARGE_PAGES = 256
 """A deletion that frees at least this returns free space to the disk: 1 MiB of SQLite's pages."""
 LARGE_LOG_BYTES = 8 * 2**20

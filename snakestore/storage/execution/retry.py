@@ -24,6 +24,8 @@ FIRST_SECONDS = 0.006
 """How long the first pauses are made."""
 JITTER_FACTOR = 0.02
 """The longest next pause, as a share of the time waited so far."""
+MAX_HOLD_SECONDS = 0.02
+"""How long one caller works under a write lock, about, before it lets others have it."""
 RECONNECT_FACTOR, MAX_RECONNECT_PAUSE = 0.5, 0.25
 """The same for reconnecting to a server."""
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from snakestore import SessionRepository
-from snakestore.aio import group_commit
-from snakestore.storage.execution import autocommit
+from snakestore.storage.execution import autocommit, group_commit
 from tests.awaited.group_commit.groups import NOW, TASKS, Commits
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
+import re
 from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,3 +70,43 @@ def versions(path: Path) -> list[int]:
 
 def numbered(repo: AsyncSessionRepository) -> list[Awaitable[Any]]:
     return [repo.update_variable("s", f"v{number}", number + 1) for number in range(TASKS)]
+
+
+def some_write(chance: random.Random) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """A method and its arguments; many are refused."""
+    sid = chance.choice(["s", "s", "s", "t", "missing"])
+    name = f"v{chance.randrange(6)}"
+    expected = chance.choice([None, None, 0, 1, 2, 3])
+    number = chance.randrange(100)
+    return chance.choice(
+        [
+            ("update_variable", (sid, name, number), {"expected_version": expected}),
+            ("update_variable", (sid, name, "no number"), {}),
+            ("update_variable", (sid, name, number), {"optimizer_id": "someone"}),
+            ("set_value", (sid, f"w{chance.randrange(4)}", number), {"expected_version": expected}),
+            ("set_values", (sid, {name: number, "x": "text", "v0": number}), {}),
+            ("update_variables", (sid, {name: number, "nothing": 1}), {"atomic": False}),
+            ("register_variable", (sid, name, "integer", number), {}),
+            ("modify_variable", (sid, name, lambda value: value + 1), {}),
+            ("start_optimization", (sid, name, "one"), {}),
+            ("end_optimization", (sid, name, "one"), {}),
+            ("rollback_variable", (sid, name, number % 3), {}),
+            ("append_log", (sid, "log", [number]), {"expected_length": chance.choice([None, 1])}),
+            ("pop_log", (sid, "log"), {}),
+            ("put_program", (sid, "p", {"n": number}), {"expected_version": expected}),
+            ("delete_program", (sid, "p"), {}),
+            ("create_session", (chance.choice(["s", "t", "u"]),), {}),
+            ("update_session", (sid,), {"metadata": {"n": number}}),
+            ("touch", (sid,), {}),
+        ]
+    )
+
+
+def shown(outcome: Any) -> str:
+    """An outcome without the random part of ids, and what depends on it."""
+    return re.sub("_[0-9a-f]{32}|'checksum': '[0-9a-f]+'", "", f"{outcome!r} {outcome}")
+
+
+def contents(path: Path) -> list[str]:
+    with SessionRepository.open(path, clock=lambda: NOW) as repo:
+        return sorted(shown(record) for record in repo.export_sessions())

@@ -5,19 +5,27 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
-import re
 import sqlite3
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from snakestore import AsyncSessionRepository, CommitUnknownError, SessionRepository
-from snakestore.aio import group_commit
 from snakestore.repository.variables import writes
-from tests.awaited.group_commit.groups import NOW, TASKS, together, updates, values, versions
+from snakestore.storage.execution import group_commit, small_arguments
+from tests.awaited.group_commit.groups import (
+    NOW,
+    TASKS,
+    contents,
+    shown,
+    some_write,
+    together,
+    updates,
+    values,
+    versions,
+)
 
 
 def test_writes_that_wait_for_the_same_turn_are_committed_together(path, commits):
@@ -30,46 +38,6 @@ def test_writes_that_wait_for_the_same_turn_are_committed_together(path, commits
     assert commits.count == 1
     assert [variable.name for variable in variables] == [f"v{number}" for number in range(TASKS)]
     assert values(path) == [1] * TASKS
-
-
-def some_write(chance: random.Random) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-    """A method and its arguments; many are refused."""
-    sid = chance.choice(["s", "s", "s", "t", "missing"])
-    name = f"v{chance.randrange(6)}"
-    expected = chance.choice([None, None, 0, 1, 2, 3])
-    number = chance.randrange(100)
-    return chance.choice(
-        [
-            ("update_variable", (sid, name, number), {"expected_version": expected}),
-            ("update_variable", (sid, name, "no number"), {}),
-            ("update_variable", (sid, name, number), {"optimizer_id": "someone"}),
-            ("set_value", (sid, f"w{chance.randrange(4)}", number), {"expected_version": expected}),
-            ("set_values", (sid, {name: number, "x": "text", "v0": number}), {}),
-            ("update_variables", (sid, {name: number, "nothing": 1}), {"atomic": False}),
-            ("register_variable", (sid, name, "integer", number), {}),
-            ("modify_variable", (sid, name, lambda value: value + 1), {}),
-            ("start_optimization", (sid, name, "one"), {}),
-            ("end_optimization", (sid, name, "one"), {}),
-            ("rollback_variable", (sid, name, number % 3), {}),
-            ("append_log", (sid, "log", [number]), {"expected_length": chance.choice([None, 1])}),
-            ("pop_log", (sid, "log"), {}),
-            ("put_program", (sid, "p", {"n": number}), {"expected_version": expected}),
-            ("delete_program", (sid, "p"), {}),
-            ("create_session", (chance.choice(["s", "t", "u"]),), {}),
-            ("update_session", (sid,), {"metadata": {"n": number}}),
-            ("touch", (sid,), {}),
-        ]
-    )
-
-
-def shown(outcome: Any) -> str:
-    """An outcome without the random part of ids, and what depends on it."""
-    return re.sub("_[0-9a-f]{32}|'checksum': '[0-9a-f]+'", "", f"{outcome!r} {outcome}")
-
-
-def contents(path: Path) -> list[str]:
-    with SessionRepository.open(path, clock=lambda: NOW) as repo:
-        return sorted(shown(record) for record in repo.export_sessions())
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -193,7 +161,7 @@ def test_a_function_of_the_caller_runs_in_a_transaction_of_its_own(path, commits
 
 
 def test_a_lone_write_and_large_arguments_are_not_grouped(path, commits):
-    many = {f"w{number}": number for number in range(group_commit.MAX_ITEMS + 1)}
+    many = {f"w{number}": number for number in range(small_arguments.MAX_ITEMS + 1)}
 
     async def main():
         async with AsyncSessionRepository.open(path) as repo:
