@@ -10,6 +10,7 @@ from typing import Any, Final
 from snakestore.errors import InvalidNameError, ValidationError, shorten
 from snakestore.names import checked_name, identifier_text, invalid_name_reason
 from snakestore.session import MAX_TTL
+from snakestore.storage.execution.small_arguments import holds_arguments
 from snakestore.variable import Variable
 from snakestore.versioning import checked_object
 
@@ -20,6 +21,7 @@ MAX_CONNECTIONS = 65_536
 """More than a process can have open."""
 
 
+@holds_arguments()
 class NotGiven(enum.Enum):
     """The default of arguments for which None has a meaning."""
 

@@ -94,7 +94,7 @@ class Copying:
             StoreError: the role may not create it.
         """
         try:
-            self._target.write(prepare_records)
+            self._target.write_alone(prepare_records)
         except StoreError as error:
             if type(error) is not StoreError or self._target.lookup(has_records):
                 raise

@@ -16,6 +16,7 @@ from sqlalchemy.pool.base import _ConnectionFairy
 
 from snakestore import AsyncSessionRepository, CommitUnknownError, SessionRepository, StoreError
 from snakestore.storage.dialects.sqlite import log_sync
+from tests.threads.crowd import held_turn, outcomes_of
 
 
 class Disk:
@@ -110,12 +111,33 @@ def test_another_process_can_write_while_the_disk_syncs(
 
 def test_writers_that_wait_for_the_disk_share_a_sync(repo: SessionRepository, disk: Disk) -> None:
     writers = 8
+    with ThreadPoolExecutor(1) as threads:
+        disk.may_end.clear()
+        first = threads.submit(repo.update_variable, "s", "x", 0)
+        assert disk.begun.acquire(timeout=30)
+
+        with held_turn(repo) as crowd:  # the first one has given it up
+            crowd.come(*[lambda n=n: repo.update_variable("s", "x", n) for n in range(1, writers)])
+        for _ in range(3):  # one for each commit, one for the sync
+            assert disk.numbered.acquire(timeout=30)
+        disk.may_end.set()
+
+        assert first.result(30).version == 1
+    assert [each.version for each in outcomes_of(crowd)] == [*range(2, writers + 1)]
+    assert disk.syncs == 2
+
+
+def test_writers_that_are_not_grouped_share_a_sync(repo: SessionRepository, disk: Disk) -> None:
+    writers = 8
     with ThreadPoolExecutor(writers) as threads:
         disk.may_end.clear()
         first = threads.submit(repo.update_variable, "s", "x", 0)
         assert disk.begun.acquire(timeout=30)
 
-        others = [threads.submit(repo.update_variable, "s", "x", n) for n in range(1, writers)]
+        others = [
+            threads.submit(repo.modify_variable, "s", "x", lambda value: value + 1)
+            for _ in range(1, writers)
+        ]
         for _ in range(writers + 1):  # one for each write, one for the sync
             assert disk.numbered.acquire(timeout=30)
         disk.may_end.set()

@@ -189,6 +189,8 @@ def check_idle(repository: SessionRepository) -> None:
     assert len(queue.items) == connections.limit, "a connection is held"
     assert not runner.blocks, "a mark is left"
     assert not runner.entered, "a block is left"
+    turn = getattr(runner, "_turn", None)
+    assert turn is None or not turn.holder, "the turn of writers is held"
 
 
 # --- kinds of exceptions: each runs steps until one exception comes, and returns it; None where it

@@ -21,6 +21,7 @@ from snakestore.repository.logs.access import lock_log
 from snakestore.repository.session_access import lock_session, record_write
 from snakestore.repository.space import delete_from
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.small_arguments import holds_arguments
 from snakestore.storage.mapping.logs import StoredLog, entry_from
 from snakestore.storage.queries import logs as sql
 
@@ -124,6 +125,7 @@ class LogWriteMethods(RepositoryBase):
 # --- appending
 
 
+@holds_arguments("texts", "refusal")
 class _Encoded(NamedTuple):
     """Entries that are to be appended, as they are stored."""
 

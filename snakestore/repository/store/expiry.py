@@ -151,7 +151,7 @@ class _Sweep:
 
     def delete_batch(self, limit: int) -> Swept:
         """Delete what has expired of the next ``limit`` sessions that may have."""
-        swept = self._runner.write(_delete_batch, limit, self._damaged)
+        swept = self._runner.write_alone(_delete_batch, limit, self._damaged)
         self._damaged += len(swept.damaged)
         return swept
 

@@ -61,7 +61,7 @@ class PruningMethods(RepositoryBase):
         for history in EVERY_HISTORY:
             after: VariableKey | None = VariableKey("", "")
             while after is not None:
-                count, after = self._runner.write(_prune, history, after, rule)
+                count, after = self._runner.write_alone(_prune, history, after, rule)
                 deleted += count
                 if after is not None and progress is not None:
                     progress(deleted)

@@ -28,6 +28,7 @@ from snakestore.repository.session_access import (
 )
 from snakestore.repository.versions import Stored, archive_versions, check_version
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.small_arguments import holds_arguments
 from snakestore.storage.execution.updates_of_group import shares_record
 from snakestore.storage.mapping.replaced import ReplacedVariable
 from snakestore.storage.mapping.sessions import LockedSession
@@ -137,6 +138,7 @@ def check_holder(
 # --- replacing the value
 
 
+@holds_arguments("value", "metadata", "source", "previous_blob")
 class Replacement:
     """A new value as the caller gave it."""
 

@@ -42,6 +42,7 @@ from snakestore.repository.variables.update import (
 )
 from snakestore.repository.versions import check_version
 from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.small_arguments import holds_arguments
 from snakestore.storage.mapping.identities import Identity
 from snakestore.storage.mapping.sessions import LockedSession
 from snakestore.storage.mapping.stored_variable import StoredVariable
@@ -132,6 +133,7 @@ class UpsertMethods(RepositoryBase):
         return self._runner.write(_set_all, sid, values, expected_versions, how)
 
 
+@holds_arguments("type_name", "metadata", "source", "optimizer_id", "strict", "describe_new")
 class Assignment:
     """How values are stored: the arguments that do not differ between variables."""
 

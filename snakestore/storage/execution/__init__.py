@@ -14,5 +14,7 @@
 - ``autocommit``: one operation, one transaction, run again where that may help. ``direct``: the
   same, with a short path for lookups in SQLite. ``cache``: with lookups from memory.
 - ``joined``: operations and savepoints inside an open transaction: that of a ``transaction()``
-  ``block``, or the ``caller``'s own. ``grouped``: single writes that asyncio commits together.
+  ``block``, or the ``caller``'s own. ``grouped``: single writes that are committed together.
+- ``turn_taking``, ``write_turn``, ``group_commit``: threads that write to a SQLite file take turns,
+  and what waits, also tasks of asyncio, is committed together.
 """

@@ -24,6 +24,7 @@ from snakestore.storage.execution.driver_errors import (
     masked_by,
     translate,
 )
+from snakestore.storage.execution.fair_queue import BlockOwner
 from snakestore.storage.execution.joined import TransactionBlockRunner
 from snakestore.storage.execution.nesting import check_stack, holds_connection, run_elsewhere
 from snakestore.storage.execution.open_blocks import SECONDS_IN_VAIN, blocked_by_own
@@ -87,7 +88,7 @@ class AutocommitRunner(Runner, fork.Participant):
         self._acquire: Callable[[], ConnectionAdapter] = connections.acquire
         self.blocks = connections.blocks
         """The open write blocks of the database (where there is one connection: all blocks)."""
-        self.entered: dict[object, object] = {}
+        self.entered: dict[BlockOwner, object] = {}
         """What ends each open block if it is collected."""
         fork.register(self)
 

@@ -29,7 +29,7 @@ class BlockRunner(Protocol):
     sole: bool
     """Whether there is one connection for all, so that reads too wait for a block."""
     blocks: OpenBlocks
-    entered: dict[object, object]
+    entered: dict[BlockOwner, object]
     """What ends each open block if it is collected."""
 
     def begin(self, operation: Callable[[TransactionContext], None], *, read_only: bool) -> None:
@@ -132,7 +132,7 @@ def _end_collected(
     runner: BlockRunner,
     connection: ConnectionAdapter,
     inner: TransactionBlockRunner,
-    token: object,
+    token: BlockOwner,
     _reference: object,
 ) -> None:
     """End a block that was collected: it was entered, and can no longer be left."""

@@ -16,17 +16,17 @@ from typing import Any
 
 from snakestore.clock import utc_now
 from snakestore.errors import CorruptStoreError
-from snakestore.storage.execution.autocommit import AutocommitRunner
 from snakestore.storage.execution.connection import ConnectionAdapter
 from snakestore.storage.execution.driver_errors import is_driver_error, masked_by
 from snakestore.storage.execution.nesting import holds_connection
 from snakestore.storage.execution.runner import present_of
+from snakestore.storage.execution.turn_taking import TurnTakingRunner
 from snakestore.storage.mapping.sessions import QuietSessions, has_expired_at
 from snakestore.storage.queries.statement import Row, Statement
 from snakestore.storage.queries.variables import LOOK_UP_ORDER
 
 
-class DirectRunner(AutocommitRunner):
+class DirectRunner(TurnTakingRunner):
     """An AutocommitRunner on snakestore's own driver connections to SQLite."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

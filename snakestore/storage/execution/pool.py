@@ -53,6 +53,8 @@ class OwnedConnections(fork.Participant):
         self.limit = limit
         self._wait = wait
         self._closed = False
+        self.syncs = False
+        """Whether commits are followed by a sync of the log, see ``LogSync``."""
         self.blocks: OpenBlocks = blocks_of_file(backend.file_path(connector.url))
         self._start_anew()
         fork.register(self)
@@ -75,6 +77,11 @@ class OwnedConnections(fork.Participant):
         return self
 
     @property
+    def closed(self) -> bool:
+        """Whether no more connections are given out."""
+        return self._closed
+
+    @property
     def idle(self) -> list[DriverConnection]:
         """The connections that are open and not in use; the last one is used next."""
         return [slot for slot in self._slots.free() if isinstance(slot, DriverConnection)]
@@ -94,7 +101,7 @@ class OwnedConnections(fork.Participant):
         if self._closed:
             self._check_open()
         if len(self._items) != self.limit:
-            self._refuse_nested()
+            self.refuse_nested()
         try:
             slot = self._slots.get(self._wait)
         except NoneFreeError:
@@ -170,7 +177,7 @@ class OwnedConnections(fork.Participant):
         """Make ``owner`` the one that uses the connection."""
         connection.owner = owner
 
-    def _refuse_nested(self) -> None:
+    def refuse_nested(self) -> None:
         """Refuse a call from a signal handler or finalizer within a method of this thread.
 
         Raises:
@@ -243,6 +250,7 @@ class OwnedConnections(fork.Participant):
             connection.close_when_collected(_free_slot, weakref.ref(slots), place)
             connection.owner, place.owner = place.owner, CONNECTED
             self._open.add(connection)
+            self.syncs = connection.log_sync is not None
             if len(self._open) > 1:
                 closer.watch(self)
         except BaseException:

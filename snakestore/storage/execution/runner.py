@@ -93,6 +93,16 @@ class Runner(ABC):
     ) -> R:
         """Run an operation that writes; all or nothing."""
 
+    def write_alone(
+        self,
+        operation: Callable[Concatenate[TransactionContext, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run an operation that writes and may take long, so that no other is done with it."""
+        return self.write(operation, *args, **kwargs)
+
     def write_calling(
         self,
         operation: Callable[Concatenate[TransactionContext, P], R],

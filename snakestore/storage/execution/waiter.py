@@ -24,17 +24,22 @@ class Waiter(Generic[T]):
         """The present caller, without an item."""
         self.caller = current_caller()
         self.item: T | None = None
-        self.signal: _Signal = _TaskSignal() if in_greenlet() else _ThreadSignal()
+        self.signal = new_signal()
 
 
 class _Signal(Protocol):
     """Wakes one caller."""
 
-    def wait(self, timeout: float) -> None:
-        """Wait until ``set`` is called, or for ``timeout`` seconds."""
+    def wait(self, timeout: float) -> bool:
+        """Wait until ``set`` is called, or for ``timeout`` seconds. Returns whether it was."""
 
     def set(self) -> bool:
         """Wake the caller, from any thread. Returns False if its event loop is closed."""
+
+
+def new_signal() -> _Signal:
+    """A signal for the present thread, or task in a greenlet."""
+    return _TaskSignal() if in_greenlet() else _ThreadSignal()
 
 
 class _ThreadSignal:
@@ -46,9 +51,9 @@ class _ThreadSignal:
         self._lock = threading.Lock()
         self._lock.acquire()
 
-    def wait(self, timeout: float) -> None:
+    def wait(self, timeout: float) -> bool:
         """Block the thread."""
-        self._lock.acquire(timeout=min(timeout, threading.TIMEOUT_MAX))
+        return self._lock.acquire(timeout=min(timeout, threading.TIMEOUT_MAX))
 
     def set(self) -> bool:
         """Wake the thread."""
@@ -68,11 +73,12 @@ class _TaskSignal:
         self._loop = asyncio.get_running_loop()
         self._future = self._loop.create_future()
 
-    def wait(self, timeout: float) -> None:
+    def wait(self, timeout: float) -> bool:
         """Suspend the task."""
         from snakestore.storage.execution import loop_time  # noqa: PLC0415 - it loads asyncio
 
         wait_for(loop_time.wait_until_done(self._future, timeout))
+        return self._future.done()
 
     def set(self) -> bool:
         """Wake the task."""
