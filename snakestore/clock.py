@@ -50,7 +50,8 @@ def as_utc(when: datetime, what: str = "time") -> datetime:
     """``when`` in UTC; ``what`` names the argument in error messages.
 
     Raises:
-        ValidationError: if ``when`` is not a datetime, or has no time zone.
+        ValidationError: if ``when`` is not a datetime, has no time zone, or is before year 1 or
+            after 9999 in UTC.
     """
     if type(when) is datetime and when.tzinfo is UTC:
         return when
@@ -63,7 +64,11 @@ def as_utc(when: datetime, what: str = "time") -> datetime:
             " e.g. tzinfo=datetime.UTC."
         )
         raise ValidationError(message, value=when)
-    return when.astimezone(UTC)
+    try:
+        return when.astimezone(UTC)
+    except OverflowError as error:
+        message = f"{what} must be in the years 1 to 9999 in UTC: {when!r} is not."
+        raise ValidationError(message, value=when) from error
 
 
 def now_or(when: datetime | None, what: str = "now") -> datetime:

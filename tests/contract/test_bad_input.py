@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -271,3 +271,19 @@ def test_a_naive_datetime_is_refused(clock, field):
 def test_a_naive_creation_time_is_refused():
     with pytest.raises(ValidationError):
         create_variable(name="v", type="float", value=1.0, created_at=NAIVE)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
+    ],
+    ids=["before year 1", "after 9999"],
+)
+def test_a_time_that_utc_cannot_express_is_refused(repo, sid, when):
+    with pytest.raises(ValidationError, match="9999"):
+        repo.list_variables(sid, at=when)
+
+    with pytest.raises(ValidationError, match="9999"):
+        create_variable(name="v", type="float", value=1.0, created_at=when)
