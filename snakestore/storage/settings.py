@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Literal, NamedTuple
 
 from snakestore.errors import ValidationError
@@ -33,7 +34,7 @@ class Settings(NamedTuple):
         ):
             message = "busy_timeout is a number of seconds, 0 or more"
             raise ValidationError(message, value=busy_timeout)
-        if durability not in {"normal", "full"}:
+        if not isinstance(durability, Hashable) or durability not in {"normal", "full"}:
             message = (
                 'durability is "normal" (an acknowledged write survives kill -9) or "full" (and a'
                 " power failure)"

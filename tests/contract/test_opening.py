@@ -60,6 +60,12 @@ def test_a_path_is_taken_as_it_is(tmp_path, name):
         assert repo.session_exists("s")
 
 
+@pytest.mark.parametrize("name", ["", "a\0b.db", "\ud800.db"], ids=ascii)
+def test_text_that_cannot_be_a_path_is_refused(name):
+    with pytest.raises(ValidationError, match="the path of a store"):
+        SessionRepository.open(name)
+
+
 def test_each_repository_in_memory_is_a_database_of_its_own():
     with SessionRepository.open("sqlite://") as one, SessionRepository.open("sqlite://") as other:
         one.create_session("s")
@@ -133,6 +139,7 @@ def test_an_engine_of_create_engine_serves_as_a_path_does(tmp_path, clock, fill)
         ({"busy_timeout": -1}, ValidationError),
         ({"busy_timeout": "long"}, ValidationError),
         ({"durability": "none"}, ValidationError),
+        ({"durability": ["full"]}, ValidationError),
         ({"cache": "yes"}, ValidationError),
         ({"touch_on_read": "no"}, ValidationError),
     ],

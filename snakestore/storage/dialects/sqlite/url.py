@@ -158,6 +158,11 @@ def _of_file(path: str, parameters: Mapping[str, str] | None = None) -> URL:
             " sqlite:// for a database in memory"
         )
         raise ValidationError(message)
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        message = f"the path of a store contains a lone surrogate at position {error.start}"
+        raise ValidationError(message, value=path) from error
     absolute = os.path.abspath(path)
     if not parameters:
         return URL.create("sqlite", database=absolute)
