@@ -40,6 +40,27 @@ def test_langchain_an_answer_of_a_chat_model_comes_back(repo):
     assert cache.lookup("p", "m") == [answer]
 
 
+def test_langchain_a_method_of_a_view_is_a_tool(repo):
+    pytest.importorskip("langchain_core", reason="needs the extra snakestore[suites]")
+    from langchain_core.tools import StructuredTool
+
+    view = repo.session("s")
+    write, read = (StructuredTool.from_function(each) for each in (view.set_value, view.get_value))
+    write.invoke({"name": "tone", "value": "formal"})
+
+    assert read.invoke({"identifier": "tone"}) == "formal"
+    assert list(read.args) == ["identifier", "default"]
+    assert write.description.startswith("Replace the value")
+
+
+def test_openai_agents_a_method_of_a_view_is_a_tool(repo):
+    agents = pytest.importorskip("agents", reason="needs the extra snakestore[openai-agents]")
+
+    tool = agents.function_tool(repo.session("s").get_value, strict_mode=False)
+
+    assert list(tool.params_json_schema["properties"]) == ["identifier", "default"]
+
+
 def test_dogpile_a_region_calls_the_function_once(repo, monkeypatch):
     pytest.importorskip("dogpile.cache", reason="needs the extra snakestore[suites]")
     monkeypatch.setitem(sys.modules, "dogpile_backend", recipe("dogpile_backend.py"))

@@ -63,3 +63,9 @@ def _public_functions() -> dict[str, Callable[..., Any]]:
 
 
 FUNCTIONS = _public_functions()
+WITHOUT_ADAPTERS = {
+    name: function
+    for name, function in FUNCTIONS.items()
+    if not name.startswith(f"{integrations.__name__}.")
+}
+"""Adapters have the types and errors of their frameworks."""

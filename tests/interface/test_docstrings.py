@@ -10,7 +10,7 @@ import pytest
 
 import snakestore
 from snakestore import SessionRepository, SessionView
-from tests.interface.public import FUNCTIONS
+from tests.interface.public import FUNCTIONS, WITHOUT_ADAPTERS
 
 SECTION = r"^{title}[^\n]*:\n((?:    .*\n|\n)*)"
 
@@ -51,7 +51,7 @@ def test_arguments_that_a_docstring_explains_are_in_the_signature_in_its_order()
 def test_errors_that_a_docstring_names_exist() -> None:
     unknown = [
         f"{name}: {error}"
-        for name, function in FUNCTIONS.items()
+        for name, function in WITHOUT_ADAPTERS.items()
         for entry in entries(inspect.getdoc(function) or "", "Raises")
         for error in entry.split(", ")
         if not hasattr(snakestore, error) and not hasattr(builtins, error)

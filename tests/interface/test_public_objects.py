@@ -75,6 +75,15 @@ def test_a_value_that_is_copied_or_pickled_is_equal(name: str) -> None:
     assert name in repr(value)
 
 
+@pytest.mark.parametrize("name", VALUES)
+def test_pydantic_writes_a_value_as_json_and_reads_it(name: str) -> None:
+    pydantic = pytest.importorskip("pydantic")
+    adapter = pydantic.TypeAdapter(type(VALUES[name]))
+
+    assert adapter.validate_json(adapter.dump_json(VALUES[name])) == VALUES[name]
+    assert adapter.json_schema()
+
+
 @pytest.mark.parametrize("send", [pickle.dumps, copy.copy, copy.deepcopy])
 def test_a_block_can_be_neither_copied_nor_pickled(send: Callable[[object], object]) -> None:
     async def send_awaited() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import snakestore
 from snakestore import AsyncSessionRepository, SessionRepository
-from tests.interface.public import FUNCTIONS, public_members
+from tests.interface.public import FUNCTIONS, WITHOUT_ADAPTERS, public_members
 
 
 def is_text(annotation: object) -> bool:
@@ -102,7 +102,7 @@ def test_pydantic_can_validate_the_arguments_of_every_public_function() -> None:
     pydantic = pytest.importorskip("pydantic")
     config = pydantic.ConfigDict(arbitrary_types_allowed=True)
     refused = []
-    for name, function in FUNCTIONS.items():
+    for name, function in WITHOUT_ADAPTERS.items():
         try:
             pydantic.validate_call(function, config=config)
         except (NameError, KeyError, pydantic.PydanticUserError) as error:
