@@ -43,14 +43,14 @@ class Machine(WriteRules, LeaseRules, ProgramRules, UpsertRules, LogRules, RuleB
     """Applies operations to the store and to the model. Each run starts with an empty store."""
 
     repo: ClassVar[SessionRepository]
+    elsewhere: ClassVar[SessionRepository]
     clock: ClassVar[Any]
     beginning: ClassVar[datetime]
 
     def __init__(self) -> None:
         super().__init__()
         self.clock.set(self.beginning)
-        for session in self.repo.list_sessions(include_expired=True):
-            self.repo.delete_session(session.id)
+        _empty(self.repo)
         self.model = StoreModel(self.clock)
         self.moments = [self.beginning]
 
@@ -174,13 +174,13 @@ class Machine(WriteRules, LeaseRules, ProgramRules, UpsertRules, LogRules, RuleB
 
     @rule()
     def an_export_is_imported_elsewhere(self) -> None:
+        _empty(self.elsewhere)
         records = list(self.repo.export_sessions(include_expired=True))
 
-        with SessionRepository.open("sqlite://", clock=self.clock) as target:
-            target.import_sessions(records)
+        self.elsewhere.import_sessions(records)
 
-            assert list(target.export_sessions(include_expired=True)) == records
-            assert target.check().problems == []
+        assert list(self.elsewhere.export_sessions(include_expired=True)) == records
+        assert self.elsewhere.check().problems == []
 
     @invariant()
     def sessions_and_stats_agree(self) -> None:
@@ -222,14 +222,22 @@ class Machine(WriteRules, LeaseRules, ProgramRules, UpsertRules, LogRules, RuleB
                 )
 
 
+def _empty(repo: SessionRepository) -> None:
+    for session in repo.list_sessions(include_expired=True):
+        repo.delete_session(session.id)
+
+
 def test_the_store_does_what_a_model_in_memory_does(backend, repo, clock):
     machine = type("Machine", (Machine,), {"repo": repo, "clock": clock, "beginning": clock()})
     # a commit to a disk takes its time, and those that are not whole share the code of one that is
     examples = 50 if backend.name == "sqlite-memory" else 12 if backend.whole else 6
 
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples, stateful_step_count=40, suppress_health_check=list(HealthCheck)
-        ),
-    )
+    with SessionRepository.open("sqlite://", clock=clock) as machine.elsewhere:
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=40,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )

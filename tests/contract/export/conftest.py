@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import shutil
 
 import pytest
 
 from snakestore import SessionRepository
+from tests.contract.backends import SqliteFile
 from tests.contract.export.records import exported
 
 
@@ -32,8 +34,9 @@ def rich(repo, filled, clock):
 
 
 @pytest.fixture
-def target(backend, tmp_path, clock):
+def target(backend, prepared, tmp_path, clock):
     """An empty store of another database."""
+    shutil.copy(prepared(SqliteFile) / "store.db", tmp_path / "target.db")
     with SessionRepository.open(tmp_path / "target.db", clock=clock) as repo:
         yield repo
 
