@@ -18,6 +18,7 @@ from snakestore.storage.engine import EngineConnector, is_ours
 from snakestore.storage.execution.autocommit import AutocommitRunner
 from snakestore.storage.execution.connection_source import ConnectionSource
 from snakestore.storage.execution.direct import DirectRunner
+from snakestore.storage.execution.driver_errors import translate_errors
 from snakestore.storage.execution.leaving import Enterable
 from snakestore.storage.execution.pool import OwnedConnections
 from snakestore.storage.execution.runner import Block, Runner, RunnerSettings
@@ -87,7 +88,13 @@ class RepositoryBase(SharedHandle):
         """
         checked = Options.checked(options, f"{cls.__name__}.open")
         connector = open_database(path_or_url, migrate=migrate, settings=checked.settings)
-        return cls._on(checked, _runner_on(connector, checked, owned=True), bind=connector.url)
+        try:
+            with translate_errors():  # it configures the connection that has inspected the file
+                runner = _runner_on(connector, checked, owned=True)
+        except BaseException:
+            connector.close()
+            raise
+        return cls._on(checked, runner, bind=connector.url)
 
     @classmethod
     def _on(

@@ -16,6 +16,7 @@ from snakestore.errors import (
     SchemaError,
     SchemaOutdatedError,
     SchemaTooNewError,
+    StoreError,
     StoreReadOnlyError,
     ValidationError,
 )
@@ -344,6 +345,22 @@ def test_a_warm_file_is_opened_and_used_without_an_engine(
     with SessionRepository.open(warm) as repo:
         repo.create_session("s")
         assert repo.session_exists("s")
+
+
+def test_an_error_after_the_inspection_is_translated_and_leaves_no_log_behind(
+    warm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bool:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    monkeypatch.setattr(opening, "switch_to_wal", fail)
+
+    with pytest.raises(StoreError, match="disk I/O error"):
+        SessionRepository.open(warm)
+
+    assert [path.name for path in warm.parent.iterdir()] == ["s.db"]
 
 
 def test_a_new_file_is_used_over_the_connection_that_created_the_schema(
