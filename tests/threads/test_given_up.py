@@ -128,6 +128,25 @@ def test_a_turn_that_is_lost_is_taken_by_one_who_has_waited_for_long(path, monke
         assert not turn_of(repo).holder
 
 
+def test_a_turn_that_others_end_at_any_step_is_no_error(path):
+    class Ended(dict[str, object]):
+        """As another thread makes it that has lost patience: nothing is there any more."""
+
+        def setdefault(self, _key: str, value: object = None) -> object:
+            return value
+
+        def __contains__(self, _key: object) -> bool:
+            return True
+
+    with SessionRepository.open(path) as repo:
+        turn_of(repo).holder = Ended()
+
+        assert repo.update_variable("s", "v0", 1).version == 1
+        assert repo.modify_variable("s", "v0", lambda value: value + 1).version == 2
+        with pytest.raises(ZeroDivisionError):
+            repo.modify_variable("s", "v0", lambda _: 1 / 0)
+
+
 def test_threads_that_are_not_woken_look_themselves(path, commits, monkeypatch):
     monkeypatch.setattr(write_turn, "LOOK_AGAIN", 0.001)
     monkeypatch.setattr(write_turn.WriteTurn, "wake_all", lambda *_: None)

@@ -66,14 +66,20 @@ class TurnTakingRunner(AutocommitRunner):
                     return giving_up(partial(turn.end, own), call)
                 return self._run(WRITE, operation, args, kwargs)
             finally:
-                if TURN in holder and holder[TURN] is own:
-                    del holder[TURN]
+                try:
+                    if TURN in holder and holder[TURN] is own:
+                        del holder[TURN]
+                except KeyError:
+                    pass  # another thread has ended a turn between these steps
                 if turn.waiting:
                     turn.serve()
         except BaseException:
             # an exception may have come before. No call, for which there may be no stack left
-            if TURN in holder and holder[TURN] is own:
-                del holder[TURN]
+            try:
+                if TURN in holder and holder[TURN] is own:
+                    del holder[TURN]
+            except KeyError:
+                pass  # another thread has ended a turn between these steps
             raise
 
     def write_alone(
@@ -134,8 +140,11 @@ class TurnTakingRunner(AutocommitRunner):
             finally:
                 turn.end(own)
         except BaseException:
-            if TURN in holder and holder[TURN] is own:  # as in ``write``
-                del holder[TURN]
+            try:  # as in ``write``
+                if TURN in holder and holder[TURN] is own:
+                    del holder[TURN]
+            except KeyError:
+                pass  # another thread has ended a turn between these steps
             raise
 
     def _write_after_others(
@@ -175,8 +184,11 @@ class TurnTakingRunner(AutocommitRunner):
             raise StoreBusyError(message) from None
         except BaseException:
             waiting.gone = True
-            if TURN in holder and holder[TURN] is waiting:  # as in ``write``
-                del holder[TURN]
+            try:  # as in ``write``
+                if TURN in holder and holder[TURN] is waiting:
+                    del holder[TURN]
+            except KeyError:
+                pass  # another thread has ended a turn between these steps
             raise
 
     def _lead(self, turn: WriteTurn, first: Companion[R], runner: AutocommitRunner) -> R:
