@@ -32,6 +32,7 @@ from benchmarks.row import (
     PLAIN_BYTES,
     POSTGRES_BASELINE,
     POSTGRES_OURS,
+    THREADED_OURS,
     TO_NUMPY,
 )
 from benchmarks.scattered_rows import (
@@ -63,6 +64,7 @@ LOGS = ("append", "read-last")
 LONG_LOGS = ("append-long", "read-last-long")
 MEMORY = ("memory-get", "memory-update")
 ASYNC = ("async-get", "async-update")
+THREADED = ("threads-together",)
 ASYNC_SYNC, ASYNC_OF_DRIVER = ("async-get-sync", "async-together"), ("async-get-driver",)
 ASYNC_DURABLE = ("async-together-full",)
 POSTGRES = ("postgres-get", "postgres-update", "postgres-update-afar")
@@ -169,6 +171,7 @@ OURSELVES = (
             *HISTORIES,
             *LOGS,
             *LONG_LOGS,
+            *THREADED,
             *ASYNC_SYNC,
             *PROCESSES,
             *FULL_PROCESSES,
@@ -195,6 +198,7 @@ OURSELVES = (
         unequal="returns a numpy array, not a list",
     ),
     Entry(name=MEMORY_OURS, kind="ours", place="ours.sqlite:open_memory", rows=MEMORY),
+    Entry(name=THREADED_OURS, kind="ours", place="ours.sqlite:open_threaded", rows=THREADED),
     Entry(
         name=ASYNC_OURS,
         kind="ours",

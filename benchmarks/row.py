@@ -27,6 +27,7 @@ FULL_BASELINE, FULL_OURS = "hand-written sqlite3, FULL", "snakestore, full"
 MEMORY_BASELINE, MEMORY_OURS = "hand-written sqlite3, :memory:", "snakestore, sqlite://"
 ASYNC_BASELINE, ASYNC_OURS = "asyncio.to_thread(hand-written)", "snakestore async"
 ASYNC_FULL = "snakestore async, full"
+THREADED_OURS = "snakestore, 8 threads"
 ASYNC_DRIVER = "hand-written aiosqlite"
 POSTGRES_BASELINE, POSTGRES_OURS = "hand-written psycopg", "snakestore PostgreSQL"
 ASYNC_POSTGRES_BASELINE, ASYNC_POSTGRES_OURS = (

@@ -17,6 +17,7 @@ from benchmarks.row import (
     OURS,
     POSTGRES_BASELINE,
     POSTGRES_OURS,
+    THREADED_OURS,
     Row,
     Target,
     ours,
@@ -223,6 +224,14 @@ BACKEND_ROWS = (
         calls=50,
         base=ASYNC_BASELINE,
         targets={ASYNC_OURS: Target(1.3, 1.0)},
+    ),
+    Row(
+        key="threads-together",
+        title="8 threads update together, of update_variable",
+        calls=500,
+        base=OURS,
+        targets={THREADED_OURS: Target(1.3, 1.1)},
+        note="One after the other on one thread, against threads that share a repository.",
     ),
     Row(
         key="async-together",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from typing import Any
@@ -157,6 +158,28 @@ def written_together(
         await asyncio.gather(*map(_work, shares))
 
     return awaited(loop, _run)
+
+
+def written_by_threads(
+    threads: Executor,
+    count: int,
+    operation: Callable[[str, str, Any], Any],
+    sid: str,
+    names: Iterable[str],
+) -> Job:
+    """As ``writing``, in ``count`` threads at the same time, which share the work."""
+    turns = zip(cycle(names), cycle(FLOATS), strict=False)
+
+    def _work(share: Sequence[tuple[str, Any]]) -> None:
+        for name, value in share:
+            operation(sid, name, value)
+
+    def _run(times: int) -> None:
+        calls = list(islice(turns, times))
+        for done in [threads.submit(_work, calls[first::count]) for first in range(count)]:
+            done.result()
+
+    return Job(_run)
 
 
 def awaited(

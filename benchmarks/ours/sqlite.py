@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -25,9 +26,13 @@ from benchmarks.work import (
     reading,
     scalar_makers,
     writing,
+    written_by_threads,
 )
 from benchmarks.workload import NAMES, PLAIN, PREFIX_PATTERN, READS, UPDATED, UPDATES
 from snakestore import SessionRepository
+
+THREADS = 8
+"""Threads that write together."""
 
 
 def new_repository(lab: Lab, name: str, **options: Any) -> tuple[SessionRepository, Operations]:
@@ -78,6 +83,7 @@ def open_default(lab: Lab) -> Bench:
         operations.seeds, writing(operations.update, UPDATES, UPDATED)
     )
     makers["async-get-sync"] = lambda: reading(repo.get_value, READS, NAMES)
+    makers["threads-together"] = lambda: writing(repo.update_variable, UPDATES, UPDATED)
     makers["async-together"] = lambda: writing(repo.update_variable, UPDATES, UPDATED)
     makers["history-read"] = lambda: reading(operations.get_value, UPDATES, UPDATED)
     closers = [repo.close, operations.seeds.close]
@@ -95,6 +101,18 @@ def open_without_history(lab: Lab) -> Bench:
         "history-read": lambda: reading(operations.get_value, PLAIN, UPDATED),
     }
     return Bench(makers, [repo.close, operations.seeds.close])
+
+
+def open_threaded(lab: Lab) -> Bench:
+    """With default options, for threads that write at the same time."""
+    repo, operations = new_repository(lab, "threaded.db")
+    threads = ThreadPoolExecutor(THREADS)
+    makers = {
+        "threads-together": lambda: written_by_threads(
+            threads, THREADS, repo.update_variable, UPDATES, UPDATED
+        )
+    }
+    return Bench(makers, [threads.shutdown, repo.close, operations.seeds.close])
 
 
 def open_cached(lab: Lab) -> Bench:
