@@ -12,7 +12,9 @@ import pytest
 
 from snakestore import CommitUnknownError, SessionRepository, Variable
 from snakestore.storage.execution import write_turn
+from tests.faults import thread_storm
 from tests.faults.events import _interrupted
+from tests.faults.test_interrupts import outside_of_coverage
 from tests.threads.crowd import held_turn, outcomes_of, turn_of, update
 
 FIRST_EVENT = 1
@@ -64,3 +66,15 @@ def test_after_an_exception_at_any_event_of_a_thread_the_others_have_written(
 
         assert number > 100
         assert repo.check().ok
+
+
+@outside_of_coverage
+def test_after_exceptions_at_random_instants_in_threads_no_write_is_lost_or_done_twice(
+    tmp_path, size, figures
+):
+    hits = size(200, 3000)
+
+    seen = thread_storm.rage(str(tmp_path / "s.db"), hits, 8, 12)
+
+    assert seen["acknowledged"] > hits
+    figures("thread interrupts", **seen)
