@@ -6,7 +6,9 @@ import importlib
 import inspect
 import pkgutil
 import typing
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -19,13 +21,14 @@ from snakestore.storage.execution.leaving import Enterable
 OTHERS = [AsyncTransaction, Enterable, Opening]  # returned by public methods
 
 
-def _adapters() -> Iterator[ModuleType]:
+def _adapters() -> list[ModuleType]:
     """The adapters whose frameworks are installed."""
+    adapters = []
     for found in pkgutil.iter_modules(integrations.__path__, f"{integrations.__name__}."):
-        try:
-            yield importlib.import_module(found.name)
-        except ImportError:
-            continue
+        with warnings.catch_warnings(), suppress(ImportError):
+            warnings.simplefilter("ignore")  # of the frameworks
+            adapters.append(importlib.import_module(found.name))
+    return adapters
 
 
 def public_members() -> dict[str, object]:
