@@ -235,6 +235,11 @@ _LONG_INT: Final = b"0" * 19
 """As many digits as the least int that orjson might read as a float, with all digits replaced by
 zeros.
 """
+_LONG_TEXT: Final = 512
+_LONG_ITEM: Final = 256
+"""How many bytes a text and, on average, its items have for it to be quicker to look at the items.
+"""
+_NO_FLOATS: Final = frozenset({str, int, bool, type(None)})
 
 
 def dumps(document: Any) -> str:
@@ -298,10 +303,43 @@ def loads(text: object) -> Any:
         message = f"expected JSON text, found {shorten(text)}"
         raise ValueError(message)  # noqa: TRY004 - invalid stored data is always a ValueError
     data = text.encode()
-    _, found, _ = data.translate(_ZEROS).partition(_LONG_INT)  # in half the time of find
+    if len(data) >= _LONG_TEXT:
+        return _loads_long(text, data)
+    _, found, _ = data.translate(_ZEROS).partition(_LONG_INT)  # as _has_long_int, without a call
     if found:
         return _with_long_ints(text)
     return orjson.loads(data)
+
+
+def _loads_long(text: str, data: bytes) -> Any:
+    """The document in a long text, in which a search for long ints takes most of the time."""
+    try:
+        document = orjson.loads(data)
+    except ValueError:
+        if not _has_long_int(data):
+            raise
+    else:
+        if _is_mere_text(document, len(data)) or not _has_long_int(data):
+            return document
+    return _with_long_ints(text)
+
+
+def _has_long_int(data: bytes) -> bool:
+    _, found, _ = data.translate(_ZEROS).partition(_LONG_INT)  # in half the time of find
+    return bool(found)
+
+
+def _is_mere_text(document: Any, size: int) -> bool:
+    """Whether it is seen at a glance that no item is a float, as which long ints are read."""
+    kind = type(document)
+    if kind is str:
+        return True
+    items = document.values() if kind is dict else document if kind is list else None
+    return (
+        items is not None
+        and len(items) * _LONG_ITEM <= size
+        and _NO_FLOATS.issuperset(map(type, items))
+    )
 
 
 def loads_each(texts: list[str]) -> list[Any]:

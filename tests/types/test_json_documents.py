@@ -37,6 +37,25 @@ def test_every_document_comes_back_type_by_type_and_bit_by_bit(document):
     assert exact(there_and_back("json", document)) == exact(document)
 
 
+@pytest.mark.parametrize("number", [2**63, 2**64, -(2**63) - 1, 10**400, 2.0**64, 1e300])
+def test_a_long_number_in_a_long_document_comes_back_the_same(number):
+    text = "1" * 18 + "x" * 5000
+    for document in (
+        [number, text],
+        {"a": number, "b": text},
+        {"a": [number], "b": text},
+        [text, {"a": number}],
+        {"a": text, str(number): 2**63},
+    ):
+        assert exact(there_and_back("json", document)) == exact(document)
+
+
+@pytest.mark.parametrize("ending", ["", ",NaN]", ",1e999]", ',"\\ud800"]', "] 1"])
+def test_a_long_text_that_is_not_json_is_refused(ending):
+    with pytest.raises(json.JSONDecodeError):
+        documents.loads('["' + "x" * 5000 + '"' + ending)
+
+
 @given(every_document)
 def test_the_copy_shares_nothing_with_the_given_document(document):
     def containers(value):
