@@ -7,7 +7,7 @@ from collections import Counter
 from snakestore.errors import SessionExistsError, StoreError
 from snakestore.repository.sessions.writes import delete_sessions
 from snakestore.session import expiry
-from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.context import GrowingTables, TransactionContext
 from snakestore.storage.mapping.cells import named
 from snakestore.storage.mapping.sessions import session_cells_from
 from snakestore.storage.queries import copying as sql
@@ -78,7 +78,9 @@ def _copy_session(
     # on some databases the recorded expiry lags behind; it is copied exact
     expires_at = expiry(cells["last_accessed"], cells["ttl"])
     target.execute(sql.INSERT_SESSION, **(cells | {"expires_at": expires_at}))
+    tables = GrowingTables(target)
     for table, rows in reading.pages():
+        tables.add(len(rows))
         target.send_many(table.insert, [named(table.columns, row) for row in rows])
     written = _session_cells(target, sid)
     if written is None or Reading(target, written).finish().checksum() != reading.checksum():

@@ -7,6 +7,7 @@ plans longer still. Counted are the rows that the server reads by going through 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -151,5 +152,35 @@ def test_a_batch_goes_through_no_table_for_each_of_its_rows(
 
     read = gone_through(connection, write_and_delete)
 
-    # a chunk may go through what the tables hold; if each row did, it were ten times as many
+    # a chunk may go through what the tables hold; if each row did, this would be 19 million
+    assert read < ROWS * ROWS
+
+
+@pytest.mark.slow
+def test_an_import_and_a_deletion_go_through_no_table_for_each_row(
+    connection: Connection, tmp_path: Path
+) -> None:
+    with SessionRepository.open(tmp_path / "source.db") as source:
+        for sid in ("one", "two"):
+            source.create_session(sid, history=HISTORY)
+            for number in range(HISTORY):
+                source.set_values(sid, {f"v{each}": number for each in range(ROWS // 2)})
+        records = list(source.export_sessions())
+    keep_plans(connection)
+    repo = SessionRepository(connection)
+
+    def write_and_delete() -> None:
+        repo.import_sessions(records)
+        repo.delete_session("one")
+
+    assert gone_through(connection, write_and_delete) < ROWS * ROWS // 2
+
+
+@pytest.mark.slow
+def test_without_statistics_check_reads_its_pages_by_indexes(connection: Connection) -> None:
+    fill(connection)
+
+    read = gone_through(connection, SessionRepository(connection).check)
+
+    # there are 60,000 rows in pages of a few hundred
     assert read < ROWS * ROWS

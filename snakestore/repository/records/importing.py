@@ -14,7 +14,7 @@ from snakestore.repository.records.format import SESSION, Cells, Kind
 from snakestore.repository.session_access import has_expired
 from snakestore.repository.sessions.writes import delete_sessions
 from snakestore.session import expiry
-from snakestore.storage.execution.context import TransactionContext
+from snakestore.storage.execution.context import GrowingTables, TransactionContext
 from snakestore.storage.queries import checks
 from snakestore.storage.queries import copying as sql
 from snakestore.storage.queries import sessions as sessions_sql
@@ -62,6 +62,7 @@ def import_records(
     """
     outcomes = Counter[str]()
     conflicts = []
+    tables = GrowingTables(tx)
     for session, rows in _sessions(records.rows()):
         sid = session["id"]
         lock = sessions_sql.SELECT_SESSION_STATE_FOR_UPDATE
@@ -75,7 +76,7 @@ def import_records(
             continue
         if outcome.is_there:
             delete_sessions(tx, [sid])
-        _insert(tx, session, rows)
+        _insert(tx, session, rows, tables)
     return _report(outcomes, conflicts)
 
 
@@ -109,7 +110,9 @@ def _sessions(rows: Iterator[Row]) -> Iterator[tuple[Cells, Iterator[Row]]]:
         yield next(group).cells, group  # noqa: B031 - the rest of the group
 
 
-def _insert(tx: TransactionContext, session: Cells, rows: Iterator[Row]) -> None:
+def _insert(
+    tx: TransactionContext, session: Cells, rows: Iterator[Row], tables: GrowingTables
+) -> None:
     sid = session["id"]
     expires_at = expiry(session["last_accessed"], session["ttl"])
     tx.send(
@@ -129,6 +132,7 @@ def _insert(tx: TransactionContext, session: Cells, rows: Iterator[Row]) -> None
             logs |= {each["name"]: each["next_position"] for each in cells}
         elif kind.name == "log_entry":
             lengths.update(each["log_name"] for each in cells)
+        tables.add(len(cells))
         absent = dict.fromkeys(kind.absent) | ({"length": 0} if kind.name == "log" else {})
         tx.send_many(kind.table.insert, [each | absent for each in cells])
     tx.send(

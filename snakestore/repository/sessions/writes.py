@@ -31,6 +31,7 @@ from snakestore.session import Session, SessionStats, expiry
 from snakestore.storage.execution.context import TransactionContext
 from snakestore.storage.mapping.sessions import (
     LockedSession,
+    deleted_session_from,
     empty_tables_from,
     is_taken,
     last_worker_id_from,
@@ -250,14 +251,20 @@ def _checked_changes(given: dict[str, Any]) -> dict[str, Any]:
 
 def _delete(tx: TransactionContext, sid: str) -> bool:
     text = look_up_text(sid, "session id")
-    if text is None or tx.fetch_first(sql.LOCK_SESSION, sid=text) is None:
+    row = None if text is None else tx.fetch_first(sql.LOCK_TO_DELETE, sid=text)
+    if row is None:
         return False
-    delete_sessions(tx, [text])
+    session = deleted_session_from(row)
+    delete_sessions(tx, [session.id], variables=session.variables)
     return True
 
 
 def delete_sessions(
-    tx: TransactionContext, ids: list[str], empty: frozenset[str] = frozenset()
+    tx: TransactionContext,
+    ids: list[str],
+    empty: frozenset[str] = frozenset(),
+    *,
+    variables: int = 0,
 ) -> None:
     """Delete sessions with all that they hold.
 
@@ -266,7 +273,9 @@ def delete_sessions(
     Args:
         ids: the ids of the sessions.
         empty: tables known to be empty, which are left out.
+        variables: how many variables they have, if that is known.
     """
+    tx.replan(variables)
     for table, statement in sql.DELETE_SESSIONS.items():
         if table not in empty:
             tx.send_in(statement, ids)

@@ -19,7 +19,7 @@ from snakestore.storage.execution.runner import Runner
 from snakestore.storage.mapping.logs import entry_counts_from
 from snakestore.storage.mapping.sessions import (
     access_from,
-    unchecked_session_id_from,
+    expired_session_from,
 )
 from snakestore.storage.queries import logs as logs_sql
 from snakestore.storage.queries import sessions as sql
@@ -160,9 +160,9 @@ def _delete_batch(tx: TransactionContext, limit: int, skip: int) -> Swept:
     """Delete what has expired of the next ``limit`` sessions that may have, after ``skip``."""
     now = tx.now
     rows = tx.fetch_with_damaged(sql.LOCK_EXPIRED, bound=now, limit=limit, skip=skip)
-    expired, damaged = [], []
+    expired, damaged, variables = [], [], 0
     for row in rows:
-        sid = unchecked_session_id_from(row)
+        sid, count = expired_session_from(row)
         try:
             last_accessed, ttl, _ = access_from(sid, row)
         except CorruptStoreError:
@@ -170,13 +170,14 @@ def _delete_batch(tx: TransactionContext, limit: int, skip: int) -> Swept:
             continue
         if is_expired(last_accessed, ttl, now):
             expired.append(sid)
+            variables = max(variables, count)
         else:  # its recorded expiry lags behind: update it, or it is found again
             tx.send(sql.REFRESH_EXPIRY, sid=sid, expires=expiry(last_accessed, ttl))
     if not expired:
         return Swept(len(rows), postponed=False, deleted=0, damaged=damaged)
     empty = empty_tables(tx)
     first = expired if logs.name in empty else _within_bounds(tx, expired)
-    delete_sessions(tx, first, empty)
+    delete_sessions(tx, first, empty, variables=variables)
     return Swept(len(rows), len(first) < len(expired), len(first), damaged)
 
 

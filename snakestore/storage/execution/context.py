@@ -22,7 +22,7 @@ from snakestore.storage.queries.statement import (
     padded_chunks,
 )
 
-_MANY = 500
+MANY = 500
 """Rows that take so long to change that planning anew does not matter."""
 
 
@@ -242,7 +242,7 @@ class TransactionContext:
         A connection keeps plans, also those of foreign keys, from when tables were small: each
         search may then read a whole table.
         """
-        if rows >= _MANY and self.backend.forget_plans:
+        if rows >= MANY and self.backend.forget_plans:
             self.connection.mark(self.backend.forget_plans)
 
     def send_rows(
@@ -254,6 +254,23 @@ class TransactionContext:
         """
         compiled = statement.compile_for(self._dialect)
         self.connection.send_many(compiled.sql, compiled.bind_rows(names, rows, shared))
+
+
+class GrowingTables:
+    """Has a server plan anew whenever one transaction has made the tables twice as large."""
+
+    def __init__(self, tx: TransactionContext) -> None:
+        """Count the rows that ``tx`` inserts."""
+        self._tx = tx
+        self._rows = 0
+        self._next = MANY
+
+    def add(self, rows: int) -> None:
+        """Count ``rows`` that are inserted next."""
+        self._rows += rows
+        if self._rows >= self._next:
+            self._tx.replan(self._rows)
+            self._next = 2 * self._rows
 
 
 def _with_parameters(problem: CorruptStoreError, parameters: dict[str, Any]) -> CorruptStoreError:

@@ -181,6 +181,25 @@ def unchecked_session_id_from(row: Row) -> Any:
     return row[at.SESSION_ID]
 
 
+class DeletedSession(NamedTuple):
+    """A session to delete. It may be damaged, so its id is not checked."""
+
+    id: Any
+    variables: int
+    """About how many variables it has."""
+
+
+def deleted_session_from(row: Row) -> DeletedSession:
+    """From DELETED_COLUMNS."""
+    sid, count = row
+    return DeletedSession(sid, count if type(count) is int else 0)
+
+
+def expired_session_from(row: Row) -> DeletedSession:
+    """From EXPIRED_COLUMNS."""
+    return deleted_session_from(row[at.EXPIRED_ID :])
+
+
 def metadata_from(row: Row) -> dict[str, Any]:
     """The metadata in SESSION_COLUMNS.
 

@@ -93,6 +93,20 @@ TAKEN_COLUMNS = (
     TAKEN_ID,
 ) = range(len(TAKEN_COLUMNS))
 
+DELETED_COLUMNS = (sessions.c.id, sessions.c.variable_count)
+"""What is read of a session that is deleted."""
+DELETED_ID, DELETED_VARIABLE_COUNT = range(len(DELETED_COLUMNS))
+
+EXPIRED_COLUMNS = (*ACCESS_COLUMNS, *DELETED_COLUMNS)
+"""Likewise, by a sweep."""
+(
+    EXPIRED_LAST_ACCESSED,
+    EXPIRED_TTL,
+    EXPIRED_SERVER_NOW,
+    EXPIRED_ID,
+    EXPIRED_VARIABLE_COUNT,
+) = range(len(EXPIRED_COLUMNS))
+
 EXPIRING_COLUMNS = (sessions.c.id, sessions.c.expires_at)
 """Where a session is in the order of a sweep."""
 EXPIRING_ID, EXPIRING_EXPIRES_AT = range(len(EXPIRING_COLUMNS))

@@ -28,6 +28,8 @@ from snakestore.storage.queries.arrays import each
 from snakestore.storage.queries.columns import (
     ACCESS_COLUMNS,
     COUNTED_COLUMNS,
+    DELETED_COLUMNS,
+    EXPIRED_COLUMNS,
     EXPIRING_COLUMNS,
     SESSION_COLUMNS,
     STATE_COLUMNS,
@@ -69,6 +71,7 @@ SELECT_SESSION_STATE_SKIP_LOCKED = Statement(
 )
 SELECT_TAKEN = Statement(lambda: select(*TAKEN_COLUMNS).where(_this), name="select_taken")
 LOCK_SESSION = Statement(lambda: select(sessions.c.id).where(_this).with_for_update())
+LOCK_TO_DELETE = Statement(lambda: select(*DELETED_COLUMNS).where(_this).with_for_update())
 SELECT_SESSION = Statement(lambda: select(*SESSION_COLUMNS).where(_this), name="select_session")
 SELECT_SESSIONS = RangeQuery(
     lambda: select(*SESSION_COLUMNS), (sessions.c.id,), names=sessions.c.id
@@ -127,7 +130,7 @@ SELECT_PERHAPS_EXPIRED = Statement(
 )
 LOCK_EXPIRED = Statement(
     lambda: (
-        select(*ACCESS_COLUMNS, sessions.c.id)
+        select(*EXPIRED_COLUMNS)
         .where(sessions.c.expires_at < bindparam("bound"))
         .order_by(sessions.c.expires_at)
         .limit(bindparam("limit"))
