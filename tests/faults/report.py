@@ -34,7 +34,7 @@ them.
 | the process is killed at any instant (`kill -9`, out of memory) | every acknowledged write survives | every acknowledged write survives |
 | power failure or kernel crash | a prefix of the commits survives, in order; the last ones may be missing | every acknowledged write survives, if the disk honours syncs |
 | the disk is full | every acknowledged write survives; writes raise `StoreFullError` until there is space; reads go on, and a closed store is opened for reading | the same |
-| the file is removed or replaced while open | writes raise `StoreError` and change nothing; reads do so within a second | the same |
+| the file is removed or replaced while open | writes raise `StoreError` and change nothing; reads do so within a second; the log of a replaced file (`-wal`, `-shm`) damages the new one if it is not removed before that is opened | the same |
 | the log (`-wal`, `-shm`) is removed or replaced while open | writes raise `StoreError` and change nothing, and the process does not open the file again; what was only in the log is lost | the same |
 | an exception from outside at any instant (signal handler, `KeyboardInterrupt`, `MemoryError`, `RecursionError`) | it is raised unchanged; nothing is half done, nothing stays locked | the same |
 | network file system, or one that several machines share | not supported; `NetworkFileSystemWarning` | the same |

@@ -92,6 +92,16 @@ def test_a_replaced_file_is_reported_before_anything_is_written_and_the_new_one_
     assert_sound(tmp_path / "s.db")
 
 
+def test_the_log_of_a_replaced_file_is_to_be_removed(tmp_path):
+    fill(tmp_path / "other.db").close()
+    with fill(tmp_path / "s.db") as repo:
+        repo.update_variable("s", "v", 2)
+        (tmp_path / "other.db").replace(tmp_path / "s.db")
+
+        with pytest.raises(StoreError, match="remove its log"):
+            repo.update_variable("s", "v", 3)
+
+
 def test_a_reader_too_learns_of_it_in_time(tmp_path, monkeypatch):
     monkeypatch.setattr(file_watch, "SECONDS_BETWEEN_CHECKS", 0.0)
     with fill(tmp_path / "s.db") as repo:

@@ -23,6 +23,10 @@ SECONDS_BETWEEN_CHECKS = 1.0
 """How often a connection that only reads checks its file, and a writer all that it checks."""
 _SHORT_TRANSACTION = 0.01
 """A write that takes longer checks again before COMMIT; seconds."""
+_REMOVE_LOG = (
+    "Put it back. Or end every process that has it open and remove its log (the -wal and -shm"
+    " files), which would damage the new file; then open the store again"
+)
 _FINE_CLOCK, _COARSE_CLOCK = 50_000_000, 3_000_000_000
 """Nanoseconds within which two changes of a folder may get the same time."""
 
@@ -167,10 +171,13 @@ class Watch:
             return None
 
     def _check_all(self) -> None:
-        if file_id(self._name) != self._file:
+        found = file_id(self._name)
+        if found != self._file:
+            has_old_log = found is not None and self.log_bytes > 0 and not self._log_replaced
+            remedy = _REMOVE_LOG if has_old_log else "Put it back, or open the store again"
             message = (
                 f"the file {self._name} was removed or replaced while it was open; nothing was"
-                " written. Put it back, or open the store again"
+                f" written. {remedy}"
             )
             raise StoreError(message)
         if self._log_replaced:
