@@ -15,9 +15,15 @@ from typing import Any
 
 import pytest
 
-from snakestore import CommitUnknownError, SessionRepository, VersionConflictError
+from snakestore import (
+    CommitUnknownError,
+    SessionRepository,
+    StoreBusyError,
+    VersionConflictError,
+)
 from snakestore.repository.variables import writes
 from snakestore.storage.execution import group_commit
+from snakestore.storage.execution.retry import Backoff
 from tests.awaited.group_commit.groups import (
     NOW,
     TASKS,
@@ -147,6 +153,20 @@ def test_a_commit_that_fails_as_busy_is_repeated_without_writing_twice(path, com
     assert [each.version for each in outcomes] == [1] * TASKS
     assert versions(path) == [1] * TASKS
     assert commits.count == 2
+
+
+def test_a_commit_that_stays_busy_fails_at_once_where_no_time_is_left(path, commits, monkeypatch):
+    busy = sqlite3.OperationalError("database is locked")
+    busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    monkeypatch.setattr(Backoff, "next_pause", lambda _: None)
+    with SessionRepository.open(path) as repo:
+        commits.errors = [busy]
+
+        first, *others = together(repo, *updates(repo))
+
+    assert isinstance(first, StoreBusyError)
+    assert [each.version for each in others] == [1] * (TASKS - 1)
+    assert versions(path) == [0] + [1] * (TASKS - 1)
 
 
 def test_a_commit_of_unknown_outcome_is_told_to_all(path, commits):

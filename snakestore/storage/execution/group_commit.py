@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from snakestore.clock import steady_seconds
-from snakestore.errors import CommitUnknownError, SnakeStoreError
+from snakestore.errors import CommitUnknownError, SnakeStoreError, StoreBusyError
 from snakestore.storage import fork
 from snakestore.storage.execution.autocommit import AutocommitRunner
 from snakestore.storage.execution.context import TransactionContext
@@ -126,7 +126,9 @@ class GroupCommit(Generic[T]):
                 self._committed = True
                 self._settle(None)
             except BaseException as problem:
-                together = bool(self._joined) and not isinstance(problem, CommitUnknownError)
+                # busy_timeout has passed where it was busy, and alone it would be so again
+                final = isinstance(problem, CommitUnknownError | StoreBusyError)
+                together = bool(self._joined) and not final
                 self._settle(problem)
                 if isinstance(problem, HalfDoneError) or (
                     together and isinstance(problem, SnakeStoreError)
