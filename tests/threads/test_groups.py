@@ -33,7 +33,7 @@ from tests.awaited.group_commit.groups import (
     values,
     versions,
 )
-from tests.threads.crowd import held_turn, outcomes_of, together, until, update, updates
+from tests.threads.crowd import held_turn, numbered, outcomes_of, together, until, update, updates
 
 
 def test_writes_that_wait_for_the_same_turn_are_committed_together(path, commits):
@@ -140,6 +140,25 @@ def test_an_exception_from_outside_in_the_thread_that_writes_concerns_that_threa
     assert isinstance(outcomes[0], KeyboardInterrupt)
     assert [each.version for each in outcomes[1:]] == [1, 2, 3]
     assert values(path)[0] == 4
+
+
+def test_an_exception_that_comes_to_the_thread_that_writes_for_others_reaches_none_of_them(
+    path, commits, monkeypatch
+):
+    replace, interruptions = writes.replace_value, [TimeoutError()]
+
+    def interrupted(tx: Any, sid: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+        if name == "v1" and interruptions:
+            raise interruptions.pop()
+        return replace(tx, sid, name, *args, **kwargs)
+
+    monkeypatch.setattr(writes, "replace_value", interrupted)
+    with SessionRepository.open(path) as repo:
+        outcomes = together(repo, *numbered(repo)[:4])
+
+    assert not interruptions
+    assert [each.version for each in outcomes] == [1] * 4
+    assert values(path)[:4] == [1, 2, 3, 4]
 
 
 def test_a_commit_that_fails_as_busy_is_repeated_without_writing_twice(path, commits):

@@ -53,14 +53,19 @@ class Companion(OfferedCall[Callable[[Runner], R], R]):
         """Write, if the caller has not given up. The outcome is known when the group is committed.
 
         Raises:
-            HalfDoneError: it failed, and nothing of the transaction must be kept.
+            HalfDoneError: it failed, and nothing of the transaction must be kept. Or another code
+                than this library's raised an error, which may have come to this thread from outside
+                (``PyThreadState_SetAsyncExc``). The write fails again alone if it was its own.
         """
         try:
             write = self._calls.pop()
         except IndexError:
             return
         attempt = partial(runner.outcome_of, partial(write, runner))
+        # no variable refers to the error: it refers to this frame
         self._outcome = self._context.run(run_for, self._caller, attempt)
+        if not isinstance(self._outcome[1], SnakeStoreError | None):
+            raise HalfDoneError from self._outcome[1]
 
     def run_first(self, runner: GroupedRunner) -> None:
         """Write as ``run`` does, for the caller that has the turn, in its own thread."""
