@@ -117,6 +117,31 @@ def test_a_thread_interrupted_while_another_does_its_write_waits_for_the_end(
     assert commits.count == 1
 
 
+@needs_signals
+def test_a_signal_handler_writes_while_its_thread_waits(path, commits):
+    written = []
+
+    def handler(*_: object) -> None:
+        written.append(repo.update_variable("s", "v1", 1).version)
+        crowd.turn.end(crowd.holder)
+
+    def strike() -> None:
+        until(lambda: bool(crowd.turn.waiting))
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    striker = threading.Thread(target=strike)
+    try:
+        with SessionRepository.open(path) as repo, held_turn(repo) as crowd:
+            striker.start()
+            written.append(repo.update_variable("s", "v0", 1).version)
+    finally:
+        striker.join()
+        signal.signal(signal.SIGUSR1, before)
+
+    assert written == [1, 1]
+
+
 def test_a_turn_that_is_lost_is_taken_by_one_who_has_waited_for_long(path, monkeypatch):
     monkeypatch.setattr(write_turn, "PATIENCE", 0.01)
     monkeypatch.setattr(write_turn, "LOOK_AGAIN", 0.01)

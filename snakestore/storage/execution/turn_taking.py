@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from copy import copy
 from functools import partial
+from threading import get_ident
 from typing import Any, Concatenate, Self
 
 from snakestore.errors import StoreBusyError
@@ -56,7 +57,7 @@ class TurnTakingRunner(AutocommitRunner):
         turn = self._turn
         if turn is None:
             return self._run(WRITE, operation, args, kwargs)
-        holder, own = turn.holder, object()
+        holder, own = turn.holder, [get_ident()]
         try:
             try:
                 if holder.setdefault(TURN, own) is not own:
@@ -127,7 +128,7 @@ class TurnTakingRunner(AutocommitRunner):
         turn = self._turn
         if turn is None:
             return call(self)
-        holder, own = turn.holder, object()
+        holder, own = turn.holder, [get_ident()]
         try:
             try:
                 if holder.setdefault(TURN, own) is not own:
@@ -162,6 +163,8 @@ class TurnTakingRunner(AutocommitRunner):
         if self.busy_timeout <= 0 or self._uses_block():
             return call(self._in_time())  # such a caller is refused rather than made to wait
         self._refuse_nested()
+        if turn.has_come(current_caller()):
+            return call(self._in_time())
         waiting = WaitingWrite(call, alone=alone)
         companion: Companion[R] = waiting.companion
         holder = turn.holder

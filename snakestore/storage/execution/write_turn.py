@@ -70,7 +70,8 @@ class WriteTurn(fork.Participant):
 
     def __init__(self) -> None:
         self.holder: dict[str, object] = {}
-        """What has the turn, if anything. To take it, ``setdefault`` is one step."""
+        """What has the turn, if anything: a ``WaitingWrite``, or a list of the thread that came
+        when nobody waited. To take it, ``setdefault`` is one step."""
         self.waiting: deque[WaitingWrite[Any]] = deque()
         fork.register(self)
 
@@ -78,6 +79,15 @@ class WriteTurn(fork.Participant):
         """Forget the threads of the parent, which are not in the child."""
         self.holder.clear()
         self.waiting.clear()
+
+    def has_come(self, caller: object) -> bool:
+        """Whether a caller has the turn, or waits for it, and so must not wait again.
+
+        That is, a signal handler or finalizer has interrupted it there.
+        """
+        holder = self.holder.get(TURN)
+        came = [*self.waiting, holder] if isinstance(holder, WaitingWrite) else [*self.waiting]
+        return holder == [caller] or any(each.caller == caller for each in came)
 
     def end(self, holder: object) -> None:
         """Let the thread that waits first have the turn, if ``holder`` has it. May be repeated."""
