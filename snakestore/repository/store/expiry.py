@@ -19,7 +19,8 @@ from snakestore.storage.execution.runner import Runner
 from snakestore.storage.mapping.logs import entry_counts_from
 from snakestore.storage.mapping.sessions import (
     access_from,
-    expired_session_from,
+    most_variables_from,
+    unchecked_expired_id_from,
 )
 from snakestore.storage.queries import logs as logs_sql
 from snakestore.storage.queries import sessions as sql
@@ -160,9 +161,9 @@ def _delete_batch(tx: TransactionContext, limit: int, skip: int) -> Swept:
     """Delete what has expired of the next ``limit`` sessions that may have, after ``skip``."""
     now = tx.now
     rows = tx.fetch_with_damaged(sql.LOCK_EXPIRED, bound=now, limit=limit, skip=skip)
-    expired, damaged, variables = [], [], 0
+    expired, damaged = [], []
     for row in rows:
-        sid, count = expired_session_from(row)
+        sid = unchecked_expired_id_from(row)
         try:
             last_accessed, ttl, _ = access_from(sid, row)
         except CorruptStoreError:
@@ -170,14 +171,13 @@ def _delete_batch(tx: TransactionContext, limit: int, skip: int) -> Swept:
             continue
         if is_expired(last_accessed, ttl, now):
             expired.append(sid)
-            variables = max(variables, count)
         else:  # its recorded expiry lags behind: update it, or it is found again
             tx.send(sql.REFRESH_EXPIRY, sid=sid, expires=expiry(last_accessed, ttl))
     if not expired:
         return Swept(len(rows), postponed=False, deleted=0, damaged=damaged)
     empty = empty_tables(tx)
     first = expired if logs.name in empty else _within_bounds(tx, expired)
-    delete_sessions(tx, first, empty, variables=variables)
+    delete_sessions(tx, first, empty, variables=most_variables_from(rows))
     return Swept(len(rows), len(first) < len(expired), len(first), damaged)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import compress
 from typing import Any, NamedTuple
@@ -195,9 +195,15 @@ def deleted_session_from(row: Row) -> DeletedSession:
     return DeletedSession(sid, count if type(count) is int else 0)
 
 
-def expired_session_from(row: Row) -> DeletedSession:
-    """From EXPIRED_COLUMNS."""
-    return deleted_session_from(row[at.EXPIRED_ID :])
+def unchecked_expired_id_from(row: Row) -> Any:
+    """The id in EXPIRED_COLUMNS, also of a damaged session."""
+    return row[at.EXPIRED_ID]
+
+
+def most_variables_from(rows: Iterable[Row]) -> int:
+    """About how many variables the largest session in EXPIRED_COLUMNS has."""
+    counts = [row[at.EXPIRED_VARIABLE_COUNT] for row in rows]
+    return max((count for count in counts if type(count) is int), default=0)
 
 
 def metadata_from(row: Row) -> dict[str, Any]:

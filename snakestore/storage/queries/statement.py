@@ -23,6 +23,8 @@ Row = tuple[Any, ...]
 MAX_IN_PARAMETERS = 256
 IN_PARAMETERS = tuple(f"each_{number}" for number in range(MAX_IN_PARAMETERS))
 """The parameters of an expanding statement."""
+_LENGTHS = (1, 2, 4, 8, 16, 32, 64, 100, 128, MAX_IN_PARAMETERS)
+"""How many values an expanding statement is compiled for."""
 MAX_LISTED = 16
 """So many take less time than an array."""
 EACH = "each"
@@ -317,11 +319,11 @@ def _with_row(error: CorruptStoreError, column: str, row: Row) -> CorruptStoreEr
 
 
 def padded_chunks(values: Sequence[Any]) -> Iterable[list[Any]]:
-    """``values`` in chunks of few different lengths: powers of two up to 256.
+    """``values`` in chunks of few different lengths: powers of two up to 256, and 100.
 
-    The last chunk is filled up by repeating its last value.
+    Sweeps and batches are often of 100. The last chunk is filled up by repeating its last value.
     """
     for start in range(0, len(values), MAX_IN_PARAMETERS):
         chunk = list(values[start : start + MAX_IN_PARAMETERS])
-        size = 1 << (len(chunk) - 1).bit_length()
+        size = next(size for size in _LENGTHS if size >= len(chunk))
         yield chunk + chunk[-1:] * (size - len(chunk))
