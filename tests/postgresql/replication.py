@@ -62,6 +62,8 @@ class Pair:
     def kill_primary(self) -> None:
         """End the primary as a crash does."""
         self._run("pg_ctl", "-D", self._server.pgdata, "-m", "immediate", "-w", "stop")
+        # pg_ctl waits for the pid file to go. The package would still signal the process
+        self._server.get_postmaster_info().process.wait(30)
 
     def promote(self) -> None:
         """Make the standby a primary. Returns when it is one."""
