@@ -109,10 +109,10 @@ class EngineDispatcher(Dispatcher):
         self, method: Method[R], args: Arguments, kwargs: Keywords, *, alone: bool = False
     ) -> R:
         """Run a method that writes, when it is its turn."""
-        small = are_small(args) and are_small(kwargs.values())
+        small = are_small(args, kwargs)
         if not small:
             args, kwargs = repeatable(args, kwargs)
-            small = are_small(args) and are_small(kwargs.values())
+            small = are_small(args, kwargs)
         call = partial(self._call_by, method, args, kwargs)
         permit = Permit()
         grouped = small and self._groups and not alone

@@ -7,15 +7,13 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
 from snakestore import SessionRepository, StoreBusyError, StoreError
-from snakestore.repository.variables import writes
 from snakestore.storage.execution import write_turn
 from snakestore.storage.execution.write_turn import TURN
-from tests.awaited.group_commit.groups import TASKS, values, versions
+from tests.awaited.group_commit.groups import TASKS, Held, values, versions
 from tests.threads.crowd import (
     held_turn,
     numbered,
@@ -32,23 +30,6 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 class Stop(BaseException):
     pass
-
-
-class Held:
-    """Holds up the write of one value in its thread."""
-
-    def __init__(self, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.begun, self.may_end = threading.Event(), threading.Event()
-        replace = writes.replace_value
-
-        def replaced(*args: Any, **kwargs: Any) -> Any:
-            result = replace(*args, **kwargs)
-            if result.value == value:
-                self.begun.set()
-                assert self.may_end.wait(30)
-            return result
-
-        monkeypatch.setattr(writes, "replace_value", replaced)
 
 
 @contextmanager

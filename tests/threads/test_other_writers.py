@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-
 import pytest
 
 from snakestore import SessionRepository, StoreBusyError
-from tests.awaited.group_commit.groups import TASKS, values, versions
+from tests.awaited.group_commit.groups import TASKS, acknowledged_before_kill, values, versions
 from tests.awaited.group_commit.test_other_writers import locked
 from tests.threads.crowd import held_turn, outcomes_of, together, updates
 
@@ -51,21 +47,10 @@ for number in range(20):
 
 @pytest.mark.slow
 def test_what_was_acknowledged_is_stored_after_a_kill(path):
-    acknowledged = dict.fromkeys([f"v{number}" for number in range(TASKS)], 0)
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
-    ) as writer:
-        assert writer.stdout is not None
-        for number, line in enumerate(writer.stdout):
-            if number == 500:
-                writer.send_signal(signal.SIGKILL)
-            if line.endswith("\n"):
-                name, value = line.split()
-                acknowledged[name] = int(value)
+    acknowledged = acknowledged_before_kill(WRITER, path)
 
     stored = values(path)
     assert all(
-        known <= there <= known + 1
-        for known, there in zip(acknowledged.values(), stored, strict=True)
+        known <= there <= known + 1 for known, there in zip(acknowledged, stored, strict=True)
     )
     assert versions(path) == stored

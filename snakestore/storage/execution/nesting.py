@@ -17,9 +17,9 @@ from snakestore.errors import StoreBusyError
 from snakestore.storage.sqlalchemy_internals import in_greenlet
 
 NESTED = (
-    "this thread is inside another method of this repository, which a signal handler or finalizer"
-    " interrupted, or which runs code of yours: a type, the clock, a mapping. Nothing was written;"
-    " call the method when that one has returned."
+    "this thread is inside another method of this repository: a signal handler, a finalizer, the"
+    " clock, a custom type or a mapping called this one. Nothing was written; call it after the"
+    " other method has returned."
 )
 
 _WAIT = 5.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 
@@ -41,9 +41,9 @@ def holds_arguments(*names: str) -> Callable[[K], K]:
     return mark
 
 
-def are_small(arguments: Iterable[object]) -> bool:
+def are_small(args: tuple[object, ...], kwargs: Mapping[str, object]) -> bool:
     """Whether a write is quick, and reading its arguments calls no code of the user's."""
-    return all(map(_is_small, arguments))
+    return all(map(_is_small, args)) and all(map(_is_small, kwargs.values()))
 
 
 def _is_small(argument: object) -> bool:
@@ -55,7 +55,7 @@ def _is_small(argument: object) -> bool:
         items: Iterable[object] = argument.values() if isinstance(argument, dict) else argument
         return len(argument) <= MAX_ITEMS and all(map(_is_simple, items))
     names = _parts.get(kind)
-    return names is not None and are_small([getattr(argument, name) for name in names])
+    return names is not None and all(_is_small(getattr(argument, name)) for name in names)
 
 
 def _is_simple(item: object) -> bool:

@@ -89,12 +89,8 @@ class TurnTakingRunner(AutocommitRunner):
         **kwargs: P.kwargs,
     ) -> R:
         """Run an operation that writes and may take long."""
-
-        def call(runner: AutocommitRunner) -> R:
-            """Run it by a runner of this turn."""
-            return AutocommitRunner.write(runner, operation, *args, **kwargs)
-
-        return self._in_turn(call)
+        result: R = self._in_turn(AutocommitRunner.write, operation, *args, **kwargs)
+        return result
 
     def write_calling(
         self,
@@ -104,30 +100,26 @@ class TurnTakingRunner(AutocommitRunner):
         **kwargs: P.kwargs,
     ) -> R:
         """Run an operation that writes, with the caller marked as the holder meanwhile."""
-
-        def call(runner: AutocommitRunner) -> R:
-            """Run it by a runner of this turn."""
-            return AutocommitRunner.write_calling(runner, operation, *args, **kwargs)
-
-        return self._in_turn(call)
+        result: R = self._in_turn(AutocommitRunner.write_calling, operation, *args, **kwargs)
+        return result
 
     def begin(self, operation: Callable[[TransactionContext], None], *, read_only: bool) -> None:
         """Begin a transaction and run ``operation``, which takes over the connection."""
         if read_only:
             super().begin(operation, read_only=True)
-            return
+        else:
+            self._in_turn(AutocommitRunner.begin, operation, read_only=False)
 
-        def call(runner: AutocommitRunner) -> None:
-            """Begin by a runner of this turn."""
-            AutocommitRunner.begin(runner, operation, read_only=False)
-
-        self._in_turn(call)
-
-    def _in_turn(self, call: Callable[[Any], R]) -> R:
-        """Run a call in a turn of its own, by the runner that it gets."""
+    def _in_turn(self, method: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
+        """Run a method of AutocommitRunner in a turn of its own, by the runner of the turn."""
         turn = self._turn
         if turn is None:
-            return call(self)
+            return method(self, *args, **kwargs)
+
+        def call(runner: Runner) -> R:
+            """Run it by ``runner``."""
+            return method(runner, *args, **kwargs)
+
         holder, own = turn.holder, [get_ident()]
         try:
             try:
@@ -155,7 +147,7 @@ class TurnTakingRunner(AutocommitRunner):
     ) -> R:
         """Run an operation that writes, in a turn of its own or together with others."""
         call = partial(_write, operation, args, kwargs)
-        together = are_small(args) and are_small(kwargs.values())
+        together = are_small(args, kwargs)
         return self._after_others(turn, call, alone=not together)
 
     def _after_others(self, turn: WriteTurn, call: Callable[[Runner], R], *, alone: bool) -> R:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, any_, bindparam, cast
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import ARRAY, TypeEngine
 
+from snakestore.storage.queries.by_database import ByDatabase
 from snakestore.storage.queries.statement import EACH, IN_PARAMETERS, MAX_LISTED
 
 
@@ -19,36 +17,14 @@ def array_of(name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
     return cast(bindparam(name, type_=ARRAY(type_)), ARRAY(type_))
 
 
-class _Among(FunctionElement[Any]):
-    """Whether a column has one of the values of an expanding statement."""
-
-    inherit_cache = True
-
-    def __init__(self, column: ColumnElement[str], size: int) -> None:
-        """Compare ``column`` with ``size`` values."""
-        names = IN_PARAMETERS[:size]
-        listed = column.in_([bindparam(name, type_=column.type) for name in names])
-        super().__init__(listed)
-        # PostgreSQL hashes an array where it reads the whole table, as it may by statistics that
-        # are outdated, and parses one parameter, not 256
-        self.with_array = column == any_(array_of(EACH, Text())) if size > MAX_LISTED else listed
-        """How databases say it that have arrays."""
-
-
-@compiles(_Among)
-def _in_list(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
-    [listed] = element.clauses
-    return compiler.process(listed, **options)
-
-
-@compiles(_Among, "postgresql")
-def _in_array(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(element.with_array, **options)
-
-
 def each(column: ColumnElement[str], size: int) -> ColumnElement[bool]:
     """``column IN (:each_0, :each_1, ...)``, for an expanding statement.
 
     On PostgreSQL, ``column = ANY (:each)`` of many.
     """
-    return _Among(column, size)
+    names = IN_PARAMETERS[:size]
+    listed = column.in_([bindparam(name, type_=column.type) for name in names])
+    # PostgreSQL hashes an array where it reads the whole table, as it may by statistics that are
+    # outdated, and parses one parameter, not 256
+    in_array = column == any_(array_of(EACH, Text())) if size > MAX_LISTED else listed
+    return ByDatabase(listed, postgresql=in_array)

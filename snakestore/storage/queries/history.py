@@ -29,11 +29,9 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from snakestore.storage.queries.arrays import each
+from snakestore.storage.queries.by_database import ByDatabase
 from snakestore.storage.queries.columns import (
     PAST_PROGRAM_COLUMNS,
     VERSION_COLUMNS,
@@ -45,44 +43,30 @@ from snakestore.storage.queries.columns import (
 from snakestore.storage.queries.statement import Statement
 
 
-class _Beyond(FunctionElement[Any]):
+def _beyond(past: Table, owner_id: str, session: ColumnElement[str], size: int) -> ByDatabase:
     """Whether a past version is not among the newest ``:keep`` of its owner.
 
-    The owners are expanded. Their past versions are read once, and numbered. No join follows, for
-    which a server without statistics may choose a plan that takes time squared: PostgreSQL then
-    finds the rows by their address.
+    The owners, which ``owner_id`` names, are ``size`` expanded ones of a session. Their past
+    versions are read once, and numbered. No join follows, for which a server without statistics may
+    choose a plan that takes time squared: PostgreSQL finds the rows by their address.
     """
+    newer = past.alias("newer")
+    owner, version = newer.c[owner_id], newer.c.version
+    rank = func.row_number().over(partition_by=owner, order_by=version.desc()).label("rank")
+    among = (newer.c.session_id == session, each(owner, size))
 
-    inherit_cache = True
+    def found(*columns: ColumnElement[Any]) -> Select[Any]:
+        """These columns of such versions."""
+        numbered = select(*columns, rank).where(*among).subquery("numbered")
+        selected = [numbered.c[column.name] for column in columns]
+        return select(*selected).where(numbered.c.rank > bindparam("keep"))
 
-    def __init__(self, past: Table, owner_id: str, session: ColumnElement[str], size: int) -> None:
-        """The owners are ``size`` of those in a session, which ``owner_id`` names."""
-        newer = past.alias("newer")
-        owner, version = newer.c[owner_id], newer.c.version
-        rank = func.row_number().over(partition_by=owner, order_by=version.desc()).label("rank")
-        among = (newer.c.session_id == session, each(owner, size))
-
-        def _beyond(*columns: ColumnElement[Any]) -> Select[Any]:
-            numbered = select(*columns, rank).where(*among).subquery("numbered")
-            found = [numbered.c[column.name] for column in columns]
-            return select(*found).where(numbered.c.rank > bindparam("keep"))
-
-        super().__init__(tuple_(past.c[owner_id], past.c.version).in_(_beyond(owner, version)))
-        address: Label[Any] = literal_column("newer.ctid").label("address")
-        addresses = func.array(_beyond(address).scalar_subquery())
-        self.by_address = literal_column(f"{past.name}.ctid") == any_(addresses)
-        """How databases say it whose rows have an address."""
-
-
-@compiles(_Beyond)
-def _by_key(element: _Beyond, compiler: SQLCompiler, **options: Any) -> str:
-    [by_key] = element.clauses
-    return compiler.process(by_key, **options)
-
-
-@compiles(_Beyond, "postgresql")
-def _by_address(element: _Beyond, compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(element.by_address, **options)
+    address: Label[Any] = literal_column("newer.ctid").label("address")
+    addresses = func.array(found(address).scalar_subquery())
+    return ByDatabase(
+        tuple_(past.c[owner_id], past.c.version).in_(found(owner, version)),
+        postgresql=literal_column(f"{past.name}.ctid") == any_(addresses),
+    )
 
 
 class _Builder:
@@ -181,7 +165,7 @@ class _Builder:
         return delete(past).where(
             past.c.session_id == self._session,
             each(past.c[self._owner_id], size),
-            _Beyond(past, self._owner_id, self._session, size),
+            _beyond(past, self._owner_id, self._session, size),
         )
 
     def prune_several_before(self, size: int) -> Delete:

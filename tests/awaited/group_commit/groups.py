@@ -6,12 +6,19 @@ import asyncio
 import contextlib
 import random
 import re
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from snakestore import AsyncSessionRepository, SessionRepository
+from snakestore.repository.variables import writes
 from snakestore.storage.execution import autocommit
 
 TASKS = 20
@@ -52,6 +59,39 @@ async def together(repo: AsyncSessionRepository, *writes: Awaitable[Any]) -> lis
     async with waiting(repo, *writes) as tasks:
         pass
     return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Held:
+    """Holds up the write of one value in its thread."""
+
+    def __init__(self, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.may_end = threading.Event(), threading.Event()
+        replace = writes.replace_value
+
+        def replaced(*args: Any, **kwargs: Any) -> Any:
+            result = replace(*args, **kwargs)
+            if result.value == value:
+                self.begun.set()
+                assert self.may_end.wait(30)
+            return result
+
+        monkeypatch.setattr(writes, "replace_value", replaced)
+
+
+def acknowledged_before_kill(writer: str, path: Path) -> list[int]:
+    """What a program acknowledged of each variable, by lines ``name value``, before a kill."""
+    acknowledged = dict.fromkeys([f"v{number}" for number in range(TASKS)], 0)
+    with subprocess.Popen(
+        [sys.executable, "-c", writer, str(path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for number, line in enumerate(process.stdout):
+            if number == 500:
+                process.send_signal(signal.SIGKILL)
+            if line.endswith("\n"):
+                name, value = line.split()
+                acknowledged[name] = int(value)
+    return [*acknowledged.values()]
 
 
 def updates(repo: AsyncSessionRepository, value: int = 1) -> list[Awaitable[Any]]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
-import threading
 from typing import Any
-
-import pytest
 
 from snakestore import AsyncSessionRepository, StoreError
 from snakestore.aio import line
-from snakestore.repository.variables import writes
-from tests.awaited.group_commit.groups import TASKS, numbered, together, updates, values, waiting
+from tests.awaited.group_commit.groups import (
+    TASKS,
+    Held,
+    numbered,
+    together,
+    updates,
+    values,
+    waiting,
+)
 
 
 def test_a_task_cancelled_while_it_waits_writes_nothing(path, commits):
@@ -32,27 +36,6 @@ def test_a_task_cancelled_while_it_waits_writes_nothing(path, commits):
     assert commits.count == 1
 
 
-class Held:
-    """Holds up the write of one value in its thread."""
-
-    def __init__(self, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.begun, self.may_end = threading.Event(), threading.Event()
-        replace = writes.replace_value
-
-        def replaced(*args: Any, **kwargs: Any) -> Any:
-            result = replace(*args, **kwargs)
-            if result.value == value:
-                self.begun.set()
-                assert self.may_end.wait(30)
-            return result
-
-        monkeypatch.setattr(writes, "replace_value", replaced)
-
-    async def wait(self) -> None:
-        """Wait until the write is under way."""
-        assert await asyncio.to_thread(self.begun.wait, 30)
-
-
 def test_tasks_cancelled_while_their_group_is_under_way_hold_up_nobody(path, commits, monkeypatch):
     held = Held(10, monkeypatch)
 
@@ -60,7 +43,7 @@ def test_tasks_cancelled_while_their_group_is_under_way_hold_up_nobody(path, com
         async with AsyncSessionRepository.open(path) as repo:
             async with waiting(repo, *numbered(repo)) as tasks:
                 pass
-            await held.wait()
+            assert await asyncio.to_thread(held.begun.wait, 30)
             for number in (0, 5, 9, 15):  # the first of all, one that is done, the present, a later
                 tasks[number].cancel()
             gone = [await asyncio.wait_for(cancelled(tasks[n]), 30) for n in (0, 5, 9, 15)]
@@ -88,7 +71,7 @@ def test_close_lets_the_group_under_way_end_and_refuses_who_waits(path, commits,
         repo = await AsyncSessionRepository.open(path)
         async with waiting(repo, *numbered(repo)) as tasks:
             pass
-        await held.wait()
+        assert await asyncio.to_thread(held.begun.wait, 30)
         closing = asyncio.create_task(repo.close())
         await asyncio.sleep(0)
         held.may_end.set()

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from snakestore import AsyncSessionRepository, StoreBusyError
-from tests.awaited.group_commit.groups import TASKS, updates, values, versions
+from tests.awaited.group_commit.groups import (
+    TASKS,
+    acknowledged_before_kill,
+    updates,
+    values,
+    versions,
+)
 
 
 @contextlib.contextmanager
@@ -92,21 +95,10 @@ asyncio.run(main())
 
 @pytest.mark.slow
 def test_what_was_acknowledged_is_stored_after_a_kill(path):
-    acknowledged = dict.fromkeys([f"v{number}" for number in range(TASKS)], 0)
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
-    ) as writer:
-        assert writer.stdout is not None
-        for number, line in enumerate(writer.stdout):
-            if number == 500:
-                writer.send_signal(signal.SIGKILL)
-            if line.endswith("\n"):
-                name, value = line.split()
-                acknowledged[name] = int(value)
+    acknowledged = acknowledged_before_kill(WRITER, path)
 
     stored = values(path)
     assert all(
-        known <= there <= known + 1
-        for known, there in zip(acknowledged.values(), stored, strict=True)
+        known <= there <= known + 1 for known, there in zip(acknowledged, stored, strict=True)
     )
     assert versions(path) == stored
