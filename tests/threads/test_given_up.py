@@ -182,6 +182,19 @@ def test_a_thread_that_must_not_wait_asks_the_database_itself(path, commits):
         assert repo.update_variable("s", "v0", 1).version == 1
 
 
+def test_a_thread_with_an_open_block_is_refused_rather_than_made_to_wait(path, monkeypatch):
+    monkeypatch.setattr(write_turn, "PATIENCE", 1000.0)
+    with (
+        SessionRepository.open(path, busy_timeout=1) as repo,
+        repo.transaction(),
+        held_turn(repo),
+        pytest.raises(StoreBusyError, match=r"transaction\(\) returned"),
+    ):
+        repo.update_variable("s", "v0", 1)
+
+    assert values(path)[0] == 0
+
+
 def test_close_lets_the_group_under_way_end_and_refuses_who_waits(path, commits, monkeypatch):
     held = Held(10, monkeypatch)
     repo = SessionRepository.open(path)
