@@ -2,11 +2,11 @@
 
 Read ``base`` first (``VariableType``), then ``registry``, which other packages call. The types are
 in ``scalars`` (float, integer, string, boolean), ``choice``, ``module``, ``json``, ``bytes`` and
-``arrays`` (embedding, tensor). Helpers: ``documents`` (the rule of JSON), ``digits``, ``bounds``
-(constraints that types share), ``regex``, ``regex_translation`` and ``characters`` (patterns in
-linear time), ``binary``, ``shapes`` and ``numpy_support`` (arrays), ``hints`` (for error messages),
-``unchanged`` (the default ``UNCHANGED``), ``jsonable`` (values as JSON data), ``inference`` (the
-type of a new variable).
+``arrays`` (embedding, tensor). Helpers: ``documents`` (the rule of JSON), ``json_text`` (JSON as
+text), ``digits``, ``bounds`` (constraints that types share), ``regex``, ``regex_translation`` and
+``characters`` (patterns in linear time), ``binary``, ``shapes`` and ``numpy_support`` (arrays),
+``hints`` (for error messages), ``unchanged`` (the default ``UNCHANGED``), ``jsonable`` (values as
+JSON data), ``inference`` (the type of a new variable).
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from snakestore.types.arrays import EmbeddingType, TensorType
 from snakestore.types.base import VariableType
 from snakestore.types.bytes import BytesType
 from snakestore.types.choice import ChoiceType
-from snakestore.types.documents import checked_document, dumps, loads, loads_each
+from snakestore.types.documents import checked_document
 from snakestore.types.inference import inferred_type
 from snakestore.types.json import JsonType
+from snakestore.types.json_text import dumps, loads, loads_each
 from snakestore.types.jsonable import from_jsonable, to_jsonable
 from snakestore.types.module import ModuleType
 from snakestore.types.numpy_support import to_numpy

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from snakestore.errors import ConstraintError, ValidationError, shorten
-from snakestore.types.documents import checked_document, dumps, loads, surrogate_position
+from snakestore.types.documents import checked_document, surrogate_position
+from snakestore.types.json_text import dumps, loads
 
 
 class VariableType:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from snakestore.types.base import VariableType
-from snakestore.types.documents import checked_document, dumps
+from snakestore.types.documents import checked_document
+from snakestore.types.json_text import dumps
 
 
 class JsonType(VariableType):

@@ -9,7 +9,8 @@ from typing import Any
 
 from snakestore.errors import SnakeStoreError, shorten
 from snakestore.types.digits import TOO_LONG
-from snakestore.types.documents import MAX_DEPTH, checked_document, dumps, loads
+from snakestore.types.documents import MAX_DEPTH, checked_document
+from snakestore.types.json_text import dumps, loads
 from snakestore.types.registry import decode_value, encode_value, validate
 
 

@@ -9,8 +9,9 @@ from snakestore.errors import shorten
 from snakestore.types import bounds
 from snakestore.types.base import VariableType
 from snakestore.types.digits import MAX_DIGITS, TOO_LONG, text_of
-from snakestore.types.documents import dumps, loads, surrogate_position
+from snakestore.types.documents import surrogate_position
 from snakestore.types.hints import NONE_HINT, number_hint, text_hint
+from snakestore.types.json_text import dumps, loads
 from snakestore.types.numpy_support import bool_of, exact_float, number_of
 
 _JSON_TEXTS: Final = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}

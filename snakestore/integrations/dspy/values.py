@@ -12,7 +12,8 @@ import pydantic_core
 from pydantic import BaseModel, TypeAdapter
 
 from snakestore.errors import SnakeStoreError, ValidationError
-from snakestore.types.documents import checked_document, dumps
+from snakestore.types.documents import checked_document
+from snakestore.types.json_text import dumps
 
 
 def plain(value: Any, path: str) -> Any:
